@@ -1,0 +1,92 @@
+"""The `netcost` command: its commands, and what becomes of an error."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from netcost._version import __version__
+from netcost.cli.compare import compare
+from netcost.cli.list_models import list_models
+from netcost.cli.show import show
+from netcost.errors import NetcostError
+
+INTERNAL_ERROR = 70
+INTERRUPTED = 130
+
+# Base of click's errors in use of the command line; newer typers bring a click of their own, out of reach by name.
+ClickException: type[Exception] = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(
+    name="netcost",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"netcost {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def netcost(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
+    """What a neural architecture costs, on paper and on the clock.
+
+    MODEL is a name of the zoo (googlenet), torchvision:resnet50, timm:convnext_tiny, package.module:callable or
+    path/to/file.py:Net.
+
+    Exit codes: 0 fine; 1 an unknown operator under --strict; 2 the request is wrong; 3 it could not be measured;
+    70 an internal error; 130 interrupted.
+    """
+
+
+app.command("list")(list_models)
+app.command("show")(show)
+app.command("compare")(compare)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; the exit code."""
+    try:
+        code = app(arguments or ["--help"], standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except ClickException as error:
+        message = error.format_message()  # type: ignore[attr-defined]  # as all of click's errors have
+        return _complain(f"{message} (`netcost --help` and `netcost COMMAND --help` say more)", 2)
+    except NetcostError as error:
+        if "--debug" in arguments:
+            traceback.print_exc()
+        return _complain(str(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output (head, a pager) has seen enough. Python would complain once more while it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        traceback.print_exc()
+        return _complain(f"internal error: {type(error).__name__}: {error}", INTERNAL_ERROR)
+
+
+def _complain(message: str, code: int) -> int:
+    """One line on standard error."""
+    typer.echo(f"netcost: {' '.join(message.split())}", err=True)
+    return code

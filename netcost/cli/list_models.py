@@ -1,0 +1,24 @@
+"""`netcost list [PATTERN]`: the zoo with its published figures."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from netcost.cli import options, output
+
+
+def list_models(
+    pattern: Annotated[str, typer.Argument(help="Shell pattern, like 'shufflenet*'; quote it.")] = "*",
+    why: Annotated[bool, typer.Option("--why", help="Say why a printed figure is not what the layers give.")] = False,
+    format_name: options.Format = "table",
+    out: options.Output = None,
+    debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
+) -> int:
+    """List the architectures of the zoo and what their papers publish."""
+    output.check_request(format_name, out)
+    from netcost.zoo.catalogue import catalogue_table
+
+    output.emit(output.render([catalogue_table(pattern, why)], format_name, out), out)
+    return 0

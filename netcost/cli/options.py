@@ -1,0 +1,48 @@
+"""Options that several commands share, and how their text is read."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from netcost.errors import RequestError
+from netcost.formats import FORMATS
+
+Format = Annotated[str, typer.Option("--format", "-f", help=f"How to write the result: {', '.join(FORMATS)}.")]
+Output = Annotated[str | None, typer.Option("--output", "-o", help="File to write, whole or not at all.")]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option("--input", "-i", help="Sizes like 1x3x224x224 or ids=1x128:int64; again for each further input."),
+]
+Arguments = Annotated[
+    list[str] | None, typer.Option("--arg", help="Argument of the architecture, like width=0.5; may be repeated.")
+]
+Batch = Annotated[int | None, typer.Option(min=1, help="First dimension of every input.")]
+Train = Annotated[bool, typer.Option("--train", help="Count training mode: auxiliary heads and batch statistics.")]
+Concrete = Annotated[
+    bool, typer.Option("--concrete", help="Trace on real tensors, for a forward pass that looks at values.")
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Fail (exit code 1) where an operator is unknown.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no notes.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def parse_arguments(written: Sequence[str] | None) -> dict[str, Any]:
+    """`width=0.5` as {"width": 0.5}: a Python literal, or else the text itself.
+
+    Raises:
+        RequestError: there is no name or no value.
+    """
+    arguments: dict[str, Any] = {}
+    for each in written or ():
+        name, separator, value = each.partition("=")
+        if not separator or not name.isidentifier():
+            raise RequestError(f"--arg {each!r} does not parse; expected name=value, like width=0.5")
+        try:
+            arguments[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            arguments[name] = value
+    return arguments

@@ -1,0 +1,90 @@
+"""Where results and progress go: results to standard output or a file, progress to a terminal on standard error."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from netcost.errors import OutputError, RequestError, VerdictError
+from netcost.formats import FORMATS, renderer
+from netcost.registry import suggestion
+from netcost.tables import Table
+
+Progress = Callable[[float, str], None]
+
+
+def check_request(format_name: str, output: str | None) -> None:
+    """Refuse, before any work is done, a format that is none and a file that could not be written.
+
+    Raises:
+        RequestError: no such format.
+        OutputError: the folder is not there.
+    """
+    if format_name not in FORMATS:
+        near = suggestion(format_name, FORMATS)
+        raise RequestError(f"unknown format {format_name!r}; expected one of {', '.join(FORMATS)}{near}")
+    if output is not None:
+        folder = Path(output).parent
+        if not folder.is_dir():
+            raise OutputError(f"cannot write {output!r}: there is no folder {str(folder)!r}; create it first")
+        if Path(output).is_dir():
+            raise OutputError(f"cannot write {output!r}: it is a folder; name a file")
+
+
+def render(tables: Sequence[Table], format_name: str, output: str | None) -> str:
+    """Tables in the format, one below the other; in a terminal as wide as it is, and in colour if that is wanted."""
+    if format_name == "table" and output is None and sys.stdout.isatty():
+        from netcost.formats import terminal
+
+        width = shutil.get_terminal_size().columns
+        color = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        return "\n".join(terminal.render(table, width=width, color=color) for table in tables)
+    write = renderer(format_name)
+    return "\n".join(write(table) for table in tables)
+
+
+def emit(text: str, output: str | None) -> None:
+    """Write a result.
+
+    Raises:
+        OutputError: the file cannot be written; it is then as it was.
+    """
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    from netcost.formats.writing import write_text
+
+    write_text(output, text)
+
+
+def refuse_unknown(unknown: dict[str, int]) -> None:
+    """Fail where operators are unknown.
+
+    Raises:
+        VerdictError: there are some.
+    """
+    if unknown:
+        listed = ", ".join(f"{name} ({times})" for name, times in unknown.items())
+        raise VerdictError(f"no rule counts {listed}; register one with @netcost.rule, or leave out --strict")
+
+
+@contextmanager
+def progress_bar(quiet: bool) -> Iterator[Progress | None]:
+    """A bar on standard error where that is a terminal and nobody asked for quiet; else None."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=1.0)
+        yield lambda share, text: bar.update(task, completed=share, description=text)

@@ -1,0 +1,312 @@
+"""Where a measurement was taken: processor, threads, torch, GPU, clocks and load; no host name, user or path.
+
+What a machine does not tell is None. Linux tells most, in files under /proc and /sys; every reader of them takes the
+`root` they are under, so that a test can write its own machine.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from netcost import stats
+from netcost.errors import MeasurementError, RequestError
+
+ROOT = Path("/")
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A GPU and the settings that decide how fast torch drives it."""
+
+    name: str
+    capability: str
+    driver: str | None
+    clock_mhz: int | None
+    max_clock_mhz: int | None
+    throttle_reasons: tuple[str, ...] | None
+    cudnn: int | None
+    cudnn_benchmark: bool
+    tf32_matmul: bool
+    tf32_convolution: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What a reader needs to judge, or to repeat, a measurement."""
+
+    device: str
+    system: str
+    machine: str
+    python: str
+    torch: str
+    torch_build: str
+    cpu: str | None
+    cores: int
+    """Logical cores that this process may use."""
+    core_quota: float | None
+    """Cores' worth of time that a container grants, where it sets a limit."""
+    threads: int
+    """Threads that torch uses within an operator."""
+    governor: str | None
+    load_per_core: float | None
+    """Runnable programs per core of the whole machine, averaged over the last minute."""
+    mkldnn: bool
+    denormals_flushed: bool
+    """Whether this processor flushes denormals while netcost times, which asks it to."""
+    gpu: Gpu | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain values; what is unknown is None."""
+        plain = asdict(self)
+        if self.gpu is not None and self.gpu.throttle_reasons is not None:
+            plain["gpu"]["throttle_reasons"] = list(self.gpu.throttle_reasons)
+        return plain
+
+
+def read_environment(device: str = "cpu", threads: int | None = None) -> Environment:
+    """This machine as it is now.
+
+    Args:
+        device: what is measured on: "cpu", "cuda" or "cuda:N"; anything else names no GPU.
+        threads: the number of threads that measuring uses; torch's present number unless given.
+    """
+    with flushed_denormals() as flushed:
+        pass
+    return Environment(
+        device=device,
+        system=platform.system(),
+        machine=platform.machine(),
+        python=platform.python_version(),
+        torch=torch.__version__,
+        torch_build=torch_build(),
+        cpu=cpu_model(),
+        cores=len(available_cores()),
+        core_quota=core_quota(),
+        threads=torch.get_num_threads() if threads is None else threads,
+        governor=governor(),
+        load_per_core=load_per_core(),
+        mkldnn=torch.backends.mkldnn.is_available(),  # type: ignore[no-untyped-call]  # torch leaves it so
+        denormals_flushed=flushed,
+        gpu=read_gpu(device) if device.startswith("cuda") and torch.cuda.is_available() else None,
+    )
+
+
+def require_device(name: str) -> str:
+    """The name of a device that can be measured on, as it came.
+
+    Raises:
+        RequestError: netcost does not measure on devices of that name.
+        MeasurementError: torch sees no such GPU.
+    """
+    if name == "cpu":
+        return name
+    match = re.fullmatch(r"cuda(?::([0-9]+))?", name, re.ASCII)
+    if match is None:
+        raise RequestError(f"device {name!r} is not one to measure on; use cpu, cuda or cuda:N, such as --device cpu")
+    seen = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if int(match[1] or 0) < seen:
+        return name
+    what = "no CUDA device" if seen == 0 else f"CUDA devices 0 to {seen - 1}, not {name!r}"
+    raise MeasurementError(f"torch {torch.__version__} sees {what}; use --device cpu, or --device none to count only")
+
+
+def torch_build() -> str:
+    """What torch was built for: "CPU", "CUDA 13.0", "ROCm 6.4"."""
+    if torch.version.cuda is not None:
+        return f"CUDA {torch.version.cuda}"
+    return "CPU" if torch.version.hip is None else f"ROCm {torch.version.hip}"
+
+
+def flushes_denormals() -> bool:
+    """Whether this thread flushes denormals now: torch sets the flag and does not tell it, so we look."""
+    smallest_normal = torch.full((1,), 2.0**-126)
+    return bool((smallest_normal / 2).item() == 0)
+
+
+@contextmanager
+def flushed_denormals() -> Iterator[bool]:
+    """Denormals count as zero within; yields whether the processor can do so. The flag is restored."""
+    before = flushes_denormals()
+    can = torch.set_flush_denormal(True)
+    try:
+        yield can
+    finally:
+        torch.set_flush_denormal(before)
+
+
+def available_cores() -> tuple[int, ...]:
+    """Numbers of the logical cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
+
+
+def cpu_model(root: Path = ROOT) -> str | None:
+    """The processor's name, or None."""
+    listed = _read(root / "proc/cpuinfo") or ""
+    match = re.search(r"^(?:model name|Model|Hardware)\s*:[ \t]*(\S.*)$", listed, re.MULTILINE)
+    if match:
+        return match[1].strip()
+    # Where Linux lists no name, Python's answer is the architecture.
+    return None if platform.system() == "Linux" else platform.processor() or None
+
+
+def core_quota(root: Path = ROOT) -> float | None:
+    """Cores' worth of time that the control group grants (cgroup version 2), or None where it sets no limit."""
+    granted, _, period = (_read(root / "sys/fs/cgroup/cpu.max") or "max").partition(" ")
+    return int(granted) / int(period) if granted.isdecimal() and period.isdecimal() else None
+
+
+def governor(root: Path = ROOT) -> str | None:
+    """The frequency governors of the available cores ("performance"), or None where the machine has none."""
+    paths = (root / f"sys/devices/system/cpu/cpu{core}/cpufreq/scaling_governor" for core in available_cores())
+    return ", ".join(sorted({name for path in paths if (name := _read(path))})) or None
+
+
+def load_per_core() -> float | None:
+    """The machine's load average of the last minute by its number of cores, or None where there is none."""
+    try:
+        return os.getloadavg()[0] / (os.cpu_count() or 1)
+    except (AttributeError, OSError):
+        return None
+
+
+def busy_seconds(root: Path = ROOT) -> float | None:
+    """Core-seconds that the available cores have worked since boot, for anybody, or None where nothing counts them."""
+    ours = {f"cpu{core}" for core in available_cores()}
+    rows = [line.split() for line in (_read(root / "proc/stat") or "").splitlines()]
+    counted = [[int(ticks) for ticks in row[1:9]] for row in rows if row and row[0] in ours]
+    if not counted or min(map(len, counted)) < 8:
+        return None
+    # user, nice, system, -idle-, -iowait-, irq, softirq and steal; guests are in user already.
+    ticks = sum(sum(row) - row[3] - row[4] for row in counted)
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def thermal_events(root: Path = ROOT) -> int | None:
+    """How often heat has slowed the available cores down since boot, or None where nothing counts it."""
+    cores = root / "sys/devices/system/cpu"
+    counts = [_read(cores / f"cpu{core}/thermal_throttle/core_throttle_count") for core in available_cores()]
+    known = [int(count) for count in counts if count is not None and count.isdecimal()]
+    return sum(known) if known else None
+
+
+class LoadMeter:
+    """Tells the load of others since it was made; its three clocks (seconds) are injected.
+
+    Args:
+        busy: core-seconds worked by everybody on our cores, or None.
+        own: core-seconds worked by this process.
+        clock: the time.
+    """
+
+    def __init__(
+        self,
+        busy: Callable[[], float | None] = busy_seconds,
+        own: Callable[[], float] = time.process_time,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._busy, self._own, self._clock = busy, own, clock
+        self._since = (busy(), own(), clock())
+
+    def doubt(self, cores: int | None = None) -> stats.OtherLoad | None:
+        """The doubt that others worked on our cores meanwhile, or None."""
+        busy, (busy_before, own_before, before) = self._busy(), self._since
+        worked = None if busy is None or busy_before is None else busy - busy_before
+        own, elapsed = self._own() - own_before, self._clock() - before
+        return stats.other_load(worked, own, elapsed, len(available_cores()) if cores is None else cores)
+
+
+def read_gpu(device: str) -> Gpu:
+    """The GPU called `device`, and torch's settings for it."""
+    properties = torch.cuda.get_device_properties(device)
+    driver = open_driver(f"GPU-{properties.uuid}")
+    return Gpu(
+        name=properties.name,
+        capability=f"{properties.major}.{properties.minor}",
+        driver=driver.version() if driver else None,
+        clock_mhz=driver.clock_mhz() if driver else None,
+        max_clock_mhz=driver.max_clock_mhz() if driver else None,
+        throttle_reasons=driver.throttle_reasons() if driver else None,
+        cudnn=torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]  # torch leaves it so
+        cudnn_benchmark=torch.backends.cudnn.benchmark,
+        # The older allow_tf32 raises once a program has used these settings, and these have the older one's effect.
+        tf32_matmul=torch.backends.cuda.matmul.fp32_precision == "tf32",
+        tf32_convolution=torch.backends.cudnn.conv.fp32_precision == "tf32",  # type: ignore[attr-defined]  # set late
+    )
+
+
+THROTTLE_REASONS = {
+    0x04: "power cap",
+    0x08: "hardware slowdown",
+    0x20: "temperature (software)",
+    0x40: "temperature (hardware)",
+    0x80: "power brake",
+}
+"""Bits of NVML's clock event reasons that mean a GPU slower than it could be; idling and chosen clocks are none."""
+
+
+class NvidiaDriver:
+    """Readings of one GPU that torch does not give, from NVIDIA's management library; one that fails is None.
+
+    Reference: NVML API Reference Guide, "Device Queries" and "NvmlClocksEventReasons".
+    """
+
+    def __init__(self, library: Any, uuid: str) -> None:
+        self._library = library
+        self._handle = ctypes.c_void_p()
+        known = library.nvmlDeviceGetHandleByUUID(uuid.encode(), ctypes.byref(self._handle)) == 0
+        self._gpu = (self._handle,) if known else None
+
+    def version(self) -> str | None:
+        """The driver's version."""
+        text = ctypes.create_string_buffer(80)
+        failed = self._library.nvmlSystemGetDriverVersion(text, ctypes.c_uint(len(text)))
+        return None if failed else text.value.decode("ascii", "replace")
+
+    def clock_mhz(self) -> int | None:
+        """The clock of the multiprocessors now (MHz)."""
+        return self._number("nvmlDeviceGetClockInfo", ctypes.c_uint(), ctypes.c_int(1))
+
+    def max_clock_mhz(self) -> int | None:
+        """The highest clock of the multiprocessors (MHz)."""
+        return self._number("nvmlDeviceGetMaxClockInfo", ctypes.c_uint(), ctypes.c_int(1))
+
+    def throttle_reasons(self) -> tuple[str, ...] | None:
+        """Why the clocks are below what they could be now; empty where they are not."""
+        bits = self._number("nvmlDeviceGetCurrentClocksThrottleReasons", ctypes.c_ulonglong())
+        return None if bits is None else tuple(name for bit, name in THROTTLE_REASONS.items() if bits & bit)
+
+    def _number(self, query: str, answer: Any, *which: Any) -> int | None:
+        if self._gpu is None:
+            return None
+        failed = getattr(self._library, query)(*self._gpu, *which, ctypes.byref(answer))
+        return None if failed else int(answer.value)
+
+
+def open_driver(uuid: str) -> NvidiaDriver | None:
+    """The driver's readings of the GPU with that UUID, or None where the library is missing or does not start."""
+    try:
+        library = ctypes.CDLL("nvml.dll" if platform.system() == "Windows" else "libnvidia-ml.so.1")
+    except OSError:
+        return None
+    return NvidiaDriver(library, uuid) if library.nvmlInit_v2() == 0 else None
+
+
+def _read(path: Path) -> str | None:
+    """The text of a small system file, or None where it is missing or may not be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return None

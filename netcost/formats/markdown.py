@@ -1,0 +1,42 @@
+"""A table as GitHub's Markdown: for pull requests and reports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from netcost.tables import Column, Table, printable
+
+_SPECIAL = re.compile(r"[\\`*<>|~&\[\]]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
+"""What Markdown or HTML would read as its own; an underscore within a word is not."""
+
+
+def render(table: Table) -> str:
+    """Title in bold, a pipe table with its numbers flush right, notes as a list."""
+    lines = [
+        _row(_escaped(column.heading) for column in table.columns),
+        _row(map(_rule, table.columns)),
+        *(_row(_cells(table, at)) for at in range(len(table.rows))),
+    ]
+    title = [f"**{_escaped(table.title)}**"] if table.title else []
+    notes = ["\n".join(f"- {_escaped(note)}" for note in table.notes)] if table.notes else []
+    return "\n\n".join([*title, "\n".join(lines), *notes]) + "\n"
+
+
+def _row(cells: Iterable[str]) -> str:
+    """One line of a pipe table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def _rule(column: Column) -> str:
+    """What stands under a heading and says on which side its cells are flush."""
+    return "---:" if column.is_number else "---"
+
+
+def _cells(table: Table, row: int) -> Iterable[str]:
+    return (_escaped(table.text(row, column)) for column in range(len(table.columns)))
+
+
+def _escaped(text: str) -> str:
+    """`text` on one line, so that it reads literally."""
+    return _SPECIAL.sub(r"\\\g<0>", printable(text))

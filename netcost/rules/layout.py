@@ -1,0 +1,102 @@
+"""Operators that move data and compute nothing, and those that do not even move it.
+
+A view is free wherever it occurs: the tracer marks it, because `reshape` is a view or a copy as its input lies.
+The rules here are for the copy.
+"""
+
+from __future__ import annotations
+
+from netcost.cost import Cost, Kind
+from netcost.graph import Op
+from netcost.rules.registry import access, free, rule
+
+
+@rule(
+    *(
+        f"aten.{name}"
+        for name in """
+        cat concat concatenate stack hstack vstack dstack column_stack clone contiguous reshape reshape_as flatten ravel
+        _to_copy to type_as _unsafe_view view_copy
+        pad constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d
+        replication_pad3d _pad_circular _pad_enum roll flip fliplr flipud rot90 repeat tile repeat_interleave
+        tril triu diag diag_embed pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle
+        im2col unfold_copy expand_copy permute_copy split_with_sizes_copy unfold_backward meshgrid_copy
+        atleast_1d atleast_2d atleast_3d lift_fresh_copy one_hot searchsorted bucketize block_diag
+        cartesian_prod combinations masked_scatter select_scatter slice_scatter take_along_dim nonzero masked_select
+        unique unique_consecutive _unique2 unique_dim nonzero_static fill_diagonal
+        """.split()
+    ),
+    kind=Kind.MOVEMENT,
+)
+def move(op: Op) -> Cost:
+    """Reads its inputs and writes its outputs."""
+    return access(op)
+
+
+@rule(
+    *(
+        f"aten.{name}"
+        for name in """
+        zeros ones full arange linspace logspace eye zeros_like ones_like full_like new_zeros new_ones new_full
+        tril_indices triu_indices scalar_tensor hann_window hamming_window zero fill _efficientzerotensor
+        """.split()
+    ),
+    kind=Kind.MOVEMENT,
+)
+def fill(op: Op) -> Cost:
+    """Writes its output and reads nothing: the tensor that `zeros_like` or `fill_` is given lends its shape only."""
+    return access(op, read=0)
+
+
+@rule("aten.copy", kind=Kind.MOVEMENT)
+def copy(op: Op) -> Cost:
+    """Reads the source and writes the destination, whose old content is not read."""
+    return access(op, read=op.inputs[-1].elements)
+
+
+@rule(
+    "aten.index",
+    "aten._unsafe_index",
+    "aten.index_select",
+    "aten.gather",
+    "aten.embedding",
+    "aten.take",
+    "aten.masked_gather",
+    kind=Kind.MOVEMENT,
+)
+def gather(op: Op) -> Cost:
+    """Reads the elements that it looks up and the indices, not the whole table."""
+    indices = sum(tensor.elements for tensor in op.inputs[1:])
+    return access(op, read=op.outputs[0].numel + indices)
+
+
+@rule(
+    "aten.index_put",
+    "aten._unsafe_index_put",
+    "aten.scatter",
+    "aten.index_copy",
+    "aten.index_fill",
+    kind=Kind.MOVEMENT,
+)
+def scatter(op: Op) -> Cost:
+    """Reads the values and the indices, and writes as many elements as there are values."""
+    values = op.inputs[-1].elements if len(op.inputs) > 1 else 0
+    return access(op, read=sum(tensor.elements for tensor in op.inputs[1:]), written=values)
+
+
+@rule("aten.scatter_add", "aten.index_add", "aten.scatter_reduce", "aten.col2im", "aten.bincount", kind=Kind.OTHER)
+def scatter_add(op: Op) -> Cost:
+    """One addition a value."""
+    return access(op, flops=op.inputs[-1].numel)
+
+
+free(
+    *(
+        f"aten.{name}"
+        for name in """
+        empty empty_like empty_strided new_empty new_empty_strided detach alias lift_fresh lift sym_size sym_numel
+        sym_stride sym_storage_offset is_same_size _assert_async _assert_tensor_metadata _local_scalar_dense
+        set_data resize_ set_
+        """.split()
+    )
+)

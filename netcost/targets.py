@@ -1,0 +1,250 @@
+"""What people name on the command line -> a module and its inputs.
+
+`googlenet` is of the zoo; `torchvision:resnet50` and `timm:convnext_tiny` are theirs; `package.module:callable` and
+`path/to/file.py:Net` are the user's own code. Nothing is ever unpickled: a `.pt` file runs whatever its author put in.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from netcost.errors import RequestError, TargetError
+from netcost.registry import suggestion
+from netcost.tracing import InputSpec, described, parse_input, weightless
+from netcost.zoo import ARCHITECTURES
+
+PICKLES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".t7"})
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A network that can be built, and what goes into it.
+
+    Args:
+        name: as it was asked for.
+        make: builds the module with its real initialisation.
+        inputs: of one forward pass; None where the target has none of its own and none were given.
+    """
+
+    name: str
+    make: Callable[[], nn.Module]
+    inputs: tuple[InputSpec, ...] | None = None
+
+    def build(self) -> nn.Module:
+        """The module with real weights.
+
+        Raises:
+            TargetError: its constructor raised; the message names file and line.
+        """
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about defaults of the model's own library
+                return self.make()
+        except RequestError:
+            raise
+        except Exception as error:
+            raise TargetError(f"{self.name!r} cannot be built: {described(error)}") from error
+
+    def build_weightless(self) -> nn.Module:
+        """The module without values, or with real weights where its constructor needs them."""
+        try:
+            with weightless():
+                return self.build()
+        except TargetError:
+            return self.build()
+
+    def with_batch(self, batch: int) -> Target:
+        """The same with another first dimension of every input."""
+        return replace(self, inputs=tuple(spec.with_batch(batch) for spec in self.required_inputs()))
+
+    def required_inputs(self) -> tuple[InputSpec, ...]:
+        """The inputs.
+
+        Raises:
+            RequestError: there are none.
+        """
+        if self.inputs is None:
+            raise RequestError(f"{self.name!r} has no input of its own; give one: --input 1x3x224x224")
+        return self.inputs
+
+
+def resolve(text: str, arguments: Mapping[str, Any] | None = None, inputs: Sequence[str | InputSpec] = ()) -> Target:
+    """The target that `text` names.
+
+    Args:
+        text: "googlenet", "torchvision:resnet50", "timm:convnext_tiny", "package.module:callable" or "file.py:Net".
+        arguments: passed to the architecture: {"width": 0.5}.
+        inputs: instead of the target's own, as InputSpecs or written like "1x3x160x160".
+
+    Raises:
+        RequestError: the name is unknown (near names are suggested) or an input does not parse.
+        TargetError: the target cannot be loaded.
+    """
+    given = tuple(parse_input(each) if isinstance(each, str) else each for each in inputs)
+    options = dict(arguments or {})
+    prefix, separator, rest = text.partition(":")
+    refuse_pickle(text)
+    if not separator:
+        if text.endswith(".py"):
+            raise TargetError(f"{text!r} names a file only; say which class or function of it: {text}:Net")
+        return _of_zoo(text, options, given)
+    if prefix in LIBRARIES:
+        return LIBRARIES[prefix](text, rest, options, given)
+    place, _, attribute = text.rpartition(":")
+    return _of_code(text, place, attribute, options, given)
+
+
+def refuse_pickle(text: str) -> None:
+    """Refuse a file of pickled objects, whichever way it is named."""
+    path = text.rsplit(":", 1)[0] if ".py:" not in text else ""
+    if Path(path).suffix.lower() in PICKLES:
+        raise TargetError(
+            f"{text!r} is a pickle, and loading one runs whatever code is in it: refused; "
+            "name the code that builds the model instead: path/to/file.py:Net"
+        )
+
+
+def _of_zoo(name: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
+    entry = ARCHITECTURES.get(name)
+    return Target(name, _call(name, entry.build, options), given or (InputSpec(entry.input_shape),))
+
+
+def _of_torchvision(text: str, name: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
+    models = _library("torchvision.models", text)
+    if name not in models.list_models():
+        raise RequestError(f"torchvision has no model {name!r}{suggestion(name, models.list_models())}")
+    own = _torchvision_input(models, name)
+    accepted = inspect.signature(models.get_model_builder(name)).parameters
+    defaults: dict[str, Any] = {"weights": None}
+    if "weights_backbone" in accepted:
+        defaults["weights_backbone"] = None  # the default downloads them
+    if "aux_loss" in accepted:
+        defaults["aux_loss"] = True  # as the published weights have it
+    if name.startswith("vit_") and own is not None and own.shape[-1] != VIT_IMAGE_SIZE:
+        defaults["image_size"] = own.shape[-1]
+    make = _call(text, models.get_model, {**defaults, **options}, name)
+    return Target(text, make, given or (None if own is None else (own,)))
+
+
+VIT_IMAGE_SIZE = 224
+CLIP_FRAMES = 16
+
+
+def _torchvision_input(models: ModuleType, name: str) -> InputSpec | None:
+    """The size that the default weights' own transform makes; None where it keeps the image's size."""
+    try:
+        weights = models.get_model_weights(name).DEFAULT
+    except (AttributeError, ValueError):
+        return None
+    transform = weights.transforms()
+    crop = getattr(transform, "crop_size", None)
+    if type(transform).__name__ == "VideoClassification":
+        frames = weights.meta.get("min_temporal_size", CLIP_FRAMES)
+        return InputSpec((1, 3, max(frames, CLIP_FRAMES), *crop)) if crop else None
+    if crop is None:
+        crop = getattr(transform, "resize_size", None)
+    if crop is None:
+        return None
+    return InputSpec((1, 3, *(crop * 2 if len(crop) == 1 else crop)))
+
+
+def _of_timm(text: str, name: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
+    timm = _library("timm", text)
+    if not timm.is_model(name.split(".")[0]):
+        raise RequestError(f"timm has no model {name!r}{suggestion(name, timm.list_models())}")
+    configuration = timm.get_pretrained_cfg(name)
+    size = (3, 224, 224) if configuration is None else configuration.input_size
+    make = _call(text, timm.create_model, {"pretrained": False, **options}, name)
+    return Target(text, make, given or (InputSpec((1, *size)),))
+
+
+def _library(module: str, text: str) -> ModuleType:
+    package = module.partition(".")[0]
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise TargetError(
+            f"{text!r} needs {package}, which does not import ({error}); pip install {package}"
+        ) from error
+
+
+LIBRARIES: dict[str, Callable[[str, str, dict[str, Any], tuple[InputSpec, ...]], Target]] = {
+    "torchvision": _of_torchvision,
+    "timm": _of_timm,
+}
+
+
+def _of_code(text: str, place: str, attribute: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
+    """A class, function or module instance in the user's own code."""
+    module = _load_file(text, Path(place)) if place.endswith(".py") or "/" in place else _load_module(text, place)
+    found: Any = module
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            public = [name for name in vars(module) if not name.startswith("_")]
+            raise TargetError(f"{place!r} has no {attribute!r}{suggestion(attribute, public)}")
+        found = getattr(found, part)
+    if isinstance(found, nn.Module):
+        return Target(text, lambda: found, given or None)
+    if not callable(found):
+        raise TargetError(f"{text!r} is a {type(found).__name__}; expected a class or function that makes an nn.Module")
+    return Target(text, _call(text, found, options), given or None)
+
+
+def _load_module(text: str, name: str) -> ModuleType:
+    # The console script, unlike `python -m`, does not look in the folder that it is run from.
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        known = [*LIBRARIES, *ARCHITECTURES]
+        raise TargetError(f"{text!r}: no module {error.name!r} to import{suggestion(name, known)}") from error
+    except Exception as error:
+        raise TargetError(f"{text!r}: importing {name!r} raised {described(error)}") from error
+
+
+def _load_file(text: str, path: Path) -> ModuleType:
+    if not path.is_file():
+        raise TargetError(f"{text!r}: there is no file {str(path)!r}")
+    if path.suffix != ".py":
+        raise TargetError(f"{text!r}: {path.name!r} is not a Python file; expected path/to/file.py:Net")
+    spec = importlib.util.spec_from_file_location(f"netcost_target_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise TargetError(f"{text!r}: {path.name!r} cannot be loaded as Python")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickling look their own module up
+    sys.path.insert(0, str(path.parent))  # so that the file can import its neighbours, as when it is run
+    try:
+        spec.loader.exec_module(module)
+    except (SyntaxError, UnicodeDecodeError, ValueError) as error:
+        raise TargetError(f"{text!r} is not Python: {described(error)}") from error
+    except Exception as error:
+        raise TargetError(f"{text!r} raised while it was imported: {described(error)}") from error
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
+
+
+def _call(
+    text: str, function: Callable[..., Any], options: dict[str, Any], *positional: Any
+) -> Callable[[], nn.Module]:
+    """A maker that checks what it is handed and what it makes."""
+
+    def make() -> nn.Module:
+        module = function(*positional, **options)
+        if not isinstance(module, nn.Module):
+            raise TargetError(f"{text!r} made a {type(module).__name__}; expected an nn.Module")
+        return module
+
+    return make

@@ -1,0 +1,50 @@
+"""Which module an operator ran in, by torch's global forward hooks, which leave nothing on the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from torch import nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+
+
+class ModuleStack:
+    """The modules that are running, outermost first; a context manager that listens while it is open.
+
+    Args:
+        names: qualified name of each module by `id`; a module that is none of the model's (made in the forward
+            pass, say) is attributed to the one that called it.
+    """
+
+    def __init__(self, names: Mapping[int, str]) -> None:
+        self.path = ""
+        self.call = 0
+        self.calls: dict[str, int] = {}
+        self._names = names
+        self._stack: list[tuple[str, int]] = []
+
+    def __enter__(self) -> ModuleStack:
+        self._hooks = (
+            register_module_forward_pre_hook(self._enter_module),
+            register_module_forward_hook(self._leave_module),
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for hook in self._hooks:
+            hook.remove()
+
+    def _enter_module(self, module: nn.Module, _: Any) -> None:
+        self._stack.append((self.path, self.call))
+        name = self._names.get(id(module))
+        if name is not None:
+            self.path = name
+            self.call = self.calls.get(name, 0)
+            self.calls[name] = self.call + 1
+
+    def _leave_module(self, _module: nn.Module, _args: Any, _output: Any) -> None:
+        self.path, self.call = self._stack.pop()

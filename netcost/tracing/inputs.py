@@ -1,0 +1,107 @@
+"""Inputs as people write them: `1x3x224x224`, `ids=1x128:int64`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from netcost.errors import RequestError
+
+_WRITTEN = re.compile(r"(?:(?P<name>[A-Za-z_]\w*)=)?(?P<shape>\d+(?:[x,]\d+)*)(?::(?P<dtype>\w+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """One input of a forward pass.
+
+    Args:
+        shape: sizes, batch first.
+        dtype: name of a torch element type.
+        name: keyword of the forward it is passed as; None for a positional one.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    name: str | None = None
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> InputSpec:
+        """The shape and type of a tensor."""
+        return cls(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+
+    def on_meta(self) -> Tensor:
+        """A tensor of this shape without memory."""
+        return torch.empty(self.shape, dtype=getattr(torch, self.dtype), device="meta")
+
+    def random(self, generator: torch.Generator) -> Tensor:
+        """A tensor on the CPU: normal where it is floating-point, zeros where it holds indices or flags."""
+        dtype = getattr(torch, self.dtype)
+        if dtype.is_floating_point:
+            return torch.randn(self.shape, generator=generator).to(dtype)
+        return torch.zeros(self.shape, dtype=dtype)
+
+    def with_batch(self, batch: int) -> InputSpec:
+        """The same with another first dimension."""
+        return InputSpec((batch, *self.shape[1:]), self.dtype, self.name)
+
+
+def parse_input(written: str) -> InputSpec:
+    """`1x3x224x224`, `1x128:int64` or `ids=1x128:int64` as an InputSpec.
+
+    Raises:
+        RequestError: it reads as none of these, a size is 0, or torch has no such element type.
+    """
+    match = _WRITTEN.fullmatch(written.strip())
+    if match is None:
+        raise RequestError(
+            f"input {written!r} does not parse; write sizes joined by x, like 1x3x224x224, "
+            "and a name or type where needed, like ids=1x128:int64"
+        )
+    shape = tuple(int(size) for size in re.split("[x,]", match["shape"]))
+    if 0 in shape:
+        raise RequestError(f"input {written!r} has a size of 0; every size is at least 1")
+    dtype = match["dtype"] or "float32"
+    if not isinstance(getattr(torch, dtype, None), torch.dtype):
+        raise RequestError(f"input {written!r} asks for type {dtype!r}; torch knows float32, int64, bool and others")
+    return InputSpec(shape, dtype, match["name"])
+
+
+def call_arguments(inputs: Any, make: Callable[[InputSpec], Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Positional and keyword arguments of a forward pass.
+
+    Args:
+        inputs: a shape (1, 3, 224, 224); a tensor; an InputSpec; a tuple or list of these, one a positional input;
+            or a dict of them by keyword. Tensors, and containers of them, go through as they are.
+        make: turns an InputSpec into what is passed.
+
+    Raises:
+        RequestError: the inputs are none of these.
+    """
+    if isinstance(inputs, Mapping):
+        return (), {name: _made(value, make) for name, value in inputs.items()}
+    if isinstance(inputs, Tensor | InputSpec) or is_shape(inputs):
+        inputs = (inputs,)
+    if not isinstance(inputs, tuple | list) or not inputs:
+        raise RequestError(f"inputs {inputs!r} are not understood; give a shape like (1, 3, 224, 224), or tensors")
+    keywords = {each.name: make(each) for each in inputs if isinstance(each, InputSpec) and each.name}
+    return tuple(_made(each, make) for each in inputs if not (isinstance(each, InputSpec) and each.name)), keywords
+
+
+def is_shape(value: Any) -> bool:
+    """Whether `value` is a sequence of positive integers."""
+    return isinstance(value, tuple | list) and bool(value) and all(type(size) is int and size > 0 for size in value)
+
+
+def _made(value: Any, make: Callable[[InputSpec], Any]) -> Any:
+    if isinstance(value, InputSpec):
+        return make(value)
+    if is_shape(value):
+        return make(InputSpec(tuple(value)))
+    if isinstance(value, Tensor | Mapping | tuple | list):
+        return value
+    raise RequestError(f"input {value!r} is neither a tensor nor a shape; expected the like of (1, 3, 224, 224)")

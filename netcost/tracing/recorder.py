@@ -1,0 +1,380 @@
+"""The dispatch mode that runs each operator on shapes alone and writes down what it did.
+
+Under `torch.inference_mode` a dispatch mode sees operators before torch decomposes them: `conv2d`, `batch_norm` and
+`scaled_dot_product_attention` arrive whole. One that has a counting rule is recorded whole; any other composite
+operator is decomposed, and its parts are recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._ops import OpOverload
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from netcost import rules
+from netcost.errors import DataDependentError
+from netcost.graph import CONSTANT, MODEL_INPUT, Op, Storage, TensorSpec
+from netcost.tracing.attribution import ModuleStack
+from netcost.tracing.shapes import SHAPE_RULES, WORKSPACES
+
+META = torch.device("meta")
+
+LARGE_CONSTANT = 1 << 20
+"""Elements from which a tensor that the forward pass makes is kept as a shape only."""
+
+DATA_DEPENDENT = frozenset(
+    {
+        "aten._local_scalar_dense",
+        "aten.nonzero",
+        "aten.masked_select",
+        "aten.equal",
+        "aten._unique2",
+        "aten.unique_dim",
+        "aten.unique_consecutive",
+        "aten.bincount",
+        "torchvision.nms",
+    }
+)
+
+
+class Memory:
+    """A storage while it is being traced: who wrote it last, how many tensors look at it, when it died."""
+
+    __slots__ = ("born", "died", "parameter", "size_bytes", "tensors", "writer")
+
+    def __init__(self, size_bytes: int, born: int, writer: int, parameter: str | None = None) -> None:
+        self.size_bytes = size_bytes
+        self.born = born
+        self.writer = writer
+        self.parameter = parameter
+        self.tensors = 0
+        self.died: int | None = None
+
+
+class Handle:
+    """What the recorder knows of one tensor. It lives and dies with the tensor, which tells when memory is freed.
+
+    `shadow` is the meta tensor that stands for a tensor with values, once something needed one.
+    """
+
+    __slots__ = ("memory", "recorder", "shadow", "spec")
+
+    def __init__(self, recorder: Recorder, spec: TensorSpec, memory: Memory) -> None:
+        self.recorder = recorder
+        self.spec = spec
+        self.memory = memory
+        self.shadow: Tensor | None = None
+        memory.tensors += 1
+
+    def __del__(self) -> None:
+        memory = self.memory
+        memory.tensors -= 1
+        if memory.tensors == 0 and memory.died is None:
+            memory.died = len(self.recorder.ops) - 1
+
+
+class Plan:
+    """How to run and record one operator: read once from its schema and the tables of rules."""
+
+    __slots__ = ("aliases", "decompose", "known", "name", "roles", "shape_rule", "takes_device", "workspace", "writes")
+
+    def __init__(self, func: OpOverload) -> None:
+        schema = func._schema
+        namespace, _, base = func._name.partition("::")
+        self.name = f"{namespace}.{base.partition('.')[0]}"
+        self.roles = tuple(argument.name for argument in schema.arguments)
+        self.writes = tuple([at for at, argument in enumerate(schema.arguments) if _is_written(argument)])
+        composite = func._can_decompose()
+        self.known = rules.find(self.name) is not None
+        # A composite operator may return a view without its schema saying so.
+        self.aliases = composite or any(result.alias_info is not None for result in schema.returns)
+        self.decompose = composite and not self.known and not any(r.alias_info is not None for r in schema.returns)
+        self.shape_rule = SHAPE_RULES.get(self.name)
+        self.workspace = WORKSPACES.get(self.name)
+        self.takes_device = "device" in self.roles
+
+
+def _is_written(argument: Any) -> bool:
+    return argument.alias_info is not None and argument.alias_info.is_write
+
+
+def spec_of(tensor: Tensor) -> TensorSpec:
+    """Shape and element type of a tensor; strides of 0 say how often it repeats itself."""
+    shape = tuple(tensor.shape)
+    broadcast = 1
+    if 0 in (strides := tensor.stride()):
+        broadcast = prod(size for size, stride in zip(shape, strides, strict=True) if stride == 0) or 1
+    dtype = tensor.dtype
+    return TensorSpec(shape, _DTYPES.get(dtype) or _dtype_name(dtype), tensor.itemsize, broadcast)
+
+
+_DTYPES: dict[torch.dtype, str] = {}
+
+
+def _dtype_name(dtype: torch.dtype) -> str:
+    name = str(dtype).removeprefix("torch.")
+    _DTYPES[dtype] = name
+    return name
+
+
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves __init_subclass__ untyped
+    """Records one forward pass.
+
+    Args:
+        stack: says which module is running.
+        parameters: name of each of the model's parameters, by `id`.
+        concrete: run on the real tensors instead of on shapes.
+    """
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # The default wraps every dispatched call and imports the compiler (0.8 s); nothing is compiled here.
+        return False
+
+    def __init__(self, stack: ModuleStack, parameters: Mapping[int, str], concrete: bool = False) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it so
+        self.ops: list[Op] = []
+        self._memories: list[Memory] = []
+        self._workspaces: list[Storage] = []
+        self._stack = stack
+        self._parameters = parameters
+        self._concrete = concrete
+        # Tensors that the forward pass did not make, by id: kept here, so that nothing is left on the model's.
+        self._outside: dict[int, tuple[Tensor, Handle]] = {}
+
+    def admit(self, tensor: Tensor) -> Tensor:
+        """A stand-in for a tensor of the caller's, who holds it all through the forward pass."""
+        held = tensor.detach().clone() if self._concrete else _shadow(tensor)
+        spec = spec_of(held)
+        memory = Memory(spec.size_bytes, -1, MODEL_INPUT)
+        self._memories.append(memory)
+        held.__dict__["_netcost"] = Handle(self, spec, memory)
+        return held
+
+    def source_of(self, tensor: Tensor) -> int:
+        """The operator that last wrote `tensor`, or `MODEL_INPUT` or `CONSTANT`."""
+        return self._handle(tensor).memory.writer
+
+    def __torch_dispatch__(self, func: OpOverload, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        plan = _PLANS.get(func)
+        if plan is None:
+            plan = _PLANS[func] = Plan(func)
+        if plan.decompose:
+            with self:
+                return func.decompose(*args, **(kwargs or {}))
+        tensors: list[Tensor] = []
+        roles: list[str] = []
+        arguments: dict[str, Any] = {}
+        for role, value in zip(plan.roles, args, strict=False):
+            _sort(role, value, tensors, roles, arguments)
+        if kwargs:
+            for role, value in kwargs.items():
+                _sort(role, value, tensors, roles, arguments)
+        else:
+            kwargs = {}
+        if not self._concrete:
+            args, kwargs, tensors = self._on_meta(plan, args, kwargs, tensors)
+        handles = [self._handle(tensor) for tensor in tensors]
+        # Read before it runs: an in-place operator changes what it is given.
+        specs = tuple([handle.spec for handle in handles])
+        sources = tuple([handle.memory.writer for handle in handles])
+        parameters = tuple([handle.memory.parameter for handle in handles])
+        result = None
+        if plan.shape_rule is not None and not self._concrete:
+            result = plan.shape_rule(*args, **kwargs)
+        if result is None:
+            result = self._kernel(func, plan, args, kwargs, tensors)
+        outputs, is_view = self._outputs(plan, result, tensors, handles)
+        if outputs is not None:
+            path, call = self._stack.path, self._stack.call
+            op = Op(plan.name, specs, outputs, tuple(roles), arguments, sources, parameters, is_view, path, call)
+            if plan.workspace is not None:
+                index = len(self.ops)
+                self._workspaces.append(Storage(plan.workspace(op), index, index))
+            self.ops.append(op)
+        return result
+
+    def _on_meta(
+        self, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[Tensor]
+    ) -> tuple[tuple[Any, ...], dict[str, Any], list[Tensor]]:
+        """Replace weights, and whatever meets a shape-only tensor, by their shadows on the meta device.
+
+        Small tensors that depend on neither (tables, indices, ranges) keep their values, so that the model may
+        look at them.
+        """
+        if not tensors:
+            return args, _factory_arguments(plan, args, kwargs), tensors
+        real = [tensor for tensor in tensors if not tensor.is_meta]
+        if real:
+            if len(real) == len(tensors) and not self._must_shadow(plan, real, args):
+                return args, kwargs, tensors
+            args = tuple([_replace(value, self._shadow_of) for value in args])
+            kwargs = {role: _replace(value, self._shadow_of) for role, value in kwargs.items()}
+            tensors = [self._shadow_of(tensor) for tensor in tensors]
+        if plan.takes_device:
+            args, kwargs = _keep_on_meta(args, kwargs)
+        return args, kwargs, tensors
+
+    def _must_shadow(self, plan: Plan, real: list[Tensor], args: tuple[Any, ...]) -> bool:
+        """Whether operands that all hold values must lose them: weights, large ones, and the model's own, written."""
+        for tensor in real:
+            handle = self._handle(tensor)
+            if tensor.numel() > LARGE_CONSTANT or handle.shadow is not None or handle.memory.parameter is not None:
+                return True
+        return any(id(args[at]) in self._outside for at in plan.writes if at < len(args))
+
+    def _shadow_of(self, tensor: Tensor) -> Tensor:
+        """The meta tensor that stands for `tensor`, the same one each time."""
+        if tensor.is_meta:
+            return tensor
+        handle = self._handle(tensor)
+        if handle.shadow is None:
+            handle.shadow = _shadow(tensor)
+            handle.shadow.__dict__["_netcost"] = Handle(self, handle.spec, handle.memory)
+        return handle.shadow
+
+    def _handle(self, tensor: Tensor) -> Handle:
+        """What is known of `tensor`; one from outside the forward pass is a parameter or a constant."""
+        handle: Handle | None = tensor.__dict__.get("_netcost")
+        if handle is not None and handle.recorder is self:
+            return handle
+        outside = self._outside.get(id(tensor))
+        if outside is None:
+            memory = Memory(0, -1, CONSTANT, self._parameters.get(id(tensor)))
+            outside = self._outside[id(tensor)] = (tensor, Handle(self, spec_of(tensor), memory))
+        return outside[1]
+
+    def _kernel(
+        self, func: OpOverload, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[Tensor]
+    ) -> Any:
+        """Run torch's own kernel: on the meta device it computes shapes."""
+        if plan.name in DATA_DEPENDENT and any(tensor.is_meta for tensor in tensors):
+            raise DataDependentError(_needs_values(plan.name, self._stack.path))
+        try:
+            return func(*args, **kwargs)
+        except RuntimeError as error:
+            if "nonzero" in str(error) or "data-dependent" in str(error):
+                raise DataDependentError(_needs_values(plan.name, self._stack.path)) from error
+            raise
+
+    def _outputs(
+        self, plan: Plan, result: Any, tensors: list[Tensor], handles: list[Handle]
+    ) -> tuple[tuple[TensorSpec, ...] | None, bool]:
+        """Specs of the outputs, and whether they are views; None where nothing happened.
+
+        Nothing happened where the operator gave back what it was given (dropout in eval) or only a number.
+        """
+        if plan.writes:
+            return self._written(result, tensors), False
+        found = result if isinstance(result, list | tuple) else (result,)
+        specs: list[TensorSpec] = []
+        is_view = bool(tensors)
+        for tensor in found:
+            if not isinstance(tensor, Tensor):
+                continue
+            known: Handle | None = tensor.__dict__.get("_netcost")
+            if (known is not None and known.recorder is self) or id(tensor) in self._outside:
+                continue
+            memory = self._aliased(tensor, tensors, handles) if plan.aliases else None
+            if memory is None:
+                is_view = False
+                index = len(self.ops)
+                memory = Memory(tensor.untyped_storage().nbytes(), index, index)
+                self._memories.append(memory)
+            spec = spec_of(tensor)
+            tensor.__dict__["_netcost"] = Handle(self, spec, memory)
+            specs.append(spec)
+        if not specs and plan.known:
+            return None, False
+        return tuple(specs), is_view and bool(specs)
+
+    def _written(self, result: Any, tensors: list[Tensor]) -> tuple[TensorSpec, ...]:
+        """Specs of what an in-place operator wrote; the operator becomes the writer of that memory."""
+        written = [result] if isinstance(result, Tensor) else list(result or tensors[:1])
+        specs: list[TensorSpec] = []
+        for tensor in written:
+            handle = self._handle(tensor)
+            handle.memory.writer = len(self.ops)
+            if handle.spec.shape != tuple(tensor.shape):
+                handle.spec = spec_of(tensor)
+            specs.append(handle.spec)
+        return tuple(specs)
+
+    def _aliased(self, tensor: Tensor, tensors: list[Tensor], handles: list[Handle]) -> Memory | None:
+        """The memory that `tensor` shares with one of the operator's inputs, if it does."""
+        address = tensor.untyped_storage()._cdata
+        for candidate, handle in zip(tensors, handles, strict=True):
+            if candidate.untyped_storage()._cdata == address:
+                return handle.memory
+        return None
+
+    def lifetimes(self) -> tuple[Storage, ...]:
+        """Every block of activation memory with its lifetime. What is alive now, lives to the end."""
+        last = len(self.ops) - 1
+        kept = [
+            Storage(memory.size_bytes, memory.born, last if memory.died is None or memory.born < 0 else memory.died)
+            for memory in self._memories
+        ]
+        return (*kept, *self._workspaces)
+
+
+_PLANS: dict[OpOverload, Plan] = {}
+
+
+def _sort(role: str, value: Any, tensors: list[Tensor], roles: list[str], arguments: dict[str, Any]) -> None:
+    """Put an argument of an operator where it belongs: tensors and lists of them are inputs, the rest arguments."""
+    if isinstance(value, Tensor):
+        tensors.append(value)
+        roles.append(role)
+    elif isinstance(value, list | tuple) and value and any(isinstance(item, Tensor) for item in value):
+        for item in value:
+            if isinstance(item, Tensor):
+                tensors.append(item)
+                roles.append(role)
+    elif value is not None:
+        arguments[role] = value
+
+
+def _shadow(tensor: Tensor) -> Tensor:
+    """A meta tensor laid out as `tensor`. Torch insists that a view of an ordinary tensor be one, too."""
+    with torch.inference_mode(tensor.is_inference()):
+        return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
+
+
+def _replace(value: Any, replacement: Callable[[Tensor], Tensor]) -> Any:
+    """`value` with each tensor in it replaced; operators nest tensors in lists only one deep."""
+    if isinstance(value, Tensor):
+        return replacement(value)
+    if isinstance(value, list | tuple):
+        return type(value)([_replace(item, replacement) for item in value])
+    return value
+
+
+def _keep_on_meta(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """A shape-only tensor sent to a real device stays a shape."""
+    if kwargs.get("device") is not None:
+        kwargs = {**kwargs, "device": META}
+    return tuple([META if isinstance(value, torch.device) else value for value in args]), kwargs
+
+
+def _factory_arguments(plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """A large new tensor is made on the meta device; so is one for a device that may not be here."""
+    size = args[0] if args and isinstance(args[0], list | tuple) else ()
+    device = kwargs.get("device")
+    elsewhere = device is not None and torch.device(device).type != "cpu"
+    if plan.takes_device and (elsewhere or prod(size) > LARGE_CONSTANT):
+        return {**kwargs, "device": META}
+    return kwargs
+
+
+def _needs_values(name: str, module: str) -> str:
+    where = f"module {module!r}" if module else "the model"
+    return (
+        f"{where} asks for the values of a tensor ({name}), and tracing has shapes only; "
+        "trace on real tensors with --concrete (concrete=True)"
+    )

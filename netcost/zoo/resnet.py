@@ -1,0 +1,147 @@
+"""ResNet (He et al., CVPR 2016, arXiv:1512.03385), Table 1, with projection shortcuts where the shape changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor, nn
+
+from netcost.zoo.blocks import ConvNorm
+from netcost.zoo.catalogue import architecture, published
+
+Unit = Callable[[int, int, int], nn.Module]
+"""Makes a residual unit from its input channels, output channels and stride."""
+
+PAPER = "Deep residual learning for image recognition (He et al., CVPR 2016, arXiv:1512.03385)"
+
+
+class Residual(nn.Module):
+    """ReLU(residual(x) + shortcut(x)); the shortcut is a 1x1 projection only where the shape changes (option B).
+
+    Args:
+        residual: from (N, in_channels, H, W) to (N, out_channels, H/stride, W/stride), without a last ReLU.
+        in_channels: of the input.
+        out_channels: of the output.
+        stride: of the unit.
+    """
+
+    def __init__(self, residual: nn.Module, in_channels: int, out_channels: int, stride: int) -> None:
+        super().__init__()
+        self.residual = residual
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or in_channels != out_channels:
+            self.shortcut = ConvNorm(in_channels, out_channels, stride=stride, activation=None)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) to (N, out_channels, H/stride, W/stride)."""
+        total: Tensor = self.residual(x)
+        total += self.shortcut(x)  # in place: no third map of this size lives
+        activated: Tensor = self.relu(total)
+        return activated
+
+
+class BasicUnit(Residual):
+    """Two 3x3 convolutions: the unit of ResNet-18 and ResNet-34 (Figure 5, left)."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        residual = nn.Sequential(
+            ConvNorm(in_channels, out_channels, 3, stride=stride),
+            ConvNorm(out_channels, out_channels, 3, activation=None),
+        )
+        super().__init__(residual, in_channels, out_channels, stride)
+
+
+class Bottleneck(Residual):
+    """1x1, 3x3 and 1x1 at a quarter of the output's width: the unit of ResNet-50 and deeper (Figure 5, right).
+
+    Args:
+        in_channels: of the input (N, in_channels, H, W).
+        out_channels: of the output (N, out_channels, H/stride, W/stride).
+        stride: of the unit.
+        stride_in_1x1: the paper strides in the first 1x1. Striding in the 3x3, as most do since, leaves that 1x1
+            at full resolution and costs 6 % more mult-adds in ResNet-50.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int, *, stride_in_1x1: bool = False) -> None:
+        width = out_channels // 4
+        first, second = (stride, 1) if stride_in_1x1 else (1, stride)
+        residual = nn.Sequential(
+            ConvNorm(in_channels, width, stride=first),
+            ConvNorm(width, width, 3, stride=second),
+            ConvNorm(width, out_channels, activation=None),
+        )
+        super().__init__(residual, in_channels, out_channels, stride)
+
+
+def stage(unit: Unit, repeats: int, in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
+    """`repeats` units, of which the first changes the number of channels and strides."""
+    first = unit(in_channels, out_channels, stride)
+    return nn.Sequential(first, *(unit(out_channels, out_channels, 1) for _ in range(repeats - 1)))
+
+
+class ResNet(nn.Sequential):
+    """A 7x7 convolution, four stages of residual units under the names of Table 1, and a linear classifier.
+
+    Args:
+        unit: makes one residual unit.
+        repeats: units in each of the four stages.
+        widths: output channels of each of the four stages.
+        num_classes: of the output (N, num_classes).
+        in_channels: of the input (N, in_channels, H, W).
+    """
+
+    def __init__(
+        self,
+        unit: Unit,
+        repeats: Sequence[int],
+        widths: Sequence[int],
+        *,
+        num_classes: int = 1000,
+        in_channels: int = 3,
+    ) -> None:
+        super().__init__()
+        self.conv1 = ConvNorm(in_channels, 64, 7, stride=2)  # (N, 64, H/2, W/2)
+        self.pool1 = nn.MaxPool2d(3, stride=2, padding=1)
+        self.conv2_x = stage(unit, repeats[0], 64, widths[0], stride=1)  # (N, widths[0], H/4, W/4)
+        self.conv3_x = stage(unit, repeats[1], widths[0], widths[1], stride=2)
+        self.conv4_x = stage(unit, repeats[2], widths[1], widths[2], stride=2)
+        self.conv5_x = stage(unit, repeats[3], widths[2], widths[3], stride=2)  # (N, widths[3], H/32, W/32)
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+        self.fc = nn.Linear(widths[3], num_classes)
+
+
+BASIC_WIDTHS = (64, 128, 256, 512)
+BOTTLENECK_WIDTHS = (256, 512, 1024, 2048)
+
+
+@architecture(
+    published(
+        params=11_689_512,
+        mult_adds=1.8e9,
+        source="params: osmr/imgclsmob gluon/README.md (commit c1a844dde061); mult-adds: arXiv:1512.03385 Table 1",
+    ),
+    title="ResNet-18",
+    paper=PAPER,
+    year=2015,
+)
+def resnet18(num_classes: int = 1000, in_channels: int = 3) -> nn.Module:
+    """Eight basic units."""
+    return ResNet(BasicUnit, (2, 2, 2, 2), BASIC_WIDTHS, num_classes=num_classes, in_channels=in_channels)
+
+
+@architecture(
+    published(
+        params=25.56e6,
+        mult_adds=4.11e9,
+        source="huggingface/pytorch-image-models results/benchmark-infer-amp-nchw-pt240-cu124-rtx4090.csv (commit "
+        "aa4b5850c154); the 3.8e9 of arXiv:1512.03385 Table 1 is the layout with the stride in the 1x1",
+    ),
+    title="ResNet-50 (stride in the 3x3)",
+    paper=PAPER,
+    year=2015,
+)
+def resnet50(num_classes: int = 1000, in_channels: int = 3) -> nn.Module:
+    """Sixteen bottlenecks that stride in their 3x3 convolution."""
+    return ResNet(Bottleneck, (3, 4, 6, 3), BOTTLENECK_WIDTHS, num_classes=num_classes, in_channels=in_channels)

@@ -1,0 +1,285 @@
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from netcost import stats
+from netcost.stats import Verdict
+
+TIME = st.floats(1e-6, 1e3)
+SERIES = st.lists(TIME, min_size=stats.MIN_ROUNDS, max_size=40)
+PAIRS = st.lists(st.tuples(TIME, TIME), min_size=stats.MIN_ROUNDS, max_size=40)
+
+STEADY = [1.0, 1.01, 0.99] * 10
+
+
+def test_median_and_range_of_the_middle_half():
+    times = [1.0, 2.0, 3.0, 4.0, 100.0]
+    assert stats.median(times) == 3.0
+    assert stats.iqr(times) == 4.0 - 2.0
+
+
+def test_a_quantile_lies_linearly_between_its_neighbours():
+    assert stats.quantile([10.0, 20.0], 0.25) == 10.0 + 0.25 * (20.0 - 10.0)
+
+
+def test_quartiles_of_three_times_are_not_made_up():
+    assert stats.iqr([1.0, 2.0, 3.0]) is None
+
+
+def test_a_quantile_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="at least one time"):
+        stats.median([])
+
+
+@pytest.mark.parametrize(
+    ("percent", "needed"), [(95, 10 * 100 // 5), (99, 10 * 100 // 1), (99.9, 10 * 1000 // 1), (5, 10 * 100 // 5)]
+)
+def test_a_tail_percentile_needs_ten_samples_beyond_it(percent, needed):
+    times = [float(at) for at in range(needed)]
+    assert stats.percentile(times[:-1], percent) is None
+    assert stats.percentile(times, percent) == pytest.approx((needed - 1) * percent / 100)
+
+
+def test_the_ninetieth_percentile_is_given_for_any_series():
+    assert stats.percentile([1.0, 2.0], 90) == pytest.approx(1.0 + 0.9)
+    assert stats.percentile([], 90) is None
+
+
+def test_the_same_times_give_the_same_interval():
+    assert stats.ci95(STEADY) == stats.ci95(STEADY)
+    assert stats.ci95(STEADY, np.random.default_rng(7)) == stats.ci95(STEADY, np.random.default_rng(7))
+
+
+def test_an_interval_needs_the_stated_number_of_rounds():
+    assert stats.ci95([1.0] * (stats.MIN_ROUNDS - 1)) is None
+    assert stats.ci95([1.0] * stats.MIN_ROUNDS) == (1.0, 1.0)
+
+
+def test_intervals_cover_the_true_median_about_as_often_as_they_say():
+    generator = np.random.default_rng(0)
+    runs, covered = 300, 0
+    for _ in range(runs):
+        low, high = stats.ci95(np.exp(generator.normal(0, 0.3, size=16)).tolist(), generator)
+        covered += low <= 1.0 <= high
+    assert 0.90 * runs <= covered < runs
+
+
+@settings(deadline=None)
+@given(SERIES)
+def test_an_interval_lies_within_the_times_and_around_their_median(times):
+    low, high = stats.ci95(times)
+    assert min(times) <= low <= stats.median(times) <= high <= max(times)
+
+
+@settings(deadline=None)
+@given(SERIES, st.integers(-12, 12))
+def test_scaling_all_times_scales_the_interval(times, exponent):
+    scale = 2.0**exponent  # a power of two: floating point then scales to the digit
+    low, high = stats.ci95(times)
+    assert stats.ci95([scale * each for each in times]) == (scale * low, scale * high)
+
+
+@settings(deadline=None)
+@given(SERIES)
+def test_a_series_against_itself_has_ratio_one_and_no_verdict(times):
+    estimate = stats.ratio(times, times)
+    assert estimate == stats.RatioEstimate(1.0, (1.0, 1.0), len(times))
+    assert stats.verdict(estimate.ci95) is Verdict.CANNOT_TELL
+
+
+@settings(deadline=None)
+@given(PAIRS)
+def test_exchanging_base_and_other_inverts_the_ratio(pairs):
+    base, other = zip(*pairs, strict=True)
+    there, back = stats.ratio(base, other), stats.ratio(other, base)
+    assert back.median == pytest.approx(1 / there.median)
+    assert back.ci95 == pytest.approx((1 / there.ci95[1], 1 / there.ci95[0]))
+
+
+@settings(deadline=None)
+@given(PAIRS, st.floats(0, 0.2))
+def test_exchanging_base_and_other_turns_faster_into_slower(pairs, threshold):
+    base, other = zip(*pairs, strict=True)
+    there, back = stats.ratio(base, other).ci95, stats.ratio(other, base).ci95
+    assume(not 1 + threshold < there[0] <= 1 / (1 - threshold) + 1e-9)  # the sliver of threshold² in the docstring
+    assume(not 1 + threshold < back[0] <= 1 / (1 - threshold) + 1e-9)
+    inverse = {Verdict.FASTER: Verdict.SLOWER, Verdict.SLOWER: Verdict.FASTER}
+    verdict = stats.verdict(there, threshold)
+    assert stats.verdict(back, threshold) is inverse.get(verdict, verdict)
+
+
+def test_the_ratio_of_two_that_slow_down_together_stays_exact():
+    base = [1.0 + at / 16 for at in range(17)]  # twice as slow in the end
+    estimate = stats.ratio(base, [0.5 * each for each in base])
+    assert estimate == stats.RatioEstimate(0.5, (0.5, 0.5), len(base))
+
+
+def test_the_median_of_an_even_number_of_ratios_is_the_geometric_mean_of_the_middle_two():
+    assert stats.ratio([1.0, 1.0], [2.0, 8.0]).median == math.sqrt(2 * 8)
+
+
+def test_a_ratio_of_few_rounds_has_no_interval_and_so_no_verdict():
+    estimate = stats.ratio([1.0] * 9, [0.5] * 9)
+    assert estimate == stats.RatioEstimate(0.5, None, 9)
+    assert stats.verdict(estimate.ci95) is Verdict.CANNOT_TELL
+
+
+@pytest.mark.parametrize(("base", "other"), [([], []), ([1.0], [1.0, 2.0]), ([0.0, 1.0], [1.0, 1.0])])
+def test_a_ratio_needs_the_same_rounds_and_times_above_zero(base, other):
+    with pytest.raises(ValueError, match="a ratio needs"):
+        stats.ratio(base, other)
+
+
+@pytest.mark.parametrize(
+    ("interval", "verdict"),
+    [
+        ((0.5, 0.98), "faster"),
+        ((0.5, 0.99), "cannot tell"),  # on the threshold is not beyond it
+        ((0.98, 1.02), "cannot tell"),
+        ((1.01, 1.5), "cannot tell"),
+        ((1.02, 1.5), "slower"),
+        (None, "cannot tell"),
+    ],
+)
+def test_a_verdict_needs_the_whole_interval_beyond_the_threshold(interval, verdict):
+    assert stats.verdict(interval, threshold=0.01) == verdict
+
+
+def test_a_wider_threshold_takes_a_verdict_back():
+    assert stats.verdict((0.90, 0.93), threshold=0.05) is Verdict.FASTER
+    assert stats.verdict((0.90, 0.93), threshold=0.10) is Verdict.CANNOT_TELL
+
+
+def test_the_relative_half_width_is_a_share_of_the_centre():
+    assert stats.relative_half_width((3.0, 5.0), 4.0) == (5.0 - 3.0) / 2 / 4.0
+    assert stats.relative_half_width(None, 4.0) is None
+    assert stats.relative_half_width((0.0, 0.0), 0.0) is None
+
+
+def test_times_settle_when_two_windows_agree():
+    falling = [8.0, 4.0, 2.0]
+    assert not stats.settled([*falling, 1.0, 1.0])
+    assert not stats.settled([*falling, 1.0, 1.0, 1.0])
+    assert stats.settled([*falling, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+
+
+def test_times_on_the_tolerance_have_settled_and_beyond_it_not():
+    assert stats.settled([1.0] * 3 + [1.25] * 3, tolerance=0.25)
+    assert not stats.settled([1.0] * 3 + [1.25] * 3, tolerance=0.24)
+
+
+def test_one_outlier_a_window_does_not_keep_times_from_settling():
+    assert stats.settled([1.0, 9.0, 1.0, 1.0, 1.0, 9.0])
+
+
+def test_a_steady_series_raises_no_doubt():
+    assert stats.doubts_about(1.0, STEADY) == ()
+
+
+def test_a_spiky_series_keeps_its_median_and_raises_no_doubt():
+    spiky = [50.0 if at % 10 == 9 else each for at, each in enumerate(STEADY)]
+    assert stats.median(spiky) == 1.0
+    assert stats.doubts_about(1.0, spiky) == ()
+
+
+def test_a_bimodal_series_is_a_wide_spread():
+    [doubt] = stats.doubts_about(1.0, [1.0, 2.0] * 20)
+    assert doubt == stats.WideSpread(median_s=1.5, iqr_s=2.0 - 1.0)
+
+
+def test_the_spread_is_wide_above_a_tenth_of_the_median():
+    assert stats.wide_spread([9.0, 9.5, 10.0, 10.5, 11.0]) is None  # 10.5 - 9.5 is a tenth of 10
+    assert stats.wide_spread([9.0, 9.4, 10.0, 10.5, 11.0]) is not None
+
+
+def test_a_series_that_slows_down_by_a_tenth_drifts():
+    times = [1.0 + 0.1 * at / 29 for at in range(30)]
+    doubt = stats.drift(times)
+    assert doubt.first_s == pytest.approx(1.0 + 0.1 * 4.5 / 29)  # the middle of the first ten
+    assert doubt.last_s == pytest.approx(1.0 + 0.1 * 24.5 / 29)
+
+
+def test_a_drift_below_a_twentieth_or_in_few_times_is_none():
+    assert stats.drift([1.0] * 10 + [1.04] * 20) is None
+    assert stats.drift([1.0] * 10 + [1.06] * 20) is not None
+    assert stats.drift([1.0] * 3 + [2.0] * 8) is None
+
+
+def test_noise_that_overlaps_is_no_drift():
+    assert stats.drift([1.0, 1.0, 2.0, 2.0, 1.0, 1.5, 2.0, 1.5, 1.0, 2.0, 2.0, 1.1]) is None
+
+
+def test_calls_below_ten_microseconds_are_too_fast():
+    assert stats.too_fast([9e-6] * 5) == stats.TooFast(9e-6)
+    assert stats.too_fast([10e-6] * 5) is None
+
+
+def test_a_first_call_counts_as_slow_only_when_somebody_could_notice():
+    assert stats.slow_first_call(1.0, [0.05] * 5) == stats.SlowFirstCall(1.0, 0.05)
+    assert stats.slow_first_call(1.0, [0.10] * 5) is None  # ten times is not over ten times
+    assert stats.slow_first_call(0.09, [0.001] * 5) is None
+
+
+def test_load_by_others_is_what_everybody_worked_without_us():
+    assert stats.other_load(busy_s=12.0, own_s=10.0, elapsed_s=10.0, cores=2) is None  # 2 / 20 is not over a tenth
+    assert stats.other_load(busy_s=15.0, own_s=10.0, elapsed_s=10.0, cores=2) == stats.OtherLoad(5 / 20, 2)
+
+
+@pytest.mark.parametrize(
+    ("busy_s", "own_s", "elapsed_s"),
+    [(None, 1.0, 10.0), (0.4, 0.0, 0.2), (0.0, 10.0, 10.0)],
+    ids=["not told", "too short", "does not see even us"],
+)
+def test_load_by_others_is_unknown_where_the_machine_cannot_tell(busy_s, own_s, elapsed_s):
+    assert stats.other_load(busy_s, own_s, elapsed_s, cores=2) is None
+
+
+def test_a_gpu_is_launch_bound_when_the_host_is_always_busy_or_the_events_are_short():
+    assert stats.launch_bound([10.0], [2.0], [9.5]) is None
+    assert stats.launch_bound([10.0], [9.0], [9.5]) == stats.LaunchBound(10.0, 9.0, 9.5)
+    assert stats.launch_bound([10.0], [2.0], [7.0]) == stats.LaunchBound(10.0, 2.0, 7.0)
+
+
+def test_throttling_is_a_doubt_only_where_a_reason_is_named():
+    assert stats.throttled(None) is None
+    assert stats.throttled(()) is None
+    assert stats.throttled(("power cap",)) == stats.Throttled(("power cap",))
+
+
+DOUBTS = [
+    stats.WideSpread(1.0, 0.5),
+    stats.Drift(1.0, 2.0),
+    stats.OtherLoad(0.5, 2),
+    stats.Throttled(("power cap", "power brake")),
+    stats.TooFast(1e-6),
+    stats.SlowFirstCall(2.0, 0.1),
+    stats.LaunchBound(10e-3, 9e-3, 8e-3),
+]
+
+
+@pytest.mark.parametrize("doubt", DOUBTS, ids=lambda doubt: type(doubt).__name__)
+def test_a_doubt_says_what_was_seen_and_what_to_do_and_is_plain_json(doubt):
+    plain = doubt.to_dict()
+    assert json.loads(json.dumps(plain)) == plain
+    assert plain["doubt"] == type(doubt).__name__
+    assert plain["seen"] == str(doubt)
+    assert plain["remedy"]
+
+
+def test_every_kind_of_doubt_is_shown_above():
+    kinds = {kind.__name__ for kind in stats.Doubt.__subclasses__()}
+    assert {type(doubt).__name__ for doubt in DOUBTS} == kinds
+
+
+def test_a_doubt_carries_its_own_numbers():
+    assert stats.Throttled(("power cap",)).to_dict() == {
+        "doubt": "Throttled",
+        "reasons": ["power cap"],
+        "seen": "the device lowered its clocks: power cap",
+        "remedy": stats.Throttled.remedy,
+    }
+    assert str(stats.WideSpread(median_s=2.0, iqr_s=0.5)) == "the middle half of the times spans 25.0 % of their median"
