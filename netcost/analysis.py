@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 
 from netcost import breakdown, frames, liveness
-from netcost.cost import COST_FIELDS, Cost, total
+from netcost.cost import Cost, total
 from netcost.counting import Count, count
 from netcost.errors import RequestError
 from netcost.graph import Graph
@@ -154,7 +155,7 @@ class Analysis:
 
     def shown(self, name: str, value: Any) -> Any:
         """`value` of metric `name`, marked as a lower bound where unknown operators are left out of it."""
-        complete = not self.unknown_ops or value is None or name not in COST_FIELDS or name in ("params", "kernels")
+        complete = not self.unknown_ops or value is None or name not in breakdown.RULED
         return value if complete else AtLeast(value)
 
     def notes(self) -> list[str]:
@@ -223,5 +224,6 @@ def analyze(
         model = model.build() if concrete else model.build_weightless()
     if inputs is None:
         raise RequestError("analyze needs the inputs of the model: a shape like (1, 3, 224, 224), or tensors")
-    args, kwargs = call_arguments(inputs, InputSpec.on_meta)
+    make = partial(InputSpec.random, generator=torch.Generator().manual_seed(0)) if concrete else InputSpec.on_meta
+    args, kwargs = call_arguments(inputs, make)
     return Analysis(count(trace(model, *args, mode=mode, concrete=concrete, **kwargs)), name or type(model).__name__)

@@ -1,6 +1,7 @@
 """Where the cost sits: a counted graph by module, kind, block or operator, as neutral tables.
 
-The rows of each table are a partition of the operators, so that every additive metric adds up to the whole.
+The rows of each table are a partition of the operators, so that every additive metric adds up to the whole. Where
+a row has unknown operators, what only a rule can say is missing, or at least what its other operators cost.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 from netcost import structure
-from netcost.cost import COST_FIELDS, total
+from netcost.cost import COST_FIELDS, Kind, total
 from netcost.counting import Count
 from netcost.errors import RequestError
 from netcost.graph import TensorSpec
 from netcost.tables import METRICS, Column, Table, from_records
+from netcost.units import AtLeast
 
 ADDITIVE = tuple(name for name in METRICS if name in COST_FIELDS)
+RULED = frozenset(ADDITIVE) - {"params", "kernels"}
+"""What only a rule can say of an operator."""
 WHOLE = "(model)"
 
 
@@ -132,8 +136,16 @@ def _grouped(keys: Iterable[Hashable]) -> dict[Any, list[int]]:
 
 def _record(count: Count, members: Iterable[int]) -> dict[str, Any]:
     """The additive metrics of some operators, as one row."""
+    members = list(members)
     cost = total([count.costs[index] for index in members])
-    return {name: getattr(cost, name) for name in ADDITIVE}
+    kinds = {count.kinds[index] for index in members} - {Kind.VIEW}
+    values = {name: getattr(cost, name) for name in ADDITIVE}
+    if Kind.UNKNOWN not in kinds:
+        return values
+    return {
+        name: value if name not in RULED else AtLeast(value) if len(kinds) > 1 else None
+        for name, value in values.items()
+    }
 
 
 def _output(count: Count, members: list[int]) -> str | None:

@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import nn
 
 from netcost import stats, units
 from netcost._version import __version__
 from netcost.analysis import Analysis, analyze
+from netcost.devices import Call
 from netcost.environment import Environment, read_environment, require_device
 from netcost.errors import MeasurementError, NetcostError, RequestError
 from netcost.tables import METRICS, Column, Table, from_records, transposed
 from netcost.targets import Target, resolve
-from netcost.timing import Call, Measurement, measure_all
+from netcost.timing import Measurement, measure_all, random_call
 from netcost.tracing import InputSpec, call_arguments
 
 SCHEMA = 1
@@ -324,7 +324,7 @@ def _timed(
             continue
         say(0.1 + 0.1 * at / len(subjects), f"building {subject.name}")
         try:
-            ready.append((subject.name, subject.build(), random_call(subject)))
+            ready.append((subject.name, subject.build(), random_call(subject.required_inputs())))
             places.append(at)
         except NetcostError as error:
             built[at] = replace(entry, error=error)
@@ -347,9 +347,3 @@ def _ratio(base: Measurement | MeasurementError | None, other: Measurement) -> s
         return None
     rounds = min(base.samples, other.samples)
     return stats.ratio(base.times_s[:rounds], other.times_s[:rounds])
-
-
-def random_call(subject: Target, seed: int = 0) -> Call:
-    """Random inputs of one forward pass on the CPU, from a generator of their own."""
-    generator = torch.Generator().manual_seed(seed)
-    return call_arguments(subject.required_inputs(), lambda spec: spec.random(generator))

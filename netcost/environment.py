@@ -6,7 +6,6 @@ What a machine does not tell is None. Linux tells most, in files under /proc and
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
 import re
@@ -19,26 +18,11 @@ from typing import Any
 
 import torch
 
-from netcost import stats
+from netcost.doubts import OtherLoad, other_load
 from netcost.errors import MeasurementError, RequestError
+from netcost.gpu import Gpu, read_gpu
 
 ROOT = Path("/")
-
-
-@dataclass(frozen=True, slots=True)
-class Gpu:
-    """A GPU and the settings that decide how fast torch drives it."""
-
-    name: str
-    capability: str
-    driver: str | None
-    clock_mhz: int | None
-    max_clock_mhz: int | None
-    throttle_reasons: tuple[str, ...] | None
-    cudnn: int | None
-    cudnn_benchmark: bool
-    tf32_matmul: bool
-    tf32_convolution: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,88 +204,12 @@ class LoadMeter:
         self._busy, self._own, self._clock = busy, own, clock
         self._since = (busy(), own(), clock())
 
-    def doubt(self, cores: int | None = None) -> stats.OtherLoad | None:
+    def doubt(self, cores: int | None = None) -> OtherLoad | None:
         """The doubt that others worked on our cores meanwhile, or None."""
         busy, (busy_before, own_before, before) = self._busy(), self._since
         worked = None if busy is None or busy_before is None else busy - busy_before
         own, elapsed = self._own() - own_before, self._clock() - before
-        return stats.other_load(worked, own, elapsed, len(available_cores()) if cores is None else cores)
-
-
-def read_gpu(device: str) -> Gpu:
-    """The GPU called `device`, and torch's settings for it."""
-    properties = torch.cuda.get_device_properties(device)
-    driver = open_driver(f"GPU-{properties.uuid}")
-    return Gpu(
-        name=properties.name,
-        capability=f"{properties.major}.{properties.minor}",
-        driver=driver.version() if driver else None,
-        clock_mhz=driver.clock_mhz() if driver else None,
-        max_clock_mhz=driver.max_clock_mhz() if driver else None,
-        throttle_reasons=driver.throttle_reasons() if driver else None,
-        cudnn=torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]  # torch leaves it so
-        cudnn_benchmark=torch.backends.cudnn.benchmark,
-        # The older allow_tf32 raises once a program has used these settings, and these have the older one's effect.
-        tf32_matmul=torch.backends.cuda.matmul.fp32_precision == "tf32",
-        tf32_convolution=torch.backends.cudnn.conv.fp32_precision == "tf32",  # type: ignore[attr-defined]  # set late
-    )
-
-
-THROTTLE_REASONS = {
-    0x04: "power cap",
-    0x08: "hardware slowdown",
-    0x20: "temperature (software)",
-    0x40: "temperature (hardware)",
-    0x80: "power brake",
-}
-"""Bits of NVML's clock event reasons that mean a GPU slower than it could be; idling and chosen clocks are none."""
-
-
-class NvidiaDriver:
-    """Readings of one GPU that torch does not give, from NVIDIA's management library; one that fails is None.
-
-    Reference: NVML API Reference Guide, "Device Queries" and "NvmlClocksEventReasons".
-    """
-
-    def __init__(self, library: Any, uuid: str) -> None:
-        self._library = library
-        self._handle = ctypes.c_void_p()
-        known = library.nvmlDeviceGetHandleByUUID(uuid.encode(), ctypes.byref(self._handle)) == 0
-        self._gpu = (self._handle,) if known else None
-
-    def version(self) -> str | None:
-        """The driver's version."""
-        text = ctypes.create_string_buffer(80)
-        failed = self._library.nvmlSystemGetDriverVersion(text, ctypes.c_uint(len(text)))
-        return None if failed else text.value.decode("ascii", "replace")
-
-    def clock_mhz(self) -> int | None:
-        """The clock of the multiprocessors now (MHz)."""
-        return self._number("nvmlDeviceGetClockInfo", ctypes.c_uint(), ctypes.c_int(1))
-
-    def max_clock_mhz(self) -> int | None:
-        """The highest clock of the multiprocessors (MHz)."""
-        return self._number("nvmlDeviceGetMaxClockInfo", ctypes.c_uint(), ctypes.c_int(1))
-
-    def throttle_reasons(self) -> tuple[str, ...] | None:
-        """Why the clocks are below what they could be now; empty where they are not."""
-        bits = self._number("nvmlDeviceGetCurrentClocksThrottleReasons", ctypes.c_ulonglong())
-        return None if bits is None else tuple(name for bit, name in THROTTLE_REASONS.items() if bits & bit)
-
-    def _number(self, query: str, answer: Any, *which: Any) -> int | None:
-        if self._gpu is None:
-            return None
-        failed = getattr(self._library, query)(*self._gpu, *which, ctypes.byref(answer))
-        return None if failed else int(answer.value)
-
-
-def open_driver(uuid: str) -> NvidiaDriver | None:
-    """The driver's readings of the GPU with that UUID, or None where the library is missing or does not start."""
-    try:
-        library = ctypes.CDLL("nvml.dll" if platform.system() == "Windows" else "libnvidia-ml.so.1")
-    except OSError:
-        return None
-    return NvidiaDriver(library, uuid) if library.nvmlInit_v2() == 0 else None
+        return other_load(worked, own, elapsed, len(available_cores()) if cores is None else cores)
 
 
 def _read(path: Path) -> str | None:

@@ -152,8 +152,8 @@ def _blocks(graph: Graph, is_compute: Sequence[bool]) -> list[Block]:
 def _owners(graph: Graph, found: Sequence[int]) -> list[int | None]:
     """The block of each operator: how many cuts come before it on its path; None for views.
 
-    What is on no path from input to output (a weight that is standardised, a result that is dropped) joins the first
-    block that uses it, or else the block it comes from.
+    What is on no path from input to output joins the first block that uses it (a weight that is standardised), or
+    else the block it comes from (a result that is dropped, with what only it uses).
     """
     main = on_path(graph)
     owner: list[int | None] = [None] * len(graph.ops)
@@ -162,19 +162,26 @@ def _owners(graph: Graph, found: Sequence[int]) -> list[int | None]:
         if main[index]:
             owner[index] = block
             block += index in boundaries
-    for index in range(len(graph.ops) - 1, -1, -1):
-        mine = owner[index]
-        if mine is None or graph.ops[index].is_view:
-            continue
-        for source in graph.ops[index].sources:
-            if source >= 0 and not main[source]:
-                known = owner[source]
-                owner[source] = mine if known is None else min(known, mine)
+    _join_users(graph, owner)
     for index, op in enumerate(graph.ops):
         if owner[index] is None and not op.is_view:
             before = [owner[source] for source in op.sources if source >= 0]
-            owner[index] = max((at for at in before if at is not None), default=0)
-    return owner
+            owner[index] = max((at for at in before if at is not None), default=None)
+    _join_users(graph, owner)
+    return [0 if at is None and not op.is_view else at for at, op in zip(owner, graph.ops, strict=True)]
+
+
+def _join_users(graph: Graph, owner: list[int | None]) -> None:
+    """Give each operator without a block the first block of those that use it, if any of them has one."""
+    homeless = [at is None for at in owner]
+    for index in range(len(graph.ops) - 1, -1, -1):
+        mine = owner[index]
+        if mine is None:
+            continue
+        for source in graph.ops[index].sources:
+            if source >= 0 and homeless[source]:
+                known = owner[source]
+                owner[source] = mine if known is None else min(known, mine)
 
 
 def common_module(paths: Sequence[str]) -> str:

@@ -155,7 +155,14 @@ def selected(table: Table, names: Sequence[str]) -> Table:
 def with_total(table: Table, additive: Sequence[str], label: str = "total") -> Table:
     """The same table with a last row that holds the sums of the columns that add up."""
     sums = [
-        sum(row[at] for row in table.rows if row[at] is not None) if column.name in additive else None
+        _sum([row[at] for row in table.rows]) if column.name in additive else None
         for at, column in enumerate(table.columns)
     ]
     return replace(table, rows=(*table.rows, (label, *sums[1:])))
+
+
+def _sum(cells: Sequence[Any]) -> Any:
+    """The sum of a column; at least that, where a cell is missing or incomplete itself."""
+    known = sum(bare(cell) for cell in cells if cell is not None)
+    complete = all(cell is not None and not isinstance(cell, units.AtLeast) for cell in cells)
+    return known if complete else units.AtLeast(known)

@@ -67,6 +67,8 @@ def run(arguments: list[str]) -> int:
     try:
         code = app(arguments or ["--help"], standalone_mode=False)
         sys.stdout.flush()
+        if code == INTERRUPTED:  # newer typers turn the interrupt into a code themselves
+            return _complain("interrupted", INTERRUPTED)
         return code if isinstance(code, int) else 0
     except ClickException as error:
         message = error.format_message()  # type: ignore[attr-defined]  # as all of click's errors have

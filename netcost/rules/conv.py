@@ -20,9 +20,7 @@ def convolution_kind(op: Op) -> Kind:
     """1x1, depthwise (one input channel a group, several groups) or any other convolution."""
     weight = op.inputs[1]  # (O, C/g, *K), transposed (C, O/g, *K)
     channels = op.inputs[0].shape[-len(weight.shape[2:]) - 1]
-    if op.arguments.get("groups", 1) == channels > 1 and not is_transposed(op):
-        return Kind.DEPTHWISE_CONVOLUTION
-    if is_transposed(op) and op.arguments.get("groups", 1) == channels > 1:
+    if op.arguments.get("groups", 1) == channels > 1:
         return Kind.DEPTHWISE_CONVOLUTION
     return Kind.POINTWISE_CONVOLUTION if prod(weight.shape[2:]) == 1 else Kind.CONVOLUTION
 
@@ -53,10 +51,13 @@ def convolution(op: Op) -> Cost:
 
 @rule("torchvision.deform_conv2d", kind=Kind.CONVOLUTION)
 def deformable_convolution(op: Op) -> Cost:
-    """Deformable convolution v1 and v2: the convolution, and 8 FLOPs a bilinear sample (4 products, 3 sums, mask)."""
-    weight, offset, output = op.operand("weight"), op.operand("offset"), op.outputs[0]
-    assert weight is not None and offset is not None, "the schema has both"
-    samples = offset.numel // 2 * weight.shape[1]
+    """Deformable convolution v1 and v2: the convolution, and 8 FLOPs a bilinear sample (4 products, 3 sums, mask).
+
+    Every input channel is sampled once for each place of the kernel and each position of the output, however many
+    groups of channels share their offsets.
+    """
+    x, weight, output = op.inputs[0], op.inputs[1], op.outputs[0]  # (N, C, H, W), (O, C/g, *K), (N, O, H', W')
+    samples = output.numel // weight.shape[0] * x.shape[1] * prod(weight.shape[2:])
     return access(
         op,
         mult_adds=output.numel * prod(weight.shape[1:]),

@@ -20,10 +20,10 @@ from netcost.rules.registry import access, free, rule
         pad constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d
         replication_pad3d _pad_circular _pad_enum roll flip fliplr flipud rot90 repeat tile repeat_interleave
         tril triu diag diag_embed pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle
-        im2col unfold_copy expand_copy permute_copy split_with_sizes_copy unfold_backward meshgrid_copy
+        im2col unfold_copy expand_copy permute_copy split_with_sizes_copy unfold_backward
         atleast_1d atleast_2d atleast_3d lift_fresh_copy one_hot searchsorted bucketize block_diag
         cartesian_prod combinations masked_scatter select_scatter slice_scatter take_along_dim nonzero masked_select
-        unique unique_consecutive _unique2 unique_dim nonzero_static fill_diagonal
+        unique_consecutive _unique2 unique_dim nonzero_static fill_diagonal
         """.split()
     ),
     kind=Kind.MOVEMENT,
@@ -45,13 +45,13 @@ def move(op: Op) -> Cost:
 )
 def fill(op: Op) -> Cost:
     """Writes its output and reads nothing: the tensor that `zeros_like` or `fill_` is given lends its shape only."""
-    return access(op, read=0)
+    return access(op, read=())
 
 
 @rule("aten.copy", kind=Kind.MOVEMENT)
 def copy(op: Op) -> Cost:
     """Reads the source and writes the destination, whose old content is not read."""
-    return access(op, read=op.inputs[-1].elements)
+    return access(op, read=op.inputs[-1:])
 
 
 @rule(
@@ -61,27 +61,33 @@ def copy(op: Op) -> Cost:
     "aten.gather",
     "aten.embedding",
     "aten.take",
-    "aten.masked_gather",
     kind=Kind.MOVEMENT,
 )
 def gather(op: Op) -> Cost:
     """Reads the elements that it looks up and the indices, not the whole table."""
-    indices = sum(tensor.elements for tensor in op.inputs[1:])
-    return access(op, read=op.outputs[0].numel + indices)
+    looked_up = op.inputs[0]._replace(shape=op.outputs[0].shape, broadcast=1)
+    return access(op, read=(looked_up, *op.inputs[1:]))
 
 
-@rule(
-    "aten.index_put",
-    "aten._unsafe_index_put",
-    "aten.scatter",
-    "aten.index_copy",
-    "aten.index_fill",
-    kind=Kind.MOVEMENT,
-)
+@rule("aten.index_put", "aten._unsafe_index_put", "aten.scatter", "aten.index_copy", kind=Kind.MOVEMENT)
 def scatter(op: Op) -> Cost:
-    """Reads the values and the indices, and writes as many elements as there are values."""
-    values = op.inputs[-1].elements if len(op.inputs) > 1 else 0
-    return access(op, read=sum(tensor.elements for tensor in op.inputs[1:]), written=values)
+    """In place: reads the values and the indices, and writes as many elements as there are values.
+
+    Out of place it reads the rest as well and writes the whole output.
+    """
+    if not op.name.endswith("_"):
+        return access(op)
+    return access(op, read=op.inputs[1:], written=op.inputs[-1].elements)
+
+
+@rule("aten.index_fill", kind=Kind.MOVEMENT)
+def index_fill(op: Op) -> Cost:
+    """In place: reads the indices, and writes a slice along `dim` for each; out of place as `scatter`."""
+    if not op.name.endswith("_"):
+        return access(op)
+    x, index = op.inputs[:2]
+    length = x.shape[op.arguments["dim"]] if x.shape else 1
+    return access(op, read=op.inputs[1:], written=x.numel // length * index.numel)
 
 
 @rule("aten.scatter_add", "aten.index_add", "aten.scatter_reduce", "aten.col2im", "aten.bincount", kind=Kind.OTHER)

@@ -41,11 +41,12 @@ def addmm(op: Op) -> Cost:
 
 @rule("aten.bilinear", "aten._trilinear", kind=Kind.LINEAR)
 def bilinear(op: Op) -> Cost:
-    """x1 (*, I), x2 (*, J), weight (O, I, J): each output sums I products of a sum over J."""
+    """x1 (*, I), x2 (*, J), weight (O, I, J), plus bias (O): each output sums I products of a sum over J."""
     weight = op.operand("weight") or op.inputs[1]
     outputs = op.outputs[0].numel
     rows = weight.shape[1]
-    return access(op, mult_adds=outputs * rows * (weight.shape[2] + 1), activations=outputs)
+    bias_adds = outputs if op.operand("bias") is not None else 0
+    return access(op, mult_adds=outputs * rows * (weight.shape[2] + 1), flops=bias_adds, activations=outputs)
 
 
 @rule("aten.outer", "aten.ger", kind=product_kind)

@@ -15,7 +15,7 @@ ONE_STEP = """
     mul multiply div divide true_divide floor_divide sub subtract rsub pow float_power atan2 hypot
     fmod remainder maximum minimum fmax fmin eq ne lt le gt ge isnan isinf isfinite logical_and logical_or logical_not
     logical_xor bitwise_and bitwise_or bitwise_not bitwise_xor bitwise_left_shift bitwise_right_shift
-    where masked_fill __and__ __or__ __xor__ copysign
+    where masked_fill __and__ __or__ __xor__ __iand__ __ior__ __ixor__ copysign
     bernoulli rand randn rand_like randn_like randint randint_like uniform normal normal_functional exponential
     randperm multinomial heaviside signbit complex polar view_as_real_copy angle
 """.split()
@@ -38,7 +38,6 @@ MORE_STEPS = {
     "log_sigmoid": 4,  # negate, exp, add, log
     "log_sigmoid_forward": 4,
     "softplus": 3,  # exp, add, log
-    "softsign": 3,  # abs, add, divide
     "silu": 5,  # sigmoid, multiply
     "mish": 5,  # softplus, tanh, multiply
     "hardsigmoid": 4,  # add, two comparisons, divide
@@ -53,7 +52,7 @@ MORE_STEPS = {
     "frexp": 1,
     "special_expit": 4,
     "sinc": 3,
-    "isclose": 5,
+    "isclose": 6,  # subtract, two absolute values, scale, add, compare
 }
 
 GELU_STEPS = 5  # divide by root 2, erf, add, halve, multiply

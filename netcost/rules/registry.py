@@ -6,11 +6,11 @@ An operator is **costed** (it has a rule), **free** (a view, or nothing but book
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from netcost.cost import Cost, Kind
-from netcost.graph import Op
+from netcost.graph import Op, TensorSpec
 from netcost.registry import Registry
 
 CostRule = Callable[[Op], Cost]
@@ -58,7 +58,7 @@ def rule(*names: str, kind: Kind | KindRule = Kind.OTHER) -> Callable[[CostRule]
 def free(*names: str) -> None:
     """Register operators that move nothing and compute nothing."""
     for name in names:
-        RULES.add(name, Rule(Kind.VIEW, None))
+        RULES.add(name.replace("::", "."), Rule(Kind.VIEW, None))
 
 
 def find(name: str) -> Rule | None:
@@ -75,7 +75,7 @@ def access(
     mult_adds: int = 0,
     flops: int = 0,
     activations: int = 0,
-    read: int | None = None,
+    read: Sequence[TensorSpec] | None = None,
     written: int | None = None,
 ) -> Cost:
     """The cost of an operator that reads its inputs once and writes its outputs once.
@@ -85,15 +85,12 @@ def access(
         mult_adds: multiply-accumulates (count); two FLOPs each, which are added here.
         flops: other floating-point operations (count).
         activations: elements written that count as activations.
-        read: elements read, where they are not all the inputs' (an embedding reads the rows it looks up).
+        read: tensors read, where they are not all the inputs (an embedding reads the rows it looks up).
         written: elements written, where they are not all the outputs'.
     """
-    inputs, outputs = op.inputs, op.outputs
+    inputs, outputs = op.inputs if read is None else read, op.outputs
+    read_elements = sum([tensor.elements for tensor in inputs])
     read_bytes = sum([tensor.elements * tensor.itemsize for tensor in inputs])
-    if read is None:
-        read = sum([tensor.elements for tensor in inputs])
-    elif inputs:
-        read_bytes = read * inputs[0].itemsize
     written_bytes = sum([tensor.elements * tensor.itemsize for tensor in outputs])
     if written is None:
         written = sum([tensor.elements for tensor in outputs])
@@ -102,7 +99,7 @@ def access(
     return Cost(
         mult_adds=mult_adds,
         flops=2 * mult_adds + flops,
-        memory_access=read + written,
+        memory_access=read_elements + written,
         memory_access_bytes=read_bytes + written_bytes,
         activations=activations,
         kernels=1,

@@ -1,0 +1,156 @@
+"""The counters that netcost is timed against: each builds a torchvision model and counts one forward pass.
+
+Each is used as its documentation shows: the model from torchvision's constructor without pretrained weights, one
+call of the counter, evaluation mode throughout. A tool that works on the meta device, where neither weights nor
+activations are computed, has that as a second way. fvcore and torchprofile have not: they trace with
+`torch.jit.trace`, which fails there (`cond must be a bool`, from a meta kernel under its tracer).
+
+Counts differ from tool to tool, and netcost's claims do not rest on them; what is timed is the answer as it comes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+from torchvision import models
+
+SLOW_TO_INITIALISE = frozenset({"googlenet", "inception_v3"})
+"""Their constructors draw from a truncated normal by way of scipy or of a slow loop; `init_weights=False` spares that."""
+
+VISION_TRANSFORMER_SIZE = 224
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A torchvision classification model and the size of its input (N, C, H, W)."""
+
+    name: str
+    shape: tuple[int, ...]
+
+    def build(self) -> nn.Module:
+        """The model, in evaluation mode, on whatever device is the default."""
+        options: dict[str, Any] = {}
+        if self.name in SLOW_TO_INITIALISE:
+            options["init_weights"] = False
+        if self.name.startswith("vit_") and self.shape[-1] != VISION_TRANSFORMER_SIZE:
+            options["image_size"] = self.shape[-1]
+        return models.get_model(self.name, weights=None, **options).eval()
+
+    def on_cpu(self) -> tuple[nn.Module, Tensor]:
+        """Model and input with values."""
+        return self.build(), torch.randn(self.shape)
+
+    def on_meta(self) -> tuple[nn.Module, Tensor]:
+        """Model and input without values; a constructor that needs some builds on the CPU, and is then moved."""
+        try:
+            with torch.device("meta"):
+                model = self.build()
+        except (RuntimeError, NotImplementedError):  # `.item()` of a tensor without values
+            model = self.build().to("meta")
+        return model, torch.empty(self.shape, device="meta")
+
+    def builds_on_meta(self) -> bool:
+        """Whether the constructor works under `torch.device("meta")`."""
+        try:
+            with torch.device("meta"):
+                self.build()
+        except (RuntimeError, NotImplementedError):
+            return False
+        return True
+
+
+Count = Callable[[nn.Module, Tensor], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A tool, and how it counts.
+
+    Args:
+        name: of the tool and its package.
+        count: its count of one forward pass, in its own unit.
+        real: whether to give it tensors with values.
+        meta: whether to give it tensors on the meta device.
+    """
+
+    name: str
+    count: Count
+    real: bool = True
+    meta: bool = False
+
+    @property
+    def installed(self) -> bool:
+        """Whether its package is here."""
+        return find_spec(self.name) is not None
+
+    def ways(self) -> dict[str, Callable[[Network], tuple[nn.Module, Tensor]]]:
+        """What may be asked of it: "thop" with values, "thop, meta" without."""
+        with_values = {self.name: Network.on_cpu} if self.real else {}
+        return {**with_values, f"{self.name}, meta": Network.on_meta} if self.meta else with_values
+
+    def run(self, build: Callable[[Network], tuple[nn.Module, Tensor]], network: Network) -> float:
+        """Build and count; what the tool prints goes nowhere.
+
+        Raises:
+            ArithmeticError: it gave no count.
+        """
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            found = self.count(*build(network))
+        if not found:
+            raise ArithmeticError(f"{self.name} counted {found!r}")
+        return float(found)
+
+
+def count_with_torch(model: nn.Module, x: Tensor) -> float:
+    with FlopCounterMode(display=False) as counter:
+        model(x)
+    return counter.get_total_flops()
+
+
+def count_with_fvcore(model: nn.Module, x: Tensor) -> float:
+    from fvcore.nn import FlopCountAnalysis
+
+    return FlopCountAnalysis(model, x).total()
+
+
+def count_with_ptflops(model: nn.Module, x: Tensor) -> float | None:
+    from ptflops import get_model_complexity_info
+
+    return get_model_complexity_info(model, tuple(x.shape[1:]), as_strings=False, print_per_layer_stat=False)[0]
+
+
+def count_with_thop(model: nn.Module, x: Tensor) -> float:
+    from thop import profile
+
+    return profile(model, inputs=(x,), verbose=False)[0]
+
+
+def count_with_torchinfo(model: nn.Module, x: Tensor) -> float:
+    from torchinfo import summary
+
+    return summary(model, input_data=x, verbose=0).total_mult_adds
+
+
+def count_with_torchprofile(model: nn.Module, x: Tensor) -> float:
+    from torchprofile import profile_macs
+
+    return profile_macs(model, x)
+
+
+FLOP_COUNTER_MODE = Counter("torch", count_with_torch, real=False, meta=True)
+
+FIVE = (
+    Counter("fvcore", count_with_fvcore),
+    Counter("ptflops", count_with_ptflops, meta=True),
+    Counter("thop", count_with_thop, meta=True),
+    Counter("torchinfo", count_with_torchinfo, meta=True),
+    Counter("torchprofile", count_with_torchprofile),
+)

@@ -1,0 +1,81 @@
+"""What a benchmark found: tables, and the figures it must reach; printed, written, and turned into an exit code."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from netcost import environment, units
+from netcost.formats import renderer
+from netcost.formats.writing import write_text
+from netcost.tables import Column, Table, from_records
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One figure that must lie within bounds.
+
+    Args:
+        figure: what it is.
+        found: its value; None where it could not be had, which misses it.
+        low: the smallest that will do; None for no such bound.
+        high: the largest that will do; None for no such bound.
+        unit: of all three, for `units.text`.
+    """
+
+    figure: str
+    found: float | None
+    low: float | None = None
+    high: float | None = None
+    unit: str = "times"
+
+    @property
+    def holds(self) -> bool:
+        """Whether the figure is there and within its bounds."""
+        if self.found is None:
+            return False
+        return (self.low is None or self.found >= self.low) and (self.high is None or self.found <= self.high)
+
+    def needed(self) -> str:
+        """The bounds as people read them."""
+        bounds = (("≥", self.low), ("≤", self.high))
+        return ", ".join(f"{sign} {units.text(bound, self.unit)}" for sign, bound in bounds if bound is not None)
+
+
+def requirements_table(requirements: Iterable[Requirement]) -> Table:
+    """A row a required figure."""
+    columns = (Column("figure", "Figure"), Column("needed", "Needed"), Column("found", "Found"), Column("holds", ""))
+    records = [
+        {
+            "figure": each.figure,
+            "needed": each.needed(),
+            "found": units.text(each.found, each.unit),
+            "holds": "holds" if each.holds else "MISSED",
+        }
+        for each in requirements
+    ]
+    return from_records(columns, records, "What must hold", notes=[machine()])
+
+
+def machine(*packages: str) -> str:
+    """The processor, Python and torch of this run, and the versions of further packages, in one line."""
+    here = environment.read_environment()
+    torch_and_others = [f"torch {here.torch}", *(f"{name} {version(name)}" for name in packages)]
+    return f"{here.cpu or here.machine}, {here.cores} cores, Python {here.python}, {', '.join(torch_and_others)}."
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """The option that all benchmarks have."""
+    parser.add_argument("-o", "--output", metavar="FILE", help="write a report in Markdown as well")
+
+
+def finish(heading: str, tables: Sequence[Table], requirements: Sequence[Requirement], output: str | None) -> int:
+    """Print everything, write it where asked to, and say by the exit code whether every figure holds."""
+    everything = [*tables, requirements_table(requirements)]
+    print("\n".join(renderer("table")(table) for table in everything))
+    if output is not None:
+        write_text(Path(output), "\n".join([f"# {heading}\n", *map(renderer("markdown"), everything)]))
+    return 0 if all(each.holds for each in requirements) else 1
