@@ -16,7 +16,7 @@ from netcost.errors import RequestError
 from netcost.graph import Graph
 from netcost.tables import METRICS, Column, Table, from_records
 from netcost.targets import Target, resolve
-from netcost.tracing import InputSpec, call_arguments, trace
+from netcost.tracing import InputSpec, call_arguments, paused_collection, trace
 from netcost.units import AtLeast
 
 if TYPE_CHECKING:
@@ -215,6 +215,11 @@ def analyze(
     Raises:
         RequestError: the target is unknown, the input missing or malformed, or the model's code raised.
     """
+    with paused_collection():
+        return _analyze(model, inputs, mode, concrete)
+
+
+def _analyze(model: nn.Module | str | Target, inputs: Any, mode: str, concrete: bool) -> Analysis:
     name = ""
     if isinstance(model, str):
         model = resolve(model)

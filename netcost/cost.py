@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Kind(StrEnum):
@@ -41,8 +41,7 @@ COMPUTE_KINDS = frozenset(
 """The operators that depth, parallelism and fragments count (design: compute operators)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """What one operator, module or network costs for one forward pass.
 
     Costs add: `sum(costs, Cost())` is the cost of the whole. `params` counts a shared parameter once, at its
@@ -70,15 +69,15 @@ class Cost:
     kernels: int = 0
     """Operators that launch work (count)."""
 
-    def __add__(self, other: Cost) -> Cost:
+    def __add__(self, other: object) -> Cost:
         if not isinstance(other, Cost):
             return NotImplemented
-        return Cost(*(getattr(self, name) + getattr(other, name) for name in COST_FIELDS))
+        return Cost(*map(sum, zip(self, other, strict=True)))
 
 
-COST_FIELDS = tuple(field.name for field in fields(Cost))
+COST_FIELDS = Cost._fields
 
 
 def total(costs: Collection[Cost]) -> Cost:
     """The sum of many costs, field by field."""
-    return Cost(*(sum(getattr(cost, name) for cost in costs) for name in COST_FIELDS))
+    return Cost(*map(sum, zip(*costs, strict=True))) if costs else Cost()

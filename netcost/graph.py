@@ -95,8 +95,10 @@ BATCH_NORMS = frozenset(
 
 def uses_running_statistics(op: Op) -> bool:
     """Whether `op` is a batch norm that scales by stored statistics, as in eval, so that it can be folded away."""
+    if op.name not in BATCH_NORMS:
+        return False
     trains = op.arguments.get("training", op.arguments.get("train", False))
-    return op.name in BATCH_NORMS and (op.name.endswith("no_training") or not trains)
+    return op.name.endswith("no_training") or not trains
 
 
 class Storage(NamedTuple):

@@ -108,7 +108,10 @@ def cuts(graph: Graph) -> list[int]:
     In a topological order these are the ones that no edge jumps over: one sweep keeps the furthest operator that
     anything seen so far is read by.
     """
-    main = on_path(graph)
+    return _cuts(graph, on_path(graph))
+
+
+def _cuts(graph: Graph, main: Sequence[bool]) -> list[int]:
     furthest = [index if main[index] else -1 for index in range(len(graph.ops))]
     end = len(graph.ops)
     reach_of_input = -1
@@ -134,7 +137,8 @@ def cuts(graph: Graph) -> list[int]:
 
 def _blocks(graph: Graph, is_compute: Sequence[bool]) -> list[Block]:
     """Partition all operators but views by the cuts."""
-    owner = _owners(graph, cuts(graph))
+    main = on_path(graph)
+    owner = _owners(graph, main, _cuts(graph, main))
     members: dict[int, list[int]] = {}
     for index, block in enumerate(owner):
         if block is not None:
@@ -149,13 +153,12 @@ def _blocks(graph: Graph, is_compute: Sequence[bool]) -> list[Block]:
     ]
 
 
-def _owners(graph: Graph, found: Sequence[int]) -> list[int | None]:
+def _owners(graph: Graph, main: Sequence[bool], found: Sequence[int]) -> list[int | None]:
     """The block of each operator: how many cuts come before it on its path; None for views.
 
     What is on no path from input to output joins the first block that uses it (a weight that is standardised), or
     else the block it comes from (a result that is dropped, with what only it uses).
     """
-    main = on_path(graph)
     owner: list[int | None] = [None] * len(graph.ops)
     block, boundaries = 0, set(found)
     for index in range(len(graph.ops)):
@@ -187,7 +190,7 @@ def _join_users(graph: Graph, owner: list[int | None]) -> None:
 def common_module(paths: Sequence[str]) -> str:
     """The innermost module that holds all of `paths`: "layer1.0" for "layer1.0.conv1" and "layer1.0.bn1"."""
     first = paths[0].split(".")
-    for path in paths[1:]:
+    for path in dict.fromkeys(paths):
         parts = path.split(".")
         shared = 0
         while shared < min(len(first), len(parts)) and first[shared] == parts[shared]:

@@ -44,6 +44,7 @@ FLOORS = {
     "analysis": 7,
     "comparison": 8,
     "crosscheck": 8,
+    "recount": 8,
     "formats": 9,
     "cli": 10,
 }

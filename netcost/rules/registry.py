@@ -88,19 +88,26 @@ def access(
         read: tensors read, where they are not all the inputs (an embedding reads the rows it looks up).
         written: elements written, where they are not all the outputs'.
     """
-    inputs, outputs = op.inputs if read is None else read, op.outputs
-    read_elements = sum([tensor.elements for tensor in inputs])
-    read_bytes = sum([tensor.elements * tensor.itemsize for tensor in inputs])
-    written_bytes = sum([tensor.elements * tensor.itemsize for tensor in outputs])
+    elements, size_bytes = _extent(op.inputs if read is None else read)
     if written is None:
-        written = sum([tensor.elements for tensor in outputs])
-    elif outputs:
-        written_bytes = written * outputs[0].itemsize
+        written, written_bytes = _extent(op.outputs)
+    else:
+        written_bytes = written * op.outputs[0].itemsize if op.outputs else 0
     return Cost(
         mult_adds=mult_adds,
         flops=2 * mult_adds + flops,
-        memory_access=read_elements + written,
-        memory_access_bytes=read_bytes + written_bytes,
+        memory_access=elements + written,
+        memory_access_bytes=size_bytes + written_bytes,
         activations=activations,
         kernels=1,
     )
+
+
+def _extent(tensors: Sequence[TensorSpec]) -> tuple[int, int]:
+    """Elements and bytes of some tensors."""
+    elements = size_bytes = 0
+    for tensor in tensors:
+        count = tensor.elements
+        elements += count
+        size_bytes += count * tensor.itemsize
+    return elements, size_bytes

@@ -28,7 +28,7 @@ class ModuleStack:
     def __enter__(self) -> ModuleStack:
         self._hooks = (
             register_module_forward_pre_hook(self._enter_module),
-            register_module_forward_hook(self._leave_module),
+            register_module_forward_hook(self._leave_module, always_call=True),  # an error may be caught further out
         )
         return self
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from netcost.errors import RequestError
+
+LARGEST = 2**60
+"""Elements above which torch cannot even say how large a tensor would be."""
 
 _WRITTEN = re.compile(r"(?:(?P<name>[A-Za-z_]\w*)=)?(?P<shape>\d+(?:[x,]\d+)*)(?::(?P<dtype>\w+))?")
 
@@ -65,6 +69,8 @@ def parse_input(written: str) -> InputSpec:
     shape = tuple(int(size) for size in re.split("[x,]", match["shape"]))
     if 0 in shape:
         raise RequestError(f"input {written!r} has a size of 0; every size is at least 1")
+    if prod(shape) > LARGEST:
+        raise RequestError(f"input {written!r} has more elements than a tensor can; expected the like of 1x3x224x224")
     dtype = match["dtype"] or "float32"
     if not isinstance(getattr(torch, dtype, None), torch.dtype):
         raise RequestError(f"input {written!r} asks for type {dtype!r}; torch knows float32, int64, bool and others")
@@ -88,8 +94,17 @@ def call_arguments(inputs: Any, make: Callable[[InputSpec], Any]) -> tuple[tuple
         inputs = (inputs,)
     if not isinstance(inputs, tuple | list) or not inputs:
         raise RequestError(f"inputs {inputs!r} are not understood; give a shape like (1, 3, 224, 224), or tensors")
-    keywords = {each.name: make(each) for each in inputs if isinstance(each, InputSpec) and each.name}
-    return tuple(_made(each, make) for each in inputs if not (isinstance(each, InputSpec) and each.name)), keywords
+    keywords: dict[str, Any] = {}
+    positional: list[Any] = []
+    for each in inputs:
+        name = each.name if isinstance(each, InputSpec) else None
+        if name is None:
+            positional.append(_made(each, make))
+        elif name in keywords:
+            raise RequestError(f"two inputs are called {name!r}; give each name once")
+        else:
+            keywords[name] = _made(each, make)
+    return tuple(positional), keywords
 
 
 def is_shape(value: Any) -> bool:

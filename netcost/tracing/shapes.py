@@ -27,6 +27,7 @@ WORKSPACES: dict[str, Callable[[Op], int]] = {}
 """Bytes that an operator allocates beside its output, and frees again before the next."""
 
 FLOATS = frozenset({torch.float32, torch.float16, torch.bfloat16, torch.float64})
+INDICES = frozenset({torch.int64, torch.int32})
 
 
 def shape_rule(*names: str) -> Callable[[ShapeRule], ShapeRule]:
@@ -62,6 +63,26 @@ def like(x: Tensor) -> Tensor | None:
     return torch.empty_strided(x.shape, strides, dtype=x.dtype, device=META)
 
 
+def is_plain(x: Tensor) -> bool:
+    """Whether `x` lies row by row, and could not be taken for a tensor that lies channels last."""
+    if not x.is_contiguous():
+        return False
+    shape = x.shape
+    if len(shape) < 4 or 1 not in shape:
+        return True
+    expected = 1
+    for size, stride in zip(reversed(shape), reversed(x.stride()), strict=True):
+        if stride != expected:  # the stride of a single element is free, and torch reads the layout off it
+            return False
+        expected *= size
+    return True
+
+
+def belongs(weight: Tensor | None, shape: tuple[int, ...], x: Tensor) -> bool:
+    """Whether a weight or bias, if there is one, has that shape, and the element type of `x`."""
+    return weight is None or (weight.shape == shape and weight.dtype == x.dtype)
+
+
 def spread(value: int | Sequence[int], rank: int) -> tuple[int, ...]:
     """One number for all of space, or one a dimension."""
     if isinstance(value, int):
@@ -82,7 +103,7 @@ def convolution(
     """x (N, C, *S), weight (O, C/g, *K) -> (N, O, *S')."""
     shape, kernel = x.shape, weight.shape
     rank = len(kernel) - 2
-    if len(shape) != len(kernel) or isinstance(padding, str) or x.dtype != weight.dtype or not x.is_contiguous():
+    if len(shape) != len(kernel) or isinstance(padding, str) or groups < 1 or x.dtype != weight.dtype:
         return None
     outputs = kernel[0]
     if shape[1] != kernel[1] * groups:
@@ -90,9 +111,11 @@ def convolution(
             f"convolution takes {kernel[1] * groups} input channels and got {shape[1]} "
             f"(input {tuple(shape)}, weight {tuple(kernel)}, {groups} groups)"
         )
-    if outputs % groups or (bias is not None and bias.shape[0] != outputs):
+    if outputs % groups or not belongs(bias, kernel[:1], x):
         return None
     strides, pads, dilations = spread(stride, rank), spread(padding, rank), spread(dilation, rank)
+    if min(strides) < 1 or min(pads) < 0 or min(dilations) < 1 or not (is_plain(x) and is_plain(weight)):
+        return None
     size = [
         (shape[at + 2] + 2 * pads[at] - dilations[at] * (kernel[at + 2] - 1) - 1) // strides[at] + 1
         for at in range(rank)
@@ -103,30 +126,37 @@ def convolution(
 @shape_rule("aten.batch_norm")
 def batch_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, *rest: Any) -> Tensor | None:
     """x (N, C, *S) -> the same; everything else is (C)."""
-    channels = x.shape[1] if x.dim() > 1 else -1
-    learnt = (weight, bias, rest[0], rest[1])
-    if any(each is not None and (each.shape[0] != channels or each.dtype != x.dtype) for each in learnt):
+    channels = x.shape[1:2]
+    mean, variance, training = rest[:3]
+    if x.dtype not in FLOATS or not all(belongs(each, channels, x) for each in (weight, bias, mean, variance)):
         return None
-    if rest[2] and x.numel() <= channels:
-        return None  # one value a channel has no variance: torch's own error
-    return like(x)
+    if (mean is None) != (variance is None) or (mean is None and not training):
+        return None
+    return like(x) if x.numel() > channels.numel() else None  # one value a channel has no variance: torch's own error
 
 
 @shape_rule("aten.layer_norm")
-def layer_norm(x: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, *_: Any) -> Tensor | None:
+def layer_norm(
+    x: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None, *_: Any
+) -> Tensor | None:
     """x (*, *D) -> the same, contiguous."""
     tail = tuple(normalized_shape)
-    if tuple(x.shape[-len(tail) :]) != tail or (weight is not None and weight.dtype != x.dtype):
+    if not tail or x.shape[-len(tail) :] != tail or x.dtype not in FLOATS:
         return None
-    return new(x, x.shape)
+    return new(x, x.shape) if belongs(weight, tail, x) and belongs(bias, tail, x) else None
 
 
 @shape_rule("aten.group_norm")
-def group_norm(x: Tensor, num_groups: int, weight: Tensor | None = None, *_: Any) -> Tensor | None:
+def group_norm(
+    x: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, *_: Any
+) -> Tensor | None:
     """x (N, C, *S) -> the same, contiguous."""
-    if x.dim() < 3 or x.shape[1] % num_groups or (weight is not None and weight.dtype != x.dtype):
+    channels = x.shape[1:2]
+    if x.dim() < 3 or num_groups < 1 or channels[0] % num_groups:
         return None
-    return new(x, x.shape) if x.is_contiguous() else None
+    if x.dtype not in FLOATS or not x.numel() or not is_plain(x):
+        return None
+    return new(x, x.shape) if belongs(weight, channels, x) and belongs(bias, channels, x) else None
 
 
 @shape_rule("aten.softmax", "aten.log_softmax")
@@ -137,9 +167,9 @@ def softmax(x: Tensor, dim: int, dtype: torch.dtype | None = None) -> Tensor | N
 
 
 @shape_rule("aten.dropout")
-def dropout(x: Tensor, _p: float, train: bool) -> Tensor | None:
+def dropout(x: Tensor, p: float, train: bool) -> Tensor | None:
     """The input itself in eval, a masked copy in training."""
-    return None if train else x
+    return x if not train and 0 <= p <= 1 else None
 
 
 @shape_rule("aten.linear")
@@ -147,12 +177,22 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | No
     """x (*, I), weight (O, I) -> (*, O)."""
     if weight.dim() != 2 or x.dim() < 2 or x.shape[-1] != weight.shape[1] or x.dtype != weight.dtype:
         return None
-    if bias is not None and (bias.shape != weight.shape[:1] or bias.dtype != x.dtype):
-        return None
-    return new(x, (*x.shape[:-1], weight.shape[0]))
+    return new(x, (*x.shape[:-1], weight.shape[0])) if belongs(bias, weight.shape[:1], x) else None
 
 
-@shape_rule("aten.matmul", "aten.bmm", "aten.mm")
+@shape_rule("aten.bmm")
+def bmm(a: Tensor, b: Tensor) -> Tensor | None:
+    """a (N, M, K), b (N, K, L) -> (N, M, L)."""
+    return matmul(a, b) if a.dim() == 3 else None
+
+
+@shape_rule("aten.mm")
+def mm(a: Tensor, b: Tensor) -> Tensor | None:
+    """a (M, K), b (K, L) -> (M, L)."""
+    return matmul(a, b) if a.dim() == 2 else None
+
+
+@shape_rule("aten.matmul")
 def matmul(a: Tensor, b: Tensor) -> Tensor | None:
     """a (*, M, K), b (*, K, N) with equal batch dimensions -> (*, M, N)."""
     rank = a.dim()
@@ -180,24 +220,28 @@ def attention(
 @shape_rule("aten.embedding")
 def embedding(weight: Tensor, indices: Tensor, *_: Any) -> Tensor | None:
     """weight (V, D), indices (*) -> (*, D)."""
-    return new(weight, (*indices.shape, weight.shape[1])) if weight.dim() == 2 else None
+    if weight.dim() != 2 or indices.dtype not in INDICES:
+        return None
+    return new(weight, (*indices.shape, weight.shape[1]))
 
 
 @shape_rule("aten.cat")
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor | None:
     """Tensors alike but along `dim` -> as long there as all together."""
-    first = tensors[0]
-    rank = first.dim()
-    if not -rank <= dim < rank:
+    first = tensors[0] if tensors else None
+    if first is None or not -first.dim() <= dim < first.dim():
         return None
+    rank = first.dim()
     dim %= rank
     shape = list(first.shape)
     rest = shape[:dim] + shape[dim + 1 :]
     length = 0
     for tensor in tensors:
         size = list(tensor.shape)
-        length += size[dim] if len(size) == rank else 0
-        if size[:dim] + size[dim + 1 :] != rest or tensor.dtype != first.dtype or not tensor.is_contiguous():
+        if len(size) != rank:
+            return None
+        length += size[dim]
+        if size[:dim] + size[dim + 1 :] != rest or tensor.dtype != first.dtype or not is_plain(tensor):
             return None
     shape[dim] = length
     return new(first, shape) if prod(shape) else None
@@ -217,9 +261,11 @@ def _pool(
 ) -> Tensor | None:
     kernel, pads, dilations = spread(kernel_size, rank), spread(padding, rank), spread(dilation, rank)
     strides = spread(stride, rank) if stride or isinstance(stride, int) else kernel
-    if x.dim() != rank + 2 or not x.is_contiguous() or x.dtype not in FLOATS:
+    if x.dim() != rank + 2 or x.dtype not in FLOATS or not is_plain(x):
         return None
-    if any(2 * pad > side for pad, side in zip(pads, kernel, strict=True)) or min(strides) < 1:
+    if any(pad < 0 or 2 * pad > side for pad, side in zip(pads, kernel, strict=True)):
+        return None
+    if min(kernel) < 1 or min(strides) < 1 or min(dilations) < 1 or not x.numel():
         return None
     lengths = zip(x.shape[2:], kernel, strides, pads, dilations, strict=True)
     size = [pooled(*length, ceil_mode) for length in lengths]
@@ -236,17 +282,25 @@ def max_pool2d(
 
 @shape_rule("aten.avg_pool2d")
 def avg_pool2d(
-    x: Tensor, kernel_size: Any, stride: Any = (), padding: Any = 0, ceil_mode: bool = False, *_: Any
+    x: Tensor,
+    kernel_size: Any,
+    stride: Any = (),
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    _count_include_pad: bool = True,
+    divisor_override: int | None = None,
 ) -> Tensor | None:
     """x (N, C, H, W) -> (N, C, H', W')."""
+    if divisor_override is not None:
+        return None
     return _pool(x, 2, kernel_size, stride, padding, 1, ceil_mode)
 
 
 @shape_rule("aten.adaptive_avg_pool2d")
 def adaptive_avg_pool2d(x: Tensor, output_size: Any) -> Tensor | None:
     """x (N, C, H, W) -> (N, C, *output_size)."""
-    size = spread(output_size, 2)
-    if x.dim() != 4 or not x.is_contiguous() or min(size) < 1 or x.dtype not in FLOATS or not x.numel():
+    size = output_size
+    if x.dim() != 4 or len(size) != 2 or min(size) < 1 or x.dtype not in FLOATS or not x.numel() or not is_plain(x):
         return None
     return new(x, (*x.shape[:2], *size))
 
@@ -269,18 +323,19 @@ UNARY = (
     "relu gelu silu sigmoid tanh hardswish hardsigmoid hardtanh relu6 leaky_relu elu mish exp sqrt rsqrt neg".split()
 )
 BINARY = "add sub mul div".split()
+APPROXIMATIONS = ("none", "tanh")  # of gelu
 
 
 @shape_rule(*(f"aten.{name}" for name in UNARY))
-def unary(x: Tensor, *_: Any, **__: Any) -> Tensor | None:
+def unary(x: Tensor, *_: Any, approximate: str = "none") -> Tensor | None:
     """Any shape -> the same."""
-    return like(x) if x.dtype in FLOATS else None
+    return like(x) if x.dtype in FLOATS and approximate in APPROXIMATIONS else None
 
 
 @shape_rule(*(f"aten.{name}_" for name in UNARY))
-def unary_in_place(x: Tensor, *_: Any, **__: Any) -> Tensor | None:
-    """The tensor itself."""
-    return x if x.dtype in FLOATS else None
+def unary_in_place(x: Tensor, *_: Any, approximate: str = "none") -> Tensor | None:
+    """The tensor itself, unless it repeats itself in memory."""
+    return x if x.dtype in FLOATS and approximate in APPROXIMATIONS and 0 not in x.stride() else None
 
 
 @shape_rule(*(f"aten.{name}" for name in BINARY))
@@ -297,13 +352,15 @@ def binary(a: Any, b: Any, **options: Any) -> Tensor | None:
     if not a.is_contiguous() or not b.is_contiguous():
         return None
     shape = broadcast(a.shape, b.shape)
-    return None if shape is None else new(a, shape)
+    if shape is None or (1 in shape and shape != a.shape and shape != b.shape):
+        return None  # torch may lay such a result out in another order
+    return new(a, shape)
 
 
 @shape_rule(*(f"aten.{name}_" for name in BINARY))
 def binary_in_place(a: Tensor, b: Any, **options: Any) -> Tensor | None:
     """The first tensor itself, where the second broadcasts to it."""
-    if a.dtype not in FLOATS or options.get("rounding_mode"):
+    if a.dtype not in FLOATS or options.get("rounding_mode") or 0 in a.stride():
         return None
     if not isinstance(b, Tensor):
         return a if isinstance(b, int | float) else None

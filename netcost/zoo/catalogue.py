@@ -1,9 +1,12 @@
-"""What an architecture is to the zoo: a builder with its paper, its input and its published figures."""
+"""What an architecture is to the zoo, or a module on its own: a builder with its paper, its input and its published
+figures.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -34,7 +37,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """One entry of the zoo.
+    """One entry of the zoo: a network, or a module of one.
 
     Args:
         name: what the command line calls it.
@@ -57,6 +60,9 @@ class Architecture:
 
 ARCHITECTURES: Registry[Architecture] = Registry("architecture", "`netcost list` shows all")
 
+MODULES: Registry[Architecture] = Registry("module", "`netcost list 'module:*'` shows all")
+"""Modules on their own, under names like "module:inception_v1"."""
+
 
 def published(
     params: float | None = None, mult_adds: float | None = None, *, source: str = "", why: str = ""
@@ -78,31 +84,76 @@ def architecture(
     return register
 
 
-def build(name: str, **arguments: Any) -> nn.Module:
-    """The architecture called `name` with real weights of its own initialisation.
+def module(
+    figures: Published | None = None, *, of: str, title: str, input_shape: tuple[int, ...]
+) -> Callable[[Builder], Builder]:
+    """Register the decorated builder of a module, whose first argument is `in_channels`, under "module:" and its name.
 
     Args:
-        name: of the zoo, like "googlenet".
+        figures: of the module with the builder's default widths on `input_shape`, where any were published.
+        of: the architecture that it is a module of; paper and year are the same.
+        title: the name that people write.
+        input_shape: of one forward pass, (N, C, H, W); its C is `in_channels` unless another is given.
+    """
+    network = ARCHITECTURES.get(of)
+
+    def register(builder: Builder) -> Builder:
+        name = f"module:{builder.__name__}"
+        sized = partial(builder, in_channels=input_shape[1])
+        printed = figures or Published()
+        MODULES.add(name, Architecture(name, sized, title, network.paper, network.year, input_shape, printed))
+        return builder
+
+    return register
+
+
+def entry(name: str) -> Architecture:
+    """The architecture called `name`, or the module called "module:…".
+
+    Raises:
+        RequestError: unknown name; the message suggests near ones.
+    """
+    return (MODULES if name.startswith("module:") else ARCHITECTURES).get(name)
+
+
+def build(name: str, **arguments: Any) -> nn.Module:
+    """The architecture or module called `name` with real weights of its own initialisation.
+
+    Args:
+        name: of the zoo, like "googlenet" or "module:inception_v1".
         arguments: passed to the builder: `num_classes=10`, `width=0.5`.
 
     Raises:
         RequestError: unknown name; the message suggests near ones.
         TargetError: the builder takes no such argument.
     """
-    entry = ARCHITECTURES.get(name)
+    found = entry(name)
     try:
-        return entry.build(**arguments)
+        return found.build(**arguments)
     except TypeError as error:
         raise TargetError(f"{name!r} cannot be built with {arguments!r}: {error}") from error
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Names of the zoo that match a shell pattern ("inception*"), in the order of their files."""
-    return ARCHITECTURES.names(pattern)
+    """Names of the zoo that match a shell pattern ("inception*", "module:*"), architectures before modules."""
+    return [*ARCHITECTURES.names(pattern), *MODULES.names(pattern)]
+
+
+def matching(pattern: str) -> list[str]:
+    """Names that match a shell pattern, at least one.
+
+    Raises:
+        RequestError: none does; the message suggests near names.
+    """
+    names = list_models(pattern)
+    if not names:
+        near = suggestion(pattern, [*ARCHITECTURES, *MODULES])
+        raise RequestError(f"no architecture matches {pattern!r}{near} (`netcost list` shows all)")
+    return names
 
 
 def catalogue_table(pattern: str = "*", why: bool = False) -> Table:
-    """A row an architecture: name, year, input, published figures and the paper.
+    """A row an architecture or module: name, year, input, published figures and the paper.
 
     Args:
         pattern: shell pattern of names.
@@ -111,22 +162,17 @@ def catalogue_table(pattern: str = "*", why: bool = False) -> Table:
     Raises:
         RequestError: no name matches.
     """
-    names = list_models(pattern)
-    if not names:
-        near = suggestion(pattern, ARCHITECTURES)
-        raise RequestError(f"no architecture matches {pattern!r}{near} (`netcost list` shows all)")
-    entries = [ARCHITECTURES.get(name) for name in names]
     records = [
         {
-            "name": entry.name,
-            "year": str(entry.year),
-            "input": "x".join(map(str, entry.input_shape)),
-            "params": entry.published.params,
-            "mult_adds": entry.published.mult_adds,
-            "source": entry.published.source or entry.paper,
-            "why": entry.published.why or None,
+            "name": found.name,
+            "year": str(found.year),
+            "input": "x".join(map(str, found.input_shape)),
+            "params": found.published.params,
+            "mult_adds": found.published.mult_adds,
+            "source": found.published.source or found.paper,
+            "why": found.published.why or None,
         }
-        for entry in entries
+        for found in map(entry, matching(pattern))
     ]
     columns = (
         Column("name", "Name"),

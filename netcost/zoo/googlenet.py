@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
-from netcost.zoo.blocks import ConvReLU, LinearReLU
+from netcost.zoo.blocks import Branches, ConvReLU, LinearReLU
 from netcost.zoo.catalogue import architecture, published
 
 
@@ -24,7 +23,7 @@ class GoogLeNetLogits(NamedTuple):
     aux_4d: Tensor
 
 
-class Inception(nn.Module):
+class Inception(Branches):
     """Four branches side by side, concatenated (Figure 2 b).
 
     Args:
@@ -34,22 +33,19 @@ class Inception(nn.Module):
         n3x3: channels of the 3x3 branch.
         reduce_5x5: channels of the 1x1 convolution before the 5x5.
         n5x5: channels of the 5x5 branch.
-        pool_proj: channels of the 1x1 convolution after the pooling.
+        pool_proj: channels of the 1x1 convolution after the pooling; the output has
+            (N, n1x1 + n3x3 + n5x5 + pool_proj, H, W).
     """
 
     def __init__(
         self, in_channels: int, n1x1: int, reduce_3x3: int, n3x3: int, reduce_5x5: int, n5x5: int, pool_proj: int
     ) -> None:
-        super().__init__()
-        self.branch_1x1 = ConvReLU(in_channels, n1x1)
-        self.branch_3x3 = nn.Sequential(ConvReLU(in_channels, reduce_3x3), ConvReLU(reduce_3x3, n3x3, 3))
-        self.branch_5x5 = nn.Sequential(ConvReLU(in_channels, reduce_5x5), ConvReLU(reduce_5x5, n5x5, 5))
-        self.branch_pool = nn.Sequential(nn.MaxPool2d(3, stride=1, padding=1), ConvReLU(in_channels, pool_proj))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) to (N, n1x1 + n3x3 + n5x5 + pool_proj, H, W)."""
-        branches = (self.branch_1x1(x), self.branch_3x3(x), self.branch_5x5(x), self.branch_pool(x))
-        return torch.cat(branches, dim=1)
+        super().__init__(
+            branch_1x1=ConvReLU(in_channels, n1x1),
+            branch_3x3=nn.Sequential(ConvReLU(in_channels, reduce_3x3), ConvReLU(reduce_3x3, n3x3, 3)),
+            branch_5x5=nn.Sequential(ConvReLU(in_channels, reduce_5x5), ConvReLU(reduce_5x5, n5x5, 5)),
+            branch_pool=nn.Sequential(nn.MaxPool2d(3, stride=1, padding=1), ConvReLU(in_channels, pool_proj)),
+        )
 
 
 class AuxiliaryHead(nn.Sequential):

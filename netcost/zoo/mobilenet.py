@@ -9,6 +9,14 @@ from torch import Tensor, nn
 from netcost.zoo.blocks import ConvNorm, checked_width
 from netcost.zoo.catalogue import architecture, published
 
+V1_PAPER = (
+    "MobileNets: efficient convolutional neural networks for mobile vision applications (Howard et al., "
+    "arXiv:1704.04861)"
+)
+V2_PAPER = "MobileNetV2: inverted residuals and linear bottlenecks (Sandler et al., CVPR 2018, arXiv:1801.04381)"
+V1_WIDTHS = "arXiv:1704.04861 Table 6"
+V2_WIDTHS = "tensorflow/models research/slim/nets/mobilenet/README.md, which counts weights alone"
+
 # Output channels and stride of each depthwise separable pair (V1, Table 1). The table prints stride 2 for the
 # last pair as well, but there the map stays 7x7 and only stride 1 gives the printed 569M.
 V1_PAIRS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1))
@@ -132,15 +140,57 @@ class MobileNetV2(nn.Sequential):
 
 
 @architecture(
-    published(params=4.2e6, mult_adds=569e6, source="arXiv:1704.04861 Table 6"),
+    published(params=4.2e6, mult_adds=569e6, source=V1_WIDTHS),
     title="MobileNet",
-    paper="MobileNets: efficient convolutional neural networks for mobile vision applications (Howard et al., "
-    "arXiv:1704.04861)",
+    paper=V1_PAPER,
     year=2017,
 )
 def mobilenet_v1(width: float = 1.0, num_classes: int = 1000, in_channels: int = 3) -> nn.Module:
     """MobileNet at any width multiplier."""
     return MobileNetV1(width, num_classes, in_channels)
+
+
+@architecture(
+    published(params=2.6e6, mult_adds=325e6, source=V1_WIDTHS),
+    title="MobileNet (0.75)",
+    paper=V1_PAPER,
+    year=2017,
+)
+def mobilenet_v1_0_75(num_classes: int = 1000, in_channels: int = 3) -> nn.Module:
+    """MobileNet with three quarters of the channels."""
+    return MobileNetV1(0.75, num_classes, in_channels)
+
+
+@architecture(
+    published(
+        params=1.3e6,
+        mult_adds=149e6,
+        source=V1_WIDTHS,
+        why="the table rounds to two digits; the authors' slim repository lists 1.34 M, and the layers give 1,331,592",
+    ),
+    title="MobileNet (0.5)",
+    paper=V1_PAPER,
+    year=2017,
+)
+def mobilenet_v1_0_5(num_classes: int = 1000, in_channels: int = 3) -> nn.Module:
+    """MobileNet with half of the channels."""
+    return MobileNetV1(0.5, num_classes, in_channels)
+
+
+@architecture(
+    published(
+        params=0.5e6,
+        mult_adds=41e6,
+        source=V1_WIDTHS,
+        why="the table rounds to one digit; the authors' slim repository lists 0.47 M, and the layers give 470,072",
+    ),
+    title="MobileNet (0.25)",
+    paper=V1_PAPER,
+    year=2017,
+)
+def mobilenet_v1_0_25(num_classes: int = 1000, in_channels: int = 3) -> nn.Module:
+    """MobileNet with a quarter of the channels."""
+    return MobileNetV1(0.25, num_classes, in_channels)
 
 
 @architecture(
@@ -152,9 +202,69 @@ def mobilenet_v1(width: float = 1.0, num_classes: int = 1000, in_channels: int =
         "bias add 35,112",
     ),
     title="MobileNet V2",
-    paper="MobileNetV2: inverted residuals and linear bottlenecks (Sandler et al., CVPR 2018, arXiv:1801.04381)",
+    paper=V2_PAPER,
     year=2018,
 )
 def mobilenet_v2(width: float = 1.0, num_classes: int = 1000, in_channels: int = 3) -> nn.Module:
     """MobileNet V2 at any width multiplier."""
     return MobileNetV2(width, num_classes, in_channels)
+
+
+@architecture(
+    published(
+        params=6.9e6,
+        mult_adds=585e6,
+        source="arXiv:1801.04381 Table 4",
+        why="the layers have 6,108,776 with batch norm and biases; the authors' slim repository lists 6.06 M weights",
+    ),
+    title="MobileNet V2 (1.4)",
+    paper=V2_PAPER,
+    year=2018,
+)
+def mobilenet_v2_1_4(num_classes: int = 1000, in_channels: int = 3) -> nn.Module:
+    """MobileNet V2 with 1.4 times the channels."""
+    return MobileNetV2(1.4, num_classes, in_channels)
+
+
+@architecture(
+    published(params=5.34e6, mult_adds=509e6, source=V2_WIDTHS),
+    title="MobileNet V2 (1.3)",
+    paper=V2_PAPER,
+    year=2018,
+)
+def mobilenet_v2_1_3(num_classes: int = 1000, in_channels: int = 3) -> nn.Module:
+    """MobileNet V2 with 1.3 times the channels."""
+    return MobileNetV2(1.3, num_classes, in_channels)
+
+
+@architecture(
+    published(params=2.61e6, mult_adds=209e6, source=V2_WIDTHS),
+    title="MobileNet V2 (0.75)",
+    paper=V2_PAPER,
+    year=2018,
+)
+def mobilenet_v2_0_75(num_classes: int = 1000, in_channels: int = 3) -> nn.Module:
+    """MobileNet V2 with three quarters of the channels."""
+    return MobileNetV2(0.75, num_classes, in_channels)
+
+
+@architecture(
+    published(params=1.95e6, mult_adds=97e6, source=V2_WIDTHS),
+    title="MobileNet V2 (0.5)",
+    paper=V2_PAPER,
+    year=2018,
+)
+def mobilenet_v2_0_5(num_classes: int = 1000, in_channels: int = 3) -> nn.Module:
+    """MobileNet V2 with half of the channels."""
+    return MobileNetV2(0.5, num_classes, in_channels)
+
+
+@architecture(
+    published(params=1.66e6, mult_adds=59e6, source=V2_WIDTHS),
+    title="MobileNet V2 (0.35)",
+    paper=V2_PAPER,
+    year=2018,
+)
+def mobilenet_v2_0_35(num_classes: int = 1000, in_channels: int = 3) -> nn.Module:
+    """MobileNet V2 with about a third of the channels."""
+    return MobileNetV2(0.35, num_classes, in_channels)

@@ -14,6 +14,7 @@ import io
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -23,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision import models
 
 SLOW_TO_INITIALISE = frozenset({"googlenet", "inception_v3"})
-"""Their constructors draw from a truncated normal by way of scipy or of a slow loop; `init_weights=False` spares that."""
+"""Their constructors draw every weight from a truncated normal, which takes long; `init_weights=False` spares it."""
 
 VISION_TRANSFORMER_SIZE = 224
 
@@ -49,24 +50,30 @@ class Network:
         return self.build(), torch.randn(self.shape)
 
     def on_meta(self) -> tuple[nn.Module, Tensor]:
-        """Model and input without values; a constructor that needs some builds on the CPU, and is then moved."""
-        try:
+        """Model and input without values; where the constructor needs some, the model is built on the CPU and moved."""
+        if builds_on_meta(self):
             with torch.device("meta"):
                 model = self.build()
-        except (RuntimeError, NotImplementedError):  # `.item()` of a tensor without values
+        else:
             model = self.build().to("meta")
         return model, torch.empty(self.shape, device="meta")
 
-    def builds_on_meta(self) -> bool:
-        """Whether the constructor works under `torch.device("meta")`."""
-        try:
-            with torch.device("meta"):
-                self.build()
-        except (RuntimeError, NotImplementedError):
-            return False
-        return True
+
+@cache
+def builds_on_meta(network: Network) -> bool:
+    """Whether the constructor works under `torch.device("meta")`: some look at a value while they build."""
+    try:
+        with torch.device("meta"):
+            network.build()
+    except (RuntimeError, NotImplementedError):
+        return False
+    return True
 
 
+META = ", meta"
+"""Ends the name of a subject that works on the meta device: "thop" has values, "thop, meta" has none."""
+
+Build = Callable[[Network], tuple[nn.Module, Tensor]]
 Count = Callable[[nn.Module, Tensor], float | None]
 
 
@@ -91,12 +98,12 @@ class Counter:
         """Whether its package is here."""
         return find_spec(self.name) is not None
 
-    def ways(self) -> dict[str, Callable[[Network], tuple[nn.Module, Tensor]]]:
+    def ways(self) -> dict[str, Build]:
         """What may be asked of it: "thop" with values, "thop, meta" without."""
         with_values = {self.name: Network.on_cpu} if self.real else {}
-        return {**with_values, f"{self.name}, meta": Network.on_meta} if self.meta else with_values
+        return {**with_values, self.name + META: Network.on_meta} if self.meta else with_values
 
-    def run(self, build: Callable[[Network], tuple[nn.Module, Tensor]], network: Network) -> float:
+    def run(self, build: Build, network: Network) -> float:
         """Build and count; what the tool prints goes nowhere.
 
         Raises:

@@ -45,8 +45,8 @@ class Requirement:
         return ", ".join(f"{sign} {units.text(bound, self.unit)}" for sign, bound in bounds if bound is not None)
 
 
-def requirements_table(requirements: Iterable[Requirement]) -> Table:
-    """A row a required figure."""
+def requirements_table(requirements: Iterable[Requirement], packages: Sequence[str]) -> Table:
+    """A row a required figure, and what it was found on."""
     columns = (Column("figure", "Figure"), Column("needed", "Needed"), Column("found", "Found"), Column("holds", ""))
     records = [
         {
@@ -57,10 +57,10 @@ def requirements_table(requirements: Iterable[Requirement]) -> Table:
         }
         for each in requirements
     ]
-    return from_records(columns, records, "What must hold", notes=[machine()])
+    return from_records(columns, records, "What must hold", notes=[machine(packages)])
 
 
-def machine(*packages: str) -> str:
+def machine(packages: Sequence[str]) -> str:
     """The processor, Python and torch of this run, and the versions of further packages, in one line."""
     here = environment.read_environment()
     torch_and_others = [f"torch {here.torch}", *(f"{name} {version(name)}" for name in packages)]
@@ -72,9 +72,23 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", help="write a report in Markdown as well")
 
 
-def finish(heading: str, tables: Sequence[Table], requirements: Sequence[Requirement], output: str | None) -> int:
-    """Print everything, write it where asked to, and say by the exit code whether every figure holds."""
-    everything = [*tables, requirements_table(requirements)]
+def finish(
+    heading: str,
+    tables: Sequence[Table],
+    requirements: Sequence[Requirement],
+    output: str | None,
+    packages: Sequence[str] = (),
+) -> int:
+    """Print everything and write it where asked to; 0 where every figure holds, 1 where one is missed.
+
+    Args:
+        heading: of the report.
+        tables: what was measured.
+        requirements: what must hold.
+        output: file for the report, or None.
+        packages: whose versions matter, besides torch's.
+    """
+    everything = [*tables, requirements_table(requirements, packages)]
     print("\n".join(renderer("table")(table) for table in everything))
     if output is not None:
         write_text(Path(output), "\n".join([f"# {heading}\n", *map(renderer("markdown"), everything)]))

@@ -55,7 +55,7 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """A language model of ten billion parameters: 12·5120² a layer and 32 layers, tokens read and written by one table."""
+    """A language model of ten billion parameters: 32 layers of 12·5120², one table to read and to write tokens."""
 
     def __init__(self, layers: int = 32, width: int = 5120, heads: int = 40, vocabulary: int = 32_000) -> None:
         super().__init__()

@@ -6,12 +6,14 @@ import gc
 import math
 import random
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from netcost import stats
 
 Run = Callable[[], object]
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,12 @@ class Series:
 
 
 def interleave(
-    runs: Mapping[str, Run],
+    runs: Mapping[Name, Run],
     rounds: int,
-    patience_s: float = math.inf,
+    budget_s: float = math.inf,
     seed: int = 0,
     clock: Callable[[], float] = time.perf_counter,
-) -> dict[str, Series]:
+) -> dict[Name, Series]:
     """Run each subject once to warm up, then once a round, each round in another order.
 
     Garbage is collected before each run, outside its time, so that none pays for what another has left.
@@ -48,33 +50,30 @@ def interleave(
     Args:
         runs: subjects by name; one that raises is a failure and is not run again.
         rounds: timed runs of each.
-        patience_s: a first run that takes longer (seconds) is the subject's only one, and counts.
+        budget_s: a subject takes part in no more rounds than its first run says this allows (seconds); where the
+            first run alone is longer, it is the only one, and counts.
         seed: of the order.
         clock: seconds, from any origin.
     """
     order = random.Random(seed)
-    seen = {name: _first(runs[name], clock) for name in order.sample(list(runs), len(runs))}
-    times: dict[str, list[float]] = {
-        name: [] for name, (series, first_s) in seen.items() if not series.failure and first_s <= patience_s
-    }
-    for _ in range(rounds):
-        for name in order.sample(list(times), len(times)):
+    first = {name: _first(runs[name], clock) for name in order.sample(list(runs), len(runs))}
+    times: dict[Name, list[float]] = {name: [] for name in runs}
+    for number in range(rounds):
+        going = [
+            name for name, series in first.items() if any((number + 1) * each <= budget_s for each in series.times_s)
+        ]
+        for name in order.sample(going, len(going)):
             times[name].append(_timed(runs[name], clock)[0])
-    found = {}
-    for name in runs:
-        series, first_s = seen[name]
-        kept = tuple(times.get(name, ())) or (() if series.failure else (first_s,))
-        found[name] = Series(kept, series.result, series.failure)
-    return found
+    return {name: replace(first[name], times_s=tuple(times[name]) or first[name].times_s) for name in runs}
 
 
-def _first(run: Run, clock: Callable[[], float]) -> tuple[Series, float]:
-    """The result of a first run, or its failure; and its time (seconds)."""
+def _first(run: Run, clock: Callable[[], float]) -> Series:
+    """The time and result of a first run, or its failure."""
     try:
         first_s, result = _timed(run, clock)
     except Exception as error:  # a tool that cannot do a model is a finding, not the end of the benchmark
-        return Series(failure=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"), math.nan
-    return Series(result=result), first_s
+        return Series(failure=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
+    return Series((first_s,), result)
 
 
 def _timed(run: Run, clock: Callable[[], float]) -> tuple[float, object]:

@@ -1,0 +1,124 @@
+"""The benchmarks run: each on next to nothing, its figures not judged (a shared machine has no say in them)."""
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+BENCHMARKS = Path(__file__).parent / "benchmarks"
+FIVE = ("fvcore", "ptflops", "thop", "torchinfo", "torchprofile")
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    """Imports a script as it imports its neighbours when it is run: from its own folder."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module
+
+
+def ran(script: ModuleType, report: Path, *arguments: str) -> str:
+    """The report of a run that ended as a run may end, its figures reached or missed."""
+    assert script.main([*arguments, "-o", str(report)]) in (0, 1)
+    return report.read_text(encoding="utf-8")
+
+
+def test_speed_times_netcost_against_torch(benchmark, tmp_path, capsys):
+    written = ran(benchmark("speed"), tmp_path / "speed.md", "--models", "alexnet", "--tools", "torch", "--rounds", "0")
+    assert "| alexnet |" in written
+    assert "FlopCounterMode on meta: median over the models" in written
+    assert "FlopCounterMode, meta" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("tool", FIVE)
+def test_speed_times_netcost_against_each_of_the_others(benchmark, tmp_path, tool):
+    pytest.importorskip(tool, reason=f"{tool} is not installed; pip install '.[bench]' brings it")
+    arguments = ("--models", "squeezenet1_1", "--tools", tool, "--rounds", "0")
+    written = ran(benchmark("speed"), tmp_path / "speed.md", *arguments)
+    assert f"{tool} failed" not in written
+    assert "Fastest of the five: median over the models" in written
+
+
+def test_memory_compares_fresh_processes(benchmark, tmp_path):
+    arguments = ("--models", "torchvision:squeezenet1_1", "--rounds", "1")
+    written = ran(benchmark("memory"), tmp_path / "memory.md", *arguments)
+    assert "torchvision:alexnet, then torchvision:squeezenet1_1" in written
+
+
+def test_the_transformer_of_memory_has_ten_billion_parameters(benchmark):
+    memory = benchmark("memory")
+    assert memory.analyse([memory.TRANSFORMER])["params"] >= memory.TRANSFORMER_PARAMS
+
+
+def test_linearity_times_two_lengths(benchmark, tmp_path):
+    written = ran(benchmark("linearity"), tmp_path / "linearity.md", "--lengths", "8", "16", "--rounds", "1")
+    assert "| linear + relu | 8 |" in written
+
+
+def test_peak_memory_agrees_with_a_real_run(benchmark, tmp_path):
+    script = benchmark("peak_memory")
+    assert script.main(["--models", "torchvision:squeezenet1_1", "-o", str(tmp_path / "peak_memory.md")]) == 0
+
+
+# ---- how they time and judge ----------------------------------------------------------------------------------------
+
+
+class Clock:
+    """Each look at it moves it on by the next of these steps (seconds): begin, end, begin, end …"""
+
+    def __init__(self, *runs_s: float) -> None:
+        self._steps = iter([step for run_s in runs_s for step in (0.0, run_s)])
+        self._now = 0.0
+
+    def __call__(self) -> float:
+        self._now += next(self._steps)
+        return self._now
+
+
+def test_a_subject_warms_up_once_and_then_runs_once_a_round(benchmark):
+    found = benchmark("rounds").interleave({"a": lambda: 7}, rounds=3, clock=Clock(9.0, 1.0, 2.0, 3.0))
+    assert (found["a"].times_s, found["a"].result, found["a"].median_s) == ((1.0, 2.0, 3.0), 7, 2.0)
+
+
+def test_a_slow_subject_runs_as_often_as_its_budget_allows(benchmark):
+    found = benchmark("rounds").interleave({"a": lambda: 7}, rounds=3, budget_s=5.0, clock=Clock(2.0, 1.0, 1.5))
+    assert found["a"].times_s == (1.0, 1.5)
+
+
+def test_a_first_run_beyond_the_budget_is_the_only_one(benchmark):
+    found = benchmark("rounds").interleave({"a": lambda: 7}, rounds=3, budget_s=5.0, clock=Clock(6.0))
+    assert found["a"].times_s == (6.0,)
+
+
+def test_a_failure_is_no_time(benchmark):
+    def fail():
+        raise ValueError("no such operator\nmore of it")
+
+    found = benchmark("rounds").interleave({"bad": fail, "good": lambda: 1}, rounds=2)
+    assert found["bad"].times_s == ()
+    assert found["bad"].median_s is None
+    assert found["bad"].failure == "ValueError: no such operator"
+    assert len(found["good"].times_s) == 2
+
+
+def test_a_count_that_contradicts_the_tools_own_is_a_failure(benchmark):
+    speed, rounds = benchmark("speed"), benchmark("rounds")
+    right, wrong = rounds.Series((1.0,), 100.0), rounds.Series((0.5,), 102.0)
+    found = speed.agreeing({"thop": right, "thop, meta": wrong, "torchinfo": right, "torchinfo, meta": right})
+    assert found["thop, meta"].median_s is None
+    assert found["torchinfo, meta"] == right
+
+
+@pytest.mark.parametrize(
+    ("found", "holds"), [(None, False), (6.9, False), (7.0, True), (10.0, True), (13.0, True), (13.1, False)]
+)
+def test_a_figure_holds_within_its_bounds(benchmark, found, holds):
+    assert benchmark("findings").Requirement("ratio", found, low=7, high=13).holds is holds
+
+
+def test_a_missed_figure_fails_the_run(benchmark, capsys):
+    findings = benchmark("findings")
+    reached, missed = findings.Requirement("one", 11, low=10), findings.Requirement("two", None, low=10)
+    assert findings.finish("Figures", [], [reached], None) == 0
+    assert findings.finish("Figures", [], [reached, missed], None) == 1
+    assert "MISSED" in capsys.readouterr().out
