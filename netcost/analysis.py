@@ -16,7 +16,7 @@ from netcost.errors import RequestError
 from netcost.graph import Graph
 from netcost.tables import METRICS, Column, Table, from_records
 from netcost.targets import Target, resolve
-from netcost.tracing import InputSpec, call_arguments, paused_collection, trace
+from netcost.tracing import InputSpec, call_arguments, input_specs, paused_collection, trace
 from netcost.units import AtLeast
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def analyze(
 def _analyze(model: nn.Module | str | Target, inputs: Any, mode: str, concrete: bool) -> Analysis:
     name = ""
     if isinstance(model, str):
-        model = resolve(model)
+        model = resolve(model, inputs=() if inputs is None else input_specs(inputs))
     if isinstance(model, Target):
         name = model.name
         inputs = model.required_inputs() if inputs is None else inputs

@@ -17,7 +17,7 @@ from netcost.errors import MeasurementError, NetcostError, RequestError
 from netcost.tables import METRICS, Column, Table, from_records, transposed
 from netcost.targets import Target, resolve
 from netcost.timing import Measurement, measure_all, random_call
-from netcost.tracing import InputSpec, call_arguments
+from netcost.tracing import input_specs
 
 SCHEMA = 1
 NO_DEVICE = "none"
@@ -277,26 +277,15 @@ def compare(
 
 def _subject(model: str | Target | nn.Module, inputs: Any, batch: int | None) -> Target:
     """What to count and time, with the inputs it gets."""
-    target = resolve(model) if isinstance(model, str) else model
+    specs = () if inputs is None else input_specs(inputs)
+    target = resolve(model, inputs=specs) if isinstance(model, str) else model
     if isinstance(target, nn.Module):
         module = target
         target = Target(type(module).__name__, lambda: module, None)
-    if inputs is not None:
-        target = replace(target, inputs=input_specs(inputs))
+    if specs:
+        target = replace(target, inputs=specs)
     target.required_inputs()
     return target if batch is None else target.with_batch(batch)
-
-
-def input_specs(inputs: Any) -> tuple[InputSpec, ...]:
-    """Shapes, tensors or InputSpecs, one or several, as InputSpecs."""
-    args, kwargs = call_arguments(inputs, lambda spec: spec)
-    return (
-        *(each if isinstance(each, InputSpec) else InputSpec.of(each) for each in args),
-        *(
-            replace(each if isinstance(each, InputSpec) else InputSpec.of(each), name=name)
-            for name, each in kwargs.items()
-        ),
-    )
 
 
 def _counted(subject: Target, mode: str, concrete: bool) -> Entry:

@@ -20,8 +20,8 @@ from netcost.tracing.shapes import BINARY, SHAPE_RULES, UNARY, WORKSPACES
 Call = tuple[list[Any], dict[str, Any]]
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
-LAYOUTS = ("contiguous", "contiguous", "contiguous", "channels_last", "permuted", "broadcast", "strided", "loose")
-TYPES = (torch.float32,) * 8 + (torch.float16, torch.bfloat16, torch.float64, torch.int64, torch.bool)
+LAYOUTS = ("contiguous",) * 10 + ("channels_last", "permuted", "broadcast", "strided", "loose")
+TYPES = (torch.float32,) * 20 + (torch.float16, torch.bfloat16, torch.float64, torch.int64, torch.bool)
 
 CALLS: dict[str, st.SearchStrategy[Call]] = {}
 """Random arguments of every operator that has a shape rule, right ones mostly."""
@@ -61,23 +61,22 @@ def tensor(draw: Draw, shape: Sequence[int], dtype: torch.dtype = torch.float32)
 
 
 def shape(draw: Draw, low: int = 0, high: int = 4, largest: int = 4) -> tuple[int, ...]:
-    return tuple(
-        draw(st.lists(st.integers(0 if draw(st.integers(0, 9)) == 0 else 1, largest), min_size=low, max_size=high))
-    )
+    return tuple(draw(st.lists(st.integers(mostly(draw, 1, 0), largest), min_size=low, max_size=high)))
 
 
 def mostly(draw: Draw, usual: Any, *slips: Any) -> Any:
     """What is right, or now and then one of the slips."""
-    return slips[draw(st.integers(0, len(slips) - 1))] if draw(st.integers(0, 11)) == 0 else usual
+    return draw(st.sampled_from(slips)) if draw(st.integers(0, 29)) == 17 else usual
 
 
 def maybe(draw: Draw, value: Any) -> Any:
     return draw(st.sampled_from([None, value]))
 
 
-def space(draw: Draw, rank: int, low: int, high: int) -> Any:
+def space(draw: Draw, rank: int, low: int, high: int) -> list[int]:
     """One number for all of space, or one a dimension."""
-    return draw(st.one_of(st.integers(low, high), st.lists(st.integers(low, high), min_size=rank, max_size=rank)))
+    length = draw(st.sampled_from([1, rank]))
+    return draw(st.lists(st.integers(low, high), min_size=length, max_size=length))
 
 
 @calls("conv1d", "conv2d", "conv3d")
@@ -90,12 +89,12 @@ def convolution(draw: Draw, name: str) -> Call:
     kernel = [draw(st.integers(1, 3)) for _ in range(mostly(draw, rank, rank - 1, rank + 1))]
     filters = mostly(draw, groups * outputs, groups * outputs + 1)
     channels = mostly(draw, groups * per_group, groups * per_group + 1)
-    batch = draw(st.integers(0 if draw(st.integers(0, 9)) == 0 else 1, 2))
+    batch = draw(st.integers(mostly(draw, 1, 0), 2))
     x = tensor(draw, mostly(draw, (batch, channels, *sizes), (channels, *sizes), sizes), dtype)
     weight = tensor(draw, (filters, per_group, *kernel), mostly(draw, dtype, torch.float16))
     bias = tensor(draw, (mostly(draw, filters, filters + 1),), mostly(draw, dtype, torch.float64))
     stride = space(draw, rank, mostly(draw, 1, 0), 3)
-    padding = mostly(draw, space(draw, rank, 0, 2), -1)
+    padding = mostly(draw, space(draw, rank, 0, 2), [-1])
     dilation = space(draw, rank, mostly(draw, 1, 0), 2)
     return [x, weight, maybe(draw, bias), stride, padding, dilation, mostly(draw, groups, groups + 1, 0)], {}
 
@@ -103,7 +102,7 @@ def convolution(draw: Draw, name: str) -> Call:
 @calls("batch_norm")
 def batch_norm(draw: Draw, _: str) -> Call:
     dtype = draw(st.sampled_from(TYPES))
-    x = tensor(draw, shape(draw, 1, 5), dtype)
+    x = tensor(draw, shape(draw, mostly(draw, 2, 1), 5), dtype)
     channels = x.shape[1] if x.dim() > 1 else 2
     learnt = [
         maybe(draw, tensor(draw, (mostly(draw, channels, channels + 1),), mostly(draw, dtype, torch.float64)))
@@ -117,8 +116,8 @@ def batch_norm(draw: Draw, _: str) -> Call:
 @calls("layer_norm")
 def layer_norm(draw: Draw, _: str) -> Call:
     dtype = draw(st.sampled_from(TYPES))
-    x = tensor(draw, shape(draw, 0, 4), dtype)
-    tail = tuple(x.shape[draw(st.integers(0, x.dim())) :])
+    x = tensor(draw, shape(draw, mostly(draw, 1, 0), 4), dtype)
+    tail = tuple(x.shape[-draw(st.integers(mostly(draw, 1, 0), max(x.dim(), 1))) :])
     tail = mostly(draw, tail, (*tail, 2), (1, *x.shape))
     weight, bias = (
         maybe(draw, tensor(draw, mostly(draw, tail, (*tail, 1), tail[1:]), mostly(draw, dtype, torch.float64)))
@@ -173,7 +172,7 @@ def matmul(draw: Draw, name: str) -> Call:
     dtype = draw(st.sampled_from(TYPES))
     usual = {"matmul": draw(st.integers(0, 2)), "bmm": 1, "mm": 0}[name]
     batch = shape(draw, *[mostly(draw, usual, 0, 1, 2)] * 2)
-    rows, inner, columns = (draw(st.integers(0 if draw(st.integers(0, 9)) == 0 else 1, 3)) for _ in range(3))
+    rows, inner, columns = (draw(st.integers(mostly(draw, 1, 0), 3)) for _ in range(3))
     other = mostly(draw, batch, batch[1:], (*batch, 2), (1,) * len(batch))
     a = tensor(draw, mostly(draw, (*batch, rows, inner), (inner,)), dtype)
     b = tensor(
@@ -206,7 +205,7 @@ def embedding(draw: Draw, _: str) -> Call:
     indices = tensor(
         draw,
         shape(draw, 0, 3),
-        draw(st.sampled_from([torch.int64, torch.int64, torch.int32, torch.float32, torch.bool])),
+        mostly(draw, draw(st.sampled_from([torch.int64, torch.int32])), torch.float32, torch.bool),
     )
     return [weight, indices, mostly(draw, -1, 0, 7)], {}
 
@@ -214,13 +213,13 @@ def embedding(draw: Draw, _: str) -> Call:
 @calls("cat")
 def cat(draw: Draw, _: str) -> Call:
     dtype = draw(st.sampled_from(TYPES))
-    first = shape(draw, 0, 5)
-    dim = draw(st.integers(-len(first) - 1, len(first)))
+    first = shape(draw, mostly(draw, 1, 0), 5)
+    dim = mostly(draw, draw(st.integers(-len(first), max(len(first) - 1, 0))), len(first), -len(first) - 1)
     tensors = []
-    for _ in range(draw(st.integers(0 if draw(st.integers(0, 9)) == 0 else 1, 3))):
+    for _ in range(draw(st.integers(mostly(draw, 1, 0), 3))):
         like = list(first)
         if -len(first) <= dim < len(first):
-            like[dim] = draw(st.integers(0 if draw(st.integers(0, 9)) == 0 else 1, 3))
+            like[dim] = draw(st.integers(mostly(draw, 1, 0), 3))
         tensors.append(
             tensor(
                 draw,
@@ -234,8 +233,8 @@ def cat(draw: Draw, _: str) -> Call:
 @calls("max_pool2d", "avg_pool2d")
 def pool(draw: Draw, name: str) -> Call:
     x = tensor(draw, shape(draw, *[mostly(draw, 4, 3, 2, 5)] * 2, 8), draw(st.sampled_from(TYPES)))
-    kernel, stride = space(draw, 2, mostly(draw, 1, 0), 3), mostly(draw, space(draw, 2, 1, 3), [], 0, [0, 1])
-    padding, ceil_mode = mostly(draw, space(draw, 2, 0, 1), 2, -1), draw(st.booleans())
+    kernel, stride = space(draw, 2, mostly(draw, 1, 0), 3), mostly(draw, space(draw, 2, 1, 3), [], [0, 1])
+    padding, ceil_mode = mostly(draw, [min(kernel) // 2], [1, 0], [2], [-1]), draw(st.booleans())
     if name == "max_pool2d":
         return [x, kernel, stride, padding, space(draw, 2, mostly(draw, 1, 0), 2), ceil_mode], {}
     return [x, kernel, stride, padding, ceil_mode, draw(st.booleans()), mostly(draw, None, 2, 0, -1)], {}
@@ -244,7 +243,7 @@ def pool(draw: Draw, name: str) -> Call:
 @calls("adaptive_avg_pool2d")
 def adaptive_pool(draw: Draw, _: str) -> Call:
     x = tensor(draw, shape(draw, *[mostly(draw, 4, 3, 2, 5)] * 2, 6), draw(st.sampled_from(TYPES)))
-    return [x, mostly(draw, space(draw, 2, 1, 4), [1], [0, 1], [-1, 2])], {}
+    return [x, mostly(draw, [draw(st.integers(1, 4)), draw(st.integers(1, 4))], [1], [0, 1], [-1, 2])], {}
 
 
 @calls("mean")
@@ -254,7 +253,8 @@ def mean(draw: Draw, _: str) -> Call:
     options = {"dtype": mostly(draw, None, torch.float64)}
     if dims is None:
         return [x], options
-    return [x, mostly(draw, dims, [*dims, x.dim()], [-x.dim() - 1]), draw(st.booleans())], options
+    once = list({at % max(x.dim(), 1): at for at in dims}.values())
+    return [x, mostly(draw, once, [*dims, *dims], [*dims, x.dim()], [-x.dim() - 1]), draw(st.booleans())], options
 
 
 SETTINGS = {"gelu": "approximate", "hardtanh": (-1.0, 1.0), "leaky_relu": (0.1,), "elu": (1.0, 1.0, 1.0)}

@@ -483,7 +483,7 @@ def test_the_list_has_architectures_first_and_modules_after(capsys: pytest.Captu
     [
         ("inception_v9", {}, "unknown module 'module:inception_v9'; did you mean .*module:inception_v1"),
         ("shuffelnet_v1_unit", {}, "did you mean module:shufflenet_v1_unit"),
-        ("bottleneck", {"widht": 2}, "widht.*it takes in_channels, out_channels, stride, base_width"),
+        ("bottleneck", {"widht": 2}, "(?i)widht.*it takes.*in_channels, out_channels, stride, base_width"),
         ("inception_v3_nxn", {"n": 4}, "n is 4; expected an odd side"),
         ("shufflenet_v1_unit", {"stride": 3}, "stride is 3; expected 1 or 2"),
         ("shufflenet_v1_unit", {"out_channels": 480}, "480; expected as many as the 240 that come in, at stride 1"),

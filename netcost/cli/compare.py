@@ -40,14 +40,12 @@ def compare(
     given = options.parse_arguments(arguments)
     from netcost.comparison import compare as run
     from netcost.targets import resolve
-    from netcost.tracing import parse_input
 
-    targets = [resolve(model, given) for model in models]
+    targets = [resolve(model, given, inputs or ()) for model in models]
     with output.progress_bar(quiet) as progress:
         result = run(
             targets,
             device,
-            inputs=tuple(parse_input(each) for each in inputs) if inputs else None,
             threads=threads,
             batch=batch,
             mode="train" if train else "eval",

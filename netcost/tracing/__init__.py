@@ -2,6 +2,15 @@
 
 from netcost.tracing.construction import weightless
 from netcost.tracing.forward import described, paused_collection, trace
-from netcost.tracing.inputs import InputSpec, call_arguments, parse_input
+from netcost.tracing.inputs import InputSpec, call_arguments, input_specs, parse_input
 
-__all__ = ["InputSpec", "call_arguments", "described", "parse_input", "paused_collection", "trace", "weightless"]
+__all__ = [
+    "InputSpec",
+    "call_arguments",
+    "described",
+    "input_specs",
+    "parse_input",
+    "paused_collection",
+    "trace",
+    "weightless",
+]

@@ -1,8 +1,9 @@
 """Building a network without allocating its weights and without initialising them.
 
 Most of the time that a constructor takes goes into filling weights. While `weightless()` is open, torch's factories
-make weights on the meta device, and whatever would fill one returns at once. A plain meta-device context is slower, and
-too strict: constructors look at small tensors (`torch.linspace(0, rate, depth).tolist()`), which keep their values here.
+make weights on the meta device, and whatever would fill one returns at once. A plain meta-device context is slower,
+and too strict: constructors look at small tensors (`torch.linspace(0, rate, depth).tolist()`), which keep their
+values here.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -118,5 +118,23 @@ def _made(value: Any, make: Callable[[InputSpec], Any]) -> Any:
     if is_shape(value):
         return make(InputSpec(tuple(value)))
     if isinstance(value, Tensor | Mapping | tuple | list):
+        return value
+    raise RequestError(f"input {value!r} is neither a tensor nor a shape; expected the like of (1, 3, 224, 224)")
+
+
+def input_specs(inputs: Any) -> tuple[InputSpec, ...]:
+    """Shapes, tensors or InputSpecs, one or several, as InputSpecs.
+
+    Raises:
+        RequestError: an input is none of these.
+    """
+    args, kwargs = call_arguments(inputs, lambda spec: spec)
+    return (*map(_spec, args), *(replace(_spec(each), name=name) for name, each in kwargs.items()))
+
+
+def _spec(value: Any) -> InputSpec:
+    if isinstance(value, Tensor):
+        return InputSpec.of(value)
+    if isinstance(value, InputSpec):
         return value
     raise RequestError(f"input {value!r} is neither a tensor nor a shape; expected the like of (1, 3, 224, 224)")

@@ -1,0 +1,13 @@
+"""What every test finds: torch on one thread, because pytest-xdist runs as many tests at a time as there are workers,
+and denormals flushed, because an untrained network's activations fade into them and then take ten times as long.
+"""
+
+import torch
+from hypothesis import settings
+
+torch.set_num_threads(1)
+torch.set_flush_denormal(True)
+
+# A machine that is busy with something else is no fault of the code.
+settings.register_profile("netcost", deadline=None)
+settings.load_profile("netcost")
