@@ -122,3 +122,7 @@ def test_a_missed_figure_fails_the_run(benchmark, capsys):
     assert findings.finish("Figures", [], [reached], None) == 0
     assert findings.finish("Figures", [], [reached, missed], None) == 1
     assert "MISSED" in capsys.readouterr().out
+
+
+def test_netcost_is_exact_where_the_counters_disagree(benchmark, tmp_path):
+    assert benchmark("disagreement").main(["-o", str(tmp_path / "disagreement.md")]) == 0

@@ -66,7 +66,7 @@ def shape(draw: Draw, low: int = 0, high: int = 4, largest: int = 4) -> tuple[in
 
 def mostly(draw: Draw, usual: Any, *slips: Any) -> Any:
     """What is right, or now and then one of the slips."""
-    return draw(st.sampled_from(slips)) if draw(st.integers(0, 29)) == 17 else usual
+    return draw(st.sampled_from(slips)) if draw(st.integers(0, 24)) == 17 else usual
 
 
 def maybe(draw: Draw, value: Any) -> Any:
@@ -94,7 +94,7 @@ def convolution(draw: Draw, name: str) -> Call:
     weight = tensor(draw, (filters, per_group, *kernel), mostly(draw, dtype, torch.float16))
     bias = tensor(draw, (mostly(draw, filters, filters + 1),), mostly(draw, dtype, torch.float64))
     stride = space(draw, rank, mostly(draw, 1, 0), 3)
-    padding = mostly(draw, space(draw, rank, 0, 2), [-1])
+    padding = space(draw, rank, mostly(draw, 0, -1), 2)
     dilation = space(draw, rank, mostly(draw, 1, 0), 2)
     return [x, weight, maybe(draw, bias), stride, padding, dilation, mostly(draw, groups, groups + 1, 0)], {}
 
@@ -109,7 +109,8 @@ def batch_norm(draw: Draw, _: str) -> Call:
         for _ in range(2)
     ]
     running = [tensor(draw, (mostly(draw, channels, channels + 1),), mostly(draw, dtype, torch.float64)) for _ in "mv"]
-    running = mostly(draw, running, [None, None], [running[0], None], [None, running[1]])
+    pairs = [running] * 6 + [[None, None], [running[0], None], [None, running[1]]]
+    running = draw(st.sampled_from(pairs))
     return [x, *learnt, *running, draw(st.booleans()), 0.1, 1e-5, False], {}
 
 
@@ -237,7 +238,15 @@ def pool(draw: Draw, name: str) -> Call:
     padding, ceil_mode = mostly(draw, [min(kernel) // 2], [1, 0], [2], [-1]), draw(st.booleans())
     if name == "max_pool2d":
         return [x, kernel, stride, padding, space(draw, 2, mostly(draw, 1, 0), 2), ceil_mode], {}
-    return [x, kernel, stride, padding, ceil_mode, draw(st.booleans()), mostly(draw, None, 2, 0, -1)], {}
+    return [
+        x,
+        kernel,
+        stride,
+        padding,
+        ceil_mode,
+        draw(st.booleans()),
+        draw(st.sampled_from([None, None, None, None, 2, 0])),
+    ], {}
 
 
 @calls("adaptive_avg_pool2d")
@@ -276,7 +285,7 @@ def binary(draw: Draw, name: str) -> Call:
     a, b = (
         tensor(
             draw,
-            [mostly(draw, size, 1, size + 1) for size in common[mostly(draw, 0, 1) :]],
+            [mostly(draw, draw(st.sampled_from([size, size, 1])), size + 1) for size in common[mostly(draw, 0, 1) :]],
             mostly(draw, dtype, torch.float64),
         )
         for _ in range(2)
@@ -325,11 +334,26 @@ def layout(x: Tensor) -> tuple[Any, ...]:
     return tuple(x.shape), x.dtype, strides
 
 
-@pytest.mark.parametrize("name", SHAPE_RULES)
-@settings(deadline=None, max_examples=60)
+SIMPLE = {f"aten.{name}{suffix}" for name in UNARY for suffix in ("", "_")}
+
+
+@pytest.mark.parametrize("name", [name for name in SHAPE_RULES if name in SIMPLE])
+@settings(deadline=None, max_examples=40)
 @given(data=st.data())
-def test_a_shape_rule_gives_the_tensor_that_torch_gives_or_no_answer(name: str, data: st.DataObject) -> None:
-    answer, truth, first = asked(name, data.draw(CALLS[name]))
+def test_a_shape_rule_of_one_tensor_gives_what_torch_gives_or_no_answer(name: str, data: st.DataObject) -> None:
+    check(name, data.draw(CALLS[name]))
+
+
+@pytest.mark.parametrize("name", [name for name in SHAPE_RULES if name not in SIMPLE])
+@settings(deadline=None, max_examples=250)
+@given(data=st.data())
+def test_a_shape_rule_gives_what_torch_gives_or_no_answer(name: str, data: st.DataObject) -> None:
+    check(name, data.draw(CALLS[name]))
+
+
+def check(name: str, call: Call) -> None:
+    """The rule gives the tensor that torch gives, or no answer; no answer, too, where torch has none."""
+    answer, truth, first = asked(name, call)
     if isinstance(answer, Exception):
         assert isinstance(answer, RuntimeError) and "input channels" in str(answer), answer
         assert isinstance(truth, Exception)

@@ -29,7 +29,7 @@ CONTAINERS = frozenset({dict, OrderedDict, defaultdict, list, set, deque})
 
 
 def trace(model: nn.Module, *args: Any, mode: str = "eval", concrete: bool = False, **kwargs: Any) -> Graph:
-    """Run the forward pass once, on the meta device, and record every operator.
+    """Run the forward pass on the meta device, and record every operator.
 
     The model is as before afterwards: parameters, buffers, hooks, attributes (and what lists, dicts and sets among
     them hold), training flags, gradients and the random state. Nothing is computed and nothing of its size is
@@ -51,6 +51,16 @@ def trace(model: nn.Module, *args: Any, mode: str = "eval", concrete: bool = Fal
     """
     if mode not in MODES:
         raise RequestError(f"mode {mode!r} is unknown; expected one of {', '.join(MODES)}")
+    imported = len(sys.modules)
+    graph = _traced(model, args, kwargs, mode, concrete)
+    if len(sys.modules) > imported:
+        # What torch imports on the first use of some kernels keeps the frames that led there, and their tensors,
+        # alive: lifetimes are those of the model only once nothing more is imported.
+        graph = _traced(model, args, kwargs, mode, concrete)
+    return graph
+
+
+def _traced(model: nn.Module, args: Any, kwargs: Any, mode: str, concrete: bool) -> Graph:
     original = _unwrapped(model)
     model = _copied(original) if concrete else original
     members = dict(model.named_modules())

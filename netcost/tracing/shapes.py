@@ -319,10 +319,11 @@ def mean(x: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: torch.dtyp
     return new(x, kept)
 
 
-UNARY = (
-    "relu gelu silu sigmoid tanh hardswish hardsigmoid hardtanh relu6 leaky_relu elu mish exp sqrt rsqrt neg".split()
-)
-BINARY = "add sub mul div".split()
+UNARY = """
+    relu gelu silu sigmoid tanh hardswish hardsigmoid hardtanh relu6 leaky_relu elu
+    mish exp sqrt rsqrt neg abs square
+""".split()
+BINARY = "add sub mul div pow".split()
 APPROXIMATIONS = ("none", "tanh")  # of gelu
 
 
@@ -334,8 +335,8 @@ def unary(x: Tensor, *_: Any, approximate: str = "none") -> Tensor | None:
 
 @shape_rule(*(f"aten.{name}_" for name in UNARY))
 def unary_in_place(x: Tensor, *_: Any, approximate: str = "none") -> Tensor | None:
-    """The tensor itself, unless it repeats itself in memory."""
-    return x if x.dtype in FLOATS and approximate in APPROXIMATIONS and 0 not in x.stride() else None
+    """The tensor itself."""
+    return x if x.dtype in FLOATS and approximate in APPROXIMATIONS else None
 
 
 @shape_rule(*(f"aten.{name}" for name in BINARY))
@@ -360,7 +361,7 @@ def binary(a: Any, b: Any, **options: Any) -> Tensor | None:
 @shape_rule(*(f"aten.{name}_" for name in BINARY))
 def binary_in_place(a: Tensor, b: Any, **options: Any) -> Tensor | None:
     """The first tensor itself, where the second broadcasts to it."""
-    if a.dtype not in FLOATS or options.get("rounding_mode") or 0 in a.stride():
+    if a.dtype not in FLOATS or options.get("rounding_mode"):
         return None
     if not isinstance(b, Tensor):
         return a if isinstance(b, int | float) else None
