@@ -345,7 +345,7 @@ def test_a_shape_rule_of_one_tensor_gives_what_torch_gives_or_no_answer(name: st
 
 
 @pytest.mark.parametrize("name", [name for name in SHAPE_RULES if name not in SIMPLE])
-@settings(deadline=None, max_examples=250)
+@settings(deadline=None, max_examples=150)
 @given(data=st.data())
 def test_a_shape_rule_gives_what_torch_gives_or_no_answer(name: str, data: st.DataObject) -> None:
     check(name, data.draw(CALLS[name]))
@@ -364,7 +364,6 @@ def check(name: str, call: Call) -> None:
         assert answer.device.type == "meta"
 
 
-F32 = torch.float32
 ORDINARY: dict[str, Call] = {
     "aten.conv1d": ([meta((2, 4, 9)), meta((6, 2, 3)), meta((6,)), [2], [1], [1], 2], {}),
     "aten.conv2d": ([meta((2, 4, 9, 9)), meta((6, 4, 3, 3)), None, [1, 1], [1, 1]], {}),
@@ -391,6 +390,38 @@ ORDINARY: dict[str, Call] = {
     **{f"aten.{name}": ([meta((2, 3, 4, 4)), meta((2, 3, 1, 1))], {}) for name in BINARY},
     **{f"aten.{name}_": ([meta((2, 3, 4, 4)), meta((3, 1, 1))], {}) for name in BINARY},
 }
+
+
+SLIPS: list[tuple[str, list[Any]]] = [
+    ("conv2d", [meta((2, 3, 4, 4)), meta((4, 3, 2, 2), layout="channels_last")]),
+    ("conv2d", [meta((2, 3, 4, 4)), meta((4, 3, 1, 1)), None, [0]]),
+    ("conv2d", [meta((2, 3, 4, 4)), meta((4, 3, 1, 1)), meta((4,), torch.float64)]),
+    ("max_pool2d", [meta((1, 1, 4, 4)), [2], [1], [0], [0]]),
+    ("avg_pool2d", [meta((1, 1, 4, 4)), [2], [1], [0], False, True, 0]),
+    ("adaptive_avg_pool2d", [meta((1, 1, 4, 4)), [1]]),
+    ("batch_norm", [meta((2, 3)), None, None, None, None, False, 0.1, 1e-5, False]),
+    ("batch_norm", [meta((1, 3)), *[meta((3,))] * 4, True, 0.1, 1e-5, False]),
+    ("layer_norm", [meta((2, 3)), [3], meta((1, 3))]),
+    ("layer_norm", [meta((2, 3)), []]),
+    ("group_norm", [meta((2, 4, 0)), 2]),
+    ("group_norm", [meta((2, 4, 3)), 0]),
+    ("dropout", [meta((2, 3)), 1.5, False]),
+    ("bmm", [meta((2, 3)), meta((3, 2))]),
+    ("mm", [meta((1, 2, 3)), meta((1, 3, 2))]),
+    ("embedding", [meta((5, 2)), meta((3,))]),
+    ("cat", [[]]),
+    ("cat", [[meta((2,)), meta(())], 0]),
+    ("cat", [[meta((1, 1, 1, 2), layout="channels_last")] * 2, 1]),
+    ("adaptive_avg_pool2d", [meta((1, 2, 1, 1), layout="channels_last"), [2, 2]]),
+    ("add", [meta((1, 2, 1)), meta((1, 2, 1, 1), layout="channels_last")]),
+    ("add", [meta((1, 2, 1)), meta((1, 2, 1, 2), layout="loose")]),
+    ("gelu", [meta((2, 3))]),
+]
+
+
+@pytest.mark.parametrize(("name", "args"), SLIPS)
+def test_slips_that_shape_rules_have_made_are_not_made_again(name: str, args: list[Any]) -> None:
+    check(f"aten.{name}", (args, {"approximate": "no such formula"} if name == "gelu" else {}))
 
 
 @pytest.mark.parametrize("name", SHAPE_RULES)

@@ -114,7 +114,7 @@ def convolution(
     if outputs % groups or not belongs(bias, kernel[:1], x):
         return None
     strides, pads, dilations = spread(stride, rank), spread(padding, rank), spread(dilation, rank)
-    if min(strides) < 1 or min(pads) < 0 or min(dilations) < 1 or not (is_plain(x) and is_plain(weight)):
+    if min(strides) < 1 or min(dilations) < 1 or not x.is_contiguous():
         return None
     size = [
         (shape[at + 2] + 2 * pads[at] - dilations[at] * (kernel[at + 2] - 1) - 1) // strides[at] + 1
@@ -154,7 +154,7 @@ def group_norm(
     channels = x.shape[1:2]
     if x.dim() < 3 or num_groups < 1 or channels[0] % num_groups:
         return None
-    if x.dtype not in FLOATS or not x.numel() or not is_plain(x):
+    if x.dtype not in FLOATS or not x.numel() or not x.is_contiguous():
         return None
     return new(x, x.shape) if belongs(weight, channels, x) and belongs(bias, channels, x) else None
 
@@ -261,7 +261,7 @@ def _pool(
 ) -> Tensor | None:
     kernel, pads, dilations = spread(kernel_size, rank), spread(padding, rank), spread(dilation, rank)
     strides = spread(stride, rank) if stride or isinstance(stride, int) else kernel
-    if x.dim() != rank + 2 or x.dtype not in FLOATS or not is_plain(x):
+    if x.dim() != rank + 2 or x.dtype not in FLOATS or not x.is_contiguous():
         return None
     if any(pad < 0 or 2 * pad > side for pad, side in zip(pads, kernel, strict=True)):
         return None
