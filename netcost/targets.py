@@ -124,6 +124,8 @@ def refuse_pickle(text: str) -> None:
 
 
 def _of_zoo(name: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
+    if name not in ARCHITECTURES and f"module:{name}" in MODULES:
+        raise RequestError(f"unknown architecture {name!r}; did you mean the building block module:{name}?")
     entry = ARCHITECTURES.get(name)
     return Target(name, _call(name, entry.build, options), given or (InputSpec(entry.input_shape),))
 

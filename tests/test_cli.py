@@ -179,6 +179,7 @@ def test_train_mode_runs_the_auxiliary_heads(capsys: pytest.CaptureFixture[str])
     ("arguments", "code", "said"),
     [
         (["compare", "googlnet"], 2, "did you mean googlenet"),
+        (["show", "inception_v1"], 2, "did you mean the building block module:inception_v1"),
         (["show", "torchvision:resnet5"], 2, "resnet50"),
         (["show", "timm:convnext_tin"], 2, "convnext_tiny"),
         (["show", "nothere.py:Net"], 2, "no file"),
