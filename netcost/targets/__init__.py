@@ -8,13 +8,9 @@ runs whatever its author put in.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
-import re
-import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +20,8 @@ from torch import nn
 
 from netcost.errors import RequestError, TargetError
 from netcost.registry import suggestion
+from netcost.targets.loading import importable, load_file, load_module
+from netcost.targets.making import maker
 from netcost.tracing import InputSpec, described, parse_input, weightless
 from netcost.zoo import ARCHITECTURES, MODULES
 
@@ -127,7 +125,7 @@ def _of_zoo(name: str, options: dict[str, Any], given: tuple[InputSpec, ...]) ->
     if name not in ARCHITECTURES and f"module:{name}" in MODULES:
         raise RequestError(f"unknown architecture {name!r}; did you mean the building block module:{name}?")
     entry = ARCHITECTURES.get(name)
-    return Target(name, _call(name, entry.build, options), given or (InputSpec(entry.input_shape),))
+    return Target(name, maker(name, entry.build, options), given or (InputSpec(entry.input_shape),))
 
 
 def _of_modules(text: str, _name: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
@@ -139,7 +137,7 @@ def _of_modules(text: str, _name: str, options: dict[str, Any], given: tuple[Inp
     batch, channels, *sides = given[0].shape if given else entry.input_shape
     arguments = {"in_channels": channels, **options}
     own = InputSpec((batch, arguments["in_channels"], *sides))
-    return Target(text, _call(text, entry.build, arguments), given or (own,))
+    return Target(text, maker(text, entry.build, arguments), given or (own,))
 
 
 def _of_torchvision(text: str, name: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
@@ -155,7 +153,7 @@ def _of_torchvision(text: str, name: str, options: dict[str, Any], given: tuple[
         defaults["aux_loss"] = True  # as the published weights have it
     if name.startswith("vit_") and own is not None and own.shape[-1] != VIT_IMAGE_SIZE:
         defaults["image_size"] = own.shape[-1]
-    make = _call(text, models.get_model, options, name, **defaults)
+    make = maker(text, models.get_model, options, name, **defaults)
     return Target(text, make, given or (None if own is None else (own,)))
 
 
@@ -187,7 +185,7 @@ def _of_timm(text: str, name: str, options: dict[str, Any], given: tuple[InputSp
         raise RequestError(f"timm has no model {name!r}{suggestion(name, timm.list_models())}")
     configuration = timm.get_pretrained_cfg(name)
     size = (3, 224, 224) if configuration is None else configuration.input_size
-    make = _call(text, timm.create_model, options, name, pretrained=False)
+    make = maker(text, timm.create_model, options, name, pretrained=False)
     return Target(text, make, given or (InputSpec((1, *size)),))
 
 
@@ -211,7 +209,7 @@ LIBRARIES: dict[str, Callable[[str, str, dict[str, Any], tuple[InputSpec, ...]],
 def _of_code(text: str, place: str, attribute: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
     """A class, function or module instance in the user's own code."""
     is_file = place.endswith(".py") or "/" in place or Path(place).is_file()
-    module = _load_file(text, Path(place)) if is_file else _load_module(text, place)
+    module = load_file(text, Path(place)) if is_file else load_module(text, place, [*LIBRARIES, *ARCHITECTURES])
     found: Any = module
     for part in attribute.split("."):
         if not hasattr(found, part):
@@ -226,164 +224,11 @@ def _of_code(text: str, place: str, attribute: str, options: dict[str, Any], giv
         return Target(text, lambda: found, given or None)
     if not callable(found):
         raise TargetError(f"{text!r} is a {type(found).__name__}; expected a class or function that makes an nn.Module")
-    make = _call(text, found, options)
+    make = maker(text, found, options)
     folders = (Path(place).resolve().parent,) if is_file else (Path.cwd(),)
 
     def make_in_its_place() -> nn.Module:
-        with _importable(*folders):
+        with importable(*folders):
             return make()
 
     return Target(text, make_in_its_place, given or None)
-
-
-@contextmanager
-def _importable(*folders: Path) -> Iterator[None]:
-    """Python finds the folders' modules meanwhile, as it does when it is run there; after an error nothing is left."""
-    before = sys.path[:]
-    sys.path[:0] = map(str, folders)
-    try:
-        yield
-    except BaseException:
-        sys.path[:] = before
-        raise
-    for folder in folders:
-        with suppress(ValueError):
-            sys.path.remove(str(folder))
-
-
-def _load_module(text: str, name: str) -> ModuleType:
-    try:
-        with _importable(Path.cwd()):  # the console script, unlike `python -m`, does not look where it is run
-            return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        known = [*LIBRARIES, *ARCHITECTURES]
-        raise TargetError(f"{text!r}: no module {error.name!r} to import{suggestion(name, known)}") from error
-    except (Exception, SystemExit) as error:
-        raise TargetError(f"{text!r}: importing {name!r} raised {described(error)}") from error
-
-
-_NEIGHBOURS: dict[str, ModuleType] = {}
-"""Modules that file targets brought with them. The next file may have others of the same names beside it."""
-
-
-def _load_file(text: str, path: Path) -> ModuleType:
-    """Run a file as a module that can import its neighbours, relatively too where it is part of a package."""
-    if not path.is_file():
-        raise TargetError(f"{text!r}: there is no file {str(path)!r}")
-    if path.suffix != ".py":
-        raise TargetError(f"{text!r}: {path.name!r} is not a Python file; expected path/to/file.py:Net")
-    try:
-        compile(path.read_bytes(), path, "exec")
-    except OSError as error:
-        raise TargetError(f"{text!r} cannot be read: {error}") from error
-    except (SyntaxError, ValueError) as error:
-        raise TargetError(f"{text!r} is not Python: {described(error)}") from error
-    path = path.resolve()
-    root, name = _package(path)
-    folders = (root,) if root == path.parent else (root, path.parent)
-    _forget_namesakes(folders)
-    before = set(sys.modules)
-    try:
-        with _importable(*folders):
-            module = _run(path) if root == path.parent else importlib.import_module(name)
-    except (Exception, SystemExit) as error:
-        for each in _brought(before, folders):
-            del sys.modules[each]
-        raise TargetError(f"{text!r} raised while it was imported: {described(error)}") from error
-    _NEIGHBOURS.update(_brought(before, folders))
-    if module.__file__ is None or not path.samefile(module.__file__):
-        raise TargetError(f"{text!r}: Python has {name!r} from elsewhere already: {module.__file__!r}")
-    return module
-
-
-def _package(path: Path) -> tuple[Path, str]:
-    """The folder that holds the outermost package around the file, and the file's dotted name in there."""
-    folder, parts = path.parent, [] if path.stem == "__init__" else [path.stem]
-    while (folder / "__init__.py").is_file():
-        parts.insert(0, folder.name)
-        folder = folder.parent
-    return folder, ".".join(parts)
-
-
-def _run(path: Path) -> ModuleType:
-    """A module of the file's code, under a name that no other module has."""
-    name = f"netcost_target_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None  # a name that ends in .py has both
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickling look their own module up
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def _brought(before: set[str], folders: Sequence[Path]) -> dict[str, ModuleType]:
-    """The modules that came since and lie in one of the folders, with their submodules."""
-
-    def lies_there(module: ModuleType) -> bool:
-        places = (module.__dict__.get("__file__"), *module.__dict__.get("__path__", ()))
-        return any(Path(place).resolve().parent in folders for place in places if place)
-
-    roots = {name.partition(".")[0] for name in set(sys.modules) - before} - before
-    own = {root for root in roots if root in sys.modules and lies_there(sys.modules[root])}
-    return {name: module for name, module in sys.modules.items() if name.partition(".")[0] in own}
-
-
-def _forget_namesakes(folders: Sequence[Path]) -> None:
-    """Forget the modules of earlier files that would hide one of these folders."""
-    for name in list(_NEIGHBOURS):
-        root = name.partition(".")[0]
-        if any((folder / f"{root}.py").is_file() or (folder / root).is_dir() for folder in folders):
-            module = _NEIGHBOURS.pop(name)
-            if sys.modules.get(name) is module:
-                del sys.modules[name]
-
-
-def _call(
-    text: str, function: Callable[..., Any], options: dict[str, Any], *positional: Any, **defaults: Any
-) -> Callable[[], nn.Module]:
-    """A maker that checks what it is handed and what it makes."""
-
-    def make() -> nn.Module:
-        try:
-            module = function(*positional, **{**defaults, **options})
-        except TypeError as error:
-            if not _is_about_arguments(error, function, positional, {**defaults, **options}):
-                raise
-            accepted = _accepted(function, positional, defaults)
-            wrong = next((name for name in options if name not in accepted), "")
-            takes = f"It takes --arg name=value of {', '.join(accepted)}" if accepted else "It takes no --arg"
-            near = suggestion(wrong, accepted) or "."
-            raise TargetError(f"{text!r} cannot be built: {described(error)}{near} {takes}") from error
-        if not isinstance(module, nn.Module):
-            raise TargetError(f"{text!r} made a {type(module).__name__}; expected an nn.Module")
-        return module
-
-    return make
-
-
-def _is_about_arguments(
-    error: TypeError, function: Callable[..., Any], positional: tuple[Any, ...], keywords: dict[str, Any]
-) -> bool:
-    """Whether the call itself was refused: an argument that is not taken, or one that is missing."""
-    refused = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-    if refused is not None and refused[1] in keywords:
-        return True
-    try:
-        inspect.signature(function).bind(*positional, **keywords)
-    except TypeError:
-        return True
-    return False
-
-
-def _accepted(function: Callable[..., Any], positional: tuple[Any, ...], defaults: dict[str, Any]) -> list[str]:
-    """Names of the arguments that `function` takes, and those that it hands on to the class of what it makes."""
-    parameters = list(inspect.signature(function).parameters.values())[len(positional) :]
-    names = [each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
-    if any(each.kind is each.VAR_KEYWORD for each in parameters) and not isinstance(function, type):
-        with suppress(Exception), weightless():
-            names += _accepted(type(function(*positional, **defaults)), (), {})
-    return list(dict.fromkeys(names))

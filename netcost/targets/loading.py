@@ -1,0 +1,127 @@
+"""The user's own code -> a Python module, with nothing left behind in `sys.path` or, after an error, `sys.modules`."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import ModuleType
+
+from netcost.errors import TargetError
+from netcost.registry import suggestion
+from netcost.tracing import described
+
+
+@contextmanager
+def importable(*folders: Path) -> Iterator[None]:
+    """Python finds the folders' modules meanwhile, as it does when it is run there; after an error nothing is left."""
+    before = sys.path[:]
+    sys.path[:0] = map(str, folders)
+    try:
+        yield
+    except BaseException:
+        sys.path[:] = before
+        raise
+    for folder in folders:
+        with suppress(ValueError):
+            sys.path.remove(str(folder))
+
+
+def load_module(text: str, name: str, known: Sequence[str]) -> ModuleType:
+    """Import a module by its dotted name.
+
+    Args:
+        text: the target as it was asked for.
+        name: of the module.
+        known: names to suggest from, where there is no such module.
+    """
+    try:
+        with importable(Path.cwd()):  # the console script, unlike `python -m`, does not look where it is run
+            return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise TargetError(f"{text!r}: no module {error.name!r} to import{suggestion(name, known)}") from error
+    except (Exception, SystemExit) as error:
+        raise TargetError(f"{text!r}: importing {name!r} raised {described(error)}") from error
+
+
+_NEIGHBOURS: dict[str, ModuleType] = {}
+"""Modules that file targets brought with them. The next file may have others of the same names beside it."""
+
+
+def load_file(text: str, path: Path) -> ModuleType:
+    """Run a file as a module that can import its neighbours, relatively too where it is part of a package."""
+    if not path.is_file():
+        raise TargetError(f"{text!r}: there is no file {str(path)!r}")
+    if path.suffix != ".py":
+        raise TargetError(f"{text!r}: {path.name!r} is not a Python file; expected path/to/file.py:Net")
+    try:
+        compile(path.read_bytes(), path, "exec")
+    except OSError as error:
+        raise TargetError(f"{text!r} cannot be read: {error}") from error
+    except (SyntaxError, ValueError) as error:
+        raise TargetError(f"{text!r} is not Python: {described(error)}") from error
+    path = path.resolve()
+    root, name = _package(path)
+    folders = (root,) if root == path.parent else (root, path.parent)
+    _forget_namesakes(folders)
+    before = set(sys.modules)
+    try:
+        with importable(*folders):
+            module = _run(path) if root == path.parent else importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        for each in _brought(before, folders):
+            del sys.modules[each]
+        raise TargetError(f"{text!r} raised while it was imported: {described(error)}") from error
+    _NEIGHBOURS.update(_brought(before, folders))
+    if module.__file__ is None or not path.samefile(module.__file__):
+        raise TargetError(f"{text!r}: Python has {name!r} from elsewhere already: {module.__file__!r}")
+    return module
+
+
+def _package(path: Path) -> tuple[Path, str]:
+    """The folder that holds the outermost package around the file, and the file's dotted name in there."""
+    folder, parts = path.parent, [] if path.stem == "__init__" else [path.stem]
+    while (folder / "__init__.py").is_file():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    return folder, ".".join(parts)
+
+
+def _run(path: Path) -> ModuleType:
+    """A module of the file's code, under a name that no other module has."""
+    name = f"netcost_target_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None  # a name that ends in .py has both
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickling look their own module up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _brought(before: set[str], folders: Sequence[Path]) -> dict[str, ModuleType]:
+    """The modules that came since and lie in one of the folders, with their submodules."""
+
+    def lies_there(module: ModuleType) -> bool:
+        places = (module.__dict__.get("__file__"), *module.__dict__.get("__path__", ()))
+        return any(Path(place).resolve().parent in folders for place in places if place)
+
+    roots = {name.partition(".")[0] for name in set(sys.modules) - before} - before
+    own = {root for root in roots if root in sys.modules and lies_there(sys.modules[root])}
+    return {name: module for name, module in sys.modules.items() if name.partition(".")[0] in own}
+
+
+def _forget_namesakes(folders: Sequence[Path]) -> None:
+    """Forget the modules of earlier files that would hide one of these folders."""
+    for name in list(_NEIGHBOURS):
+        root = name.partition(".")[0]
+        if any((folder / f"{root}.py").is_file() or (folder / root).is_dir() for folder in folders):
+            module = _NEIGHBOURS.pop(name)
+            if sys.modules.get(name) is module:
+                del sys.modules[name]
