@@ -21,7 +21,8 @@ from torch.utils._pytree import tree_map_only
 from netcost.errors import DataDependentError, ForwardError, NetcostError, RequestError
 from netcost.graph import Graph
 from netcost.tracing.attribution import ModuleStack
-from netcost.tracing.recorder import CPU, Recorder, lacks_values, spec_of
+from netcost.tracing.memory import spec_of
+from netcost.tracing.recorder import CPU, Recorder, lacks_values
 
 MODES = ("eval", "train")
 DATA_PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)

@@ -23,7 +23,8 @@ from netcost.errors import DataDependentError
 from netcost.graph import CONSTANT, MODEL_INPUT, Op, Storage, TensorSpec
 from netcost.tracing.attribution import ModuleStack
 from netcost.tracing.inputs import InputSpec
-from netcost.tracing.shapes import SHAPE_RULES, WORKSPACES
+from netcost.tracing.memory import Handle, Memory, spec_of
+from netcost.tracing.plan import Plan
 
 META = torch.device("meta")
 
@@ -36,101 +37,6 @@ MASKED = frozenset({"aten.index", "aten._unsafe_index", "aten.index_put", "aten.
 """Operators whose second argument may be boolean masks, the sizes of which depend on their values."""
 
 _META_WORDS = re.compile(r"\bmeta\b|register_meta|fake impl|unallocated storage", re.IGNORECASE)
-
-
-class Memory:
-    """A storage while it is being traced: who wrote it last, how many tensors look at it, when it died.
-
-    Its values are `lost` once an operator that ran on shapes has written to it.
-    """
-
-    __slots__ = ("born", "died", "lost", "parameter", "size_bytes", "tensors", "writer")
-
-    def __init__(self, size_bytes: int, born: int, writer: int, parameter: str | None = None) -> None:
-        self.size_bytes = size_bytes
-        self.born = born
-        self.writer = writer
-        self.parameter = parameter
-        self.tensors = 0
-        self.lost = False
-        self.died: int | None = None
-
-
-class Handle:
-    """What the recorder knows of one tensor. It lives and dies with the tensor, which tells when memory is freed.
-
-    `shadow` is the meta tensor that stands for a tensor with values, once something needed one.
-    """
-
-    __slots__ = ("memory", "recorder", "shadow", "spec")
-
-    def __init__(self, recorder: Recorder, spec: TensorSpec, memory: Memory) -> None:
-        self.recorder = recorder
-        self.spec = spec
-        self.memory = memory
-        self.shadow: Tensor | None = None
-        memory.tensors += 1
-
-    def __del__(self) -> None:
-        memory = self.memory
-        memory.tensors -= 1
-        if memory.tensors == 0 and memory.died is None:
-            memory.died = len(self.recorder.ops) - 1
-
-
-class Plan:
-    """How to run and record one operator: read once from its schema and the tables of rules."""
-
-    __slots__ = (
-        "aliases",
-        "decompose",
-        "known",
-        "name",
-        "reshapes",
-        "roles",
-        "shape_rule",
-        "takes_device",
-        "workspace",
-        "writes",
-    )
-
-    def __init__(self, func: OpOverload) -> None:
-        schema = func._schema
-        namespace, _, base = func._name.partition("::")
-        self.name = f"{namespace}.{base.partition('.')[0]}"
-        self.roles = tuple(argument.name for argument in schema.arguments)
-        self.reshapes = torch.Tag.inplace_view in func.tags  # `unsqueeze_`: the tensor changes and its memory does not
-        written = [argument for argument in schema.arguments if argument.alias_info and argument.alias_info.is_write]
-        self.writes = frozenset({argument.name for argument in written})
-        composite = func._can_decompose()
-        returns_alias = any(result.alias_info is not None for result in schema.returns)
-        self.known = rules.find(self.name) is not None
-        # A composite operator may return a view without its schema saying so.
-        self.aliases = composite or returns_alias
-        self.decompose = composite and not self.known and not returns_alias
-        # A shape rule makes a new tensor or gives back the first; `out=` asks for another.
-        self.shape_rule = None if any(argument.is_out for argument in written) else SHAPE_RULES.get(self.name)
-        self.workspace = WORKSPACES.get(self.name)
-        self.takes_device = "device" in self.roles
-
-
-def spec_of(tensor: Tensor) -> TensorSpec:
-    """Shape and element type of a tensor; strides of 0 say how often it repeats itself."""
-    shape = tuple(tensor.shape)
-    broadcast = 1
-    if 0 in (strides := tensor.stride()):
-        broadcast = prod(size for size, stride in zip(shape, strides, strict=True) if stride == 0) or 1
-    dtype = tensor.dtype
-    return TensorSpec(shape, _DTYPES.get(dtype) or _dtype_name(dtype), tensor.itemsize, broadcast)
-
-
-_DTYPES: dict[torch.dtype, str] = {}
-
-
-def _dtype_name(dtype: torch.dtype) -> str:
-    name = str(dtype).removeprefix("torch.")
-    _DTYPES[dtype] = name
-    return name
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves __init_subclass__ untyped

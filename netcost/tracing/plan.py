@@ -1,0 +1,45 @@
+"""How to run and record each operator of torch."""
+
+from __future__ import annotations
+
+import torch
+from torch._ops import OpOverload
+
+from netcost import rules
+from netcost.tracing.shapes import SHAPE_RULES, WORKSPACES
+
+
+class Plan:
+    """How to run and record one operator: read once from its schema and the tables of rules."""
+
+    __slots__ = (
+        "aliases",
+        "decompose",
+        "known",
+        "name",
+        "reshapes",
+        "roles",
+        "shape_rule",
+        "takes_device",
+        "workspace",
+        "writes",
+    )
+
+    def __init__(self, func: OpOverload) -> None:
+        schema = func._schema
+        namespace, _, base = func._name.partition("::")
+        self.name = f"{namespace}.{base.partition('.')[0]}"
+        self.roles = tuple(argument.name for argument in schema.arguments)
+        self.reshapes = torch.Tag.inplace_view in func.tags  # `unsqueeze_`: the tensor changes and its memory does not
+        written = [argument for argument in schema.arguments if argument.alias_info and argument.alias_info.is_write]
+        self.writes = frozenset({argument.name for argument in written})
+        composite = func._can_decompose()
+        returns_alias = any(result.alias_info is not None for result in schema.returns)
+        self.known = rules.find(self.name) is not None
+        # A composite operator may return a view without its schema saying so.
+        self.aliases = composite or returns_alias
+        self.decompose = composite and not self.known and not returns_alias
+        # A shape rule makes a new tensor or gives back the first; `out=` asks for another.
+        self.shape_rule = None if any(argument.is_out for argument in written) else SHAPE_RULES.get(self.name)
+        self.workspace = WORKSPACES.get(self.name)
+        self.takes_device = "device" in self.roles
