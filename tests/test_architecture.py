@@ -45,6 +45,7 @@ FLOORS = {
     "comparison": 8,
     "crosscheck": 8,
     "recount": 8,
+    "claims": 9,
     "formats": 9,
     "cli": 10,
 }
@@ -52,6 +53,7 @@ FLOORS = {
 DOORS = {
     "torch": {
         "analysis",
+        "claims",
         "comparison",
         "crosscheck",
         "devices",

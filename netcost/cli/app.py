@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import typer
 
 from netcost._version import __version__
+from netcost.cli.claims import claims
 from netcost.cli.compare import compare
 from netcost.cli.list_models import list_models
 from netcost.cli.show import show
@@ -55,6 +56,7 @@ def netcost(
 app.command("list")(list_models)
 app.command("show")(show)
 app.command("compare")(compare)
+app.command("claims")(claims)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
