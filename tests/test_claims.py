@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from claims_by_hand import NOT_REPEATED, OTHER_VERDICTS, WITHOUT_A_MODULE
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +18,6 @@ from netcost.claims.checks import bounds, exactly, printed, rising, rounds_to
 from netcost.claims.claim import Check, Term, found
 from netcost.claims.explanation import simplest
 from netcost.formats import renderer
-from claims_by_hand import NOT_REPEATED, OTHER_VERDICTS, WITHOUT_A_MODULE
 
 REFERENCE = Path(__file__).parent / "reference"
 EVERY = [*(CLAIMS.get(name) for name in CLAIMS), *(ERRATA.get(name) for name in ERRATA)]
