@@ -4,6 +4,7 @@ A new claim is one function in the file of its topic; it is under test at once: 
 """
 
 from netcost.claims import inception as _inception  # noqa: F401  # registers its claims
+from netcost.claims import speed as _speed  # noqa: F401  # the same
 from netcost.claims.claim import CLAIMS, ERRATA, Claim, Finding, Topic, Verdict
 from netcost.claims.review import Review, matching, review
 from netcost.claims.stopwatch import Stopwatch

@@ -148,7 +148,9 @@ class Claim:
         """What comes of it, with the structure as published unless `changes` says otherwise."""
         if not self.timed:
             return self.find(**changes)
-        return unmeasured() if stopwatch is None else self.find(stopwatch, **changes)
+        if stopwatch is None:
+            return not_measured("it is about speed: give a --device to time it")
+        return self.find(stopwatch, **changes)
 
 
 CLAIMS: Registry[Claim] = Registry("claim", "`netcost claims` shows all")
@@ -196,6 +198,6 @@ def not_a_cost(why: str) -> Finding:
     return Finding(notes=(why,), excused=Verdict.NOT_A_COST)
 
 
-def unmeasured() -> Finding:
-    """A statement about speed, without a device to time it on."""
-    return Finding(notes=("it is about speed: give a --device to time it",), excused=Verdict.NOT_MEASURED)
+def not_measured(why: str) -> Finding:
+    """A statement about speed that this run does not time."""
+    return Finding(notes=(why,), excused=Verdict.NOT_MEASURED)

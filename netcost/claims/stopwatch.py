@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netcost import stats, units
-from netcost.claims.claim import Check
+from netcost.claims.claim import Check, Finding
 from netcost.comparison import Comparison, Entry, compare
 from netcost.errors import MeasurementError
 from netcost.targets import Target
@@ -25,6 +25,11 @@ class Stopwatch:
     device: str = "cpu"
     threads: int | None = None
     budget_s: float = 10.0
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the device is a GPU."""
+        return self.device.startswith("cuda")
 
     def compare(self, models: Sequence[str | Target], batch: int | None = None) -> Comparison:
         """The networks, counted and timed; the first is the base of the ratios.
@@ -48,16 +53,36 @@ def faster(what: str, entry: Entry, expected: str) -> Check:
     return _timed(what, entry, expected, stats.Verdict.FASTER)
 
 
+def about(what: str, entry: Entry, low: float, high: float, expected: str) -> Check:
+    """Whether the ratio to the base lies between `low` and `high`: its whole interval within, or its whole beyond."""
+    ratio = _ratio(entry)
+    if ratio.ci95 is None:
+        agrees = None
+    elif ratio.ci95[1] < low or ratio.ci95[0] > high:
+        agrees = False
+    else:
+        agrees = True if low <= ratio.ci95[0] and ratio.ci95[1] <= high else None
+    return Check(what, ratio.median, expected, agrees, "times")
+
+
+def timed(result: Comparison, *checks: Check, notes: Sequence[str] = ()) -> Finding:
+    """What was measured, with the interval of each ratio and how it was taken."""
+    ratios = [_ratio_note(entry, result.entries[0].model) for entry in result.entries[1:]]
+    return Finding(checks, (*notes, *ratios, *result.notes()), measured=True)
+
+
 def _timed(what: str, entry: Entry, expected: str, wanted: stats.Verdict) -> Check:
+    agrees = None if entry.verdict == stats.Verdict.CANNOT_TELL else entry.verdict == wanted
+    return Check(what, _ratio(entry).median, expected, agrees, "times")
+
+
+def _ratio(entry: Entry) -> stats.RatioEstimate:
     assert entry.ratio is not None, "the stopwatch lets no failed measurement through"
-    verdict = entry.verdict
-    agrees = None if verdict == stats.Verdict.CANNOT_TELL else verdict == wanted
-    return Check(what, entry.ratio.median, expected, agrees, "times")
+    return entry.ratio
 
 
-def interval_note(entry: Entry) -> str:
+def _ratio_note(entry: Entry, base: str) -> str:
     """The ratio of a network to the base with its interval, in words."""
-    assert entry.ratio is not None, "the stopwatch lets no failed measurement through"
-    interval = entry.ratio.ci95
-    ends = "no interval" if interval is None else " – ".join(units.times(end) for end in interval)
-    return f"{entry.model}: {units.times(entry.ratio.median)} the time of the base ({ends}), {entry.verdict}"
+    ratio = _ratio(entry)
+    ends = "no interval" if ratio.ci95 is None else " – ".join(units.times(end) for end in ratio.ci95)
+    return f"{entry.model} takes {units.times(ratio.median)} the time of {base} ({ends}): {entry.verdict}."
