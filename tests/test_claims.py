@@ -36,8 +36,8 @@ def finding(name: str) -> Finding:
 
 
 def numbers_in(text: str) -> list[str]:
-    """Numbers as they are written: 854196224, 3.15, 71.4%."""
-    return re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\d\w])", text)
+    """Numbers as they are written: 854196224, 3.15, 71.4%; not in names (VGG-19, Table 1), nor with a unit (55.8M)."""
+    return re.findall(r"(?<![\w.])(?<![A-Za-z]-)(?<!Table )(?<!Figure )\d+(?:\.\d+)?(?!\w|\.\d)", text)
 
 
 def values_of(result: Finding) -> list[float]:

@@ -1,19 +1,23 @@
-"""The Inception module: what its branches cost, and what 1x1 reductions save.
+"""The Inception module: what its branches do and cost, and what 1x1 reductions save.
 
-References: GoogLeNet (arXiv:1409.4842), Table 1; CS231n (Stanford) 2017, lecture 9.
+References: GoogLeNet (arXiv:1409.4842), Figure 2 and Table 1; CS231n (Stanford) 2017, lecture 9.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
+from torch import nn
+
 from netcost import units
 from netcost.analysis import Analysis
-from netcost.claims.checks import beside, exactly, printed, rising
-from netcost.claims.claim import Check, Finding, Topic, Verdict, claim, found
+from netcost.claims.checks import beside, exactly, printed, rising, unstated
+from netcost.claims.claim import Check, Finding, Term, Topic, Verdict, claim, found
 from netcost.claims.evidence import counted, layers, mult_add_terms, output_shape
 from netcost.claims.explanation import simplest
-
-CS231N = "CS231n (Stanford) 2017, lecture 9"
-GOOGLENET = "GoogLeNet (arXiv:1409.4842)"
+from netcost.claims.sources import ARTICLE_INCEPTION, CS231N, GOOGLENET
+from netcost.claims.surgery import altered, part
+from netcost.claims.windows import branch_channels, branches, convolutions, modules, windows
 
 
 def naive_module(n1x1: int = 128, n3x3: int = 192, n5x5: int = 96) -> Analysis:
@@ -30,6 +34,72 @@ def reduced_module(reduce_3x3: int = 64, reduce_5x5: int = 64, pool_proj: int = 
 def inception_3b() -> Analysis:
     """GoogLeNet's second module, on the same 28x28x256 and with as many channels out as the lecture's."""
     return counted("module:inception_v1")
+
+
+@claim(
+    id="inception-branches",
+    rows="A10 E08",
+    topic=Topic.INCEPTION,
+    says="The Inception module has four branches, with 1x1 convolutions before the 3x3, before the 5x5 and after the "
+    "pooling.",
+    source=f"{GOOGLENET}, Figure 2",
+    recorded=Verdict.HOLDS,
+    perturbation={"kernel": 3},
+)
+def module_branches(kernel: int = 5) -> Finding:
+    """What each branch does in turn; GoogLeNet is three convolutions and nine such modules."""
+    large = {"branch_5x5.1.0": partial(nn.Conv2d, 32, 96, kernel, padding=kernel // 2)}
+    module = altered("module:inception_v1", large)
+    drawn = {"branch_1x1": "1x1", "branch_3x3": "1x1, 3x3", "branch_5x5": "1x1, 5x5", "branch_pool": "3x3 max, 1x1"}
+    steps = branches(module)
+    return found(
+        exactly("branches", len(steps), len(drawn)),
+        *(exactly(f"{branch}, in turn", steps[branch], drawn[branch]) for branch in drawn),
+        beside(unstated("convolutions", convolutions(module))),
+        beside(unstated("poolings", len(windows(module)) - convolutions(module))),
+        beside(unstated("fragments, as ShuffleNet V2 counts them", module.max_fragments or 0)),
+        beside(_convolutions_of_the_network()),
+    )
+
+
+def _convolutions_of_the_network() -> Check:
+    network = counted("googlenet")
+    every, inception = convolutions(network), len(modules(network, "Inception"))
+    each = convolutions(counted("module:inception_v1"))
+    inside = Term("in the modules", inception * each, f"{inception}·{each}")
+    return unstated(
+        "convolutions of GoogLeNet", every, terms=(Term("before the modules", every - inside.value), inside)
+    )
+
+
+@claim(
+    id="inception-same-grid",
+    rows="A11",
+    topic=Topic.INCEPTION,
+    says="With kernel and padding 1/0, 3/1 and 5/2, and 3/1 for the pooling, all at stride 1, the four branches keep "
+    "the height and width.",
+    source=ARTICLE_INCEPTION,
+    recorded=Verdict.HOLDS,
+    perturbation={"padding": 1},
+)
+def same_grid(padding: int = 2) -> Finding:
+    """Each branch on its own; the window in it that is the largest."""
+    names, changes = branches(inception_3b()), {"branch_5x5.1.0.padding": (padding, padding)}
+    every = [windows(part("module:inception_v1", name, changes)) for name in names]
+    largest = [max(branch, key=lambda window: window.kernel) for branch in every]
+    return found(
+        exactly(
+            "kernel/padding of the branches",
+            tuple(f"{window.kernel[0]}/{window.padding[0]}" for window in largest),
+            ("1/0", "3/1", "5/2", "3/1"),
+        ),
+        exactly("their strides", tuple(window.stride[0] for window in largest), (1,) * len(largest)),
+        exactly(
+            "side of the map that they make",
+            tuple(branch[-1].grid_out[0] for branch in every),
+            tuple(branch[0].grid_in[0] for branch in every),
+        ),
+    )
 
 
 @claim(
@@ -61,7 +131,7 @@ def naive_channels(n3x3: int = 192) -> Finding:
     module = naive_module(n3x3=n3x3)
     reduced = output_shape(reduced_module())[1]
     return found(
-        exactly("channels out", output_shape(module)[1], 480),
+        exactly("channels out", output_shape(module)[1], 480, terms=branch_channels(module)),
         beside(exactly("channels out of the reduced module", reduced, 480)),
     )
 

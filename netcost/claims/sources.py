@@ -1,0 +1,26 @@
+"""Where claims stand: papers by their arXiv number, lectures, and five well-read articles by their title."""
+
+from __future__ import annotations
+
+ALEXNET = "AlexNet (Krizhevsky et al., NIPS 2012)"
+VGG = "VGG (arXiv:1409.1556)"
+GOOGLENET = "GoogLeNet (arXiv:1409.4842)"
+BN_INCEPTION = "BN-Inception (arXiv:1502.03167)"
+INCEPTION_V3 = "Inception v3 (arXiv:1512.00567)"
+INCEPTION_V4 = "Inception v4 (arXiv:1602.07261)"
+RESNET = "ResNet (arXiv:1512.03385)"
+RESNEXT = "ResNeXt (arXiv:1611.05431)"
+XCEPTION = "Xception (arXiv:1610.02357)"
+MOBILENET = "MobileNet (arXiv:1704.04861)"
+CS231N = "CS231n (Stanford) 2017, lecture 9"
+
+ARTICLE_INCEPTION = "详解Inception结构:从Inception v1到Xception"
+"""An explanation of the Inception family."""
+ARTICLE_TO_SHUFFLENET_V2 = "从Inception v1,v2,v3,v4,RexNeXt到Xception再到MobileNets,ShuffleNet,MobileNetV2,ShuffleNetV2"
+"""From Inception to ShuffleNet V2."""
+ARTICLE_EIGHT_MODELS = "Deep learning中8大模型介绍与比较"
+"""Eight models compared: LeNet-5, AlexNet, VGG, Inception, MobileNets, ResNet, DenseNet, SENet."""
+ARTICLE_INCEPTION_V2 = "GoogLeNet-inception-V2模型与训练"
+"""Inception v2 and its training."""
+ARTICLE_MINI_GOOGLENET = "微架构模型:GoogleNet"
+"""Miniception and MiniGoogLeNet, with Keras code."""
