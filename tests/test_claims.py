@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from functools import cache
+from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,16 @@ import pytest
 from claims_by_hand import NOT_REPEATED, OTHER_VERDICTS, WITHOUT_A_MODULE
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from netcost import units
 from netcost.claims import CLAIMS, ERRATA, Claim, Finding, Verdict, review
 from netcost.claims.checks import bounds, exactly, printed, rising, rounds_to
 from netcost.claims.claim import Check, Term, found
+from netcost.claims.evidence import counted
 from netcost.claims.explanation import simplest
+from netcost.claims.surgery import altered, part
+from netcost.claims.windows import weighted_depth, windows
 from netcost.formats import renderer
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -143,6 +148,46 @@ def test_854_against_358() -> None:
     assert [check.computed for check in result.checks[:3]] == [854_196_224, 271_351_808, 304_267_264]
     assert "358,055,936 = 271,351,808 + 86,704,128" in result.notes[0]
     assert result.verdict is Verdict.FAILS
+
+
+def test_terms_stand_with_the_sign_that_they_take() -> None:
+    def shown(claim: str) -> str:
+        return "".join(map(renderer("table"), review(claim).sums()))
+
+    assert "  + branch_5x5: 5x5" in shown("inception-naive-854")
+    assert "  - head on 512 channels" in shown("googlenet-heads-dropped")
+    assert "  / GoogLeNet" in shown("googlenet-12x-fewer-parameters")
+    assert "  x bytes of each" in shown("vgg-140m-memory")
+    assert "  · naive" in shown("inception-reductions-192")
+
+
+def test_an_overview_says_what_was_found_instead() -> None:
+    shown = renderer("markdown")(review("inception-naive-channels").overview()[0])
+    assert "puts out 28x28x480. Computed: 672 instead of 480." in shown
+
+
+def test_what_is_handed_out_begins_with_the_overview() -> None:
+    result = review("inception-naive-*")
+    assert result.report() == [*result.overview(), *result.sums()]
+    assert [table.title for table in result.sums()].count("") == len(result.results)
+
+
+def test_a_layer_left_out_takes_its_own_cost_away() -> None:
+    whole, without = counted("googlenet"), altered("googlenet", {"inception_4b": nn.Identity})
+    missing = part("googlenet", "inception_4b", {})
+    assert whole.total == without.total + missing.total
+    assert weighted_depth(whole) == weighted_depth(without) + weighted_depth(missing)
+
+
+def test_surgery_refuses_a_part_that_is_not_there() -> None:
+    with pytest.raises(AssertionError, match="has no 'inception_4z'"):
+        altered("googlenet", {"inception_4z": nn.Identity})
+
+
+@pytest.mark.parametrize("target", ["alexnet_2012", "googlenet", "inception_v3", "mini_googlenet", "vgg16"])
+def test_a_window_slides_over_as_many_places_as_its_map_has(target: str) -> None:
+    for window in windows(counted(target)):
+        assert window.grid_out[0] in (floor(window.places), ceil(window.places))
 
 
 def test_a_changed_verdict_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

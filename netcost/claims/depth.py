@@ -101,8 +101,8 @@ def output_size(kernel: int = 11) -> Finding:
     traced = tuple(window.grid_out[0] for window in slid)
     rounded = [window for window in windows(counted("googlenet")) if window.places.denominator != 1]
     return found(
-        stated("sides of the maps of AlexNet", traced, "as by the formula", traced == _values(terms), terms=terms),
-        beside(unstated("layers of GoogLeNet where the division leaves a remainder", len(rounded))),
+        stated("sides of AlexNet's maps", traced, "the formula", traced == _values(terms), terms=terms),
+        beside(unstated("layers of GoogLeNet with a remainder", len(rounded))),
         beside(unstated("of which round up", sum(window.grid_out[0] > window.places for window in rounded))),
     )
 

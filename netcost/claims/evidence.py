@@ -13,13 +13,12 @@ from typing import Any
 
 from torch import nn
 
-from netcost import analyze, weightless
-from netcost.analysis import Analysis
+from netcost.analysis import Analysis, analyze
 from netcost.claims.claim import Term
 from netcost.cost import Kind
 from netcost.graph import Op
 from netcost.targets import resolve
-from netcost.tracing import input_specs
+from netcost.tracing import input_specs, weightless
 
 CONVOLUTIONS = frozenset({Kind.CONVOLUTION, Kind.POINTWISE_CONVOLUTION, Kind.DEPTHWISE_CONVOLUTION})
 
@@ -80,7 +79,7 @@ class Layer:
         """The module, as deep as names and not numbers go, and the kernel: "branch_3x3: 1x1"."""
         names = [part for part in self.path.split(".") if not part.isdigit()]
         kernel = "x".join(map(str, self.kernel))
-        return ": ".join(filter(None, (".".join(names), kernel)))
+        return ": ".join(filter(None, (".".join(names), kernel))) or str(self.kind)
 
     @property
     def weight_term(self) -> Term:
@@ -114,6 +113,13 @@ def mult_add_terms(found: Iterable[Layer]) -> tuple[Term, ...]:
 def weight_terms(found: Iterable[Layer]) -> tuple[Term, ...]:
     """The weights of layers, each as a product; biases are left out."""
     return tuple(layer.weight_term for layer in found)
+
+
+def read(layer: Layer) -> str:
+    """How the products of layers like this one are read."""
+    grid, kernel = ("x".join(map(str, sides)) for sides in (layer.grid, layer.kernel))
+    channels = f"{layer.in_channels // layer.groups} channels in, {layer.out_channels} out"
+    return f"How to read {layer.mult_add_term.arithmetic}: a map of {grid}, a {kernel} kernel, {channels}."
 
 
 def weights(analysis: Analysis) -> int:

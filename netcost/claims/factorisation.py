@@ -19,7 +19,7 @@ from netcost.claims.claim import Check, Finding, Term, Topic, Verdict, claim, fo
 from netcost.claims.evidence import counted, counted_module, layers, receptive_field, weight_terms, weights
 from netcost.claims.sources import BN_INCEPTION, INCEPTION_V3, VGG
 from netcost.claims.surgery import Changes, altered
-from netcost.claims.windows import by, modules, weighted_depth
+from netcost.claims.windows import modules, weighted_depth
 from netcost.zoo.blocks import Conv, ConvReLU, Size, chain, same_padding
 from netcost.zoo.catalogue import entry
 
@@ -45,9 +45,8 @@ def per_pair(convolutions: Analysis) -> int:
 
 
 def same_field(small: Analysis, large: Analysis) -> Check:
-    """Whether both see a window of the same size."""
-    seen = by(receptive_field(layers(small)))
-    return exactly("receptive field", seen, by(receptive_field(layers(large))))
+    """Whether both see a window of the same height and width."""
+    return exactly("receptive field", receptive_field(layers(small)), receptive_field(layers(large)))
 
 
 def swapped(widening_first: bool, kernel: int = 3, times: int = 2) -> Changes:
@@ -83,11 +82,10 @@ def two_for_one(kernel: int = 3) -> Finding:
     return found(
         rising("weights", {"two 3x3": weights(small), "one 5x5": weights(large)}, terms=terms),
         same_field(small, large),
-        beside(unstated("side of that field", receptive_field(layers(small))[0])),
         beside(unstated("weights, two 3x3 / one 5x5", share, unit="ratio")),
         beside(unstated("saved", 1 - share, unit="percent")),
-        beside(unstated("parameters of GoogLeNet so changed, the first 3x3 widening", wide, unit="times")),
-        beside(unstated("parameters of GoogLeNet so changed, the second widening", narrow, unit="times")),
+        beside(unstated("parameters of GoogLeNet, the first widening", wide, unit="times")),
+        beside(unstated("parameters of GoogLeNet, the second widening", narrow, unit="times")),
     )
 
 
@@ -108,7 +106,6 @@ def three_for_one(kernel: int = 3) -> Finding:
         exactly("weights for each pair of channels, three 3x3", per_pair(small), 27, terms=weight_terms(layers(small))),
         exactly("weights for each pair of channels, one 7x7", per_pair(large), 49, terms=weight_terms(layers(large))),
         same_field(small, large),
-        beside(unstated("side of that field", receptive_field(layers(small))[0])),
         beside(unstated("weights, three 3x3 / one 7x7", share, unit="ratio")),
     )
 
@@ -178,12 +175,18 @@ def deeper_by_nine(times: int = 2) -> Finding:
     )
 
 
+READINGS = (
+    "Read as GoogLeNet with each 5x5, from r to n channels, as two 3x3: the first of them widening (r to n to n) or "
+    "the second (r to r to n); and as all of BN-Inception."
+)
+
+
 def readings(metric: str, kernel: int) -> dict[str, tuple[Term, Term]]:
     """Params or mult_adds of the swap in GoogLeNet, either way, and of BN-Inception; beside GoogLeNet's own."""
     networks = {
-        "the swap in GoogLeNet, the first 3x3 widening": altered("googlenet", swapped(True, kernel)),
-        "the swap in GoogLeNet, the second widening": altered("googlenet", swapped(False, kernel)),
-        "BN-Inception, all of Figure 5": counted("bn_inception"),
+        "the first 3x3 widening": altered("googlenet", swapped(True, kernel)),
+        "the second 3x3 widening": altered("googlenet", swapped(False, kernel)),
+        "BN-Inception": counted("bn_inception"),
     }
     base = Term("GoogLeNet", getattr(counted("googlenet"), metric))
     return {name: (Term("changed", getattr(each, metric)), base) for name, each in networks.items()}
@@ -204,7 +207,7 @@ def weights_of_the_swap(kernel: int = 3) -> Finding:
         printed(f"parameters, {name}", _ratio(terms), "1.25", unit="times", terms=terms)
         for name, terms in readings("params", kernel).items()
     ]
-    return found(*checks)
+    return found(*checks, notes=[READINGS])
 
 
 @claim(
@@ -224,10 +227,8 @@ def compute_of_the_swap(kernel: int = 3) -> Finding:
         printed(f"multiply-adds, {name}", _ratio(terms), "1.3", said="about 1.3", unit="times", terms=terms)
         for name, terms in readings("mult_adds", kernel).items()
     ]
-    beyond = unstated(
-        "multiply-adds, BN-Inception / GoogLeNet as its Table 1 prints it", network / by_table, unit="times"
-    )
-    return found(*checks, beside(beyond))
+    beyond = unstated("multiply-adds, BN-Inception to GoogLeNet's Table 1", network / by_table, unit="times")
+    return found(*checks, beside(beyond), notes=[READINGS])
 
 
 def _ratio(terms: tuple[Term, Term]) -> float:

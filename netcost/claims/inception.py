@@ -9,15 +9,14 @@ from functools import partial
 
 from torch import nn
 
-from netcost import units
 from netcost.analysis import Analysis
 from netcost.claims.checks import beside, exactly, printed, rising, unstated
 from netcost.claims.claim import Check, Finding, Term, Topic, Verdict, claim, found
-from netcost.claims.evidence import counted, layers, mult_add_terms, output_shape
+from netcost.claims.evidence import counted, layers, mult_add_terms, output_shape, read
 from netcost.claims.explanation import simplest
 from netcost.claims.sources import ARTICLE_INCEPTION, CS231N, GOOGLENET
 from netcost.claims.surgery import altered, part
-from netcost.claims.windows import branch_channels, branches, convolutions, modules, windows
+from netcost.claims.windows import branch_channels, branches, by, convolutions, modules, windows
 
 
 def naive_module(n1x1: int = 128, n3x3: int = 192, n5x5: int = 96) -> Analysis:
@@ -114,7 +113,8 @@ def same_grid(padding: int = 2) -> Finding:
 def naive_cost(n5x5: int = 96) -> Finding:
     """1x1x128, 3x3x192 and 5x5x96 straight on the input; pooling and biases are no multiply-adds."""
     module = naive_module(n5x5=n5x5)
-    return found(printed("multiply-adds", module.mult_adds, "854M", terms=mult_add_terms(layers(module))))
+    terms = mult_add_terms(layers(module))
+    return found(printed("multiply-adds", module.mult_adds, "854M", terms=terms), notes=[read(layers(module)[1])])
 
 
 @claim(
@@ -150,18 +150,18 @@ def reductions(reduce_5x5: int = 64) -> Finding:
     naive, reduced, real = naive_module(), reduced_module(reduce_5x5=reduce_5x5), inception_3b()
     return found(
         beside(_cost("naive", naive, "854M")),
-        _cost("reduced, as on the slide", reduced, "358M"),
+        _cost("reduced", reduced, "358M"),
         beside(_cost("GoogLeNet 3b", real, "304M")),
         printed("naive / reduced", naive.mult_adds / reduced.mult_adds, "2.39", unit="times"),
         beside(Check("naive / GoogLeNet 3b", naive.mult_adds / real.mult_adds, unit="times")),
-        notes=_explained(reduced, "358M"),
+        notes=[*_explained(reduced, "358M"), read(layers(reduced)[2])],
     )
 
 
 def _cost(name: str, module: Analysis, figure: str) -> Check:
     channels = output_shape(module)[1]
     terms = mult_add_terms(layers(module))
-    return printed(f"{name}: multiply-adds, {channels} channels out", module.mult_adds, figure, terms=terms)
+    return printed(f"multiply-adds, {name}: {channels} channels out", module.mult_adds, figure, terms=terms)
 
 
 def _explained(module: Analysis, figure: str) -> list[str]:
@@ -169,11 +169,12 @@ def _explained(module: Analysis, figure: str) -> list[str]:
     way = simplest(mult_add_terms(layers(module)), figure)
     if way is None or not way.changes:
         return []
-    what = f"The simplest explanation of {figure}: {way}."
-    rest = f"It changes {len(way.changes)} of {len(way.terms)} terms, and "
-    rest += f"{units.exact(way.rivals)} other ways change as few; {units.exact(way.others)} ways in all of leaving "
-    rest += f"terms out or counting them twice round to {figure} too. It is no known history."
-    return [what, rest]
+    changed, more = f"{len(way.changes)} of {len(way.terms)} terms", way.others - way.rivals
+    rest = f"It changes {changed}; {way.rivals or 'no'} other ways change as few, and {more} that change more round to "
+    return [
+        f"The simplest explanation of {figure}: {way}.",
+        f"{rest}{figure} too. How the figure came about is not known.",
+    ]
 
 
 @claim(
@@ -188,5 +189,5 @@ def _explained(module: Analysis, figure: str) -> list[str]:
 def large_kernels(n5x5: int = 96) -> Finding:
     """The share of each branch in the module's multiply-adds."""
     module = naive_module(n5x5=n5x5)
-    shares = {layer.name: layer.mult_adds / module.mult_adds for layer in layers(module)}
+    shares = {by(layer.kernel): layer.mult_adds / module.mult_adds for layer in layers(module)}
     return found(rising("share of multiply-adds", shares, unit="percent"))

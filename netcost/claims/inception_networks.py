@@ -92,7 +92,7 @@ def grids_of_v3(stride: int = 2) -> Finding:
     network = altered("inception_v3", {"pool1.stride": stride})
     return found(
         exactly("side of the maps of its modules", sides_of_modules(network), (35, 17, 8)),
-        beside(unstated("from the image on", _from_the_image(network))),
+        beside(_on_the_way(network)),
     )
 
 
@@ -101,10 +101,11 @@ def sides_of_modules(network: Analysis) -> tuple[int, ...]:
     return tuple(dict.fromkeys(modules(network, *MODULES).values()))
 
 
-def _from_the_image(network: Analysis) -> tuple[int, ...]:
-    """The side of the image and of each map after it, as many convolutions as there are; of modules one each."""
-    made = {name: side for name, side in grids(network).items() if "inception" not in name and name != "avgpool"}
-    return (network.graph.inputs[0].shape[-1], *made.values())
+def _on_the_way(network: Analysis) -> Check:
+    """The side of the image, and of the map after each layer and reduction."""
+    made = {"image": _image(network), **grids(network)}
+    terms = [Term(name, side) for name, side in made.items() if "inception" not in name and name != "avgpool"]
+    return unstated("maps on the way to the last modules", len(terms), terms=terms)
 
 
 @claim(
@@ -179,9 +180,9 @@ def reductions(d: int, k: int, kernel: int) -> dict[str, Analysis]:
     """Three ways from d x d x k to d/2 x d/2 x 2k, counted: from the cheapest to the dearest."""
     conv = partial(nn.Conv2d, kernel_size=kernel, padding=kernel // 2, bias=False)
     ways = {
-        "side by side": lambda: Branches(conv=conv(k, k, stride=2), pool=nn.MaxPool2d(2)),
-        "pooling, then convolution": lambda: nn.Sequential(nn.MaxPool2d(2), conv(k, 2 * k)),
-        "convolution, then pooling": lambda: nn.Sequential(conv(k, 2 * k), nn.MaxPool2d(2)),
+        "parallel": lambda: Branches(conv=conv(k, k, stride=2), pool=nn.MaxPool2d(2)),
+        "pooling first": lambda: nn.Sequential(nn.MaxPool2d(2), conv(k, 2 * k)),
+        "pooling last": lambda: nn.Sequential(conv(k, 2 * k), nn.MaxPool2d(2)),
     }
     return {name: counted_module(way, (1, k, d, d)) for name, way in ways.items()}
 

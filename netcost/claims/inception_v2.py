@@ -41,11 +41,16 @@ def second_convolution(reduce: int) -> Changes:
 def module_of_v2(n1x1: int = 64) -> Finding:
     """What each branch does in turn, beside v1's with its 5x5 written as two 3x3; which pooling is left open."""
     module, before = counted(MODULE, n1x1=n1x1), counted("module:inception_v1")
+    steps = {branch: _unpooled(each) for branch, each in branches(module).items()}
+    expected = {
+        branch.replace("5x5", "double_3x3"): _unpooled(each).replace("5x5", "3x3, 3x3")
+        for branch, each in branches(before).items()
+    }
     striding = counted(MODULE, n1x1=0, pool="max", pool_proj=0, stride=2)
     network = counted("bn_inception")
     strides = [path for path, side in modules(network, "InceptionV2").items() if grids(network)[path] < side]
     return found(
-        exactly("branches, in turn", _in_turn(module), _in_turn(before).replace("5x5", "3x3, 3x3")),
+        *(exactly(f"{branch}, in turn", steps.get(branch, "none"), was) for branch, was in expected.items()),
         exactly("convolutions more than in v1", convolutions(module) - convolutions(before), 1),
         beside(unstated("convolutions of the v2 module", convolutions(module))),
         beside(unstated("convolutions of the v1 module", convolutions(before))),
@@ -54,8 +59,9 @@ def module_of_v2(n1x1: int = 64) -> Finding:
     )
 
 
-def _in_turn(module: Analysis) -> str:
-    return "; ".join(branches(module).values()).replace("3x3 average", "pooling").replace("3x3 max", "pooling")
+def _unpooled(steps: str) -> str:
+    """What a branch does, whichever way it pools."""
+    return steps.replace("3x3 average", "pooling").replace("3x3 max", "pooling")
 
 
 @claim(
@@ -72,9 +78,9 @@ def second_convolution_of_v2(reduce: int = 64) -> Finding:
     lost = layers(part("bn_inception", "conv2", second_convolution(0)))
     kept = layers(part("bn_inception", "conv2", second_convolution(reduce)))
     return found(
-        exactly("depth of the row without a 1x1 reduction", len(lost), 1),
-        exactly("depth of the row with the channels printed under #3x3 reduce", len(kept), 1),
-        beside(exactly("those channels", kept[0].out_channels, 64)),
+        exactly("depth without a 1x1 reduction", len(lost), 1),
+        exactly("depth with the printed #3x3 reduce", len(kept), 1),
+        beside(exactly("#3x3 reduce, channels", kept[0].out_channels, 64)),
         beside(unstated("weights of the reduction", kept[0].weights, terms=weight_terms(kept[:1]))),
         beside(unstated("multiply-adds of the reduction", kept[0].mult_adds, terms=mult_add_terms(kept[:1]))),
         notes=[f"{FIGURE_5}, prints both a depth of 1 and 64 under #3x3 reduce."],
@@ -120,7 +126,9 @@ def average_pooling(first: str = "avg") -> Finding:
     return found(
         stated("modules that average", averaged, "some", 0 < averaged < len(v2)),
         beside(unstated("modules that take the maximum", maximal)),
-        beside(unstated("which", ", ".join(path for path, kind in v2.items() if kind == "max"))),
+        beside(
+            unstated("which", ", ".join(path.removeprefix("inception_") for path, kind in v2.items() if kind == "max"))
+        ),
         beside(unstated("modules of GoogLeNet that average", sum(kind == "average" for kind in v1.values()))),
     )
 
@@ -158,7 +166,7 @@ def module_channels(n1x1: int = 224) -> Finding:
     rows="D06",
     topic=Topic.INCEPTION,
     says="Inception v2 puts batch norm before every non-linearity and drops both local response normalisations.",
-    source=f"{BN_INCEPTION}, section 3.2 and Figure 5",
+    source=f"{BN_INCEPTION}, sections 3.2 and 4.2.1",
     recorded=Verdict.HOLDS,
     perturbation={"reduce": 0},
 )

@@ -117,8 +117,8 @@ def first_fully_connected(hidden: int = 4096) -> Finding:
     share = first / whole
     terms = Term("the first fully connected layer", first), Term("VGG16", whole)
     return found(
-        stated("its share of the parameters", share, "most", share > 0.5, unit="ratio", terms=terms),
-        beside(unstated("share of all three", sum(map(with_bias, connected)) / whole, unit="ratio")),
+        stated("its share of the parameters", share, "most", share > 0.5, unit="percent", terms=terms),
+        beside(unstated("share of all three", sum(map(with_bias, connected)) / whole, unit="percent")),
         beside(
             unstated(
                 "share of the convolutions in the multiply-adds",
@@ -140,17 +140,17 @@ def first_fully_connected(hidden: int = 4096) -> Finding:
 )
 def five_million(num_classes: int = 1000) -> Finding:
     """Without the auxiliary heads; part by part, and as Table 1 of its own paper sums to."""
-    network, column = counted("googlenet", num_classes=num_classes), entry("googlenet").published.params or 0
+    network, column = counted("googlenet", num_classes=num_classes), entry("googlenet").published.params
+    assert column is not None, "its Table 1 prints it"
     parts: dict[str, int] = {}
     for layer in layers(network):
-        stage = layer.path.partition(".")[0].rstrip("abcde")
+        child = layer.path.partition(".")[0]
+        stage = child[:-1] if child.startswith("inception_") else child
         parts[stage] = parts.get(stage, 0) + with_bias(layer)
-    terms = Term("sum of Table 1, in K", column / 1000), Term("K", KIBI)
+    terms = Term("K in its column", round(column / 1000)), Term("of", KIBI)
     return found(
         printed("parameters", network.params, "5M", terms=[Term(*each) for each in parts.items()]),
-        beside(
-            unstated("parameters as Table 1 of its paper prints them", column / 1000 * KIBI, unit="count", terms=terms)
-        ),
+        beside(unstated("parameters as its own Table 1 prints them", round(column / 1000) * KIBI, terms=terms)),
     )
 
 
@@ -227,8 +227,8 @@ def size_of_mobilenet(width: float = 1.0) -> Finding:
     size = network.params * BYTES
     terms = Term("parameters", network.params), Term("bytes of each", BYTES)
     return found(
-        printed("bytes of the parameters / 2^20", size / MEBI, "16", said="16M", unit="ratio", terms=terms),
-        beside(unstated("bytes of the parameters", size, unit="bytes")),
+        printed("bytes of the parameters / 2^20", size / MEBI, "16", said="16M", unit="ratio"),
+        beside(unstated("bytes of the parameters", size, unit="bytes", terms=terms)),
         beside(unstated("bytes with the running statistics", network.graph.weight_bytes, unit="bytes")),
     )
 

@@ -19,7 +19,6 @@ from netcost.claims.sources import (
     ARTICLE_TO_SHUFFLENET_V2,
     GOOGLENET,
     INCEPTION_V3,
-    RESNET,
     XCEPTION,
 )
 from netcost.claims.surgery import altered
@@ -63,12 +62,12 @@ def twelve_times_fewer(num_classes: int = 1000) -> Finding:
     """By the layers, by the column that GoogLeNet's Table 1 prints, and by the 5M of the Inception v3 paper."""
     alexnet = params("AlexNet", counted("alexnet_2012", num_classes=num_classes))
     googlenet = params("GoogLeNet", counted("googlenet", num_classes=num_classes))
-    column = Term("GoogLeNet, as Table 1 sums to", entry("googlenet").published.params or 0)
-    stated = Term("GoogLeNet, as the Inception v3 paper has it", 5_000_000)
+    column = Term("GoogLeNet, as its Table 1 sums to", round(entry("googlenet").published.params or 0))
+    said = Term("GoogLeNet, as the Inception v3 paper has it", 5_000_000)
     return found(
         times("AlexNet / GoogLeNet", alexnet, googlenet, "12"),
-        times("AlexNet / GoogLeNet as its Table 1 prints it", alexnet, column),
-        beside(times("AlexNet / the 5M that the Inception v3 paper gives GoogLeNet", alexnet, stated, "12")),
+        times("AlexNet / GoogLeNet by its Table 1", alexnet, column),
+        beside(times("AlexNet / the 5M of the Inception v3 paper", alexnet, said, "12")),
     )
 
 
@@ -84,7 +83,8 @@ def twelve_times_fewer(num_classes: int = 1000) -> Finding:
 def twentieth_of_vgg(num_classes: int = 1000) -> Finding:
     """VGG-16 is the one that is mostly meant."""
     googlenet = params("GoogLeNet", counted("googlenet", num_classes=num_classes))
-    sixteen, nineteen = (params(name, counted(name, num_classes=num_classes)) for name in ("vgg16", "vgg19"))
+    sixteen = params("VGG-16", counted("vgg16", num_classes=num_classes))
+    nineteen = params("VGG-19", counted("vgg19", num_classes=num_classes))
     return found(
         times("VGG-16 / GoogLeNet", sixteen, googlenet, "20"), times("VGG-19 / GoogLeNet", nineteen, googlenet)
     )
@@ -107,8 +107,8 @@ def smaller_and_deeper(num_classes: int = 1000) -> Finding:
     return found(
         smaller("params", {"GoogLeNet": small, "AlexNet": middle, "VGG-16": large}, "parameters"),
         rising("layers with weights", {name: weighted_depth(network) for name, network in deep.items()}),
-        exactly("layers with weights of GoogLeNet", weighted_depth(small), 22),
-        beside(unstated("parameters to GoogLeNet's", ratios, unit="times")),
+        exactly("layers of GoogLeNet", weighted_depth(small), 22),
+        beside(unstated("to GoogLeNet's", ratios, unit="ratio")),
     )
 
 
@@ -139,7 +139,7 @@ def vgg_costs_more(kernel: int = 7) -> Finding:
     rows="C19",
     topic=Topic.SIZE,
     says="A ResNet of 152 layers has fewer parameters than VGGNet.",
-    source=f"{RESNET}, section 1",
+    source=ARTICLE_EIGHT_MODELS,
     recorded=Verdict.HOLDS,
     perturbation={"repeats": (3, 8, 136, 3)},
 )
