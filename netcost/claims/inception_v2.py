@@ -122,14 +122,13 @@ def average_pooling(first: str = "avg") -> Finding:
     """The poolings inside modules, by their kind."""
     changed = {"inception_3a.branch_pool.0": partial(POOLS[first], 3, 1, padding=1)}
     v2, v1 = _poolings(altered("bn_inception", changed)), _poolings(counted("googlenet"))
-    averaged, maximal = (sum(kind == wanted for kind in v2.values()) for wanted in ("average", "max"))
+    averaged = list(v2.values()).count("average")
+    which = [path.removeprefix("inception_") for path, kind in v2.items() if kind == "max"]
     return found(
         stated("modules that average", averaged, "some", 0 < averaged < len(v2)),
-        beside(unstated("modules that take the maximum", maximal)),
-        beside(
-            unstated("which", ", ".join(path.removeprefix("inception_") for path, kind in v2.items() if kind == "max"))
-        ),
-        beside(unstated("modules of GoogLeNet that average", sum(kind == "average" for kind in v1.values()))),
+        beside(unstated("modules that take the maximum", len(which))),
+        beside(unstated("which these are", ", ".join(which))),
+        beside(unstated("modules of GoogLeNet that average", list(v1.values()).count("average"))),
     )
 
 
@@ -189,15 +188,14 @@ def _response_norms(analysis: Analysis) -> int:
     return list(analysis.graph.modules.values()).count("LocalResponseNorm")
 
 
-def narrower_first(network: str) -> Changes:
+def narrower_first() -> Changes:
     """The first of each two 3x3 convolutions as wide as the reduction before it: the other reading of "double"."""
-    changes = {}
-    for path in modules(counted(network), "InceptionV2"):
-        reduce, _, last = [
-            layer for layer in layers(counted(network)) if layer.path.startswith(f"{path}.branch_double_3x3.")
-        ]
+    network, changes = counted("bn_inception"), {}
+    for module in modules(network, "InceptionV2"):
+        branch = f"{module}.branch_double_3x3"
+        reduce, _, last = [layer for layer in layers(network) if layer.path.startswith(f"{branch}.")]
         convs = Conv(reduce.out_channels), Conv(reduce.out_channels, 3), Conv(last.out_channels, 3, last.stride[0])
-        changes[f"{path}.branch_double_3x3"] = partial(chain, reduce.in_channels, *convs, bias=True)
+        changes[branch] = partial(chain, reduce.in_channels, *convs, bias=True)
     return changes
 
 
@@ -213,7 +211,7 @@ def narrower_first(network: str) -> Changes:
 def double_3x3(same_width: bool = True) -> Finding:
     """Of both readings, the one that gives the parameters that model zoos list."""
     published = 11_295_240  # osmr/imgclsmob gluon/README.md (commit c1a844dde061)
-    other = altered("bn_inception", narrower_first("bn_inception"))
+    other = altered("bn_inception", narrower_first())
     network = counted("bn_inception") if same_width else other
     return found(
         exactly("parameters, both as wide as the figure", network.params, published),

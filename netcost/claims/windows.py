@@ -45,7 +45,7 @@ class Window:
 
     @property
     def size(self) -> str:
-        """ "3x3" of a convolution, "3x3 max" of a pooling."""
+        """What slides: "3x3" of a convolution, "3x3 max" of a pooling."""
         return f"{by(self.kernel)} {self.pooling}".rstrip()
 
     @property
