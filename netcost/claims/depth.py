@@ -135,7 +135,7 @@ def _layers_of(name: str, network: Analysis, published: tuple[int, int]) -> list
     convolved, connected = convolutions(network), len(layers(network, Kind.LINEAR))
     return [
         exactly(f"convolutions and fully connected layers of {name}", (convolved, connected), published),
-        beside(unstated("together", convolved + connected)),
+        beside(unstated(f"both together in {name}", convolved + connected)),
     ]
 
 

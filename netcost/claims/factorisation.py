@@ -227,7 +227,8 @@ def compute_of_the_swap(kernel: int = 3) -> Finding:
         printed(f"multiply-adds, {name}", _ratio(terms), "1.3", said="about 1.3", unit="times", terms=terms)
         for name, terms in readings("mult_adds", kernel).items()
     ]
-    beyond = unstated("multiply-adds, BN-Inception to GoogLeNet's Table 1", network / by_table, unit="times")
+    terms = Term("BN-Inception", network), Term("GoogLeNet, as its Table 1 sums to", round(by_table))
+    beyond = unstated("multiply-adds, BN-Inception to that table", _ratio(terms), unit="times", terms=terms)
     return found(*checks, beside(beyond), notes=[READINGS])
 
 

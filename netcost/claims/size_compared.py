@@ -13,6 +13,7 @@ from netcost.analysis import Analysis
 from netcost.claims.checks import beside, exactly, printed, rising, unstated
 from netcost.claims.claim import Check, Finding, Term, Topic, Verdict, claim, found
 from netcost.claims.evidence import counted, counted_module
+from netcost.claims.size import TABLE_1_K
 from netcost.claims.sources import (
     ARTICLE_EIGHT_MODELS,
     ARTICLE_INCEPTION,
@@ -24,7 +25,6 @@ from netcost.claims.sources import (
 from netcost.claims.surgery import altered
 from netcost.claims.windows import weighted_depth
 from netcost.zoo.blocks import ConvReLU
-from netcost.zoo.catalogue import entry
 from netcost.zoo.resnet import BOTTLENECK_WIDTHS, Bottleneck, ResNet
 
 Counted = dict[str, Analysis]
@@ -62,7 +62,7 @@ def twelve_times_fewer(num_classes: int = 1000) -> Finding:
     """By the layers, by the column that GoogLeNet's Table 1 prints, and by the 5M of the Inception v3 paper."""
     alexnet = params("AlexNet", counted("alexnet_2012", num_classes=num_classes))
     googlenet = params("GoogLeNet", counted("googlenet", num_classes=num_classes))
-    column = Term("GoogLeNet, as its Table 1 sums to", round(entry("googlenet").published.params or 0))
+    column = Term("GoogLeNet, as its Table 1 sums to", int(TABLE_1_K * 1000))
     said = Term("GoogLeNet, as the Inception v3 paper has it", 5_000_000)
     return found(
         times("AlexNet / GoogLeNet", alexnet, googlenet, "12"),
@@ -177,7 +177,7 @@ def resnext(groups: int = 32) -> Finding:
         pair = {f"ResNeXt-{depth}": grouped, f"ResNet-{depth}": plain}
         checks += [
             smaller("params", pair, f"parameters, {depth} layers"),
-            beside(unstated("less, of ResNet's", 1 - grouped.params / plain.params, unit="percent")),
+            beside(unstated(f"less than ResNet-{depth}'s", 1 - grouped.params / plain.params, unit="percent")),
             beside(smaller("mult_adds", pair, f"multiply-adds, {depth} layers")),
         ]
     return found(*checks)
