@@ -139,6 +139,7 @@ SUMS = (
 )
 
 LARGE = 1_000_000
+"""From here on, several numbers side by side are shortened."""
 
 BESIDE = "In parentheses: for comparison, not for the verdict."
 
@@ -216,10 +217,17 @@ def _figure(check: Check) -> dict[str, str]:
     answer = ANSWERS[check.agrees]
     return {
         "what": check.what,
-        "computed": _text(check.computed, check.unit),
+        "computed": _text(check.computed, "count" if _is_long(check) else check.unit),
         "expected": check.expected or "",
         "agrees": f"({answer})" if check.beside and answer else answer,
     }
+
+
+def _is_long(check: Check) -> bool:
+    """Whether several large numbers are computed that stand among the terms, too, with every digit."""
+    values = check.computed if isinstance(check.computed, tuple) else ()
+    large = any(isinstance(value, int) and value >= LARGE for value in values)
+    return large and set(values) <= {term.value for term in check.terms}
 
 
 def _rows(check: Check) -> Iterable[dict[str, str]]:
@@ -251,10 +259,8 @@ def _signs(check: Check) -> str:
 
 
 def _text(value: Value, unit: str) -> str:
-    """A value as people read it; several large numbers are short, as each stands among the terms with every digit."""
     if isinstance(value, tuple):
-        large = any(isinstance(each, int) and each >= LARGE for each in value)
-        return _joined(_text(each, "count" if large else unit) for each in value)
+        return _joined(_text(each, unit) for each in value)
     return value if isinstance(value, str) else units.text(value, unit)
 
 
