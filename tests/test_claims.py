@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from functools import cache
+from math import ceil, floor, prod
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,16 @@ import pytest
 from claims_by_hand import NOT_REPEATED, OTHER_VERDICTS, WITHOUT_A_MODULE
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from netcost import units
 from netcost.claims import CLAIMS, ERRATA, Claim, Finding, Verdict, review
 from netcost.claims.checks import bounds, exactly, printed, rising, rounds_to
 from netcost.claims.claim import Check, Term, found
+from netcost.claims.evidence import counted
 from netcost.claims.explanation import simplest
+from netcost.claims.surgery import altered, part
+from netcost.claims.windows import weighted_depth, windows
 from netcost.formats import renderer
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -36,19 +41,20 @@ def finding(name: str) -> Finding:
 
 
 def numbers_in(text: str) -> list[str]:
-    """Numbers as they are written: 854196224, 3.15, 71.4%."""
-    return re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\d\w])", text)
+    """Numbers as they are written, without their unit: 854196224, 3.15, 71.4%, 7.0M, 8.7x; not ResNet-50's."""
+    return re.findall(r"(?<![\w.])(?<![A-Za-z]-)(\d+(?:\.\d+)?)[KMGBx%]?(?!\w|\.\d)", text)
 
 
 def values_of(result: Finding) -> list[float]:
-    """Every number that a finding shows, in its checks, their terms and its notes."""
+    """Every number that a finding shows, in its checks and terms, their names, and its notes."""
     shown: list[Any] = []
     for check in result.checks:
         shown += check.computed if isinstance(check.computed, tuple) else [check.computed]
         shown += [term.value for term in check.terms]
         for term in check.terms:
-            shown += [factor for factor in term.arithmetic.split("·") if factor.isdigit()]
-    words = " ".join([*result.notes, *(each for each in shown if isinstance(each, str))]).replace(",", "")
+            shown += map(int, re.findall(r"\d+", term.arithmetic))
+    named = [name for check in result.checks for name in (check.what, *(term.name for term in check.terms))]
+    words = " ".join([*result.notes, *named, *(each for each in shown if isinstance(each, str))]).replace(",", "")
     return [float(each) for each in shown if not isinstance(each, str)] + [float(each) for each in numbers_in(words)]
 
 
@@ -111,6 +117,8 @@ def test_a_claim_says_what_it_rests_on(claim: Claim) -> None:
     assert claim.says.endswith(".") and claim.source and not claim.source.endswith(".")
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", claim.id)
     assert claim.find.__doc__
+    named = [] if claim.timed else [check.what for check in finding(claim.id).checks]
+    assert len(set(named)) == len(named), "JSON has one entry for each name"
 
 
 @pytest.mark.parametrize("errata", [False, True])
@@ -127,10 +135,8 @@ def test_a_review_reads_the_same_in_every_format(errata: bool) -> None:
 @pytest.mark.parametrize("claim", COUNTED, ids=lambda claim: claim.id)
 def test_terms_are_what_their_products_say(claim: Claim) -> None:
     for term in (term for check in finding(claim.id).checks for term in check.terms if "·" in term.arithmetic):
-        product = 1
-        for factor in term.arithmetic.split("·"):
-            product *= int(factor)
-        assert term.value == product
+        summands = term.arithmetic.split(" + ")
+        assert term.value == sum(prod(map(int, summand.split("·"))) for summand in summands)
 
 
 def test_854_against_358() -> None:
@@ -143,6 +149,46 @@ def test_854_against_358() -> None:
     assert [check.computed for check in result.checks[:3]] == [854_196_224, 271_351_808, 304_267_264]
     assert "358,055,936 = 271,351,808 + 86,704,128" in result.notes[0]
     assert result.verdict is Verdict.FAILS
+
+
+def test_terms_stand_with_the_sign_that_they_take() -> None:
+    def shown(claim: str) -> str:
+        return "".join(map(renderer("table"), review(claim).sums()))
+
+    assert "  + branch_5x5: 5x5" in shown("inception-naive-854")
+    assert "  - head on 512 channels" in shown("googlenet-heads-dropped")
+    assert "  / GoogLeNet" in shown("googlenet-12x-fewer-parameters")
+    assert "  x bytes of each" in shown("vgg-140m-memory")
+    assert "  · naive" in shown("inception-reductions-192")
+
+
+def test_an_overview_says_what_was_found_instead() -> None:
+    shown = renderer("markdown")(review("inception-naive-channels").overview()[0])
+    assert "puts out 28x28x480. Computed: 672 instead of 480." in shown
+
+
+def test_what_is_handed_out_begins_with_the_overview() -> None:
+    result = review("inception-naive-*")
+    assert result.report() == [*result.overview(), *result.sums()]
+    assert [table.title for table in result.sums()].count("") == len(result.results)
+
+
+def test_a_layer_left_out_takes_its_own_cost_away() -> None:
+    whole, without = counted("googlenet"), altered("googlenet", {"inception_4b": nn.Identity})
+    missing = part("googlenet", "inception_4b", {})
+    assert whole.total == without.total + missing.total
+    assert weighted_depth(whole) == weighted_depth(without) + weighted_depth(missing)
+
+
+def test_surgery_refuses_a_part_that_is_not_there() -> None:
+    with pytest.raises(AssertionError, match="has no 'inception_4z'"):
+        altered("googlenet", {"inception_4z": nn.Identity})
+
+
+@pytest.mark.parametrize("target", ["alexnet_2012", "googlenet", "inception_v3", "mini_googlenet", "vgg16"])
+def test_a_window_slides_over_as_many_places_as_its_map_has(target: str) -> None:
+    for window in windows(counted(target)):
+        assert window.grid_out[0] in (floor(window.places), ceil(window.places))
 
 
 def test_a_changed_verdict_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,18 @@
 A new claim is one function in the file of its topic; it is under test at once: run, rendered, and perturbed.
 """
 
-from netcost.claims import inception as _inception  # noqa: F401  # registers its claims
-from netcost.claims import speed as _speed  # noqa: F401  # the same
+from netcost.claims import (  # noqa: F401  # each registers its claims
+    depth,
+    factorisation,
+    inception,
+    inception_3a,
+    inception_networks,
+    inception_v2,
+    miniception,
+    size,
+    size_compared,
+    speed,
+)
 from netcost.claims.claim import CLAIMS, ERRATA, Claim, Finding, Topic, Verdict
 from netcost.claims.review import Review, matching, review
 from netcost.claims.stopwatch import Stopwatch

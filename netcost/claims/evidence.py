@@ -13,13 +13,12 @@ from typing import Any
 
 from torch import nn
 
-from netcost import analyze, weightless
-from netcost.analysis import Analysis
+from netcost.analysis import Analysis, analyze
 from netcost.claims.claim import Term
 from netcost.cost import Kind
 from netcost.graph import Op
 from netcost.targets import resolve
-from netcost.tracing import input_specs
+from netcost.tracing import input_specs, weightless
 
 CONVOLUTIONS = frozenset({Kind.CONVOLUTION, Kind.POINTWISE_CONVOLUTION, Kind.DEPTHWISE_CONVOLUTION})
 
@@ -77,10 +76,10 @@ class Layer:
 
     @property
     def name(self) -> str:
-        """The module, as deep as names and not numbers go, and the kernel: "branch_3x3 1x1"."""
+        """The module, as deep as names and not numbers go, and the kernel: "branch_3x3: 1x1"."""
         names = [part for part in self.path.split(".") if not part.isdigit()]
         kernel = "x".join(map(str, self.kernel))
-        return " ".join(filter(None, (".".join(names), kernel)))
+        return ": ".join(filter(None, (".".join(names), kernel))) or str(self.kind)
 
     @property
     def weight_term(self) -> Term:
@@ -114,6 +113,13 @@ def mult_add_terms(found: Iterable[Layer]) -> tuple[Term, ...]:
 def weight_terms(found: Iterable[Layer]) -> tuple[Term, ...]:
     """The weights of layers, each as a product; biases are left out."""
     return tuple(layer.weight_term for layer in found)
+
+
+def read(layer: Layer) -> str:
+    """How the products of layers like this one are read."""
+    grid, kernel = ("x".join(map(str, sides)) for sides in (layer.grid, layer.kernel))
+    channels = f"{layer.in_channels // layer.groups} channels in, {layer.out_channels} out"
+    return f"How to read {layer.mult_add_term.arithmetic}: a map of {grid}, a {kernel} kernel, {channels}."
 
 
 def weights(analysis: Analysis) -> int:
@@ -153,7 +159,7 @@ def _layer(op: Op, kind: Kind, mult_adds: int) -> Layer:
         in_channels=weight.shape[1] * groups,
         out_channels=weight.shape[0],
         kernel=kernel,
-        stride=_sides(op.arguments.get("stride", 1), len(kernel)),
+        stride=sides(op.arguments.get("stride", 1), len(kernel)),
         groups=groups,
         grid=output.shape[2:],
         mult_adds=mult_adds,
@@ -170,10 +176,10 @@ def _fully_connected(op: Op, kind: Kind, mult_adds: int) -> Layer:
     return Layer(op.module, kind, in_channels, out_channels, (), (), 1, (), mult_adds, weight.numel, sum(biases))
 
 
-def _sides(size: Any, dimensions: int) -> tuple[int, ...]:
-    """A stride for each dimension: aten takes one number for all, too."""
-    sides = (size,) if isinstance(size, int) else tuple(size)
-    return sides * dimensions if len(sides) == 1 else sides
+def sides(size: Any, dimensions: int = 2) -> tuple[int, ...]:
+    """A stride or padding for each dimension: aten takes one number for all, too."""
+    given = (size,) if isinstance(size, int) else tuple(size)
+    return given * dimensions if len(given) == 1 else given
 
 
 def _product(name: str, factors: tuple[int, ...], value: int) -> Term:

@@ -1,19 +1,22 @@
-"""The Inception module: what its branches cost, and what 1x1 reductions save.
+"""The Inception module: what its branches do and cost, and what 1x1 reductions save.
 
-References: GoogLeNet (arXiv:1409.4842), Table 1; CS231n (Stanford) 2017, lecture 9.
+References: GoogLeNet (arXiv:1409.4842), Figure 2 and Table 1; CS231n (Stanford) 2017, lecture 9.
 """
 
 from __future__ import annotations
 
-from netcost import units
-from netcost.analysis import Analysis
-from netcost.claims.checks import beside, exactly, printed, rising
-from netcost.claims.claim import Check, Finding, Topic, Verdict, claim, found
-from netcost.claims.evidence import counted, layers, mult_add_terms, output_shape
-from netcost.claims.explanation import simplest
+from functools import partial
 
-CS231N = "CS231n (Stanford) 2017, lecture 9"
-GOOGLENET = "GoogLeNet (arXiv:1409.4842)"
+from torch import nn
+
+from netcost.analysis import Analysis
+from netcost.claims.checks import beside, exactly, printed, rising, unstated
+from netcost.claims.claim import Check, Finding, Term, Topic, Verdict, claim, found
+from netcost.claims.evidence import counted, layers, mult_add_terms, output_shape, read
+from netcost.claims.explanation import simplest
+from netcost.claims.sources import ARTICLE_INCEPTION, CS231N, GOOGLENET
+from netcost.claims.surgery import altered, part
+from netcost.claims.windows import branch_channels, branches, by, convolutions, modules, windows
 
 
 def naive_module(n1x1: int = 128, n3x3: int = 192, n5x5: int = 96) -> Analysis:
@@ -33,6 +36,72 @@ def inception_3b() -> Analysis:
 
 
 @claim(
+    id="inception-branches",
+    rows="A10 E08",
+    topic=Topic.INCEPTION,
+    says="The Inception module has four branches, with 1x1 convolutions before the 3x3, before the 5x5 and after the "
+    "pooling.",
+    source=f"{GOOGLENET}, Figure 2",
+    recorded=Verdict.HOLDS,
+    perturbation={"kernel": 3},
+)
+def module_branches(kernel: int = 5) -> Finding:
+    """What each branch does in turn; GoogLeNet is three convolutions and nine such modules."""
+    large = {"branch_5x5.1.0": partial(nn.Conv2d, 32, 96, kernel, padding=kernel // 2)}
+    module = altered("module:inception_v1", large)
+    drawn = {"branch_1x1": "1x1", "branch_3x3": "1x1, 3x3", "branch_5x5": "1x1, 5x5", "branch_pool": "3x3 max, 1x1"}
+    steps = branches(module)
+    return found(
+        exactly("branches", len(steps), len(drawn)),
+        *(exactly(f"{branch}, in turn", steps[branch], drawn[branch]) for branch in drawn),
+        beside(unstated("convolutions", convolutions(module))),
+        beside(unstated("poolings", len(windows(module)) - convolutions(module))),
+        beside(unstated("fragments, as ShuffleNet V2 counts them", module.max_fragments or 0)),
+        beside(_convolutions_of_the_network()),
+    )
+
+
+def _convolutions_of_the_network() -> Check:
+    network = counted("googlenet")
+    every, inception = convolutions(network), len(modules(network, "Inception"))
+    each = convolutions(counted("module:inception_v1"))
+    inside = Term("in the modules", inception * each, f"{inception}·{each}")
+    return unstated(
+        "convolutions of GoogLeNet", every, terms=(Term("before the modules", every - inside.value), inside)
+    )
+
+
+@claim(
+    id="inception-same-grid",
+    rows="A11",
+    topic=Topic.INCEPTION,
+    says="With kernel and padding 1/0, 3/1 and 5/2, and 3/1 for the pooling, all at stride 1, the four branches keep "
+    "the height and width.",
+    source=ARTICLE_INCEPTION,
+    recorded=Verdict.HOLDS,
+    perturbation={"padding": 1},
+)
+def same_grid(padding: int = 2) -> Finding:
+    """Each branch on its own; the window in it that is the largest."""
+    names, changes = branches(inception_3b()), {"branch_5x5.1.0.padding": (padding, padding)}
+    every = [windows(part("module:inception_v1", name, changes)) for name in names]
+    largest = [max(branch, key=lambda window: window.kernel) for branch in every]
+    return found(
+        exactly(
+            "kernel/padding of the branches",
+            tuple(f"{window.kernel[0]}/{window.padding[0]}" for window in largest),
+            ("1/0", "3/1", "5/2", "3/1"),
+        ),
+        exactly("their strides", tuple(window.stride[0] for window in largest), (1,) * len(largest)),
+        exactly(
+            "side of the map that they make",
+            tuple(branch[-1].grid_out[0] for branch in every),
+            tuple(branch[0].grid_in[0] for branch in every),
+        ),
+    )
+
+
+@claim(
     id="inception-naive-854",
     rows="A05",
     topic=Topic.INCEPTION,
@@ -44,14 +113,15 @@ def inception_3b() -> Analysis:
 def naive_cost(n5x5: int = 96) -> Finding:
     """1x1x128, 3x3x192 and 5x5x96 straight on the input; pooling and biases are no multiply-adds."""
     module = naive_module(n5x5=n5x5)
-    return found(printed("multiply-adds", module.mult_adds, "854M", terms=mult_add_terms(layers(module))))
+    terms = mult_add_terms(layers(module))
+    return found(printed("multiply-adds", module.mult_adds, "854M", terms=terms), notes=[read(layers(module)[1])])
 
 
 @claim(
     id="inception-naive-channels",
     rows="A06",
     topic=Topic.INCEPTION,
-    says="That naive module puts out 28x28x480.",
+    says="The naive Inception module on 28x28x256 puts out 28x28x480.",
     source=CS231N,
     recorded=Verdict.FAILS,
     perturbation={"n3x3": 128},
@@ -61,7 +131,7 @@ def naive_channels(n3x3: int = 192) -> Finding:
     module = naive_module(n3x3=n3x3)
     reduced = output_shape(reduced_module())[1]
     return found(
-        exactly("channels out", output_shape(module)[1], 480),
+        exactly("channels out", output_shape(module)[1], 480, terms=branch_channels(module)),
         beside(exactly("channels out of the reduced module", reduced, 480)),
     )
 
@@ -80,18 +150,18 @@ def reductions(reduce_5x5: int = 64) -> Finding:
     naive, reduced, real = naive_module(), reduced_module(reduce_5x5=reduce_5x5), inception_3b()
     return found(
         beside(_cost("naive", naive, "854M")),
-        _cost("reduced, as on the slide", reduced, "358M"),
+        _cost("reduced", reduced, "358M"),
         beside(_cost("GoogLeNet 3b", real, "304M")),
         printed("naive / reduced", naive.mult_adds / reduced.mult_adds, "2.39", unit="times"),
         beside(Check("naive / GoogLeNet 3b", naive.mult_adds / real.mult_adds, unit="times")),
-        notes=_explained(reduced, "358M"),
+        notes=[*_explained(reduced, "358M"), read(layers(reduced)[2])],
     )
 
 
 def _cost(name: str, module: Analysis, figure: str) -> Check:
     channels = output_shape(module)[1]
     terms = mult_add_terms(layers(module))
-    return printed(f"{name}: multiply-adds, {channels} channels out", module.mult_adds, figure, terms=terms)
+    return printed(f"multiply-adds, {name}: {channels} channels out", module.mult_adds, figure, terms=terms)
 
 
 def _explained(module: Analysis, figure: str) -> list[str]:
@@ -99,11 +169,12 @@ def _explained(module: Analysis, figure: str) -> list[str]:
     way = simplest(mult_add_terms(layers(module)), figure)
     if way is None or not way.changes:
         return []
-    what = f"The simplest explanation of {figure}: {way}."
-    rest = f"It changes {len(way.changes)} of {len(way.terms)} terms, and "
-    rest += f"{units.exact(way.rivals)} other ways change as few; {units.exact(way.others)} ways in all of leaving "
-    rest += f"terms out or counting them twice round to {figure} too. It is no known history."
-    return [what, rest]
+    changed, more = f"{len(way.changes)} of {len(way.terms)} terms", way.others - way.rivals
+    rest = f"It changes {changed}; {way.rivals or 'no'} other ways change as few, and {more} that change more round to "
+    return [
+        f"The simplest explanation of {figure}: {way}.",
+        f"{rest}{figure} too. How the figure came about is not known.",
+    ]
 
 
 @claim(
@@ -118,5 +189,5 @@ def _explained(module: Analysis, figure: str) -> list[str]:
 def large_kernels(n5x5: int = 96) -> Finding:
     """The share of each branch in the module's multiply-adds."""
     module = naive_module(n5x5=n5x5)
-    shares = {layer.name: layer.mult_adds / module.mult_adds for layer in layers(module)}
+    shares = {by(layer.kernel): layer.mult_adds / module.mult_adds for layer in layers(module)}
     return found(rising("share of multiply-adds", shares, unit="percent"))

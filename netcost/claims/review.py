@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import groupby
+from math import isclose
 from typing import Any
 
 from netcost import units
@@ -14,7 +15,7 @@ from netcost.claims.claim import CLAIMS, ERRATA, Check, Claim, Finding, Topic, V
 from netcost.claims.stopwatch import Stopwatch
 from netcost.errors import RequestError
 from netcost.registry import suggestion
-from netcost.tables import Column, Table, from_records
+from netcost.tables import Column, Table, from_records, selected
 
 SCHEMA = 1
 TOPICS = tuple(Topic)
@@ -96,7 +97,7 @@ class Review:
         return from_records([Column(name, name) for name in names], records)
 
     def overview(self) -> list[Table]:
-        """A table a topic with a row a claim."""
+        """A table a topic with a row a claim: its sentence, and what was found where that is not what it says."""
         tables = [
             from_records(OVERVIEW, map(_overview_record, results), title=str(topic))
             for topic, results in groupby(self.results, lambda result: result.claim.topic)
@@ -104,8 +105,12 @@ class Review:
         return [*tables, self.tally()]
 
     def sums(self) -> list[Table]:
-        """A table a claim with the arithmetic that leads to each figure, term by term."""
-        return [_sums(result) for result in self.results]
+        """Two tables a claim: its figures beside the published ones, and the arithmetic that leads to them."""
+        return [table for result in self.results for table in _sums(result)]
+
+    def report(self) -> list[Table]:
+        """The overview, and below it the figures and sums of every claim: what is handed out."""
+        return [*self.overview(), *self.sums()]
 
     def tally(self) -> Table:
         """How many claims came to each verdict, and which of them changed."""
@@ -118,21 +123,25 @@ class Review:
         return from_records((Column("verdict", "Verdict"), Column("claims", "Claims", "count")), records, notes=changes)
 
 
-OVERVIEW = (
-    Column("id", "Claim"),
-    Column("says", "What is claimed"),
-    Column("expected", "Published"),
-    Column("computed", "Computed"),
-    Column("verdict", "Verdict"),
-)
+OVERVIEW = (Column("id", "Claim"), Column("verdict", "Verdict"), Column("says", "What is claimed"))
 
-SUMS = (
+FIGURES = (
     Column("what", "What"),
-    Column("arithmetic", "Arithmetic"),
     Column("computed", "Computed", "exact"),
     Column("expected", "Published"),
     Column("agrees", "Agrees"),
 )
+
+SUMS = (
+    Column("what", "Sum, term by term"),
+    Column("arithmetic", "Arithmetic"),
+    Column("computed", "Computed", "exact"),
+)
+
+LARGE = 1_000_000
+"""From here on, several numbers side by side are shortened."""
+
+BESIDE = "In parentheses: for comparison, not for the verdict."
 
 ANSWERS = {True: "yes", False: "no", None: ""}
 
@@ -177,42 +186,76 @@ def matching(pattern: str, errata: bool = False) -> list[Claim]:
         near, noun = suggestion(pattern, registry), "erratum" if errata else "claim"
         option = " --errata" if errata else ""
         raise RequestError(f"no {noun} matches {pattern!r}{near} (`netcost claims{option}` shows all)")
-    return sorted(chosen, key=lambda each: TOPICS.index(each.topic))
+    # Errata are numbered in the order of the papers; claims stand in their files as one would learn them.
+    return sorted(chosen, key=lambda each: (TOPICS.index(each.topic), each.rows if errata else ()))
 
 
 def _overview_record(result: Reviewed) -> dict[str, str | None]:
-    deciding = [check for check in result.finding.checks if not check.beside]
+    wrong = [check for check in result.finding.checks if check.agrees is False and not check.beside]
+    instead = _joined(f"{_text(check.computed, check.unit)} instead of {check.expected}" for check in wrong)
     return {
         "id": result.claim.id,
-        "says": result.claim.says,
-        "expected": _joined(check.expected or units.MISSING for check in deciding),
-        "computed": _joined(_text(check.computed, check.unit) for check in deciding),
+        "says": result.claim.says + (f" Computed: {instead}." if instead else ""),
         "verdict": str(result.finding.verdict) + (" (changed)" if result.changed else ""),
     }
 
 
-def _sums(result: Reviewed) -> Table:
+def _sums(result: Reviewed) -> Iterable[Table]:
+    """The figures of a claim, and how they come about if any of them has terms."""
     claim, finding = result.claim, result.finding
-    rows = [row for check in finding.checks for row in _rows(check)]
-    verdict = f"Verdict: {finding.verdict}."
-    if result.changed:
-        verdict = f"Verdict: {finding.verdict}; recorded as {claim.recorded}."
-    notes = [*finding.notes, verdict, f"Source: {claim.source}."]
-    return from_records(SUMS, rows, title=f"{claim.id}: {claim.says}", notes=notes)
+    verdict = f"Verdict: {finding.verdict}" + (f"; recorded as {claim.recorded}." if result.changed else ".")
+    compared = any(check.beside and check.agrees is not None for check in finding.checks)
+    notes = [verdict, *finding.notes, *([BESIDE] if compared else []), f"Source: {claim.source}."]
+    yield from_records(FIGURES, map(_figure, finding.checks), title=f"{claim.id}: {claim.says}", notes=notes)
+    rows = [row for check in finding.checks if check.terms for row in _rows(check)]
+    if rows:
+        named = [name for name in ("what", "arithmetic", "computed") if any(row[name] for row in rows)]
+        yield selected(from_records(SUMS, rows), named)
+
+
+def _figure(check: Check) -> dict[str, str]:
+    answer = ANSWERS[check.agrees]
+    return {
+        "what": check.what,
+        "computed": _text(check.computed, "count" if _is_long(check) else check.unit),
+        "expected": check.expected or "",
+        "agrees": f"({answer})" if check.beside and answer else answer,
+    }
+
+
+def _is_long(check: Check) -> bool:
+    """Whether several large numbers are computed that stand among the terms, too, with every digit."""
+    values = check.computed if isinstance(check.computed, tuple) else ()
+    large = any(isinstance(value, int) and value >= LARGE for value in values)
+    return large and set(values) <= {term.value for term in check.terms}
 
 
 def _rows(check: Check) -> Iterable[dict[str, str]]:
-    """Its terms, a row each, and what they lead to; what a row does not speak of stays blank."""
-    blank = {column.name: "" for column in SUMS}
-    for term in check.terms:
-        what = f"  {term.name}"
-        yield blank | {"what": what, "arithmetic": term.arithmetic, "computed": _text(term.value, check.unit)}
-    yield blank | {
-        "what": check.what,
-        "computed": _text(check.computed, check.unit),
-        "expected": check.expected or "",
-        "agrees": ANSWERS[check.agrees],
-    }
+    """What is computed, and below it the terms that lead there, each with the sign that it takes."""
+    signs = _signs(check)
+    whole = {"what": f"{check.what} =", "computed": _text(check.computed, check.unit)}
+    yield {"arithmetic": "", **(whole if signs else {"what": f"{check.what}:", "computed": ""})}
+    for sign, term in zip(signs or "·" * len(check.terms), check.terms, strict=True):
+        value = abs(term.value) if sign == "-" else term.value
+        unit = "exact" if isinstance(value, int) else check.unit
+        yield {"what": f"  {sign} {term.name}", "arithmetic": term.arithmetic, "computed": _text(value, unit)}
+
+
+def _signs(check: Check) -> str:
+    """The sign of each term where they add up to what is computed, or two give it; "" where they only stand there."""
+    if isinstance(check.computed, str | tuple):
+        return ""
+    values = [term.value for term in check.terms]
+    if len(values) == 1:
+        return "·" if isclose(values[0], check.computed) else ""
+    if isclose(sum(values), check.computed):
+        return "".join("-" if value < 0 else "+" for value in values)
+    if len(values) > 2:
+        return ""
+    one, other = values
+    if other and isclose(one / other, check.computed):
+        return "·/"
+    return "·x" if isclose(one * other, check.computed) else ""
 
 
 def _text(value: Value, unit: str) -> str:

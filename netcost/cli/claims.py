@@ -41,7 +41,8 @@ def claims(
     elif format_name == "csv":
         text = output.render([result.records()], format_name, out)
     else:
-        detailed = sums or format_name == "markdown" or len(result.results) == 1
-        text = output.render(result.sums() if detailed else result.overview(), format_name, out)
+        one, handed_out = len(result.results) == 1, format_name == "markdown"
+        tables = result.sums() if sums or one else result.report() if handed_out else result.overview()
+        text = output.render(tables, format_name, out)
     output.emit(text, out)
     return int(bool(result.changed))
