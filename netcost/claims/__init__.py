@@ -3,7 +3,19 @@
 A new claim is one function in the file of its topic; it is under test at once: run, rendered, and perturbed.
 """
 
-from netcost.claims import inception as _inception  # noqa: F401  # registers its claims
+from netcost.claims import (  # noqa: F401  # each registers its claims
+    dense,
+    errata,
+    guidelines,
+    inception,
+    inverted_residual,
+    mobilenet,
+    pointwise,
+    residual,
+    separable,
+    shuffle,
+    training,
+)
 from netcost.claims.claim import CLAIMS, ERRATA, Claim, Finding, Topic, Verdict
 from netcost.claims.review import Review, matching, review
 from netcost.claims.stopwatch import Stopwatch

@@ -87,7 +87,7 @@ def beside(check: Check) -> Check:
 
 
 def written(value: Value) -> str:
-    """A published value as text: numbers with thousands separators, several with commas between."""
+    """A published value as text: numbers with thousands separators, several with semicolons between."""
     if isinstance(value, tuple):
-        return ", ".join(map(written, value))
+        return "; ".join(map(written, value))
     return value if isinstance(value, str) else f"{value:,}"

@@ -206,7 +206,8 @@ def _rows(check: Check) -> Iterable[dict[str, str]]:
     blank = {column.name: "" for column in SUMS}
     for term in check.terms:
         what = f"  {term.name}"
-        yield blank | {"what": what, "arithmetic": term.arithmetic, "computed": _text(term.value, check.unit)}
+        unit = "exact" if isinstance(term.value, int) else check.unit  # the two counts of a ratio are counts
+        yield blank | {"what": what, "arithmetic": term.arithmetic, "computed": _text(term.value, unit)}
     yield blank | {
         "what": check.what,
         "computed": _text(check.computed, check.unit),
