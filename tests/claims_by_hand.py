@@ -13,6 +13,7 @@ NOT_REPEATED: dict[str, tuple[set[str], str]] = {
         "errors that others measured",
     ),
     "B49": (set("140 29.0 27.0 24.4 300 31.8 31.3 29.9 30.0".split()), "precisions that others measured"),
+    "M23": ({"13188.64"}, "others' count, which adds poolings and additions to the 13,155.8M of the layers"),
     "D10": ({"0.0075", "0.045"}, "learning rates"),
 }
 """Numbers of the computed column that no claim shows, and why: by number of the statement."""
@@ -21,5 +22,7 @@ WITHOUT_A_MODULE: set[str] = {
     "shufflenet-v2-classifies-best",
     "shufflenet-v2-detects-best",
     "inception-v2-learning-rates",
+    "guidelines-cpu-heading",
+    "guidelines-text-against-tables",
 }
 """Claims on a formula, a permutation or printed figures alone, which no structure can perturb."""

@@ -177,7 +177,8 @@ def matching(pattern: str, errata: bool = False) -> list[Claim]:
         near, noun = suggestion(pattern, registry), "erratum" if errata else "claim"
         option = " --errata" if errata else ""
         raise RequestError(f"no {noun} matches {pattern!r}{near} (`netcost claims{option}` shows all)")
-    return sorted(chosen, key=lambda each: TOPICS.index(each.topic))
+    # Errata are numbered in the order of the papers; claims stand in their files as one would learn them.
+    return sorted(chosen, key=lambda each: (TOPICS.index(each.topic), each.rows if errata else ()))
 
 
 def _overview_record(result: Reviewed) -> dict[str, str | None]:
