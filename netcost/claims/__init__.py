@@ -3,6 +3,7 @@
 A new claim is one function in the file of its topic; it is under test at once: run, rendered, and perturbed.
 """
 
+# isort: off  # a topic is shown as its claims are registered: in the order in which one would learn them
 from netcost.claims import (  # noqa: F401  # each registers its claims
     dense,
     errata,
@@ -16,6 +17,8 @@ from netcost.claims import (  # noqa: F401  # each registers its claims
     shuffle,
     training,
 )
+
+# isort: on
 from netcost.claims.claim import CLAIMS, ERRATA, Claim, Finding, Topic, Verdict
 from netcost.claims.review import Review, matching, review
 from netcost.claims.stopwatch import Stopwatch

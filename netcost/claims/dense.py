@@ -37,8 +37,8 @@ def dense_inputs(growth_rate: int = 32, first: int = 64) -> Finding:
         for number, channels in enumerate(seen, start=1)
     ]
     return found(
-        exactly(f"channels that each of {len(seen)} layers sees", seen, formula, terms=terms),
-        beside(unstated("channels after the block", output_shape(block)[1])),
+        exactly("channels of each layer", seen, formula, terms=terms),
+        beside(unstated("after the block", output_shape(block)[1])),
     )
 
 
@@ -55,10 +55,11 @@ def transition(out_channels: int = 128) -> Finding:
     """The first transition of DenseNet-121, which compresses to half; a ReLU stands before the convolution as well."""
     module = counted("module:transition", out_channels=out_channels)
     steps = tuple(str(kind) for kind in module.count.kinds if kind is not Kind.ELEMENTWISE)
+    expected = "normalisation", "1x1 convolution", "pooling"
     _, channels_in, side_in, _ = module.graph.inputs[0].shape
     _, channels_out, side_out, _ = output_shape(module)
     return found(
-        exactly("steps", steps, ("normalisation", "1x1 convolution", "pooling")),
+        *(exactly(f"step {at}", *each) for at, each in enumerate(zip(steps, expected, strict=True), start=1)),
         exactly("channels out", channels_out, channels_in // 2, terms=[Term("channels in", channels_in)]),
         exactly("side of the map", side_out, side_in // 2, terms=[Term("side before", side_in)]),
     )
@@ -126,7 +127,7 @@ def densenet121(bottleneck: int) -> Analysis:
 
 
 @claim(
-    id="densenet-joins-resnet-adds",
+    id="dense-joins-not-adds",
     rows="C27",
     topic=Topic.DENSE,
     says="DenseNet concatenates maps where ResNet adds them.",

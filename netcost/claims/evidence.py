@@ -13,13 +13,12 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from netcost import analyze, weightless
-from netcost.analysis import Analysis
+from netcost.analysis import Analysis, analyze
 from netcost.claims.claim import Term
 from netcost.cost import Kind
 from netcost.graph import Op
 from netcost.targets import resolve
-from netcost.tracing import input_specs
+from netcost.tracing import input_specs, weightless
 
 Network = TypeVar("Network", bound=nn.Module)
 

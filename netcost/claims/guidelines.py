@@ -5,36 +5,43 @@ Reference: ShuffleNet V2 (arXiv:1807.11164), section 2 and Tables 1 and 2.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import sqrt
 
 import torch
 from torch import Tensor, nn
 
-from netcost import analyze
-from netcost.analysis import Analysis
+from netcost.analysis import Analysis, analyze
 from netcost.claims.checks import beside, exactly, rising, stated, unstated
 from netcost.claims.claim import Check, Finding, Term, Topic, Verdict, claim, found
-from netcost.claims.evidence import counted_convolution, counted_module
+from netcost.claims.evidence import counted_convolution, counted_module, layers
 from netcost.claims.sources import SHUFFLENET_V2
 
 SIDE = 56
 """Of the map in Tables 1 and 2."""
 
 
-def memory_access(in_channels: int, out_channels: int, groups: int = 1) -> int:
-    """hw(c1 + c2) + c1·c2/g, the equation of section 2: what the paper calls MAC."""
-    return SIDE * SIDE * (in_channels + out_channels) + in_channels * out_channels // groups
-
-
-def accesses(cases: dict[str, Analysis]) -> dict[str, int]:
-    """Memory access of each (elements)."""
-    return {name: case.memory_access for name, case in cases.items()}
+def by_equation(name: str, case: Analysis) -> Check:
+    """hw(c1 + c2) + c1·c2/g, the equation of section 2, on the layer that was counted."""
+    (layer,) = layers(case)
+    area = SIDE * SIDE
+    maps, held = area * (layer.in_channels + layer.out_channels), layer.in_channels * layer.out_channels // layer.groups
+    terms = (
+        Term("hw(c1 + c2)", maps, f"{SIDE}·{SIDE}·{layer.in_channels + layer.out_channels}"),
+        Term("c1·c2/g", held, f"{layer.in_channels // layer.groups}·{layer.out_channels}"),
+    )
+    return exactly(name, case.memory_access, maps + held, terms=terms)
 
 
 def lower_bound(case: Analysis) -> float:
     """2·sqrt(hw·B) + B/hw, the least memory access that a 1x1 of B multiply-adds can have (equation 2)."""
     area = SIDE * SIDE
     return 2 * sqrt(area * case.mult_adds) + case.mult_adds / area
+
+
+def ordered(what: str, cases: Mapping[str, Analysis]) -> Check:
+    """Memory access, from the least to the most."""
+    return rising(what, {name: case.memory_access for name, case in cases.items()})
 
 
 @claim(
@@ -47,25 +54,21 @@ def lower_bound(case: Analysis) -> float:
     perturbation={"width": 64},
 )
 def equal_widths(width: int = 128) -> Finding:
-    """Widths of one product, and the four of Table 1, whose products are only nearly equal."""
-    scan = [(width // part, width * part) for part in (1, 2, 4, 8)]
-    table = [(width, width), (90, 180), (52, 312), (36, 432)]
-    products, printed = _layers(scan), _layers(table)
-    over = [case.memory_access / lower_bound(case) for case in printed.values()]
+    """Widths of one product, and the four ratios of Table 1, whose products are only nearly equal."""
+    scan = {f"1:{part * part}": _layer(width // part, width * part) for part in (1, 2, 4, 8)}
+    table = {"1:1": _layer(width, width), "1:2": _layer(90, 180), "1:6": _layer(52, 312), "1:12": _layer(36, 432)}
+    over = {ratio: case.memory_access / lower_bound(case) for ratio, case in table.items()}
+    bound = [Term(ratio, share) for ratio, share in over.items()]
     return found(
-        rising(f"memory access, c1·c2 = {width * width:,}", accesses(products)),
-        rising("memory access, widths of Table 1", accesses(printed)),
-        exactly(
-            "the same by the equation",
-            tuple(accesses(printed).values()),
-            tuple(memory_access(before, after) for before, after in table),
-        ),
-        beside(unstated("over its lower bound", tuple(over), unit="ratio")),
+        *(by_equation(f"{ratio} of Table 1", case) for ratio, case in table.items()),
+        ordered("order in Table 1", table),
+        ordered(f"order at c1·c2 = {width * width:,}", scan),
+        beside(unstated("over the lower bound", tuple(over.values()), unit="ratio", terms=bound)),
     )
 
 
-def _layers(widths: list[tuple[int, int]]) -> dict[str, Analysis]:
-    return {f"{before} to {after}": counted_convolution(before, after, 1, SIDE) for before, after in widths}
+def _layer(in_channels: int, out_channels: int, groups: int = 1) -> Analysis:
+    return counted_convolution(in_channels, out_channels, 1, SIDE, groups=groups)
 
 
 @claim(
@@ -80,22 +83,15 @@ def _layers(widths: list[tuple[int, int]]) -> dict[str, Analysis]:
 def groups_raise_access(width: int = 128) -> Finding:
     """The settings of Table 2, which widens the layer with its groups; at one width, access falls."""
     table = {1: width, 2: 180, 4: 256, 8: 360}
-    widened = {f"{groups} of {channels // groups}": _grouped(channels, groups) for groups, channels in table.items()}
-    falling = {f"in {groups}": _grouped(width, groups) for groups in (8, 4, 2, 1)}
+    widened = {str(groups): _layer(channels, channels, groups) for groups, channels in table.items()}
+    falling = [Term(f"g = {groups}", _layer(width, width, groups).memory_access) for groups in table]
+    work = [Term(f"g = {groups}", case.mult_adds) for groups, case in widened.items()]
     return found(
-        rising("memory access, groups of channels", accesses(widened)),
-        exactly(
-            "the same by the equation",
-            tuple(accesses(widened).values()),
-            tuple(memory_access(channels, channels, groups) for groups, channels in table.items()),
-        ),
-        beside(unstated("multiply-adds of these", tuple(case.mult_adds for case in widened.values()))),
-        beside(rising(f"memory access, {width} channels in g groups", accesses(falling))),
+        *(by_equation(f"g = {groups}, c = {table[int(groups)]}", case) for groups, case in widened.items()),
+        ordered("order by groups", widened),
+        beside(unstated("multiply-adds of these", tuple(term.value for term in work), terms=work)),
+        beside(unstated(f"c = {width} throughout", tuple(term.value for term in falling), terms=falling)),
     )
-
-
-def _grouped(channels: int, groups: int) -> Analysis:
-    return counted_convolution(channels, channels, 1, SIDE, groups=groups)
 
 
 class AddTensor(nn.Module):

@@ -11,13 +11,12 @@ from netcost.analysis import Analysis
 from netcost.claims.checks import beside, exactly, printed, unstated
 from netcost.claims.claim import Finding, Term, Topic, Verdict, claim, found
 from netcost.claims.evidence import CONVOLUTIONS, Layer, counted, layers, operators, weights, within
-from netcost.claims.residual import unit_widths
+from netcost.claims.residual import kernels, unit_widths
 from netcost.claims.sources import ARTICLE_TO_SHUFFLENET_V2, MOBILENET_V2
-from netcost.cost import Kind
 
 
 @claim(
-    id="resnet-narrows-mobilenet-v2-widens",
+    id="narrow-and-wide-units",
     rows="B32",
     topic=Topic.RESIDUAL,
     says="ResNet's units narrow the channels to 0.25, MobileNetV2's widen them 6 times.",
@@ -67,7 +66,7 @@ def linear_end(expansion: int = 6) -> Finding:
     last = max(at for at, kind in enumerate(kinds) if kind in CONVOLUTIONS)
     clipped = [at for at, op in enumerate(unit.graph.ops) if op.name in CLIPPING]
     return found(
-        exactly("layers", tuple(_kernel(layer) for layer in layers(unit)), ("1x1", "3x3 depthwise", "1x1")),
+        exactly("kernels", kernels(unit), ("1x1", "3x3", "1x1")),
         exactly("ReLU6 in the unit", len(clipped), 2),
         exactly("ReLU6 after its last 1x1", sum(at > last for at in clipped), 0),
     )
@@ -75,11 +74,6 @@ def linear_end(expansion: int = 6) -> Finding:
 
 CLIPPING = {"aten.hardtanh", "aten.hardtanh_"}
 """What torch runs for ReLU6."""
-
-
-def _kernel(layer: Layer) -> str:
-    depthwise = " depthwise" if layer.kind is Kind.DEPTHWISE_CONVOLUTION else ""
-    return "x".join(map(str, layer.kernel)) + depthwise
 
 
 @claim(

@@ -45,7 +45,7 @@ def shares(network: Analysis, whole: int, quantity: str) -> list[Term]:
 
 
 @claim(
-    id="mobilenet-v2-takes-less-than-v1",
+    id="mobilenet-v2-below-v1",
     rows="B34",
     topic=Topic.SEPARABLE,
     says="MobileNetV2 takes fewer multiply-adds than MobileNet.",
@@ -57,15 +57,15 @@ def v2_against_v1(width: float = 1.0) -> Finding:
     """The two at 224x224, with what the first one saves and the other does not: the maps that are written."""
     first, second = counted("mobilenet_v1"), counted("mobilenet_v2", width=width)
     written = second.activations / first.activations
-    maps = Term("MobileNetV2", second.activations), Term("MobileNet", first.activations)
+    maps = Term("v2", second.activations), Term("v1", first.activations)
     return found(
-        rising("multiply-adds", {"MobileNetV2": second.mult_adds, "MobileNet": first.mult_adds}),
-        beside(unstated("activations, MobileNetV2 / MobileNet", written, unit="times", terms=maps)),
+        rising("multiply-adds", {"v2": second.mult_adds, "v1": first.mult_adds}),
+        beside(unstated("activations, v2 / v1", written, unit="times", terms=maps)),
     )
 
 
 @claim(
-    id="mobilenet-against-full-convolutions",
+    id="mobilenet-against-full",
     rows="B50",
     topic=Topic.SEPARABLE,
     says="MobileNet, each convolution split in two, is far smaller and cheaper than with full convolutions.",

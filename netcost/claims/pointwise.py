@@ -25,7 +25,7 @@ from netcost.claims.sources import (
 
 
 @claim(
-    id="three-1x1-kernels-make-one-map",
+    id="three-1x1-kernels",
     rows="A01",
     topic=Topic.SEPARABLE,
     says="Three 1x1x3 kernels turn a map of 56x56x3 into one of 56x56x1.",
@@ -53,7 +53,7 @@ def _cost(name: str, module: Analysis) -> list[Check]:
 
 
 @claim(
-    id="1x1-filter-weighs-its-input",
+    id="1x1-filter-weights",
     rows="A02",
     topic=Topic.SEPARABLE,
     says="A 1x1 neuron has as many parameters as the layer before it has channels.",
@@ -102,7 +102,7 @@ def one_parameter(in_channels: int = 192) -> Finding:
 )
 def cheap(larger: int = 3) -> Finding:
     """A 1x1 beside a 3x3 with as many channels on the same map: the kernels' areas decide."""
-    pointwise, other = (counted_convolution(256, 256, kernel, side=28) for kernel in (1, larger))
+    pointwise, other = (counted_convolution(64, 64, kernel, side=28) for kernel in (1, larger))
     ratio = pointwise.mult_adds / other.mult_adds
     terms = [*mult_add_terms(layers(pointwise)), *mult_add_terms(layers(other))]
     what = f"multiply-adds, 1x1 / {larger}x{larger}"
@@ -120,7 +120,7 @@ def cheap(larger: int = 3) -> Finding:
 )
 def larger_kernels(kernels: Iterable[int] = (1, 3, 5)) -> Finding:
     """The three with as many channels on the same map, and how often the 1x1 goes into each."""
-    named = {f"{kernel}x{kernel}": counted_convolution(256, 256, kernel, side=28) for kernel in kernels}
+    named = {f"{kernel}x{kernel}": counted_convolution(64, 64, kernel, side=28) for kernel in kernels}
     costs = {name: module.mult_adds for name, module in named.items()}
     terms = [term for module in named.values() for term in mult_add_terms(layers(module))]
     smallest = min(costs.values())

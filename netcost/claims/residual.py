@@ -47,7 +47,7 @@ def bottleneck(base_width: int = 64) -> Finding:
 
 
 @claim(
-    id="basic-unit-is-a-bottleneck",
+    id="basic-unit-bottleneck",
     rows="B15",
     topic=Topic.RESIDUAL,
     says="The units of two 3x3 convolutions of ResNet-18 and 34 are bottlenecks, too.",
@@ -90,7 +90,7 @@ def four_stages(network: str = "resnet50") -> Finding:
 
 
 @claim(
-    id="cardinality-is-parallel-paths",
+    id="cardinality",
     rows="B19",
     topic=Topic.RESIDUAL,
     says="Cardinality is the number of parallel paths: 32 of 4 channels weigh about as much as ResNet's unit.",
@@ -180,7 +180,7 @@ def keras_unit(in_channels: int, filters: int) -> Residual:
 
 
 @claim(
-    id="squeeze-excitation-weights",
+    id="squeeze-excitation",
     rows="C26",
     topic=Topic.RESIDUAL,
     says="A squeeze-excitation has two fully connected layers without bias, of 2·C·C/r weights together.",

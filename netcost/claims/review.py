@@ -121,9 +121,9 @@ class Review:
 OVERVIEW = (
     Column("id", "Claim"),
     Column("says", "What is claimed"),
+    Column("verdict", "Verdict"),
     Column("expected", "Published"),
     Column("computed", "Computed"),
-    Column("verdict", "Verdict"),
 )
 
 SUMS = (
@@ -133,6 +133,8 @@ SUMS = (
     Column("expected", "Published"),
     Column("agrees", "Agrees"),
 )
+
+ABOVE = "as above"
 
 ANSWERS = {True: "yes", False: "no", None: ""}
 
@@ -177,8 +179,7 @@ def matching(pattern: str, errata: bool = False) -> list[Claim]:
         near, noun = suggestion(pattern, registry), "erratum" if errata else "claim"
         option = " --errata" if errata else ""
         raise RequestError(f"no {noun} matches {pattern!r}{near} (`netcost claims{option}` shows all)")
-    # Errata are numbered in the order of the papers; claims stand in their files as one would learn them.
-    return sorted(chosen, key=lambda each: (TOPICS.index(each.topic), each.rows if errata else ()))
+    return sorted(chosen, key=lambda each: TOPICS.index(each.topic))
 
 
 def _overview_record(result: Reviewed) -> dict[str, str | None]:
@@ -199,7 +200,8 @@ def _sums(result: Reviewed) -> Table:
     if result.changed:
         verdict = f"Verdict: {finding.verdict}; recorded as {claim.recorded}."
     notes = [*finding.notes, verdict, f"Source: {claim.source}."]
-    return from_records(SUMS, rows, title=f"{claim.id}: {claim.says}", notes=notes)
+    columns = [column for column in SUMS if column.name != "arithmetic" or any(row[column.name] for row in rows)]
+    return from_records(columns, rows, title=f"{claim.id}: {claim.says}", notes=notes)
 
 
 def _rows(check: Check) -> Iterable[dict[str, str]]:
@@ -211,10 +213,15 @@ def _rows(check: Check) -> Iterable[dict[str, str]]:
         yield blank | {"what": what, "arithmetic": term.arithmetic, "computed": _text(term.value, unit)}
     yield blank | {
         "what": check.what,
-        "computed": _text(check.computed, check.unit),
+        "computed": ABOVE if _is_listed(check) else _text(check.computed, check.unit),
         "expected": check.expected or "",
         "agrees": ANSWERS[check.agrees],
     }
+
+
+def _is_listed(check: Check) -> bool:
+    """Whether its values are those of its terms, which stand above it."""
+    return check.computed == tuple(term.value for term in check.terms)
 
 
 def _text(value: Value, unit: str) -> str:

@@ -42,7 +42,7 @@ def separable(out_channels: int = WIDTH) -> Analysis:
 
 
 @claim(
-    id="xception-filters-space-first",
+    id="xception-order",
     rows="B21",
     topic=Topic.SEPARABLE,
     says="Xception filters each channel by 3x3 before it mixes them by 1x1; Inception modules mix first.",
@@ -122,7 +122,7 @@ def relus_between(analysis: Analysis, first: Kind, then: Kind) -> list[int]:
 
 
 @claim(
-    id="standard-convolution-cost",
+    id="convolution-cost",
     rows="B23",
     topic=Topic.SEPARABLE,
     says="A convolution of D_K x D_K from M to N channels takes D_K·D_K·M·N·D_F·D_F multiply-adds on D_F x D_F.",
@@ -142,7 +142,7 @@ def standard_cost(out_channels: int = WIDTH) -> Finding:
 
 
 @claim(
-    id="separable-convolution-cost",
+    id="separable-cost",
     rows="B24",
     topic=Topic.SEPARABLE,
     says="A depthwise separable convolution takes D_K·D_K·M·D_F·D_F + M·N·D_F·D_F multiply-adds.",
@@ -161,7 +161,7 @@ def separable_cost(out_channels: int = WIDTH) -> Finding:
 
 
 @claim(
-    id="separable-convolution-weights",
+    id="separable-weights",
     rows="B25",
     topic=Topic.SEPARABLE,
     says="A depthwise separable convolution has D_K·D_K·M + N·M weights.",
@@ -202,7 +202,7 @@ def separable_saving(out_channels: int = WIDTH) -> Finding:
 
 
 @claim(
-    id="separable-cheaper-as-n-exceeds-m",
+    id="separable-as-n-exceeds-m",
     rows="B27",
     topic=Topic.SEPARABLE,
     says="A separable convolution is cheaper because its output channels N are more than its input channels M.",
@@ -220,13 +220,13 @@ def more_outputs(wide: int = 64, narrow: int = 32) -> Finding:
 
 
 def _by_that_reason(in_channels: int, out_channels: int, kernel: int) -> Check:
-    """Weights of the separable convolution and of the standard one, in the order that N > M would put them in."""
+    """Weights of the separable convolution and of the full one, in the order that N > M would put them in."""
     steps = [
         *layers(counted_convolution(in_channels, in_channels, kernel, SIDE, groups=in_channels)),
         *layers(counted_convolution(in_channels, out_channels, 1, SIDE)),
     ]
     whole = layers(counted_convolution(in_channels, out_channels, kernel, SIDE))
-    held = {"separable": sum(layer.weights for layer in steps), "standard": whole[0].weights}
+    held = {"separable": sum(layer.weights for layer in steps), "full": whole[0].weights}
     expected = held if out_channels > in_channels else dict(reversed(held.items()))
     what = f"weights, {kernel}x{kernel} from {in_channels} to {out_channels}"
     return rising(what, expected, terms=weight_terms([*steps, *whole]))

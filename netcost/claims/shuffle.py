@@ -27,17 +27,17 @@ def shuffle_of_ten(groups: int = 2) -> Finding:
     """Ten channels through the module that ShuffleNet uses, and what the same costs on a map of ShuffleNet's."""
     shuffle = ChannelShuffle(groups)
     channels = torch.arange(1, 11).reshape(1, 10, 1, 1)
-    order = tuple(shuffle(channels).flatten().tolist())
+    order = " ".join(map(str, shuffle(channels).flatten().tolist()))
     cost = counted_module(lambda: ChannelShuffle(groups), (1, 240, 28, 28))
     return found(
-        exactly("order of the channels", order, (1, 6, 2, 7, 3, 8, 4, 9, 5, 10)),
-        beside(unstated("multiply-adds of a shuffle, 28x28x240", cost.mult_adds)),
-        beside(unstated("its memory access", cost.memory_access)),
+        exactly("order of the channels", order, "1 6 2 7 3 8 4 9 5 10"),
+        beside(unstated("28x28x240: multiply-adds", cost.mult_adds)),
+        beside(unstated("28x28x240: memory access", cost.memory_access)),
     )
 
 
 @claim(
-    id="shufflenet-v2-splits-and-joins",
+    id="shufflenet-v2-halves",
     rows="B46",
     topic=Topic.SHUFFLE,
     says="ShuffleNet V2's units split the channels in halves, and the addition becomes a concatenation.",

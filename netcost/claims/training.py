@@ -7,7 +7,7 @@ from netcost.claims.sources import ARTICLE_INCEPTION_V2, ARTICLE_TO_SHUFFLENET_V
 
 
 @claim(
-    id="shufflenet-v2-classifies-best",
+    id="classification-order",
     rows="B48",
     topic=Topic.SHUFFLE,
     says="In classification ShuffleNet v2 is no worse than MobileNet v2, which beats ShuffleNet v1, and that Xception.",
@@ -20,7 +20,7 @@ def classification() -> Finding:
 
 
 @claim(
-    id="shufflenet-v2-detects-best",
+    id="detection-order",
     rows="B49",
     topic=Topic.SHUFFLE,
     says="In detection ShuffleNet v2 beats Xception, which is no worse than ShuffleNet v1, and that than MobileNet v2.",
@@ -33,7 +33,7 @@ def detection() -> Finding:
 
 
 @claim(
-    id="inception-v2-learning-rates",
+    id="learning-rates",
     rows="D10",
     topic=Topic.INCEPTION,
     says="From a learning rate of 0.0015, five times as much is 0.0075 and thirty times as much 0.045.",

@@ -4,6 +4,7 @@ A file a family of papers. The "claim" is what is printed; what would follow if 
 beside it, and so is another reading of the layers where one gives the printed figure.
 """
 
+# isort: off  # a topic is shown as its errata are registered: in the order of the papers
 from netcost.claims.errata import (  # noqa: F401  # each registers its errata
     alexnet,
     bn_inception,

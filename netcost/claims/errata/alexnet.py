@@ -29,13 +29,17 @@ def first_neurons(kernel: int = 11) -> Finding:
     It fits with 48, the channels of one device, in place of one side.
     """
     network = counted_module(lambda: alexnet(kernel), (1, 3, 227, 227))
-    first, *others = map(_neurons, convolutions := layers(network, *CONVOLUTIONS))
+    convolutions = layers(network, *CONVOLUTIONS)
+    figures = 253_440, 186_624, 64_896, 64_896, 43_264
+    first, *others = [
+        exactly(f"{layer.path.split('.')[0]}: neurons", _neurons(layer).value, figure, terms=[_neurons(layer)])
+        for layer, figure in zip(convolutions, figures, strict=True)
+    ]
     slip = _slip(*convolutions[:2])
-    rest = tuple(term.value for term in others)
     return found(
-        exactly("neurons of the first convolution", first.value, 253_440, terms=[first]),
-        beside(exactly("neurons of the others", rest, (186_624, 64_896, 64_896, 43_264), terms=others)),
-        beside(exactly("with the channels of one device in place of a side", slip.value, 253_440, terms=[slip])),
+        first,
+        *map(beside, others),
+        beside(exactly("conv1: side x channels of a device x channels", slip.value, 253_440, terms=[slip])),
     )
 
 
@@ -47,6 +51,7 @@ def alexnet(kernel: int) -> AlexNet2012:
 
 
 def _neurons(layer: Layer) -> Term:
+    """Both sides of its map and its channels."""
     factors = (*layer.grid, layer.out_channels)
     return Term(layer.name, prod(factors), "·".join(map(str, factors)))
 

@@ -56,7 +56,7 @@ def _three(channels: dict[str, int]) -> tuple[int, ...]:
 
 
 @claim(
-    id="bn-inception-strided-sizes",
+    id="bn-inception-grids",
     rows="M08",
     topic=Topic.INCEPTION,
     says="Modules 3c and 4e of BN-Inception, which stride by 2, put out 28x28 and 14x14.",
@@ -86,7 +86,7 @@ def _passing(channels: int, side: int, widths: tuple[int, int, int, int], stride
 
 
 @claim(
-    id="bn-inception-second-depth",
+    id="bn-inception-depth",
     rows="M09",
     topic=Topic.INCEPTION,
     says="The second convolution of BN-Inception, with 64 channels before its 3x3, is of depth 1.",
@@ -109,7 +109,7 @@ def second_depth(reduction: int = 64) -> Finding:
 
 
 @claim(
-    id="two-3x3-cost-a-quarter-more",
+    id="two-3x3-for-one-5x5",
     rows="M10",
     topic=Topic.INCEPTION,
     says="Two 3x3 in place of each 5x5 raise GoogLeNet's parameters by 25% and its computation by 30%.",

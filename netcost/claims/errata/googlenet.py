@@ -73,7 +73,7 @@ def separable_first(multiplier: int = 8) -> nn.Sequential:
 
 
 @claim(
-    id="googlenet-first-convolution",
+    id="googlenet-first-layer",
     rows="M02",
     topic=Topic.INCEPTION,
     says="The 7x7 convolution of GoogLeNet, from 3 to 64 channels, has 2.7K weights and takes 34M multiply-adds.",
@@ -211,7 +211,7 @@ def five_million(largest: int = 5) -> Finding:
 
 
 @claim(
-    id="torchvision-googlenet-5x5",
+    id="torchvision-googlenet",
     rows="M19",
     topic=Topic.INCEPTION,
     says="The googlenet of torchvision has the paper's 5x5 branches; it lists 6,624,904 parameters.",

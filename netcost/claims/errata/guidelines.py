@@ -105,7 +105,7 @@ AROUND_20_PERCENT = (0.15, 0.25)
 
 
 @claim(
-    id="guidelines-text-against-tables",
+    id="guidelines-text",
     rows="M33",
     topic=Topic.GUIDELINES,
     says="Four fragments are 3 times slower than one, and without ReLU and shortcut a bottleneck is around 20% faster.",

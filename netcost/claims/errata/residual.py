@@ -31,7 +31,7 @@ def two_figures(network: str = "resnet50") -> Finding:
 
 
 @claim(
-    id="inception-resnet-v2-two-figures",
+    id="inception-resnet-v2",
     rows="M23",
     topic=Topic.RESIDUAL,
     says="Inception-ResNet-v2 takes 11.75 billion multiply-adds (SENet), or 13.2 billion (NASNet), at 299x299.",

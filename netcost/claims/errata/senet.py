@@ -10,7 +10,7 @@ from netcost.claims.sources import NASNET, SENET
 
 
 @claim(
-    id="se-resnet-50-adds-0-26-percent",
+    id="se-resnet-50-extra",
     rows="M21",
     topic=Topic.RESIDUAL,
     says="SE-ResNet-50 takes 0.26% more multiply-adds than ResNet-50.",

@@ -68,13 +68,15 @@ def by_width(groups: int = 3) -> Finding:
 def v2_by_width(num_classes: int = 1000) -> Finding:
     """Convolutions and the classifier by the table, whose parameters come out."""
     figures = {"0.5": (41, "1.4M"), "1.0": (146, "2.3M"), "1.5": (299, "3.5M"), "2.0": (591, "7.4M")}
-    work, held, more = [], [], []
+    work, held, more = [], [], {}
     for width, (millions, weighed) in figures.items():
         network = counted(f"shufflenet_v2_x{width.replace('.', '_')}", num_classes=num_classes)
         work.append(printed(f"{width}x", network.mult_adds, f"{millions}M"))
         held.append(beside(printed(f"{width}x: parameters", network.params, weighed)))
-        more.append(millions * 1e6 / network.mult_adds - 1)
-    return found(*work, *held, beside(unstated("how much more is printed", tuple(more), unit="percent")))
+        more[f"{width}x"] = millions * 1e6 / network.mult_adds - 1
+    terms = [Term(width, share) for width, share in more.items()]
+    much = unstated("how much more is printed", tuple(more.values()), unit="percent", terms=terms)
+    return found(*work, *held, beside(much))
 
 
 @claim(

@@ -9,7 +9,7 @@ from netcost.claims.sources import XCEPTION
 
 
 @claim(
-    id="xception-without-classifier",
+    id="xception-classifier",
     rows="M24",
     topic=Topic.SEPARABLE,
     says="The 22,855,952 parameters of Xception are those of a network without fully connected layers.",
