@@ -112,6 +112,10 @@ def test_no_claim_contains_its_own_answer(claim: Claim) -> None:
     assert [check.computed for check in claim.run(**claim.perturbation).checks] != published
 
 
+def test_no_claim_and_erratum_share_an_id() -> None:
+    assert len({each.id for each in EVERY}) == len(EVERY)
+
+
 @pytest.mark.parametrize("claim", EVERY, ids=lambda claim: claim.id)
 def test_a_claim_says_what_it_rests_on(claim: Claim) -> None:
     assert claim.says.endswith(".") and claim.source and not claim.source.endswith(".")

@@ -4,16 +4,26 @@ A new claim is one function in the file of its topic; it is under test at once: 
 """
 
 from netcost.claims import (  # noqa: F401  # each registers its claims
+    dense,
     depth,
+    errata,
     factorisation,
+    guidelines,
     inception,
     inception_3a,
     inception_networks,
     inception_v2,
+    inverted_residual,
     miniception,
+    mobilenet,
+    pointwise,
+    residual,
+    separable,
+    shuffle,
     size,
     size_compared,
     speed,
+    training,
 )
 from netcost.claims.claim import CLAIMS, ERRATA, Claim, Finding, Topic, Verdict
 from netcost.claims.review import Review, matching, review

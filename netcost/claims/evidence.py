@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
@@ -19,6 +19,8 @@ from netcost.cost import Kind
 from netcost.graph import Op
 from netcost.targets import resolve
 from netcost.tracing import input_specs, weightless
+
+Network = TypeVar("Network", bound=nn.Module)
 
 CONVOLUTIONS = frozenset({Kind.CONVOLUTION, Kind.POINTWISE_CONVOLUTION, Kind.DEPTHWISE_CONVOLUTION})
 
@@ -42,6 +44,30 @@ def counted_module(build: Callable[[], nn.Module], shape: tuple[int, ...], mode:
     with weightless():
         module = build()
     return analyze(module, shape, mode=mode)
+
+
+def counted_convolution(in_channels: int, out_channels: int, kernel: int, side: int, *, groups: int = 1) -> Analysis:
+    """A convolution without bias, padded so that a square map of that side keeps its size, counted."""
+    padding = kernel // 2
+    shape = (1, in_channels, side, side)
+    return counted_module(
+        lambda: nn.Conv2d(in_channels, out_channels, kernel, padding=padding, groups=groups, bias=False), shape
+    )
+
+
+def with_convolutions(network: Network, make: Callable[[str, nn.Conv2d], nn.Module]) -> Network:
+    """A network after each of its convolutions has given way to what `make` makes of its path and itself."""
+    for path, layer in [*network.named_modules()]:
+        if isinstance(layer, nn.Conv2d):
+            owner, _, name = path.rpartition(".")
+            network.get_submodule(owner).add_module(name, make(path, layer))
+    return network
+
+
+def resized(layer: nn.Conv2d, kernel: int) -> nn.Conv2d:
+    """The same convolution with another square kernel, odd, and the padding that keeps the map at stride 1."""
+    channels = layer.in_channels, layer.out_channels
+    return nn.Conv2d(*channels, kernel, layer.stride[0], kernel // 2, groups=layer.groups, bias=layer.bias is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +129,11 @@ def layers(analysis: Analysis, *kinds: Kind) -> list[Layer]:
         for op, kind, cost in zip(count.graph.ops, count.kinds, count.costs, strict=True)
         if kind in wanted
     ]
+
+
+def within(analysis: Analysis, path: str) -> list[Layer]:
+    """The layers of one of its modules, by qualified name."""
+    return [layer for layer in layers(analysis) if f"{layer.path}.".startswith(f"{path}.")]
 
 
 def mult_add_terms(found: Iterable[Layer]) -> tuple[Term, ...]:
