@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 import netcost
-from netcost.comparison import SHOWN, compare
+from netcost.comparison import compare
 from netcost.errors import MeasurementError, RequestError
 from netcost.formats import renderer
 from netcost.formats.json_text import render
+from netcost.side_by_side import SHOWN
 from netcost.tables import METRICS
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -52,7 +53,7 @@ def test_the_json_has_every_key_of_the_design(timed: netcost.Comparison) -> None
         assert set(DESIGN_KEYS) <= set(model)
         assert set(LATENCY_KEYS) <= set(model["latency"])
     assert plain["models"][0]["ratio"] is None
-    assert set(plain["models"][1]["ratio"]) == {"to", "median", "ci95", "verdict"}
+    assert set(plain["models"][1]["ratio"]) == {"to", "median", "ci95", "half_width", "same_rounds", "verdict"}
 
 
 def test_the_json_is_plain_values_that_survive_a_round_trip(timed: netcost.Comparison) -> None:

@@ -9,14 +9,22 @@ from torch import nn
 
 from netcost import doubts, environment, stats, timing
 from netcost.errors import MeasurementError, RequestError
+from netcost.measurement import Effort, Measurement
 from netcost.sampling import FEWEST_ROUNDS, Stop
+from netcost.setting import Observed
 from netcost.tracing import InputSpec
 
 
 def measurement(**changes):
-    times = {"first_call_s": 1.0, "times_s": (0.25,) * 10, "device_times_s": None, "batch": 8}
-    return timing.Measurement(
-        device="cpu", threads=2, warmup_calls=6, calls_per_sample=1, stopped=Stop.PRECISE, **{**times, **changes}
+    times = {"first_call_s": 1.0, "times_s": (0.25,) * 10, "device_times_s": None, "batch": 8, "compile_s": None}
+    return Measurement(
+        device="cpu",
+        threads=2,
+        setting=Observed(),
+        warmup_s=(0.5, 0.25),
+        calls_per_sample=1,
+        effort=Effort(precision=0.02, budget_s=10.0, spent_s=4.25, stopped=Stop.PRECISE),
+        **{**times, **changes},
     )
 
 
@@ -25,14 +33,28 @@ def test_a_measurement_is_the_latency_object_of_the_json():
         "device": "cpu",
         "threads": 2,
         "batch": 8,
-        "first_call_s": 1.0,
+        "dtype": "fp32",
+        "memory_format": "contiguous",
+        "backend": "eager",
+        "cold_cache": False,
         "median_s": 0.25,
         "ci95_s": [0.25, 0.25],
+        "half_width": 0.0,
         "iqr_s": 0.0,
         "samples": 10,
         "throughput_per_s": 8 / 0.25,
         "device_median_s": None,
+        "compile_s": None,
+        "precision": 0.02,
+        "budget_s": 10.0,
+        "spent_s": 4.25,
+        "stopped": "precise",
         "doubts": [],
+        "first_call_s": 1.0,
+        "warmup_s": [0.5, 0.25],
+        "calls_per_sample": 1,
+        "times_s": [0.25] * 10,
+        "device_times_s": None,
     }
 
 
