@@ -154,7 +154,9 @@ class Sweep:
     def notes(self) -> list[str]:
         """What must be said under the table."""
         knees = [f"{knee.model}: {knee.verdict}." for knee in self.knees]
-        return [*knees, *side_by_side.notes(self.comparison)]
+        several = any(entry.ratio for entry in self.entries)
+        base = [f"Ratios are to {self.entries[0].model} at the same batch, round by round."] if several else []
+        return [*knees, *side_by_side.notes(self.comparison), *base]
 
 
 COLUMNS = (

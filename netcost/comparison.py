@@ -276,18 +276,20 @@ def _counted(target: Target, mode: str, concrete: bool) -> Entry:
 def _built(entries: list[Entry], targets: Sequence[Target], say: Progress) -> dict[int, tuple[nn.Module, Call]]:
     """Module and inputs of each network that could be counted, by its index; one that fails becomes its error.
 
-    A target that is asked for with several inputs is built once.
+    A target with several inputs is built once; with the same inputs again, it is another instance.
     """
     ready: dict[int, tuple[nn.Module, Call]] = {}
-    made: dict[int, nn.Module] = {}
+    made: dict[tuple[int, int], nn.Module] = {}
     for at, (entry, target) in enumerate(zip(entries, targets, strict=True)):
         if entry.figures is None:
             continue
         say(0.1 + 0.1 * at / len(targets), f"building {target.name}")
+        alike = [each for each in targets[:at] if each.make is target.make and each.inputs == target.inputs]
+        instance = id(target.make), len(alike)
         try:
-            if id(target.make) not in made:
-                made[id(target.make)] = target.build()
-            ready[at] = made[id(target.make)], random_call(target.required_inputs())
+            if instance not in made:
+                made[instance] = target.build()
+            ready[at] = made[instance], random_call(target.required_inputs())
         except NetcostError as error:
             entries[at] = replace(entry, error=error)
     return ready

@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from netcost import stats
+from netcost import doubts, stats
 from netcost.batches import Sweep
 from netcost.comparison import SCHEMA, Comparison, Entry, Run
 from netcost.documents import Node, read_document
@@ -20,7 +20,12 @@ from netcost.tables import METRICS, distinct
 
 Seconds = tuple[float, ...]
 
-DOUBTS = {kind.__name__: kind for kind in Doubt.__subclasses__()}
+DOUBTS = {
+    name: kind
+    for name, kind in vars(doubts).items()
+    if isinstance(kind, type) and issubclass(kind, Doubt) and kind is not Doubt
+}
+"""Every kind of doubt by its name."""
 
 
 def load_comparison(*paths: str | os.PathLike[str]) -> Comparison | Sweep:
@@ -65,7 +70,7 @@ def _comparison(document: Node, name: str) -> Comparison:
     """
     schema = document.key("schema")
     if schema.read(int) != SCHEMA:
-        schema.refuse(f"schema {SCHEMA}, the one that this netcost reads,")
+        schema.refuse(f"{SCHEMA}, the schema that this netcost reads")
     if document.has("runs"):
         runs = [_run(run, run.key("name").read(str)) for run in document.key("runs").items()]
     else:

@@ -113,7 +113,10 @@ def timing_notes(comparison: Comparison) -> list[str]:
         name = f"{run.name}: timed" if len(comparison.runs) > 1 else "Timed"
         said += [] if run.environment is None else [f"{name} on {_timing(run, entries)}."]
     ratios = [entry.ratio for entry in comparison.entries if entry.ratio]
-    bases, ways = dict.fromkeys(ratio.to for ratio in ratios), dict.fromkeys(WAYS[ratio.same_rounds] for ratio in ratios)
+    bases, ways = (
+        dict.fromkeys(ratio.to for ratio in ratios),
+        dict.fromkeys(WAYS[ratio.same_rounds] for ratio in ratios),
+    )
     return [*said, f"Ratios are to {next(iter(bases))}, {', and '.join(ways)}."] if len(bases) == 1 else said
 
 

@@ -123,7 +123,7 @@ def test_a_failure_in_another_type_names_it():
 
         def forward(self, x):
             if x.dtype is not torch.float32:
-                raise NotImplementedError('"svd" not implemented for \'BFloat16\'')
+                raise NotImplementedError("\"svd\" not implemented for 'BFloat16'")
             return x
 
     clock = Clock()
