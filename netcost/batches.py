@@ -156,7 +156,7 @@ class Sweep:
         knees = [f"{knee.model}: {knee.verdict}." for knee in self.knees]
         several = any(entry.ratio for entry in self.entries)
         base = [f"Ratios are to {self.entries[0].model} at the same batch, round by round."] if several else []
-        return [*knees, *side_by_side.notes(self.comparison), *base]
+        return [*knees, *base, *side_by_side.notes(self.comparison)]
 
 
 COLUMNS = (

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import nn
 
-from netcost import environment
+from netcost import environment, units
 from netcost.conversion import Call, is_out_of_memory, moved
 from netcost.errors import MeasurementError
 from netcost.gpu import open_driver
@@ -122,8 +122,7 @@ class CpuDevice:
 
     def cold_cache(self) -> Run:
         """A write as large as the last-level cache, by all of torch's threads: each has caches of its own, too."""
-        size = environment.last_level_cache_bytes() or UNKNOWN_CACHE
-        return within_memory(lambda: overwrite(size, torch.device("cpu")), self.name)
+        return overwrite(environment.last_level_cache_bytes() or UNKNOWN_CACHE, torch.device("cpu"))
 
     def synchronize(self) -> None:
         """Nothing: a call returns when it is finished."""
@@ -168,8 +167,7 @@ class CudaDevice:
     def cold_cache(self) -> Run:
         """A write as large as the L2 cache."""
         size = torch.cuda.get_device_properties(self._index).L2_cache_size or UNKNOWN_CACHE
-        where = torch.device("cuda", self._index)
-        return within_memory(lambda: overwrite(size, where), self.name, torch.cuda.empty_cache)
+        return overwrite(size, torch.device("cuda", self._index))
 
     def synchronize(self) -> None:
         """Wait until the GPU has finished."""
@@ -191,8 +189,18 @@ def open_device(name: str) -> Device:
 
 
 def overwrite(size: int, where: torch.device) -> Run:
-    """What writes `size` bytes of memory at `where`, which it holds from now on."""
-    memory = torch.zeros(size, dtype=torch.int8, device=where)
+    """What writes `size` bytes of memory at `where`, which it holds from now on.
+
+    Raises:
+        MeasurementError: there is no room for them.
+    """
+    try:
+        memory = torch.zeros(size, dtype=torch.int8, device=where)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        room = units.data_size(size)
+        raise MeasurementError(f"out of memory: no room for the {room} of a cache; leave out --cold-cache") from None
     return memory.bitwise_not_  # it reads as well: mere writing may go past the caches
 
 

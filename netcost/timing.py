@@ -24,7 +24,7 @@ from netcost.errors import MeasurementError, RequestError
 from netcost.measurement import Effort, Measurement
 from netcost.preparation import Ready, ready_to_run
 from netcost.sampling import Clock, Progress, Series, Subject, sample_rounds
-from netcost.setting import Setting
+from netcost.setting import COMPILE, Setting
 from netcost.tracing import InputSpec, call_arguments
 
 Inputs = torch.Tensor | InputSpec | Sequence[Any] | Mapping[str, Any]
@@ -96,10 +96,7 @@ def measure_all(
         stack.enter_context(device.active())
         used = stack.enter_context(_thread_number(threads))
         stack.enter_context(flushed_denormals())
-        placed: dict[int, nn.Module] = {}
-        ready = [
-            stack.enter_context(ready_to_run(device, model, call, setting, placed, clock)) for _, model, call in models
-        ]
+        ready = _all_ready(stack, device, models, setting, clock, progress)
         prepare = device.cold_cache() if setting.cold_cache and models else None
         subjects = [Subject(name, each.watch, prepare) for (name, _, _), each in zip(models, ready, strict=True)]
         load, begun = meter(), clock()
@@ -119,6 +116,24 @@ def measure_all(
             series.error or context.measurement(series, each, _batch(call))
             for series, each, (_, _, call) in zip(rounds.series, ready, models, strict=True)
         ]
+
+
+def _all_ready(
+    stack: ExitStack,
+    device: Device,
+    models: Sequence[tuple[str, nn.Module, Call]],
+    setting: Setting,
+    clock: Clock,
+    progress: Progress | None,
+) -> list[Ready]:
+    """The models ready to run, until the stack is left."""
+    placed: dict[int, nn.Module] = {}
+    ready: list[Ready] = []
+    for name, model, call in models:
+        if progress is not None and setting.backend == COMPILE:
+            progress(0.0, f"compiling {name}")
+        ready.append(stack.enter_context(ready_to_run(device, model, call, setting, placed, clock)))
+    return ready
 
 
 @dataclass(frozen=True, slots=True)
