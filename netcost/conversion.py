@@ -50,9 +50,7 @@ def converted_call(call: Call, setting: Setting) -> Call:
 
 def observed(model: nn.Module, call: Call, setting: Setting) -> Observed:
     """The setting with what it leaves open filled in from the model and its inputs."""
-    inputs: list[Tensor] = []
-    over_tensors(call, lambda tensor: inputs.append(tensor) or tensor)  # type: ignore[func-returns-value]
-    floating = [tensor for tensor in (*_held(model), *inputs) if tensor.is_floating_point()]
+    floating = [tensor for tensor in (*_held(model), *_tensors(call)) if tensor.is_floating_point()]
     names = (str(tensor.dtype).removeprefix("torch.") for tensor in floating)
     last = any(_is_channels_last(tensor) for tensor in floating)
     return Observed(
@@ -102,6 +100,15 @@ def over_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
         return value
     parts = [over_tensors(each, change) for each in value]
     return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """The tensors in a tuple, list, mapping, tensor or other value."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping | tuple | list):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _tensors(each)
 
 
 def compiled(model: nn.Module) -> Callable[..., object]:

@@ -36,7 +36,7 @@ class Node:
     """
 
     def __init__(self, value: Any, file: str, place: str = "") -> None:
-        self.value, self._file, self._place = value, file, place
+        self.value, self.file, self._place = value, file, place
 
     def has(self, key: str) -> bool:
         """Whether this is an object with that key."""
@@ -48,13 +48,13 @@ class Node:
             self.refuse("an object")
         if key not in self.value:
             self.refuse(f"the key {key!r}", "none")
-        return Node(self.value[key], self._file, f"{self._place}.{key}" if self._place else key)
+        return Node(self.value[key], self.file, f"{self._place}.{key}" if self._place else key)
 
     def items(self) -> list[Node]:
         """The values of this list."""
         if not isinstance(self.value, list):
             self.refuse("a list")
-        return [Node(each, self._file, f"{self._place}[{at}]") for at, each in enumerate(self.value)]
+        return [Node(each, self.file, f"{self._place}[{at}]") for at, each in enumerate(self.value)]
 
     def read(self, kind: type[T]) -> T:
         """This value as a str, bool, int, float, an enumeration, a dataclass of such, or None, tuple and dict of them.
@@ -71,7 +71,7 @@ class Node:
             RequestError: always.
         """
         got = got or _short(self.value)
-        raise RequestError(f"{self._file!r} is damaged: {self._place or 'the file'}: expected {expected}, got {got}")
+        raise RequestError(f"{self.file!r} is damaged: {self._place or 'the file'}: expected {expected}, got {got}")
 
     def _read(self, kind: Any) -> Any:
         origin, inner = get_origin(kind), get_args(kind)

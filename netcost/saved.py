@@ -68,9 +68,10 @@ def _comparison(document: Node, name: str) -> Comparison:
     Args:
         name: of its run, where it does not name several itself.
     """
-    schema = document.key("schema")
-    if schema.read(int) != SCHEMA:
-        schema.refuse(f"{SCHEMA}, the schema that this netcost reads")
+    schema = document.key("schema").read(int)
+    if schema != SCHEMA:
+        what = f"{document.file!r} is of schema {schema}, and this netcost reads schema {SCHEMA}"
+        raise RequestError(f"{what}: use the netcost that wrote it, or write it anew with this one")
     if document.has("runs"):
         runs = [_run(run, run.key("name").read(str)) for run in document.key("runs").items()]
     else:

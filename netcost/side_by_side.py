@@ -149,7 +149,12 @@ def _timing(run: Run, entries: Sequence[Entry]) -> str:
         batch = f"batch {', '.join(map(str, batches))}, " if batches else ""
         settings = " and ".join(dict.fromkeys(str(each.setting) for each in measured))
         rounds = f"{max(each.samples for each in measured)} interleaved rounds"
-        said += [f"{batch}{settings}", f"{rounds} in {_effort(measured[0].effort, _reached(entries, measured))}"]
+        compiling = sum(each.compile_s or 0.0 for each in measured)
+        compiled = f" (compiled in {units.seconds(compiling)})" if compiling else ""
+        said += [
+            f"{batch}{settings}{compiled}",
+            f"{rounds} in {_effort(measured[0].effort, _reached(entries, measured))}",
+        ]
     return "; ".join([*said, *([_flags(run.environment.gpu)] if run.environment.gpu else [])])
 
 

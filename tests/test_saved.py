@@ -188,7 +188,10 @@ def latency(plain):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda plain: plain.update(schema=2), "schema: expected 1, the schema that this netcost reads, got 2"),
+        (
+            lambda plain: plain.update(schema=2),
+            "is of schema 2, and this netcost reads schema 1: use the netcost that wrote it",
+        ),
         (lambda plain: plain.update(schema="1"), "schema: expected a whole number"),
         (lambda plain: plain.pop("models"), "the key 'models'"),
         (lambda plain: plain.update(models=[]), "models: expected one model or more"),
