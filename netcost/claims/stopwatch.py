@@ -76,7 +76,7 @@ def _timed(what: str, entry: Entry, expected: str, wanted: stats.Verdict) -> Che
     return Check(what, _ratio(entry).median, expected, agrees, "times")
 
 
-def _ratio(entry: Entry) -> stats.RatioEstimate:
+def _ratio(entry: Entry) -> Ratio:
     assert entry.ratio is not None, "the stopwatch lets no failed measurement through"
     return entry.ratio
 
