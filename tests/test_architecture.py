@@ -55,9 +55,9 @@ FLOORS = {
     "crosscheck": 8,
     "recount": 8,
     "batches": 9,
-    "formats": 9,
-    "saved": 10,
-    "cli": 11,
+    "formats": 14,
+    "saved": 15,
+    "cli": 20,
 }
 
 DOORS = {
