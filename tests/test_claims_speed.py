@@ -8,6 +8,7 @@ import pytest
 from netcost.claims import CLAIMS, Finding, Stopwatch, Verdict
 from netcost.claims.claim import Claim
 from netcost.comparison import Comparison, compare
+from netcost.ratios import Ratio
 from netcost.stats import RatioEstimate
 
 TIMED = [CLAIMS.get(name) for name in CLAIMS if CLAIMS.get(name).timed]
@@ -25,7 +26,7 @@ class SetStopwatch(Stopwatch):
         interval = (0.99 * self.ratio, 1.01 * self.ratio) if self.rounds >= 10 else None
         estimate = RatioEstimate(self.ratio, interval, self.rounds)
         base, *others = counted.entries
-        return Comparison((base, *(replace(entry, ratio=estimate) for entry in others)))
+        return Comparison((base, *(replace(entry, ratio=Ratio(base.model, estimate)) for entry in others)))
 
 
 def told(claim_id: str, ratio: float, device: str = "cpu", rounds: int = 20) -> Finding:

@@ -9,6 +9,7 @@ from netcost import stats, units
 from netcost.claims.claim import Check, Finding
 from netcost.comparison import Comparison, Entry, compare
 from netcost.errors import MeasurementError
+from netcost.ratios import Ratio
 from netcost.targets import Target
 
 
