@@ -136,15 +136,20 @@ def elementwise_access(channels: int = 128) -> Finding:
     base = work.memory_access / work.mult_adds
     return found(
         beside(_moved(f"1x1, {channels} to {channels}", work, work.mult_adds)),
-        *(_moved(name, case, case.flops, more_than=10 * base) for name, case in pointwise.items()),
+        *(
+            check
+            for name, case in pointwise.items()
+            for check in (beside(_moved(name, case, case.flops)), _high(name, case.memory_access / case.flops, base))
+        ),
         beside(_moved("depthwise 3x3", depthwise, depthwise.mult_adds)),
     )
 
 
-def _moved(name: str, case: Analysis, operations: int, more_than: float | None = None) -> Check:
-    """Elements moved for each operation; "high" is taken as ten times those of a convolution."""
-    what, ratio = f"{name}: elements moved an operation", case.memory_access / operations
+def _moved(name: str, case: Analysis, operations: int) -> Check:
     terms = Term("elements moved", case.memory_access), Term("operations", operations)
-    if more_than is None:
-        return unstated(what, ratio, unit="ratio", terms=terms)
-    return stated(what, ratio, "high", ratio > more_than, unit="ratio", terms=terms)
+    return unstated(f"{name}: elements an operation", case.memory_access / operations, unit="ratio", terms=terms)
+
+
+def _high(name: str, moved: float, base: float) -> Check:
+    """Against a convolution: "high" is taken as ten times as many elements for each operation."""
+    return stated(f"{name} / 1x1", moved / base, "high", moved / base > 10, unit="times")

@@ -1,6 +1,6 @@
 """MobileNetV2's unit: wide between its ends, linear at its end, added to its input only where the map stays.
 
-Reference: MobileNetV2 (arXiv:1801.04381), section 3.3 and Tables 1 and 2.
+Reference: MobileNetV2 (arXiv:1801.04381), section 3.3, Figure 4 and Tables 1 and 2.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ CLIPPING = {"aten.hardtanh", "aten.hardtanh_"}
     rows="B38",
     topic=Topic.RESIDUAL,
     says="Only the units of MobileNetV2 with stride 1 have the residual addition.",
-    source=f"{MOBILENET_V2}, section 3.3",
+    source=f"{MOBILENET_V2}, Figure 4",
     recorded=Verdict.HOLDS,
     perturbation={"strides": (1, 1)},
 )

@@ -13,6 +13,7 @@ from netcost.claims.checks import beside, exactly, printed, rising, unstated
 from netcost.claims.claim import Finding, Term, Topic, Verdict, claim, found
 from netcost.claims.evidence import counted, counted_module, layers, operators, weight_terms, weights
 from netcost.claims.sources import ARTICLE_EIGHT_MODELS, ARTICLE_TO_SHUFFLENET_V2, RESNET, RESNEXT
+from netcost.zoo import build
 from netcost.zoo.blocks import ConvNorm
 from netcost.zoo.resnet import Residual
 
@@ -76,17 +77,24 @@ def _narrowing(unit: Analysis) -> dict[str, int]:
     says="ResNets consist of four residual stages.",
     source=f"{RESNET}, Table 1",
     recorded=Verdict.HOLDS,
-    perturbation={"network": "resnet101"},
+    perturbation={"last": "conv4_x"},
 )
-def four_stages(network: str = "resnet50") -> Finding:
+def four_stages(last: str = "conv5_x") -> Finding:
     """Sizes of the maps on which residuals are added, and how many additions each size sees."""
-    sides = [op.outputs[0].shape[-1] for op in operators(counted(network), "aten.add")]
+    network = counted_module(lambda: resnet50_up_to(last), (1, 3, 224, 224))
+    sides = [op.outputs[0].shape[-1] for op in operators(network, "aten.add")]
     stages = {side: sides.count(side) for side in sides}
     terms = [Term(f"additions on {side}x{side}", units) for side, units in stages.items()]
     return found(
         exactly("sizes of the map with residual additions", len(stages), 4, terms=terms),
         beside(exactly("units of each stage", tuple(stages.values()), (3, 4, 6, 3))),
     )
+
+
+def resnet50_up_to(last: str) -> nn.Sequential:
+    """ResNet-50 without what comes after one of its parts."""
+    parts = dict(build("resnet50").named_children())
+    return nn.Sequential(*list(parts.values())[: list(parts).index(last) + 1])
 
 
 @claim(

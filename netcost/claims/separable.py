@@ -48,25 +48,39 @@ def separable(out_channels: int = WIDTH) -> Analysis:
     says="Xception filters each channel by 3x3 before it mixes them by 1x1; Inception modules mix first.",
     source=f"{XCEPTION}, section 1.2",
     recorded=Verdict.HOLDS,
-    perturbation={"out_channels": 512},
+    perturbation={"repeats": 2},
 )
-def space_first(out_channels: int = 1024) -> Finding:
+def space_first(repeats: int = 3) -> Finding:
     """The order in which the layers ran, and what the order does to the weights of Xception's widest step."""
-    xception, module = counted("xception"), counted("module:inception_v3_a")
-    pairs = list(pairwise(layer.kind for layer in layers(xception)))
-    depthwise = layers(xception, Kind.DEPTHWISE_CONVOLUTION)
-    first = pairs.count((Kind.DEPTHWISE_CONVOLUTION, Kind.POINTWISE_CONVOLUTION))
-    mixed = list(pairwise(layer.kind for layer in layers(module))).count((Kind.POINTWISE_CONVOLUTION, Kind.CONVOLUTION))
-    branches = {layer.path.partition(".")[0] for layer in layers(module, Kind.CONVOLUTION)}
+    whole, middle, inception = counted("xception"), xception_module(repeats), counted("module:inception_v3_a")
+    mixed = follow(inception, Kind.POINTWISE_CONVOLUTION, Kind.CONVOLUTION)
+    depthwise = layers(whole, Kind.DEPTHWISE_CONVOLUTION)
+    branches = {layer.path.partition(".")[0] for layer in layers(inception, Kind.CONVOLUTION)}
     return found(
-        exactly("depthwise 3x3 of Xception that a 1x1 follows", first, len(depthwise)),
-        exactly("branches with larger kernels of an Inception v3 module that begin by 1x1", mixed, len(branches)),
-        beside(exactly("parameters of Xception in this order", xception.params, 22_855_952)),
+        exactly("3x3 then 1x1, in a module of Xception", space_then_channels(middle), repeats),
+        exactly("3x3 then 1x1, in all of it", space_then_channels(whole), len(depthwise)),
+        exactly("1x1 then larger, in an Inception module", mixed, len(branches)),
+        beside(exactly("parameters of Xception in this order", whole.params, 22_855_952)),
         *(
             beside(unstated(f"weights, {order}", weights(each), terms=weight_terms(layers(each))))
-            for order, each in orders(728, out_channels).items()
+            for order, each in orders(728, 1024).items()
         ),
     )
+
+
+def xception_module(repeats: int) -> Analysis:
+    """A module of Xception's middle flow, with that many separable convolutions."""
+    return counted_module(lambda: XceptionModule(728, (728,) * repeats), (1, 728, 19, 19))
+
+
+def follow(analysis: Analysis, first: Kind, then: Kind) -> int:
+    """How often a convolution of the one kind ran next after one of the other."""
+    return list(pairwise(layer.kind for layer in layers(analysis))).count((first, then))
+
+
+def space_then_channels(analysis: Analysis) -> int:
+    """How many depthwise convolutions a 1x1 follows."""
+    return follow(analysis, Kind.DEPTHWISE_CONVOLUTION, Kind.POINTWISE_CONVOLUTION)
 
 
 def orders(in_channels: int, out_channels: int) -> dict[str, Analysis]:
@@ -95,14 +109,16 @@ def orders(in_channels: int, out_channels: int) -> dict[str, Analysis]:
 )
 def no_relu_between(repeats: int = 3) -> Finding:
     """ReLUs that ran after one kind of convolution and before the next; Xception's stand before each pair."""
-    inside = relus_between(counted("xception"), Kind.DEPTHWISE_CONVOLUTION, Kind.POINTWISE_CONVOLUTION)
+    steps = Kind.DEPTHWISE_CONVOLUTION, Kind.POINTWISE_CONVOLUTION
+    middle = xception_module(repeats)
+    inside, everywhere = tuple(relus_between(middle, *steps)), relus_between(counted("xception"), *steps)
     mixed = relus_between(counted("module:inception_v3_a"), Kind.POINTWISE_CONVOLUTION, Kind.CONVOLUTION)
-    middle = counted_module(lambda: XceptionModule(728, (728,) * repeats), (1, 728, 19, 19))
     before = sum(op.name in RELU for op in middle.graph.ops)
     return found(
-        exactly("ReLUs between the steps, whole Xception", sum(inside), 0),
-        stated("ReLUs between 1x1 and larger kernel, Inception v3 module", tuple(mixed), "one each", set(mixed) == {1}),
-        beside(unstated(f"ReLUs in a module of {repeats} separable convolutions", before)),
+        stated("between the steps, a module of Xception", inside, "none", not any(inside)),
+        exactly("between the steps, all of it", sum(everywhere), 0),
+        stated("between the steps, an Inception module", tuple(mixed), "one each", set(mixed) == {1}),
+        beside(unstated("before the steps, a module of Xception", before)),
     )
 
 

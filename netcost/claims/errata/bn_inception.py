@@ -92,14 +92,14 @@ def _passing(channels: int, side: int, widths: tuple[int, int, int, int], stride
     says="The second convolution of BN-Inception, with 64 channels before its 3x3, is of depth 1.",
     source=FIGURE_5,
     recorded=Verdict.FAILS,
-    perturbation={"reduction": 32},
+    perturbation={"reduces": False},
     registry=ERRATA,
 )
-def second_depth(reduction: int = 64) -> Finding:
+def second_depth(reduces: bool = True) -> Finding:
     """The 1x1 reduction that the row prints and the 3x3 behind it are two layers; without the one, depth is 1."""
     shape = (1, 64, 56, 56)
-    both = counted_module(lambda: chain(64, Conv(reduction), Conv(192, 3)), shape)
     alone = counted_module(lambda: chain(64, Conv(192, 3)), shape)
+    both = counted_module(lambda: chain(64, Conv(64), Conv(192, 3)), shape) if reduces else alone
     return found(
         exactly("depth with the reduction", both.depth, 1),
         beside(exactly("depth without it", alone.depth, 1)),

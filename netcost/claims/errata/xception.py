@@ -15,14 +15,14 @@ from netcost.claims.sources import XCEPTION
     says="The 22,855,952 parameters of Xception are those of a network without fully connected layers.",
     source=f"{XCEPTION}, Table 3",
     recorded=Verdict.FAILS,
-    perturbation={"num_classes": 100},
+    perturbation={"in_channels": 1},
     registry=ERRATA,
 )
-def without_classifier(num_classes: int = 1000) -> Finding:
+def without_classifier(in_channels: int = 3) -> Finding:
     """The printed figure holds the classifier: 2048 channels to 1000 classes, and their biases."""
-    network = counted("xception", num_classes=num_classes)
+    network = counted("xception", (1, in_channels, 299, 299), in_channels=in_channels)
     (last,) = within(network, "linear")
-    classifier = Term("classifier", last.weights + last.bias, f"{last.in_channels}·{num_classes} + {last.bias}")
+    classifier = Term("classifier", last.weights + last.bias, f"{last.in_channels}·{last.out_channels} + {last.bias}")
     body = Term("all before it", network.params - classifier.value)
     return found(
         exactly("parameters without the fully connected layer", body.value, 22_855_952),
