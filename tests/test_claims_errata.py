@@ -40,7 +40,7 @@ def test_the_smaller_googlenet_is_the_one_of_torchvision() -> None:
 
 def test_two_3x3_for_one_5x5() -> None:
     """In module 3a, whose 5x5 goes from 16 to 32 channels: 9 (16·32 + 32·32) weights in place of 25·16·32."""
-    found = computed("two-3x3-for-one-5x5")
+    found = computed("bn-two-3x3-for-one-5x5")
     more = found["parameters, map between as wide as the output"]
     widths = [(16, 32), (32, 96), (16, 48), (24, 64), (24, 64), (32, 64), (32, 128), (32, 128), (48, 128)]
     added = sum(9 * (into * out + out * out) + out - 25 * into * out for into, out in widths)
@@ -68,11 +68,11 @@ def test_a_convolution_alone() -> None:
 
 
 def test_errata_fit_into_80_columns() -> None:
-    """Sums in one table each; a topic in two: what is claimed and the verdict, and the figures."""
+    """Figures in one table, sums in one table, and no topic in more than two."""
     result = review(errata=True)
     for table in result.sums():
         lines = terminal.render(table, width=80).splitlines()
         assert max(map(len, lines)) <= 80
-        assert sum(line.startswith("What ") for line in lines) == 1
+        assert sum(line.startswith(("What ", "Sum, ")) for line in lines) == 1
     for table in result.overview()[:-1]:
         assert sum(line.startswith("Claim ") for line in terminal.render(table, width=80).splitlines()) <= 2
