@@ -45,6 +45,7 @@ FLOORS = {
     "comparison": 8,
     "crosscheck": 8,
     "recount": 8,
+    "guidelines": 8,
     "formats": 9,
     "cli": 10,
 }
@@ -57,6 +58,7 @@ DOORS = {
         "devices",
         "environment",
         "gpu",
+        "guidelines",
         "targets",
         "timing",
         "tracing",
