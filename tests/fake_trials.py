@@ -42,13 +42,13 @@ class FakeTimer:
         return [measurement(self._times(name)) for name, _, _ in models]
 
 
-def trial(name: str, times: dict[str, Sequence[float]], widths: str | None = None, **options) -> Trial:
+def trial(name: str, times: dict[str, Sequence[float]], widths: str | None = None) -> Trial:
     """A trial of a guideline with these times, by variant; a variant without times failed."""
     guideline = GUIDELINES.get(name)
-    setting = Setting("cpu", options.pop("threads", 1), options.pop("batch", 1), widths or guideline.width_sets[0], 1)
+    setting = Setting("cpu", 1, 1, widths or guideline.width_sets[0], 1)
     task = Task(guideline, setting)
     series = tuple(
         Series(each.name, tuple(times[each.name])) if each.name in times else Series(each.name, error="out of memory")
         for each in task.variants
     )
-    return Trial(task, 1.0, 0.02, str(Stop.PRECISE), series)
+    return Trial(task=task, budget_s=1.0, precision=0.02, stopped=str(Stop.PRECISE), series=series)

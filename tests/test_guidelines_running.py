@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,26 @@ from netcost.cli.app import run as run_command
 from netcost.doubts import Throttled, TooFewRounds
 from netcost.errors import MeasurementError, RequestError
 from netcost.formats.json_text import render
+from netcost.guidelines import options as cli_options
 from netcost.guidelines import running
 from netcost.guidelines.findings import Findings
 from netcost.guidelines.grid import grid
 from netcost.guidelines.guideline import GUIDELINES
+from netcost.guidelines.options import Options
 from netcost.guidelines.overview import sections
 from netcost.guidelines.records import records
 from netcost.guidelines.running import ALL, run
 from netcost.guidelines.saved import load
 from netcost.sampling import Stop
+
+NOTHING = Options(device="none")
+
+
+def tried(names=("g1",), *, saved=None, keep=None, progress=None, **options) -> Findings:
+    """A quick run on one thread, of three seconds that nobody takes."""
+    how = {"threads": 1, "quick": True, "budget_s": 3.0, "time_all": FakeTimer(), **options}
+    return run(names, Options(**how), saved=saved, keep=keep, progress=progress)
+
 
 G1, G4 = GUIDELINES.get("g1"), GUIDELINES.get("g4")
 
@@ -66,7 +78,7 @@ def test_each_setting_gets_its_share_and_what_others_left_over() -> None:
     clock = Clock()
     spent = iter([1.0, 7.0, 2.0])
     timer = FakeTimer(spend=lambda _: clock.spend(next(spent)))
-    found = run(["g1"], threads=1, quick=True, budget_s=12.0, time_all=timer, clock=clock)
+    found = tried(["g1"], budget_s=12.0, time_all=timer, clock=clock)
     assert [granted for _, _, granted in timer.calls] == [12 / 3, (12 - 1) / 2, 12 - 1 - 7]
     assert {trial.budget_s for trial in found.trials} == {4.0}
     assert found.planned == 3
@@ -75,7 +87,7 @@ def test_each_setting_gets_its_share_and_what_others_left_over() -> None:
 def test_a_setting_that_overspends_leaves_the_others_no_debt() -> None:
     clock = Clock()
     timer = FakeTimer(spend=lambda _: clock.spend(100.0))
-    run(["g1"], threads=1, quick=True, budget_s=12.0, time_all=timer, clock=clock)
+    tried(["g1"], budget_s=12.0, time_all=timer, clock=clock)
     assert [granted for _, _, granted in timer.calls] == [4.0, 0.0, 0.0]
 
 
@@ -85,16 +97,16 @@ def test_threads_are_one_and_all_or_the_number_asked_for(monkeypatch: pytest.Mon
         running, "read_environment", lambda device, threads: replace(original(device, threads), threads=threads or 3)
     )
     timer = FakeTimer()
-    run(["g4"], budget_s=1.0, time_all=timer)
+    tried(["g4"], threads=None, quick=False, time_all=timer)
     assert {threads for _, threads, _ in timer.calls} == {1, 3}
     timer = FakeTimer()
-    run(["g4"], threads=2, budget_s=1.0, time_all=timer)
+    tried(["g4"], threads=2, quick=False, time_all=timer)
     assert {threads for _, threads, _ in timer.calls} == {2}
 
 
 def test_progress_names_the_setting_and_ends_at_one() -> None:
     told: list[tuple[float, str]] = []
-    run(["g1"], threads=1, quick=True, time_all=FakeTimer(), progress=lambda *step: told.append(step))
+    tried(["g1"], progress=lambda *step: told.append(step))
     assert told[0] == (pytest.approx(1 / 3), "1 of 3: G1, GPU widths x1, batch 1, 1 thread: done")
     assert told[-1][0] == 1.0
 
@@ -108,31 +120,27 @@ def saved(found: Findings, folder: Path) -> str:
     return str(path)
 
 
-def quick(names=("g1",), **options) -> Findings:
-    return run(names, threads=1, quick=True, **{"budget_s": 3.0, "time_all": FakeTimer(), **options})
-
-
 def test_what_was_saved_reads_back_as_it_was(tmp_path: Path) -> None:
-    found = quick(ALL)
-    again = run(ALL, "none", saved=load(saved(found, tmp_path)))
+    found = tried(ALL)
+    again = run(ALL, NOTHING, saved=load(saved(found, tmp_path)))
     assert again.to_dict() == found.to_dict()
     assert [each.title for each in sections(again)] == [each.title for each in sections(found)]
 
 
 def test_a_finished_setting_is_not_measured_again(tmp_path: Path) -> None:
-    path = saved(quick(), tmp_path)
+    path = saved(tried(), tmp_path)
     timer = FakeTimer()
-    again = quick(saved=load(path), time_all=timer)
+    again = tried(saved=load(path), time_all=timer)
     assert timer.calls == []
     assert len(again.trials) == 3
-    full = run(["g1"], threads=1, budget_s=5.0, time_all=timer, saved=load(path))
+    full = tried(quick=False, time_all=timer, saved=load(path))
     assert len(timer.calls) == 4 * 3 - 3  # x1, x2, x4 and the filled batch, of which x1 is there
     assert len(full.trials) == 4 * 3
 
 
 def test_settings_of_other_guidelines_stay_in(tmp_path: Path) -> None:
-    path = saved(quick(["g2"]), tmp_path)
-    found = quick(["g4"], saved=load(path))
+    path = saved(tried(["g2"]), tmp_path)
+    found = tried(["g4"], saved=load(path))
     assert [guideline.name for guideline in found.guidelines] == ["g2", "g4"]
     assert [trial.task.guideline.name for trial in found.trials] == ["g2", "g2", "g2", "g4"]
 
@@ -144,17 +152,17 @@ def test_a_setting_with_less_time_than_now_is_measured_again_unless_it_was_preci
     def on_budget(*arguments):
         return [replace(each, stopped=Stop.BUDGET) for each in stopped(hasty, *arguments)]
 
-    path = saved(quick(time_all=on_budget, budget_s=3.0), tmp_path)
+    path = saved(tried(time_all=on_budget, budget_s=3.0), tmp_path)
     timer = FakeTimer()
-    quick(saved=load(path), time_all=timer, budget_s=3.0)
+    tried(saved=load(path), time_all=timer, budget_s=3.0)
     assert timer.calls == []
-    quick(saved=load(path), time_all=timer, budget_s=30.0)
+    tried(saved=load(path), time_all=timer, budget_s=30.0)
     assert len(timer.calls) == 3
-    path = saved(quick(budget_s=3.0), tmp_path)
+    path = saved(tried(budget_s=3.0), tmp_path)
     again = FakeTimer()
-    quick(saved=load(path), time_all=again, budget_s=30.0)
+    tried(saved=load(path), time_all=again, budget_s=30.0)
     assert again.calls == []
-    quick(saved=load(path), time_all=again, budget_s=30.0, precision=0.001)
+    tried(saved=load(path), time_all=again, budget_s=30.0, precision=0.001)
     assert len(again.calls) == 3
 
 
@@ -162,12 +170,12 @@ def test_a_setting_that_failed_is_measured_again(tmp_path: Path) -> None:
     def failing(models, *_):
         return [MeasurementError(f"{name} failed") for name, _, _ in models]
 
-    found = quick(["g4"], time_all=failing)
+    found = tried(["g4"], time_all=failing)
     assert found.errors == [
         f"G4, paper widths x1, batch 1, 1 thread: {each.name} failed" for each in G4.variants("paper", 1)
     ]
     timer = FakeTimer()
-    assert quick(["g4"], saved=load(saved(found, tmp_path)), time_all=timer).errors == []
+    assert tried(["g4"], saved=load(saved(found, tmp_path)), time_all=timer).errors == []
     assert len(timer.calls) == 1
 
 
@@ -184,31 +192,31 @@ def test_an_interruption_keeps_what_was_finished_and_the_rest_is_done_later(tmp_
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        quick(time_all=FakeTimer(spend=interrupted), keep=keep)
+        tried(time_all=FakeTimer(spend=interrupted), keep=keep)
     assert kept == [1, 2]
     timer = FakeTimer()
-    found = quick(saved=load(str(path)), time_all=timer, keep=keep)
+    found = tried(saved=load(str(path)), time_all=timer, keep=keep)
     assert len(timer.calls) == 1
     assert kept == [1, 2, 3]
     assert [trial.task.setting.widths for trial in found.trials] == ["GPU", "ARM", "aligned"]
 
 
 def test_times_of_another_machine_are_not_added_to(tmp_path: Path) -> None:
-    plain = quick().to_dict()
+    plain = tried().to_dict()
     plain["environment"]["cpu"] = "another"
     path = tmp_path / "other.json"
     path.write_text(json.dumps(plain))
     with pytest.raises(RequestError, match=r"cpu 'another', here .*--device none"):
-        quick(saved=load(str(path)))
-    assert len(run(["g1"], "none", saved=load(str(path))).trials) == 3
+        tried(saved=load(str(path)))
+    assert len(run(["g1"], NOTHING, saved=load(str(path))).trials) == 3
 
 
 def test_a_busier_minute_is_no_other_machine(tmp_path: Path) -> None:
-    plain = quick().to_dict()
+    plain = tried().to_dict()
     plain["environment"]["load_per_core"] = 7.5
     path = tmp_path / "busy.json"
     path.write_text(json.dumps(plain))
-    assert len(quick(saved=load(str(path))).trials) == 3
+    assert len(tried(saved=load(str(path))).trials) == 3
 
 
 def changed(plain, where: str, value) -> None:
@@ -247,7 +255,7 @@ def changed(plain, where: str, value) -> None:
     ],
 )
 def test_a_file_that_netcost_did_not_write_is_refused(where: str, value, tmp_path: Path) -> None:
-    plain = json.loads(render(quick().to_dict()))
+    plain = json.loads(render(tried().to_dict()))
     changed(plain, where, value)
     path = tmp_path / "odd.json"
     path.write_text(json.dumps(plain))
@@ -279,7 +287,7 @@ def rising(name: str) -> list[float]:
 
 
 def test_the_json_holds_raw_times_and_what_follows_from_them() -> None:
-    plain = quick(time_all=FakeTimer(rising)).to_dict()
+    plain = tried(time_all=FakeTimer(rising)).to_dict()
     assert json.loads(render(plain)) == plain
     aligned = plain["trials"][2]
     assert aligned["setting"] == {"device": "cpu", "threads": 1, "batch": 1, "widths": "aligned", "scale": 1}
@@ -297,7 +305,7 @@ def test_the_json_holds_raw_times_and_what_follows_from_them() -> None:
 
 
 def test_device_none_counts_and_judges_nothing() -> None:
-    found = run(ALL, "none")
+    found = run(ALL, NOTHING)
     assert found.trials == ()
     plain = found.to_dict()
     assert plain["environment"] is None
@@ -318,7 +326,7 @@ def test_device_none_counts_and_judges_nothing() -> None:
 
 
 def test_the_report_has_a_verdict_for_each_setting_and_its_sentence() -> None:
-    first, one = sections(quick(time_all=FakeTimer(rising)))
+    first, one = sections(tried(time_all=FakeTimer(rising)))
     assert "G1: equal channel widths minimise memory access: holds in 3 of 3 settings" in first.paragraphs[-1]
     assert [row[2:5] for row in first.tables[0].rows] == [(1, 0, 0)] * 3
     variants, settings, *details = one.tables
@@ -334,14 +342,14 @@ def test_what_speaks_against_several_variants_is_said_once_under_the_table() -> 
         own = {"1:1": (few,)}
         return [replace(measurement([1.0] * 5), doubts=(*own.get(name, ()), hot)) for name, _, _ in models]
 
-    _, one = sections(quick(time_all=doubted))
+    _, one = sections(tried(time_all=doubted))
     sentence, *doubts = one.tables[-1].notes
     assert sentence.endswith("in 5 rounds, too few for an interval.")
     assert doubts == [f"1:1: {few}", f"all: {hot}"]
 
 
 def test_a_row_a_variant_for_programs() -> None:
-    table = records(quick(time_all=FakeTimer(rising)))
+    table = records(tried(time_all=FakeTimer(rising)))
     rows = [dict(zip(table.names, row, strict=True)) for row in table.rows]
     assert len(rows) == 4 + 4 + 3
     assert {row["verdict"] for row in rows} == {"holds"}
@@ -357,7 +365,7 @@ def test_a_profile_adds_the_share_of_element_wise_time() -> None:
         asked.append(setting.threads)
         return 0.25
 
-    found = quick(["g4"], elementwise_share=share)
+    found = tried(["g4"], elementwise_share=share)
     assert asked == [1] * 4
     assert [series.elementwise_time_share for series in found.trials[0].series] == [0.25] * 4
     assert "Element-wise time" in [column.heading for column in sections(found)[1].tables[-1].columns]
@@ -370,10 +378,7 @@ def test_a_profile_adds_the_share_of_element_wise_time() -> None:
 def timer(monkeypatch: pytest.MonkeyPatch) -> FakeTimer:
     """Made-up times in place of the machine's."""
     made = FakeTimer()
-    original = running.measure_trial
-    monkeypatch.setattr(
-        running, "measure_trial", lambda *task, **options: original(*task, **{**options, "time_all": made})
-    )
+    monkeypatch.setattr(cli_options, "Options", partial(Options, time_all=made))
     return made
 
 
@@ -410,7 +415,7 @@ def test_the_command_saves_as_it_goes_and_goes_on(
 
 
 def test_a_saved_run_is_shown_in_any_format(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    path = saved(quick(time_all=FakeTimer(rising)), tmp_path)
+    path = saved(tried(time_all=FakeTimer(rising)), tmp_path)
     show = ["guidelines", "g1", "--from", path, "--device", "none", "--format"]
     assert run_command([*show, "markdown"]) == 0
     text = capsys.readouterr().out
@@ -454,7 +459,7 @@ def test_a_wrong_request_is_one_line(arguments: list[str], said: str, capsys: py
 
 def test_a_real_run_is_judged() -> None:
     """Whatever this machine says; that it is one of three verdicts, with times behind it."""
-    found = run(["g4"], threads=1, quick=True, budget_s=0.1)
+    found = run(["g4"], Options(threads=1, quick=True, budget_s=0.1))
     [trial] = found.trials
     assert all(min(series.times_s) > 0 for series in trial.series)
     assert str(found.findings[0].verdict) in ("holds", "does not hold", "cannot tell")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def guidelines(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[g1 g2 g3 g4]", help="Which of them; all four unless told.")
+        list[str] | None, typer.Argument(metavar="[g1 g2 g3 g4 networks]", help="Which of them; g1 to g4 unless told.")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, or none to time nothing.")] = "cpu",
     threads: Annotated[
@@ -24,10 +24,11 @@ def guidelines(
         bool, typer.Option("--quick", help="Widths x1, batch 1 and all threads only: under two minutes on two cores.")
     ] = False,
     budget: Annotated[
-        float | None, typer.Option(min=0.0, help="Seconds for all settings together; 900 unless told, --quick 80.")
+        float | None,
+        typer.Option(min=0.0, help="Seconds for all settings together; 900 unless told, --quick 80; networks 600, 75."),
     ] = None,
     precision: Annotated[
-        float, typer.Option(min=0.0, help="Stop a setting when every slow-down is within ± this share.")
+        float, typer.Option(min=0.0, help="Stop a setting when every ratio is within ± this share.")
     ] = 0.02,
     saved: Annotated[
         str | None, typer.Option("--from", help="Go on with a run saved as JSON; with --device none, show it.")
@@ -39,33 +40,31 @@ def guidelines(
 ) -> int:
     """Repeat the controlled experiments of ShuffleNet V2 and judge each guideline on this device.
 
+    networks asks the same of whole networks: which count explains the latency of the zoo's?
+
     With -o, what there is so far is written after each setting. Examples: netcost guidelines g1 --quick;
     netcost guidelines --format json -o guidelines.json; netcost guidelines --from guidelines.json --device none
     """
     output.check_request(format_name, out)
+    from netcost.guidelines.options import NO_DEVICE, Options
     from netcost.guidelines.running import ALL, run
     from netcost.guidelines.saved import load
+
+    kept: list[str] = []
 
     def keep(found: Findings) -> None:
         if out is not None:
             output.emit(_text(found, format_name, out), out)
+            kept[:] = [out]
 
     earlier = None if saved is None else load(saved)
+    asked = names or ([] if earlier is not None and device == NO_DEVICE else ALL)
+    how = Options(device=device, threads=threads, quick=quick, budget_s=budget, precision=precision)
     try:
         with output.progress_bar(quiet) as progress:
-            found = run(
-                names or ALL,
-                device,
-                threads=threads,
-                quick=quick,
-                budget_s=budget,
-                precision=precision,
-                saved=earlier,
-                keep=keep,
-                progress=progress,
-            )
+            found = run(asked, how, saved=earlier, keep=keep, progress=progress)
     except KeyboardInterrupt:
-        if out is not None and format_name == "json":
+        if kept and format_name == "json":
             typer.echo(f"netcost: settings that were finished are in {out!r}; --from goes on with them", err=True)
         raise
     output.emit(_text(found, format_name, out), out)
@@ -81,9 +80,9 @@ def _text(found: Findings, format_name: str, out: str | None) -> str:
 
         return render(found.to_dict())
     if format_name == "csv":
-        from netcost.guidelines.records import records
+        from netcost.guidelines.records import tables
 
-        return output.render([records(found)], format_name, out)
+        return output.render(tables(found), format_name, out)
     from netcost.guidelines.overview import sections
 
     return output.render_sections(sections(found), format_name, out)

@@ -11,6 +11,7 @@ from netcost._version import __version__
 from netcost.guidelines.grid import Task
 from netcost.guidelines.guideline import ARM, GPU, SCALES, Guideline
 from netcost.guidelines.judging import Finding, Verdict, judge
+from netcost.guidelines.networks.study import Study
 from netcost.guidelines.trial import Series, Trial
 from netcost.guidelines.variant import Variant
 
@@ -28,6 +29,7 @@ class Findings:
         planned: settings of the grid.
         budget_s: seconds granted to each of them.
         precision: half width of a slow-down's interval at which a setting might stop before.
+        networks: the same question on whole networks; None where it was not asked.
     """
 
     guidelines: tuple[Guideline, ...]
@@ -36,6 +38,7 @@ class Findings:
     planned: int = 0
     budget_s: float | None = None
     precision: float | None = None
+    networks: Study | None = None
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -53,12 +56,9 @@ class Findings:
     @property
     def errors(self) -> list[str]:
         """What could not be measured."""
-        return [
-            f"{trial.task}: {series.error}"
-            for trial in self.trials
-            for series in trial.series
-            if series.error is not None
-        ]
+        failed = [(trial.task, series) for trial in self.trials for series in trial.series if series.error is not None]
+        own = [f"{task}: {series.error}" for task, series in failed]
+        return [*own, *(self.networks.errors if self.networks else [])]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers: times in seconds, a missing value None."""
@@ -71,6 +71,7 @@ class Findings:
             "precision": self.precision,
             "guidelines": [self._described(guideline) for guideline in self.guidelines],
             "trials": [_plain(trial) for trial in self.trials],
+            "networks": None if self.networks is None else self.networks.to_dict(),
         }
 
     def _described(self, guideline: Guideline) -> dict[str, Any]:

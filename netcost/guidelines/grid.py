@@ -17,6 +17,11 @@ FULL_S, QUICK_S = 900.0, 80.0
 """Seconds for all settings together, unless told: a quarter of an hour, or a minute and a third."""
 
 
+def conditions(device: str, batch: int, threads: int) -> str:
+    """Batch and, on a CPU, threads in words."""
+    return f"batch {batch}, {threads} thread{'s' if threads > 1 else ''}" if device == "cpu" else f"batch {batch}"
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """Under which conditions variants are timed side by side.
@@ -46,8 +51,7 @@ class Setting:
     @property
     def conditions(self) -> str:
         """Batch and threads, in words."""
-        threads = f", {self.threads} thread{'s' if self.threads > 1 else ''}" if self.device == "cpu" else ""
-        return f"batch {self.batch}{threads}"
+        return conditions(self.device, self.batch, self.threads)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""

@@ -68,7 +68,7 @@ class Published:
         return None if speeds is None else speeds[SCALES.index(scale)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # there is one of each
 class Guideline:
     """One of the four, as a controlled experiment.
 

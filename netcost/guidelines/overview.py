@@ -9,6 +9,7 @@ from netcost import stats, units
 from netcost.guidelines.findings import Findings, counted
 from netcost.guidelines.guideline import PAPER, Guideline, Order
 from netcost.guidelines.judging import THRESHOLD, Finding, Verdict, judge
+from netcost.guidelines.networks import overview as networks_overview
 from netcost.guidelines.records import paper_slow_downs, rows_of
 from netcost.guidelines.trial import Series, Trial
 from netcost.tables import Column, Section, Table, from_records
@@ -60,12 +61,13 @@ def sections(findings: Findings) -> list[Section]:
     """The whole report: what holds where, and a section a guideline."""
     summary = from_records(SUMMARY, [row for each in findings.guidelines for row in _summary(findings, each)])
     first = Section(
-        f"The guidelines of ShuffleNet V2 on {_where(findings)}",
+        f"{'The guidelines of ShuffleNet V2' if findings.guidelines else 'Counts and latency'} on {_where(findings)}",
         (*_introduction(findings), *(_conclusion(findings, each) for each in findings.guidelines)),
         (summary,) if findings.trials else (),
         level=1,
     )
-    return [first, *(_section(findings, guideline) for guideline in findings.guidelines)]
+    whole = [] if findings.networks is None else [networks_overview.section(findings.networks)]
+    return [first, *(_section(findings, guideline) for guideline in findings.guidelines), *whole]
 
 
 def _where(findings: Findings) -> str:
@@ -79,20 +81,32 @@ def _where(findings: Findings) -> str:
 
 def _introduction(findings: Findings) -> Iterable[str]:
     """How it was measured, and how it is judged."""
+    if findings.guidelines:
+        yield _experiments()
+    environment, networks = findings.environment, findings.networks
+    if environment is None:
+        yield "Nothing was timed: give a --device."
+        return
+    tried = [f"{len(findings.trials)} of {findings.planned} settings"] if findings.guidelines else []
+    tried += [f"{len(networks.times)} of {networks.planned} panels of networks"] if networks else []
     yield (
+        f"Timed with torch {environment.get('torch')} ({environment.get('torch_build')}) on {_where(findings)}, "
+        f"{environment.get('cores')} cores: {' and '.join(tried)}{_budget(findings)}."
+    )
+    if findings.guidelines:
+        yield _rule()
+
+
+def _experiments() -> str:
+    return (
         f"{PAPER} supports four guidelines with controlled experiments on a GTX 1080Ti and a Snapdragon 810, which are "
         "repeated here. Variants of one setting have equal mult-adds and take turns in the same rounds, in random "
         "order; the small differences in mult-adds that remain are divided out of every time, the paper's too."
     )
-    environment = findings.environment
-    if environment is None:
-        yield "Nothing was timed: give a --device."
-        return
-    yield (
-        f"Timed with torch {environment.get('torch')} ({environment.get('torch_build')}) on {_where(findings)}, "
-        f"{environment.get('cores')} cores: {len(findings.trials)} of {findings.planned} settings{_budget(findings)}."
-    )
-    yield (
+
+
+def _rule() -> str:
+    return (
         "A guideline holds in a setting where every step of its order is slower: the whole 95 % interval of the ratio "
         f"above {units.ratio(1 + THRESHOLD)}. It does not hold where the whole interval of any step is below that; "
         "otherwise one cannot tell. Predicted is memory access a mult-add, relative to the first variant; Paper GPU "

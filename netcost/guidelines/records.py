@@ -8,6 +8,7 @@ from typing import Any
 from netcost.guidelines.findings import Findings, predicted
 from netcost.guidelines.guideline import ARM, GPU, Guideline
 from netcost.guidelines.judging import judge
+from netcost.guidelines.networks import overview as networks_overview
 from netcost.guidelines.trial import Trial
 from netcost.tables import Column, Table, from_records
 
@@ -38,6 +39,12 @@ RECORDS = (
     Column("verdict", "Verdict"),
     Column("error", "Error"),
 )
+
+
+def tables(findings: Findings) -> list[Table]:
+    """A table of variants and one of networks, as far as either was asked for."""
+    variants = [records(findings)] if findings.guidelines else []
+    return [*variants, *([networks_overview.records(findings.networks)] if findings.networks else [])]
 
 
 def records(findings: Findings) -> Table:

@@ -1,23 +1,28 @@
-"""The guidelines, tried setting by setting -> Findings; what is finished is kept, and what was saved not done again."""
+"""The guidelines and the networks, tried setting by setting -> Findings.
+
+What is finished is kept as it goes, and what was saved is not measured again.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from netcost.environment import read_environment, require_device
+from netcost.environment import Environment, read_environment, require_device
 from netcost.guidelines import g1, g2, g3, g4
+from netcost.guidelines.budget import share_out
 from netcost.guidelines.findings import Findings
 from netcost.guidelines.grid import FULL_S, QUICK_S, Setting, Task, grid
-from netcost.guidelines.guideline import GUIDELINES
+from netcost.guidelines.guideline import GUIDELINES, Guideline
+from netcost.guidelines.networks.study import Study, study
+from netcost.guidelines.options import NO_DEVICE, Options
 from netcost.guidelines.saved import Saved
-from netcost.guidelines.trial import ElementwiseShare, TimeAll, Trial, measure_trial
-from netcost.sampling import Clock, Progress
-from netcost.timing import measure_all
+from netcost.guidelines.trial import Trial, series_of, stop_of
+from netcost.sampling import Progress
+from netcost.timing import random_call
 
 ALL = tuple(each.name for each in (g1.G1, g2.G2, g3.G3, g4.G4))
-NO_DEVICE = "none"
+NETWORKS = "networks"
 
 Keep = Callable[[Findings], None]
 Key = tuple[str, Setting]
@@ -25,70 +30,101 @@ Key = tuple[str, Setting]
 
 def run(
     names: Sequence[str] = ALL,
-    device: str = "cpu",
+    options: Options | None = None,
     *,
-    threads: int | None = None,
-    quick: bool = False,
-    budget_s: float | None = None,
-    precision: float = 0.02,
     saved: Saved | None = None,
     keep: Keep | None = None,
     progress: Progress | None = None,
-    time_all: TimeAll = measure_all,
-    clock: Clock = time.perf_counter,
-    elementwise_share: ElementwiseShare | None = None,
 ) -> Findings:
-    """Try guidelines on a device.
+    """Try guidelines and networks on a device.
 
-    Each setting of the grid has the same share of the budget; what one leaves over goes to those after it.
+    Each setting has the same share of the budget; what one leaves over goes to those after it.
 
     Args:
-        names: of guidelines: "g1" to "g4".
-        device: "cpu", "cuda", "cuda:1", or "none" to time nothing: the variants are counted, and `saved` is shown.
-        threads: of the CPU; one and torch's own number unless given.
-        quick: x1, batch 1 and the largest number of threads only.
-        budget_s: seconds for all settings together; `grid.FULL_S` or `grid.QUICK_S` unless given.
-        precision: half width of every slow-down's 95 % interval at which a setting may stop before.
-        saved: a run to go on with; its settings that suffice are taken over, and those of other guidelines stay in.
+        names: "g1" to "g4", and "networks".
+        options: on what and how; the defaults of `Options` unless given. Device "none" times nothing: what is to be
+            timed is counted, and `saved` is shown.
+        saved: a run to go on with; what suffices of it is taken over, and what was not asked for stays in.
         keep: handed what there is after each setting.
         progress: told the share done and what is being done.
-        time_all, clock: how times are taken, and the budget is watched; a test brings its own.
-        elementwise_share: asked what part of a variant's time is element-wise.
 
     Raises:
         RequestError: no such guideline, or `saved` is from another environment.
         MeasurementError: there is no such device.
     """
-    asked = [GUIDELINES.get(name) for name in names]
-    done = {} if saved is None else {trial.task.key: trial for trial in saved.trials}
-    shown = {each.name for each in asked} | {name for name, _ in done}
-    guidelines = tuple(GUIDELINES.get(name) for name in GUIDELINES if name in shown)
-    if device == NO_DEVICE:
-        return _as_saved(Findings(guidelines), saved)
-    environment = read_environment(require_device(device), threads)
+    options = options or Options()
+    asked = [GUIDELINES.get(name) for name in dict.fromkeys(names) if name != NETWORKS]
+    found = _shown(asked, NETWORKS in names, None if saved is None else saved.findings)
+    if options.device == NO_DEVICE:
+        return found
+    environment = read_environment(require_device(options.device), options.threads)
     if saved is not None:
         saved.require(environment.to_dict())
-    numbers = sorted({1, environment.threads}) if device == "cpu" and threads is None else [environment.threads]
-    tasks = grid([each for each in guidelines if each in asked], device, numbers, quick=quick)
-    own_s = (budget_s if budget_s is not None else QUICK_S if quick else FULL_S) / len(tasks)
-    found = Findings(guidelines, (), environment.to_dict(), len(tasks), own_s, precision)
-    todo = [task for task in tasks if task.key not in done or not done[task.key].suffices(own_s, precision)]
-    left_s = own_s * len(todo)
-    for at, task in enumerate(todo):
-        begun = clock()
-        done[task.key] = measure_trial(
-            task,
-            max(0.0, left_s) / (len(todo) - at),
-            budget_s=own_s,
-            precision=precision,
-            progress=_part(progress, at, len(todo), str(task)),
-            time_all=time_all,
-            elementwise_share=elementwise_share,
-        )
-        left_s -= clock() - begun
+    found = replace(found, environment=environment.to_dict())
+    both = bool(asked) and NETWORKS in names
+    if asked:
+        found = _try(asked, found, options, _threads(options, environment), keep, _half(progress, 0, both))
+    if NETWORKS not in names:
+        return found
+
+    def keep_networks(networks: Study) -> None:
         if keep is not None:
-            keep(replace(found, trials=_in_order(done, tasks)))
-    return replace(found, trials=_in_order(done, tasks))
+            keep(replace(found, networks=networks))
+
+    numbers = _threads(options, environment)
+    networks = study(options, numbers, saved=found.networks, keep=keep_networks, progress=_half(progress, 1, both))
+    return replace(found, networks=networks)
+
+
+def _shown(asked: Sequence[Guideline], with_networks: bool, saved: Findings | None) -> Findings:
+    """What was saved, and what was asked for beside it."""
+    before = saved or Findings(())
+    guidelines = {*asked, *before.guidelines}
+    return replace(
+        before,
+        guidelines=tuple(each for each in map(GUIDELINES.get, GUIDELINES) if each in guidelines),
+        networks=before.networks or (Study() if with_networks else None),
+    )
+
+
+def _threads(options: Options, environment: Environment) -> list[int]:
+    """Numbers of threads to try, in rising order; on a GPU, that of the host."""
+    is_free = options.device == "cpu" and options.threads is None
+    return sorted({1, environment.threads}) if is_free else [environment.threads]
+
+
+def _half(progress: Progress | None, half: int, is_half: bool) -> Progress | None:
+    """The progress of one of two parts, or of the only one."""
+    if progress is None or not is_half:
+        return progress
+    return lambda share, text: progress((half + share) / 2, text)
+
+
+def _try(
+    asked: Sequence[Guideline],
+    before: Findings,
+    options: Options,
+    threads: Sequence[int],
+    keep: Keep | None,
+    progress: Progress | None,
+) -> Findings:
+    """The findings with every setting of the grid tried."""
+    tasks = grid([each for each in before.guidelines if each in asked], options.device, threads, quick=options.quick)
+    own_s = options.share_s(FULL_S, QUICK_S, len(tasks))
+    done = {trial.task.key: trial for trial in before.trials}
+    todo = [task for task in tasks if task.key not in done or not done[task.key].suffices(own_s, options.precision)]
+    empty = replace(before, planned=len(tasks), budget_s=own_s, precision=options.precision)
+
+    def measure(task: Task, granted_s: float, part: Progress | None) -> Trial:
+        return measure_trial(task, options, own_s, granted_s, part)
+
+    def after(task: Task, trial: Trial) -> None:
+        done[task.key] = trial
+        if keep is not None:
+            keep(replace(empty, trials=_in_order(done, tasks)))
+
+    share_out(todo, own_s, measure, after, clock=options.clock, progress=progress)
+    return replace(empty, trials=_in_order(done, tasks))
 
 
 def _in_order(done: Mapping[Key, Trial], tasks: Sequence[Task]) -> tuple[Trial, ...]:
@@ -98,22 +134,20 @@ def _in_order(done: Mapping[Key, Trial], tasks: Sequence[Task]) -> tuple[Trial, 
     return tuple(done[key] for key in (*beside, *planned) if key in done)
 
 
-def _as_saved(nothing: Findings, saved: Saved | None) -> Findings:
-    """A saved run, or the guidelines with nothing measured."""
-    if saved is None:
-        return nothing
-    return replace(
-        nothing,
-        trials=saved.trials,
-        environment=saved.environment,
-        planned=saved.planned,
-        budget_s=saved.budget_s,
-        precision=saved.precision,
+def measure_trial(
+    task: Task, options: Options, budget_s: float, granted_s: float, progress: Progress | None = None
+) -> Trial:
+    """Time the variants of a task side by side.
+
+    Args:
+        budget_s: its own, which is recorded.
+        granted_s: seconds that it may take: its own budget, and what others have left over.
+    """
+    setting, share = task.setting, options.elementwise_share
+    ready = [(each.name, each.build(), random_call(each.input_shape(setting.batch))) for each in task.variants]
+    results = options.time_all(ready, setting.device, setting.threads, granted_s, options.precision, progress)
+    shares = [None if share is None else share(model, call, setting) for _, model, call in ready]
+    series = tuple(
+        series_of(name, result, its) for (name, _, _), result, its in zip(ready, results, shares, strict=True)
     )
-
-
-def _part(progress: Progress | None, at: int, parts: int, doing: str) -> Progress | None:
-    """The progress of one of several parts, told as that of the whole."""
-    if progress is None:
-        return None
-    return lambda share, text: progress((at + share) / parts, f"{at + 1} of {parts}: {doing}: {text}")
+    return Trial(task=task, budget_s=budget_s, precision=options.precision, stopped=stop_of(results), series=series)

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from netcost.errors import RequestError
-from netcost.guidelines.findings import SCHEMA
+from netcost.guidelines.findings import SCHEMA, Findings
 from netcost.guidelines.grid import Setting, Task
 from netcost.guidelines.guideline import GUIDELINES, SCALES
+from netcost.guidelines.networks.panels import TABLE8, ZOO, Panel, PanelTimes
+from netcost.guidelines.networks.study import Study
+from netcost.guidelines.networks.table8 import TABLE_8
+from netcost.guidelines.options import Peaks
 from netcost.guidelines.place import Place
 from netcost.guidelines.trial import Series, Trial
 from netcost.sampling import Stop
+from netcost.zoo import ARCHITECTURES
 
 VOLATILE = frozenset({"load_per_core", "clock_mhz", "throttle_reasons"})
 """What may change from one minute to the next on the same machine with the same software."""
@@ -22,21 +27,10 @@ VOLATILE = frozenset({"load_per_core", "clock_mhz", "throttle_reasons"})
 
 @dataclass(frozen=True)
 class Saved:
-    """A run that was saved.
-
-    Args:
-        path: of the file, for messages.
-        environment: in which it was timed.
-        trials: each setting that was finished.
-        budget_s, precision, planned: of the run.
-    """
+    """A run that was saved, and the path of its file, for messages."""
 
     path: str
-    environment: Mapping[str, Any] | None
-    trials: tuple[Trial, ...]
-    planned: int
-    budget_s: float | None
-    precision: float | None
+    findings: Findings
 
     def require(self, environment: Mapping[str, Any]) -> None:
         """Refuse to add times of another machine or software to these.
@@ -44,9 +38,9 @@ class Saved:
         Raises:
             RequestError: the environments differ; the message says in what.
         """
-        if self.environment is None:
+        if self.findings.environment is None:
             return
-        then, now = dict(_lasting(self.environment)), dict(_lasting(environment))
+        then, now = dict(_lasting(self.findings.environment)), dict(_lasting(environment))
         for name in [*now, *then]:
             if then.get(name) != now.get(name):
                 raise RequestError(
@@ -86,14 +80,19 @@ def load(path: str) -> Saved:
     environment = document.get("environment")
     if environment is not None and not isinstance(environment, Mapping):
         raise document.wrong("environment", "a mapping")
-    return Saved(
-        path,
+    trials = tuple(_trial(each) for each in document.each("trials"))
+    networks = None if document.get("networks") is None else _study(document.inside("networks"))
+    tried = {trial.task.guideline for trial in trials}
+    found = Findings(
+        tuple(each for each in map(GUIDELINES.get, GUIDELINES) if each in tried),
+        trials,
         environment,
-        tuple(_trial(place) for place in document.each("trials")),
         document.whole("planned", least=0),
         document.optional_number("budget_s"),
         document.optional_number("precision"),
+        networks,
     )
+    return Saved(path, found)
 
 
 def _refuse(constant: str) -> Any:
@@ -110,9 +109,44 @@ def _trial(place: Place) -> Trial:
     names = tuple(each.name for each in series)
     if names != tuple(variant.name for variant in task.variants):
         raise place.wrong("series", f"the variants {', '.join(variant.name for variant in task.variants)}")
-    return Trial(
-        task, place.number("budget_s"), place.number("precision"), place.text("stopped", [*map(str, Stop)]), series
+    return Trial(task=task, series=series, **_sampled(place))
+
+
+def _sampled(place: Place) -> dict[str, Any]:
+    """What every sampling has beside its series."""
+    return {
+        "budget_s": place.number("budget_s"),
+        "precision": place.number("precision"),
+        "stopped": place.text("stopped", [*map(str, Stop)]),
+    }
+
+
+def _study(place: Place) -> Study:
+    peaks = place.get("peaks") and place.inside("peaks")
+    seconds = place.get("seconds_by_kind") and place.inside("seconds_by_kind")
+    return Study(
+        tuple(_panel(each) for each in place.each("panels")),
+        place.whole("planned", least=0),
+        place.optional_number("budget_s"),
+        place.optional_number("precision"),
+        Peaks(peaks.number("flops_per_s"), peaks.number("bytes_per_s")) if peaks else None,
+        {name: _numbers(seconds.inside(name)) for name in seconds.mapping()} if seconds else None,
     )
+
+
+def _numbers(place: Place) -> dict[str, float]:
+    return {name: place.number(name) for name in place.mapping()}
+
+
+def _panel(place: Place) -> PanelTimes:
+    kind = place.text("kind", [ZOO, TABLE8])
+    known = set(ARCHITECTURES) if kind == ZOO else {row.name for row in TABLE_8}
+    series = tuple(_series(each) for each in place.each("series"))
+    members = tuple(each.name for each in series)
+    if not members or not known.issuperset(members) or list(members) != place.get("members"):
+        raise place.wrong("members", f"names of the {kind} with a series each")
+    panel = Panel(kind, place.text("device"), place.whole("threads"), place.whole("batch"), members)
+    return PanelTimes(panel=panel, series=series, **_sampled(place))
 
 
 def _setting(place: Place) -> Setting:

@@ -1,4 +1,4 @@
-"""Variants timed side by side in one setting: raw times, and what follows from them."""
+"""Models timed side by side: raw times, and what follows from those of a guideline's variants."""
 
 from __future__ import annotations
 
@@ -12,16 +12,13 @@ from torch import nn
 from netcost import stats
 from netcost.devices import Call
 from netcost.errors import MeasurementError
-from netcost.guidelines.grid import Setting, Task
+from netcost.guidelines.grid import Task
 from netcost.sampling import Progress, Stop
-from netcost.timing import Measurement, measure_all, random_call
+from netcost.timing import Measurement
 
 Timed = Sequence[tuple[str, nn.Module, Call]]
 TimeAll = Callable[[Timed, str, int | None, float, float, Progress | None], list[Measurement | MeasurementError]]
 """What `timing.measure_all` does; a test brings its own."""
-
-ElementwiseShare = Callable[[nn.Module, Call, Setting], float | None]
-"""The part of a variant's time that element-wise operators take, by a profile; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -95,23 +92,34 @@ def stop_of(results: Sequence[Measurement | MeasurementError]) -> str:
     return next((str(each.stopped) for each in results if isinstance(each, Measurement)), str(Stop.FAILED))
 
 
-@dataclass(frozen=True)
-class Trial:
-    """One guideline in one setting, timed.
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """Models timed side by side.
 
     Args:
-        task: what was timed.
         budget_s: seconds that it was granted.
         precision: half width of a ratio's interval at which it might stop before.
         stopped: what ended it.
-        series: one a variant; the first is the base.
+        series: one a model; ratios are to the first.
     """
 
-    task: Task
     budget_s: float
     precision: float
     stopped: str
     series: tuple[Series, ...]
+
+    def suffices(self, budget_s: float, precision: float) -> bool:
+        """Whether measuring again, with that budget and precision, would promise nothing better."""
+        if self.stopped == Stop.FAILED or any(each.error for each in self.series):
+            return False
+        return self.budget_s >= budget_s or (self.stopped == Stop.PRECISE and self.precision <= precision)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial(Sampling):
+    """One guideline in one setting, timed; the first series is the base."""
+
+    task: Task
 
     def series_of(self, variant: str) -> Series | None:
         """The series of a variant; None where it was not timed."""
@@ -135,37 +143,3 @@ class Trial:
     def _ratios(self) -> dict[tuple[str, str], stats.RatioEstimate | None]:
         """Those that were asked for: a bootstrap takes milliseconds."""
         return {}
-
-    def suffices(self, budget_s: float, precision: float) -> bool:
-        """Whether measuring again, with that budget and precision, would promise nothing better."""
-        if self.stopped == Stop.FAILED or any(each.error for each in self.series):
-            return False
-        return self.budget_s >= budget_s or (self.stopped == Stop.PRECISE and self.precision <= precision)
-
-
-def measure_trial(
-    task: Task,
-    granted_s: float,
-    *,
-    budget_s: float,
-    precision: float,
-    progress: Progress | None = None,
-    time_all: TimeAll = measure_all,
-    elementwise_share: ElementwiseShare | None = None,
-) -> Trial:
-    """Time the variants of a task side by side.
-
-    Args:
-        granted_s: seconds that it may take: its own budget, and what others have left over.
-        budget_s: its own, which is recorded.
-        precision: half width of every slow-down's 95 % interval at which it may stop before.
-        elementwise_share: asked for each variant after the timing, where there is one.
-    """
-    setting = task.setting
-    ready = [(each.name, each.build(), random_call(each.input_shape(setting.batch))) for each in task.variants]
-    results = time_all(ready, setting.device, setting.threads, granted_s, precision, progress)
-    shares = [elementwise_share(model, call, setting) if elementwise_share else None for _, model, call in ready]
-    series = tuple(
-        series_of(name, result, share) for (name, _, _), result, share in zip(ready, results, shares, strict=True)
-    )
-    return Trial(task, budget_s, precision, stop_of(results), series)
