@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from netcost.errors import MeasurementError
 from netcost.guidelines.grid import Setting, Task
 from netcost.guidelines.guideline import GUIDELINES
-from netcost.guidelines.trial import Series, Trial
+from netcost.guidelines.trial import Goal, Series, Trial
 from netcost.sampling import Stop
 from netcost.timing import Measurement
 
@@ -51,4 +51,4 @@ def trial(name: str, times: dict[str, Sequence[float]], widths: str | None = Non
         Series(each.name, tuple(times[each.name])) if each.name in times else Series(each.name, error="out of memory")
         for each in task.variants
     )
-    return Trial(task=task, budget_s=1.0, precision=0.02, stopped=str(Stop.PRECISE), series=series)
+    return Trial(task=task, goal=Goal(1.0, 0.02), stopped=str(Stop.PRECISE), series=series)

@@ -28,6 +28,7 @@ from netcost.guidelines.overview import sections
 from netcost.guidelines.records import tables
 from netcost.guidelines.running import run
 from netcost.guidelines.saved import load
+from netcost.guidelines.trial import Goal
 from netcost.targets import Target
 from netcost.zoo import ARCHITECTURES
 
@@ -156,7 +157,7 @@ def test_a_network_that_cannot_be_built_leaves_the_others(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(panels, "built", refuse)
     panel, timer = Panel(ZOO, "cpu", 1, 1, (REFERENCE, "lenet5", "nin")), FakeTimer()
-    times = panels.measure_panel(panel, 1.0, budget_s=1.0, precision=0.02, time_all=timer)
+    times = panels.measure_panel(panel, 1.0, goal=Goal(1.0, 0.02), time_all=timer)
     assert [series.error for series in times.series] == [None, "no room for it", None]
     assert timer.calls[0][0] == (REFERENCE, "nin")
 
@@ -164,7 +165,7 @@ def test_a_network_that_cannot_be_built_leaves_the_others(monkeypatch: pytest.Mo
 def test_a_panel_is_really_built_and_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(panels, "built", really_built)
     panel = Panel(ZOO, "cpu", 1, 2, ("lenet5", "lenet5_1998"))
-    times = panels.measure_panel(panel, 0.05, budget_s=0.05, precision=0.02)
+    times = panels.measure_panel(panel, 0.05, goal=Goal(0.05, 0.02))
     assert all(min(series.times_s) > 0 for series in times.series)
     assert all(series.error is None for series in times.series)
 

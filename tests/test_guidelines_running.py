@@ -80,7 +80,7 @@ def test_each_setting_gets_its_share_and_what_others_left_over() -> None:
     timer = FakeTimer(spend=lambda _: clock.spend(next(spent)))
     found = tried(["g1"], budget_s=12.0, time_all=timer, clock=clock)
     assert [granted for _, _, granted in timer.calls] == [12 / 3, (12 - 1) / 2, 12 - 1 - 7]
-    assert {trial.budget_s for trial in found.trials} == {4.0}
+    assert {trial.goal.budget_s for trial in found.trials} == {4.0}
     assert found.planned == 3
 
 
@@ -235,7 +235,7 @@ def changed(plain, where: str, value) -> None:
         ("trials.0", 7),
         ("environment", 7),
         ("planned", -1),
-        ("budget_s", "much"),
+        ("goal", "much"),
         ("trials.0.guideline", "g7"),
         ("trials.0.stopped", "somehow"),
         ("trials.0.precision", None),

@@ -28,8 +28,9 @@ def guidelines(
         typer.Option(min=0.0, help="Seconds for all settings together; 900 unless told, --quick 80; networks 600, 75."),
     ] = None,
     precision: Annotated[
-        float, typer.Option(min=0.0, help="Stop a setting when every ratio is within ± this share.")
-    ] = 0.02,
+        float | None,
+        typer.Option(min=0.0, help="Stop a setting when every ratio is within ± this share; 0.005, networks 0.02."),
+    ] = None,
     saved: Annotated[
         str | None, typer.Option("--from", help="Go on with a run saved as JSON; with --device none, show it.")
     ] = None,

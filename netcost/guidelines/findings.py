@@ -12,7 +12,7 @@ from netcost.guidelines.grid import Task
 from netcost.guidelines.guideline import ARM, GPU, SCALES, Guideline
 from netcost.guidelines.judging import Finding, Verdict, judge
 from netcost.guidelines.networks.study import Study
-from netcost.guidelines.trial import Series, Trial
+from netcost.guidelines.trial import Goal, Series, Trial
 from netcost.guidelines.variant import Variant
 
 SCHEMA = 1
@@ -27,8 +27,7 @@ class Findings:
         trials: timed so far, in the order of the grid.
         environment: of the timing, as `Environment.to_dict` gives it; None where nothing was timed.
         planned: settings of the grid.
-        budget_s: seconds granted to each of them.
-        precision: half width of a slow-down's interval at which a setting might stop before.
+        goal: when each of them was to stop; None where nothing was timed.
         networks: the same question on whole networks; None where it was not asked.
     """
 
@@ -36,8 +35,7 @@ class Findings:
     trials: tuple[Trial, ...] = ()
     environment: Mapping[str, Any] | None = None
     planned: int = 0
-    budget_s: float | None = None
-    precision: float | None = None
+    goal: Goal | None = None
     networks: Study | None = None
 
     @cached_property
@@ -67,8 +65,7 @@ class Findings:
             "netcost": __version__,
             "environment": None if self.environment is None else dict(self.environment),
             "planned": self.planned,
-            "budget_s": self.budget_s,
-            "precision": self.precision,
+            "goal": None if self.goal is None else self.goal._asdict(),
             "guidelines": [self._described(guideline) for guideline in self.guidelines],
             "trials": [_plain(trial) for trial in self.trials],
             "networks": None if self.networks is None else self.networks.to_dict(),
@@ -125,9 +122,7 @@ def _plain(trial: Trial) -> dict[str, Any]:
     return {
         "guideline": trial.task.guideline.name,
         "setting": trial.task.setting.to_dict(),
-        "budget_s": trial.budget_s,
-        "precision": trial.precision,
-        "stopped": trial.stopped,
+        **trial.to_dict(),
         "series": [_series(trial, series) for series in trial.series],
         "findings": [finding.to_dict() for finding in judge(trial)],
     }

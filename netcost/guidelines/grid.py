@@ -16,6 +16,9 @@ caches; on a GPU, its 200,000 positions keep every multiprocessor busy."""
 FULL_S, QUICK_S = 900.0, 80.0
 """Seconds for all settings together, unless told: a quarter of an hour, or a minute and a third."""
 
+PRECISION = 0.005
+"""Half width of a slow-down's interval at which a setting may stop, unless told: half of what counts as one."""
+
 
 def conditions(device: str, batch: int, threads: int) -> str:
     """Batch and, on a CPU, threads in words."""

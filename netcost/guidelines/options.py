@@ -12,7 +12,7 @@ from torch import nn
 from netcost.cost import Cost
 from netcost.devices import Call
 from netcost.guidelines.grid import Setting
-from netcost.guidelines.trial import TimeAll
+from netcost.guidelines.trial import Goal, TimeAll
 from netcost.sampling import Clock
 from netcost.timing import measure_all
 
@@ -46,7 +46,8 @@ class Options:
         quick: x1, batch 1 and the largest number of threads only; fewer networks.
         budget_s: seconds for all settings of the guidelines together, and as many for all panels of networks; each has
             a budget of its own unless given.
-        precision: half width of every ratio's 95 % interval at which a setting may stop before.
+        precision: half width of every ratio's 95 % interval at which a setting may stop before; guidelines and networks
+            have their own unless given.
         time_all, clock: how times are taken, and the budget is watched; a test brings its own.
         elementwise_share, time_by_kind: asked after the timing of variants and of Figure 2's networks.
         peaks: of the device, measured; without them there is no roofline.
@@ -56,14 +57,14 @@ class Options:
     threads: int | None = None
     quick: bool = False
     budget_s: float | None = None
-    precision: float = 0.02
+    precision: float | None = None
     time_all: TimeAll = measure_all
     clock: Clock = time.perf_counter
     elementwise_share: ElementwiseShare | None = None
     time_by_kind: TimeByKind | None = None
     peaks: Peaks | None = None
 
-    def share_s(self, full_s: float, quick_s: float, tasks: int) -> float:
-        """Seconds for one of so many tasks, of the budget given or of these."""
+    def goal(self, tasks: int, *, full_s: float, quick_s: float, precision: float) -> Goal:
+        """When each of so many tasks is to stop, by what was given or else by these."""
         whole_s = self.budget_s if self.budget_s is not None else quick_s if self.quick else full_s
-        return whole_s / max(tasks, 1)
+        return Goal(whole_s / max(tasks, 1), precision if self.precision is None else self.precision)

@@ -116,11 +116,12 @@ def _rule() -> str:
 
 def _budget(findings: Findings) -> str:
     """How long each setting could last."""
-    if findings.budget_s is None or findings.precision is None:
+    goal = findings.goal
+    if goal is None:
         return ""
     return (
-        f", with {units.seconds(findings.budget_s)} each and what others left over, or until every slow-down was "
-        f"within ± {units.percent(findings.precision)}"
+        f", with {units.seconds(goal.budget_s)} each and what others left over, or until every slow-down was "
+        f"within ± {units.percent(goal.precision)}"
     )
 
 

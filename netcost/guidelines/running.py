@@ -12,12 +12,12 @@ from netcost.environment import Environment, read_environment, require_device
 from netcost.guidelines import g1, g2, g3, g4
 from netcost.guidelines.budget import share_out
 from netcost.guidelines.findings import Findings
-from netcost.guidelines.grid import FULL_S, QUICK_S, Setting, Task, grid
+from netcost.guidelines.grid import FULL_S, PRECISION, QUICK_S, Setting, Task, grid
 from netcost.guidelines.guideline import GUIDELINES, Guideline
 from netcost.guidelines.networks.study import Study, study
 from netcost.guidelines.options import NO_DEVICE, Options
 from netcost.guidelines.saved import Saved
-from netcost.guidelines.trial import Trial, series_of, stop_of
+from netcost.guidelines.trial import Goal, Trial, series_of, stop_of
 from netcost.sampling import Progress
 from netcost.timing import random_call
 
@@ -110,20 +110,20 @@ def _try(
 ) -> Findings:
     """The findings with every setting of the grid tried."""
     tasks = grid([each for each in before.guidelines if each in asked], options.device, threads, quick=options.quick)
-    own_s = options.share_s(FULL_S, QUICK_S, len(tasks))
+    goal = options.goal(len(tasks), full_s=FULL_S, quick_s=QUICK_S, precision=PRECISION)
     done = {trial.task.key: trial for trial in before.trials}
-    todo = [task for task in tasks if task.key not in done or not done[task.key].suffices(own_s, options.precision)]
-    empty = replace(before, planned=len(tasks), budget_s=own_s, precision=options.precision)
+    todo = [task for task in tasks if task.key not in done or not done[task.key].suffices(goal)]
+    empty = replace(before, planned=len(tasks), goal=goal)
 
     def measure(task: Task, granted_s: float, part: Progress | None) -> Trial:
-        return measure_trial(task, options, own_s, granted_s, part)
+        return measure_trial(task, options, goal, granted_s, part)
 
     def after(task: Task, trial: Trial) -> None:
         done[task.key] = trial
         if keep is not None:
             keep(replace(empty, trials=_in_order(done, tasks)))
 
-    share_out(todo, own_s, measure, after, clock=options.clock, progress=progress)
+    share_out(todo, goal.budget_s, measure, after, clock=options.clock, progress=progress)
     return replace(empty, trials=_in_order(done, tasks))
 
 
@@ -135,19 +135,19 @@ def _in_order(done: Mapping[Key, Trial], tasks: Sequence[Task]) -> tuple[Trial, 
 
 
 def measure_trial(
-    task: Task, options: Options, budget_s: float, granted_s: float, progress: Progress | None = None
+    task: Task, options: Options, goal: Goal, granted_s: float, progress: Progress | None = None
 ) -> Trial:
     """Time the variants of a task side by side.
 
     Args:
-        budget_s: its own, which is recorded.
-        granted_s: seconds that it may take: its own budget, and what others have left over.
+        goal: when it is to stop, which is recorded.
+        granted_s: seconds that it may take: those of the goal, and what others have left over.
     """
     setting, share = task.setting, options.elementwise_share
     ready = [(each.name, each.build(), random_call(each.input_shape(setting.batch))) for each in task.variants]
-    results = options.time_all(ready, setting.device, setting.threads, granted_s, options.precision, progress)
+    results = options.time_all(ready, setting.device, setting.threads, granted_s, goal.precision, progress)
     shares = [None if share is None else share(model, call, setting) for _, model, call in ready]
     series = tuple(
         series_of(name, result, its) for (name, _, _), result, its in zip(ready, results, shares, strict=True)
     )
-    return Trial(task=task, budget_s=budget_s, precision=options.precision, stopped=stop_of(results), series=series)
+    return Trial(task=task, goal=goal, stopped=stop_of(results), series=series)

@@ -17,7 +17,7 @@ from netcost.guidelines.networks.study import Study
 from netcost.guidelines.networks.table8 import TABLE_8
 from netcost.guidelines.options import Peaks
 from netcost.guidelines.place import Place
-from netcost.guidelines.trial import Series, Trial
+from netcost.guidelines.trial import Goal, Series, Trial
 from netcost.sampling import Stop
 from netcost.zoo import ARCHITECTURES
 
@@ -88,8 +88,7 @@ def load(path: str) -> Saved:
         trials,
         environment,
         document.whole("planned", least=0),
-        document.optional_number("budget_s"),
-        document.optional_number("precision"),
+        None if document.get("goal") is None else _goal(document.inside("goal")),
         networks,
     )
     return Saved(path, found)
@@ -115,10 +114,13 @@ def _trial(place: Place) -> Trial:
 def _sampled(place: Place) -> dict[str, Any]:
     """What every sampling has beside its series."""
     return {
-        "budget_s": place.number("budget_s"),
-        "precision": place.number("precision"),
+        "goal": _goal(place),
         "stopped": place.text("stopped", [*map(str, Stop)]),
     }
+
+
+def _goal(place: Place) -> Goal:
+    return Goal(place.number("budget_s"), place.number("precision"))
 
 
 def _study(place: Place) -> Study:
@@ -127,8 +129,7 @@ def _study(place: Place) -> Study:
     return Study(
         tuple(_panel(each) for each in place.each("panels")),
         place.whole("planned", least=0),
-        place.optional_number("budget_s"),
-        place.optional_number("precision"),
+        None if place.get("goal") is None else _goal(place.inside("goal")),
         Peaks(peaks.number("flops_per_s"), peaks.number("bytes_per_s")) if peaks else None,
         {name: _numbers(seconds.inside(name)) for name in seconds.mapping()} if seconds else None,
     )

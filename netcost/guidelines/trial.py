@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import nn
 
@@ -92,27 +92,37 @@ def stop_of(results: Sequence[Measurement | MeasurementError]) -> str:
     return next((str(each.stopped) for each in results if isinstance(each, Measurement)), str(Stop.FAILED))
 
 
+class Goal(NamedTuple):
+    """When to stop sampling: after so many seconds, or when every ratio's interval has this half width."""
+
+    budget_s: float
+    precision: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
     """Models timed side by side.
 
     Args:
-        budget_s: seconds that it was granted.
-        precision: half width of a ratio's interval at which it might stop before.
+        goal: when it was to stop.
         stopped: what ended it.
         series: one a model; ratios are to the first.
     """
 
-    budget_s: float
-    precision: float
+    goal: Goal
     stopped: str
     series: tuple[Series, ...]
 
-    def suffices(self, budget_s: float, precision: float) -> bool:
-        """Whether measuring again, with that budget and precision, would promise nothing better."""
+    def suffices(self, goal: Goal) -> bool:
+        """Whether measuring again, with that goal, would promise nothing better."""
         if self.stopped == Stop.FAILED or any(each.error for each in self.series):
             return False
-        return self.budget_s >= budget_s or (self.stopped == Stop.PRECISE and self.precision <= precision)
+        was_precise = self.stopped == Stop.PRECISE and self.goal.precision <= goal.precision
+        return self.goal.budget_s >= goal.budget_s or was_precise
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, but for the series."""
+        return {**self.goal._asdict(), "stopped": self.stopped}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from netcost.devices import Call
 from netcost.errors import MeasurementError, NetcostError
 from netcost.guidelines.grid import conditions
 from netcost.guidelines.networks.table8 import TABLE_8
-from netcost.guidelines.trial import Sampling, Series, TimeAll, Timed, series_of, stop_of
+from netcost.guidelines.trial import Goal, Sampling, Series, TimeAll, Timed, series_of, stop_of
 from netcost.sampling import Progress
 from netcost.targets import Target, resolve
 from netcost.timing import measure_all, random_call
@@ -123,16 +123,14 @@ def measure_panel(
     granted_s: float,
     progress: Progress | None = None,
     *,
-    budget_s: float,
-    precision: float,
+    goal: Goal,
     time_all: TimeAll = measure_all,
 ) -> PanelTimes:
     """Time the networks of a panel side by side; one that cannot be built has an error instead of times.
 
     Args:
-        granted_s: seconds that it may take: its own budget, and what others have left over.
-        budget_s: its own, which is recorded.
-        precision: half width of every ratio's 95 % interval at which it may stop before.
+        granted_s: seconds that it may take: those of the goal, and what others have left over.
+        goal: when it is to stop, which is recorded.
     """
     ready: Timed = []
     failed: dict[str, Series] = {}
@@ -141,7 +139,7 @@ def measure_panel(
             ready = [*ready, (name, *built(target))]
         except NetcostError as error:
             failed[name] = series_of(name, MeasurementError(str(error)))
-    results = time_all(ready, panel.device, panel.threads, granted_s, precision, progress) if ready else []
+    results = time_all(ready, panel.device, panel.threads, granted_s, goal.precision, progress) if ready else []
     timed = {name: series_of(name, result) for (name, _, _), result in zip(ready, results, strict=True)}
     series = tuple({**failed, **timed}[name] for name in panel.members)
-    return PanelTimes(panel=panel, budget_s=budget_s, precision=precision, stopped=stop_of(results), series=series)
+    return PanelTimes(panel=panel, goal=goal, stopped=stop_of(results), series=series)

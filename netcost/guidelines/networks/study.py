@@ -24,12 +24,15 @@ from netcost.guidelines.networks.panels import (
 )
 from netcost.guidelines.networks.table8 import TABLE_8
 from netcost.guidelines.options import Options, Peaks
-from netcost.guidelines.trial import Series
+from netcost.guidelines.trial import Goal, Series
 from netcost.sampling import Progress
 from netcost.stats import Interval
 
 FULL_S, QUICK_S = 600.0, 75.0
 """Seconds for all panels together, unless told."""
+
+PRECISION = 0.02
+"""Half width of a ratio's interval at which a panel may stop, unless told: latencies differ by far more."""
 
 METRICS = ("mult_adds", "params", "memory_access", "memory_access_fused", "kernels")
 """What might explain latency, in netcost's words; a roofline joins them where the device's peaks are known."""
@@ -61,16 +64,14 @@ class Study:
     Args:
         times: a panel each.
         planned: panels of the plan.
-        budget_s: seconds granted to each of them.
-        precision: half width of a ratio's interval at which a panel might stop before.
+        goal: when each of them was to stop; None where nothing was timed.
         peaks: of the device, measured; None leaves the roofline out.
         seconds_by_kind: of the networks of Figure 2, by a profile.
     """
 
     times: tuple[PanelTimes, ...] = ()
     planned: int = 0
-    budget_s: float | None = None
-    precision: float | None = None
+    goal: Goal | None = None
     peaks: Peaks | None = None
     seconds_by_kind: Mapping[str, Mapping[str, float]] | None = None
 
@@ -148,8 +149,7 @@ class Study:
         """Plain numbers: raw times, and what follows from them."""
         return {
             "planned": self.planned,
-            "budget_s": self.budget_s,
-            "precision": self.precision,
+            "goal": None if self.goal is None else self.goal._asdict(),
             "peaks": None if self.peaks is None else self.peaks._asdict(),
             "seconds_by_kind": None
             if self.seconds_by_kind is None
@@ -164,9 +164,7 @@ class Study:
             "panels": [
                 {
                     **each.panel.to_dict(),
-                    "budget_s": each.budget_s,
-                    "precision": each.precision,
-                    "stopped": each.stopped,
+                    **each.to_dict(),
                     "series": [one.to_dict() for one in each.series],
                 }
                 for each in self.times
@@ -229,20 +227,19 @@ def study(
         progress: told the share done and what is being done.
     """
     panels = plan(options.device, threads, options.quick)
-    own_s, precision = options.share_s(FULL_S, QUICK_S, len(panels)), options.precision
+    goal = options.goal(len(panels), full_s=FULL_S, quick_s=QUICK_S, precision=PRECISION)
     before = saved or Study()
     done = {each.panel: each for each in before.times}
-    todo = [panel for panel in panels if panel not in done or not done[panel].suffices(own_s, precision)]
+    todo = [panel for panel in panels if panel not in done or not done[panel].suffices(goal)]
     empty = Study(
         planned=len(panels),
-        budget_s=own_s,
-        precision=precision,
+        goal=goal,
         peaks=options.peaks or before.peaks,
         seconds_by_kind=_profiled(options) or before.seconds_by_kind,
     )
 
     def measure(panel: Panel, granted_s: float, part: Progress | None) -> PanelTimes:
-        return measure_panel(panel, granted_s, part, budget_s=own_s, precision=precision, time_all=options.time_all)
+        return measure_panel(panel, granted_s, part, goal=goal, time_all=options.time_all)
 
     def found() -> Study:
         beside = [panel for panel in done if panel not in panels]
@@ -253,7 +250,7 @@ def study(
         if keep is not None:
             keep(found())
 
-    share_out(todo, own_s, measure, after, clock=options.clock, progress=progress)
+    share_out(todo, goal.budget_s, measure, after, clock=options.clock, progress=progress)
     return found()
 
 
