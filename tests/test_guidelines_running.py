@@ -219,6 +219,12 @@ def test_a_busier_minute_is_no_other_machine(tmp_path: Path) -> None:
     assert len(tried(saved=load(str(path))).trials) == 3
 
 
+def test_another_number_of_threads_is_another_setting_on_the_same_machine(tmp_path: Path) -> None:
+    path = saved(tried(threads=1), tmp_path)
+    found = tried(threads=2, saved=load(path))
+    assert [trial.task.setting.threads for trial in found.trials] == [1, 1, 1, 2, 2, 2]
+
+
 def changed(plain, where: str, value) -> None:
     *path, last = where.split(".")
     for key in path:

@@ -110,7 +110,7 @@ def _rule() -> str:
         "A guideline holds in a setting where every step of its order is slower: the whole 95 % interval of the ratio "
         f"above {units.ratio(1 + THRESHOLD)}. It does not hold where the whole interval of any step is below that; "
         "otherwise one cannot tell. Predicted is memory access a mult-add, relative to the first variant; Paper GPU "
-        "and Paper ARM are the slow-downs that the paper's speeds come to."
+        "and Paper ARM are the slow-downs that the paper's speeds come to, at its own widths of the same scale."
     )
 
 

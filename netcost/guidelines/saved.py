@@ -21,8 +21,8 @@ from netcost.guidelines.trial import Goal, Series, Trial
 from netcost.sampling import Stop
 from netcost.zoo import ARCHITECTURES
 
-VOLATILE = frozenset({"load_per_core", "clock_mhz", "throttle_reasons"})
-"""What may change from one minute to the next on the same machine with the same software."""
+VOLATILE = frozenset({"load_per_core", "clock_mhz", "throttle_reasons", "threads"})
+"""What changes from one minute to the next on the same machine with the same software, or is said by each setting."""
 
 
 @dataclass(frozen=True)
