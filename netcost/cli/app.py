@@ -11,6 +11,7 @@ import typer
 
 from netcost._version import __version__
 from netcost.cli.compare import compare
+from netcost.cli.guidelines import guidelines
 from netcost.cli.list_models import list_models
 from netcost.cli.show import show
 from netcost.errors import NetcostError
@@ -55,6 +56,7 @@ def netcost(
 app.command("list")(list_models)
 app.command("show")(show)
 app.command("compare")(compare)
+app.command("guidelines")(guidelines)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -14,7 +14,7 @@ import typer
 from netcost.errors import OutputError, RequestError, VerdictError
 from netcost.formats import FORMATS, renderer
 from netcost.registry import suggestion
-from netcost.tables import Table
+from netcost.tables import Section, Table
 
 Progress = Callable[[float, str], None]
 
@@ -39,14 +39,32 @@ def check_request(format_name: str, output: str | None) -> None:
 
 def render(tables: Sequence[Table], format_name: str, output: str | None) -> str:
     """Tables in the format, one below the other; in a terminal as wide as it is, and in colour if that is wanted."""
-    if format_name == "table" and output is None and sys.stdout.isatty():
+    if format_name == "table" and _is_terminal(output):
         from netcost.formats import terminal
 
-        width = shutil.get_terminal_size().columns
-        color = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        width, color = shutil.get_terminal_size().columns, _is_coloured()
         return "\n".join(terminal.render(table, width=width, color=color) for table in tables)
     write = renderer(format_name)
     return "\n".join(write(table) for table in tables)
+
+
+def render_sections(parts: Sequence[Section], format_name: str, output: str | None) -> str:
+    """Sections as a Markdown report, or for a terminal as wide as it is and in colour if that is wanted."""
+    from netcost.formats import sections
+
+    if format_name == "markdown":
+        return sections.as_markdown(parts)
+    if not _is_terminal(output):
+        return sections.as_terminal(parts)
+    return sections.as_terminal(parts, width=shutil.get_terminal_size().columns, color=_is_coloured())
+
+
+def _is_terminal(output: str | None) -> bool:
+    return output is None and sys.stdout.isatty()
+
+
+def _is_coloured() -> bool:
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def emit(text: str, output: str | None) -> None:
