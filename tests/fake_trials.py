@@ -1,19 +1,23 @@
 """Made-up times for the guidelines: whatever a test wants a device to say."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import made_up
 
 from netcost.errors import MeasurementError
 from netcost.guidelines.grid import Setting, Task
 from netcost.guidelines.guideline import GUIDELINES
 from netcost.guidelines.trial import Goal, Series, Trial
+from netcost.measurement import Measurement
 from netcost.sampling import Stop
-from netcost.timing import Measurement
 
 ROUNDS = 20
 
 
 def measurement(times: Sequence[float], stopped: Stop = Stop.PRECISE) -> Measurement:
-    return Measurement("cpu", 1, 1, times[0], 3, 1, tuple(times), None, stopped)
+    effort = replace(made_up.measurement().effort, stopped=stopped)
+    return made_up.measurement(threads=1, first_call_s=times[0], times_s=tuple(times), effort=effort)
 
 
 class FakeTimer:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from torch import nn
 
+from netcost.conversion import Call
 from netcost.cost import Cost
-from netcost.devices import Call
 from netcost.guidelines.grid import Setting
 from netcost.guidelines.trial import Goal, TimeAll
 from netcost.sampling import Clock

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from netcost import stats
-from netcost.devices import Call
+from netcost.conversion import Call
 from netcost.errors import MeasurementError
 from netcost.guidelines.grid import Task
+from netcost.measurement import Measurement
 from netcost.sampling import Progress, Stop
-from netcost.timing import Measurement
 
 Timed = Sequence[tuple[str, nn.Module, Call]]
 TimeAll = Callable[[Timed, str, int | None, float, float, Progress | None], list[Measurement | MeasurementError]]

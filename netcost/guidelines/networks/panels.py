@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from netcost.analysis import Analysis, analyze
-from netcost.devices import Call
+from netcost.conversion import Call
 from netcost.errors import MeasurementError, NetcostError
 from netcost.guidelines.grid import conditions
 from netcost.guidelines.networks.table8 import TABLE_8
