@@ -20,6 +20,7 @@ FLOORS = {
     "errors": 0,
     "_version": 0,
     "registry": 1,
+    "revision": 1,
     "units": 1,
     "cost": 2,
     "graph": 2,

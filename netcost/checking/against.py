@@ -11,12 +11,15 @@ import torch
 
 from netcost._version import __version__
 from netcost.baseline import Baseline, read
+from netcost.checking.elsewhere import ElsewhereError, record_in
 from netcost.checking.guards import selected
-from netcost.checking.recording import Progress, at_depths, record_all
+from netcost.checking.recording import Progress, Record, at_depths, record_all
 from netcost.config import PROJECT_FILE, Config, Guard
 from netcost.entries import shown
-from netcost.errors import RequestError
-from netcost.regression import Report, compare
+from netcost.errors import NetcostError, RequestError
+from netcost.regression import Report, Result, compare
+from netcost.revision import checked_out, repository
+from netcost.snapshot import Snapshot
 
 TORCH = torch.__version__.partition("+")[0]
 """Torch's version without its build: the same file is written with and without CUDA."""
@@ -48,9 +51,10 @@ def check(
     inputs: Sequence[str] = (),
     arguments: Mapping[str, Any] | None = None,
     exact: bool = False,
+    base: str | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Count targets and hold them against the baseline and their budgets.
+    """Count targets and hold them against the baseline, or another revision, and their budgets.
 
     Args:
         config: the settings.
@@ -58,29 +62,21 @@ def check(
         inputs: of a model that the settings do not name, like "1x3x224x224".
         arguments: of such a model.
         exact: whether any difference fails, for the better too.
+        base: the git revision to compare with, instead of the baseline.
         progress: told how much is done.
 
     Raises:
-        RequestError: the baseline is missing or damaged, or a target is none.
+        RequestError: the baseline is missing or damaged, a target is none, or the revision is none.
         NetcostError: a target cannot be counted.
     """
     guards = selected(config, models, inputs, arguments)
+    if base is not None:
+        return _against_revision(config, guards, base, exact, progress)
     baseline = _baseline_for(config, guards)
     old = {} if baseline is None else baseline.targets
     records = record_all(at_depths(guards, old), config.folder, progress)
     missing = () if baseline is None else (f"has no entry in {shown(config.baseline)!r}",)
-    results = tuple(
-        compare(
-            name,
-            old.get(name),
-            records[name].snapshot,
-            guard.limits,
-            exact=exact,
-            problems=() if name in old else missing,
-            place=records[name].place,
-        )
-        for name, guard in ((guard.subject.name, guard) for guard in guards)
-    )
+    results = _compared(guards, old, records, exact, missing)
     file = "" if baseline is None else shown(config.baseline)
     return Report(
         results,
@@ -91,6 +87,59 @@ def check(
         stale=() if models else tuple(sorted(set(old) - set(records))),
         remarks=() if baseline is None else _other_versions(baseline),
         exact=exact,
+    )
+
+
+def _against_revision(
+    config: Config, guards: Sequence[Guard], base: str, exact: bool, progress: Progress | None
+) -> Report:
+    """Count both sides, each in a process of its own."""
+    root = repository(config.folder)
+    with checked_out(root, base) as tree:
+        if progress is not None:
+            progress(0.0, f"counting at {base}")
+        old = _record_revision(config, guards, base, root, tree)
+    if progress is not None:
+        progress(0.5, "counting here")
+    records = record_in(root, config.folder.resolve(), guards)
+    results = _compared(guards, {name: each.snapshot for name, each in old.items()}, records, exact)
+    return Report(results, f"revision {base!r}", settings=config.file or PROJECT_FILE, exact=exact)
+
+
+def _record_revision(config: Config, guards: Sequence[Guard], base: str, root: Path, tree: Path) -> dict[str, Record]:
+    """Count the targets with the revision's code."""
+    folder = tree / config.folder.resolve().relative_to(root)
+    try:
+        if not folder.is_dir():
+            raise RequestError(f"there is no folder {str(folder.relative_to(tree))!r}")
+        return record_in(tree, folder, guards, instead_of=root)
+    except NetcostError as error:
+        raise ElsewhereError(f"at revision {base!r}: {error}", error.exit_code) from error
+
+
+def _compared(
+    guards: Sequence[Guard],
+    old: Mapping[str, Snapshot],
+    records: Mapping[str, Record],
+    exact: bool,
+    missing: tuple[str, ...] = (),
+) -> tuple[Result, ...]:
+    """Each target held against what it was.
+
+    Args:
+        missing: what is wrong with a target that nothing is known of.
+    """
+    return tuple(
+        compare(
+            name,
+            old.get(name),
+            records[name].snapshot,
+            guard.limits,
+            exact=exact,
+            problems=() if name in old else missing,
+            place=records[name].place,
+        )
+        for name, guard in ((guard.subject.name, guard) for guard in guards)
     )
 
 

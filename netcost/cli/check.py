@@ -22,6 +22,9 @@ Format = Annotated[str, typer.Option("--format", "-f", help=f"How to write the r
 def check(
     models: options.Models = None,
     exact: Annotated[bool, typer.Option("--exact", help="Fail on any difference, for the better too.")] = False,
+    base: Annotated[
+        str | None, typer.Option(metavar="REVISION", help="Compare with the code of a git revision, not with a file.")
+    ] = None,
     config: options.ConfigFile = None,
     inputs: options.Inputs = None,
     arguments: options.Arguments = None,
@@ -33,7 +36,7 @@ def check(
 ) -> int:
     """Count the targets of [tool.netcost] again; fail (1) where one costs more than its baseline or its budget allows.
 
-    Examples: netcost check; netcost check net.py:Net --exact; netcost check --format github
+    Examples: netcost check; netcost check net.py:Net --exact; netcost check --base origin/main --format github
     """
     output.check_request(format_name, out, CHECK_FORMATS)
     given = options.parse_arguments(arguments)
@@ -43,7 +46,9 @@ def check(
     from netcost.checking import check as run
 
     with output.progress_bar(quiet) as progress:
-        report = run(loaded, models or (), inputs=inputs or (), arguments=given, exact=exact, progress=progress)
+        report = run(
+            loaded, models or (), inputs=inputs or (), arguments=given, exact=exact, base=base, progress=progress
+        )
     output.emit(_rendered(report, format_name, out), out)
     if format_name == "github":
         _add_to_summary(report)

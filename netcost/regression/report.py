@@ -102,8 +102,9 @@ class Report:
         if self.baseline and (grown or result.problems):
             lines.append(f"to accept: {self.command(result.name)} (writes {self.baseline!r})")
         elif grown:
-            entries = ", ".join(f"tolerance.{figure}" for figure in grown)
-            lines.append(f"to accept: merge it, or state {entries} of {result.name!r} in {self.settings!r}")
+            lines.append(
+                f"to accept: merge it, or state tolerance.{grown[0]} … of {result.name!r} in {self.settings!r}"
+            )
         if over:
             lines.append(f"to accept: change {', '.join(over)} of {result.name!r} in {self.settings!r}")
         if result.improves and self.baseline:
