@@ -55,6 +55,7 @@ FLOORS = {
     "recount": 8,
     "formats": 9,
     "cli": 10,
+    "pytest_plugin": 10,
 }
 
 DOORS = {
@@ -79,6 +80,7 @@ DOORS = {
     "pandas": {"frames"},
     "rich": {"formats", "cli"},
     "typer": {"cli"},
+    "pytest": {"pytest_plugin"},
 }
 
 FACADE = {"__init__", "__main__"}

@@ -24,7 +24,7 @@ from snapshots import module, snapshot
 from netcost.errors import RequestError
 from netcost.formats.check import CHECK_FORMATS, check_renderer, comment, junit, text, workflow
 from netcost.limits import Limits, parse_budget, parse_tolerance
-from netcost.regression import Place, Report, compare
+from netcost.regression import UPDATE, Place, Report, compare
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -49,7 +49,7 @@ REPORT = Report(
     "baseline 'b.json'",
     baseline="b.json",
     settings="netcost.toml",
-    options=("--config", "netcost.toml"),
+    updating=(*UPDATE, "--config", "netcost.toml"),
     stale=("gone",),
     remarks=("the baseline was counted with torch 2.13, this with 2.14",),
     exact=True,
@@ -87,7 +87,7 @@ def hostile(name: str) -> Report:
     parts = {f"{name}1": module(name, params=7), "b": module(params=8)}
     now = {"b": module(params=9), f"{name}2": module(name, params=5)}
     old, new = snapshot(parts, model=name, inputs=(name,)), snapshot(now, model=name, unknown_ops={name: 1})
-    return Report((compare(name, old, new),), f"baseline {name!r}", name, name, ("--config", name), stale=(name,))
+    return Report((compare(name, old, new),), f"baseline {name!r}", name, name, (*UPDATE, name), stale=(name,))
 
 
 def unescaped(written: str) -> str:

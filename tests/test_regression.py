@@ -9,7 +9,7 @@ from snapshots import figures, module, modules, snapshot, snapshots
 
 from netcost.breakdown import ADDITIVE
 from netcost.limits import FIGURES, Limits, parse_budget, parse_tolerance
-from netcost.regression import Fate, Report, Verdict, compare, diff
+from netcost.regression import UPDATE, Fate, Report, Verdict, compare, diff
 from netcost.regression.changes import GUARDED
 from netcost.snapshot import Module
 
@@ -199,7 +199,7 @@ def test_a_budget_needs_no_past() -> None:
 
 
 def test_what_would_accept_a_change_can_be_pasted() -> None:
-    report = Report((), baseline="b.json", options=("--config", "my settings.toml"))
+    report = Report((), baseline="b.json", updating=(*UPDATE, "--config", "my settings.toml"))
     assert report.command("net.py:Net") == "netcost baseline update --config 'my settings.toml' net.py:Net"
     assert report.command("--exact") == "netcost baseline update --config 'my settings.toml' -- --exact"
 

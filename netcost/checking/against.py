@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from netcost.checking.recording import Progress, Record, at_depths, record_all
 from netcost.config import PROJECT_FILE, Config, Guard
 from netcost.entries import shown
 from netcost.errors import NetcostError, RequestError
-from netcost.regression import Report, Result, compare
+from netcost.regression import UPDATE, Report, Result, compare
 from netcost.revision import checked_out, repository
 from netcost.snapshot import Snapshot
 
@@ -83,9 +84,9 @@ def check(
         against=file and f"baseline {file!r}",
         baseline=file,
         settings=config.file or PROJECT_FILE,
-        options=config_options(config),
+        updating=updating(config),
         stale=() if models else tuple(sorted(set(old) - set(records))),
-        remarks=() if baseline is None else _other_versions(baseline),
+        remarks=() if baseline is None else other_versions(baseline),
         exact=exact,
     )
 
@@ -162,7 +163,7 @@ def update(
     guards = selected(config, models, inputs, arguments)
     remarks: tuple[str, ...] = ()
     try:
-        old = read(config.baseline, update_command(config)).targets if config.baseline.exists() else {}
+        old = read(config.baseline, shlex.join(updating(config))).targets if config.baseline.exists() else {}
     except RequestError as error:
         if models:
             raise
@@ -176,30 +177,25 @@ def update(
     return Update(config.baseline, Baseline({**kept, **new}, __version__, TORCH), report, dropped, remarks)
 
 
-def config_options(config: Config) -> tuple[str, ...]:
-    """What a command needs to find the same settings."""
-    return ("--config", config.asked) if config.asked else ()
-
-
-def update_command(config: Config) -> str:
+def updating(config: Config) -> tuple[str, ...]:
     """The command that writes the baseline of these settings."""
-    return Report((), options=config_options(config)).command()
+    return (*UPDATE, "--config", config.asked) if config.asked else UPDATE
 
 
 def _baseline_for(config: Config, guards: Sequence[Guard]) -> Baseline | None:
     """The baseline; None where there is none and every target has a budget to keep instead."""
     if config.baseline.exists() or config.names_baseline:
-        return read(config.baseline, update_command(config))
+        return read(config.baseline, shlex.join(updating(config)))
     bare = next((guard.subject.name for guard in guards if not guard.limits.budget), None)
     if bare is not None:
         file = shown(config.baseline)
         raise RequestError(
-            f"{bare!r} has no budget, and there is no baseline {file!r}; write it: {update_command(config)}"
+            f"{bare!r} has no budget, and there is no baseline {file!r}; write it: {shlex.join(updating(config))}"
         )
     return None
 
 
-def _other_versions(baseline: Baseline) -> tuple[str, ...]:
+def other_versions(baseline: Baseline) -> tuple[str, ...]:
     """That the baseline was counted with another netcost or torch, which may count otherwise."""
     then = {"netcost": baseline.netcost, "torch": baseline.torch}
     now = {"netcost": __version__, "torch": TORCH}

@@ -2,10 +2,11 @@
 
 from netcost.regression.changes import Change, Verdict
 from netcost.regression.modules import Fate, ModuleChange, diff
-from netcost.regression.report import Report, modules_table
+from netcost.regression.report import UPDATE, Report, modules_table
 from netcost.regression.results import Place, Result, compare
 
 __all__ = [
+    "UPDATE",
     "Change",
     "Fate",
     "ModuleChange",

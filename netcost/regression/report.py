@@ -32,7 +32,8 @@ class Report:
         against: what they were compared with, in words; empty for budgets alone.
         baseline: the baseline's file as messages name it; empty where none is compared with.
         settings: the file that says what is guarded.
-        options: what a command needs to find that file, like ("--config", "netcost.toml").
+        updating: the command that records what is: it takes names of targets.
+        takes_names: whether it does.
         stale: names in the baseline that are no targets any more.
         remarks: what holds for all of them.
         exact: whether any difference fails.
@@ -42,7 +43,8 @@ class Report:
     against: str = ""
     baseline: str = ""
     settings: str = ""
-    options: tuple[str, ...] = ()
+    updating: tuple[str, ...] = UPDATE
+    takes_names: bool = True
     stale: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     exact: bool = False
@@ -90,9 +92,11 @@ class Report:
 
     def command(self, *names: str) -> str:
         """The command that records those targets, or all of them, as they are."""
+        if not self.takes_names:
+            return shlex.join(self.updating)
         # A name may begin with a dash, and then it is no option.
         ending = ("--", *names) if any(name.startswith("-") for name in names) else names
-        return shlex.join([*UPDATE, *self.options, *ending])
+        return shlex.join([*self.updating, *ending])
 
     def acceptance(self, result: Result) -> tuple[str, ...]:
         """What to do so that a target passes as it is: the command, or the entry to raise, with the file."""
