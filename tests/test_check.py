@@ -378,6 +378,10 @@ def test_a_report_goes_to_a_file(recorded: Path, capsys: pytest.CaptureFixture[s
     assert (recorded / "comment.md").read_text().startswith("<!-- netcost check -->\n### ✅ netcost check: 1 target")
 
 
+def test_no_name_behind_two_dashes_is_every_target(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "1 target passes" in checked(capsys, 0, "--")
+
+
 def test_commands_are_run_from_any_folder_below(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (recorded / "netcost.toml").rename(recorded / "pyproject.toml")
     rewrite(recorded, "[[targets]]", "[[tool.netcost.targets]]", "pyproject.toml")

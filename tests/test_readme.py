@@ -12,6 +12,8 @@ import typer
 from commands import commands
 from typer.testing import CliRunner
 
+from netcost import config
+
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
@@ -40,6 +42,13 @@ print(analysis.params, analysis.mult_adds, *(each.agreement for each in recount(
     params = 3 * 8 * 9 + 8 + 8 * 10 + 10
     mult_adds = 30 * 30 * 8 * 3 * 9 + 8 * 10
     assert printed.split() == [str(params), str(mult_adds), "agrees"]
+
+
+def test_the_settings_shown_are_settings(tmp_path: Path) -> None:
+    [settings] = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "pyproject.toml").write_text(settings)
+    [guard] = config.load(str(tmp_path / "pyproject.toml")).guards
+    assert guard.limits.budget["params"].bound == 5_000_000
 
 
 def test_the_library_section_runs() -> None:
