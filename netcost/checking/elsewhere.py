@@ -101,7 +101,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     sys.path[:] = search_path(sys.path, root, folder, instead_of)
     records = record_all(guards, folder)
     if instead_of is not None:
-        _refuse_strays(instead_of)
+        _refuse_strays(instead_of, root)
     return {
         "baseline": render(Baseline({name: record.snapshot for name, record in records.items()})),
         "places": {name: record.place for name, record in records.items() if record.place is not None},
@@ -126,11 +126,12 @@ def _is_of(file: str, tree: Path) -> bool:
     return path.is_relative_to(tree) and "site-packages" not in path.parts
 
 
-def _refuse_strays(tree: Path) -> None:
+def _refuse_strays(tree: Path, root: Path) -> None:
     """Refuse a count that was made with the working tree's code: it would say that nothing changed."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if isinstance(file, str) and _is_of(file, tree):
+        # The temporary folder may lie in the working tree.
+        if isinstance(file, str) and _is_of(file, tree) and not _is_of(file, root):
             raise RequestError(
                 f"{name!r} was imported from the working tree and not from the revision: it is installed from there "
                 "(pip install -e); name its file as the target, path/to/file.py:Net, or install it without -e"
