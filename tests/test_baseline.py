@@ -148,6 +148,9 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "b.json")
     with pytest.raises(RequestError, match="is no file"):
         read(tmp_path)
+    (tmp_path / "loop.json").symlink_to("loop.json")
+    with pytest.raises(RequestError, match="cannot be read: Too many levels of symbolic links"):
+        read(tmp_path / "loop.json")
     with (tmp_path / "huge.json").open("wb") as file:
         file.truncate(LARGEST_FILE + 1)
     with pytest.raises(RequestError, match="is no file of at most"):

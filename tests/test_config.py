@@ -178,8 +178,6 @@ def test_a_link_out_of_the_repository_is_no_baseline(project: Path, tmp_path_fac
     outside.write_text("precious")
     (project / "cost.json").symlink_to(outside)
     assert "expected a path in the repository" in refusal('baseline = "cost.json"')
-    (project / "loop.json").symlink_to("loop.json")
-    assert "loop.json" in refusal('baseline = "loop.json"')
 
 
 def test_a_baseline_may_lie_elsewhere_in_the_repository(project: Path) -> None:
