@@ -150,7 +150,7 @@ def test_a_setting_with_less_time_than_now_is_measured_again_unless_it_was_preci
     stopped = FakeTimer.__call__
 
     def on_budget(*arguments):
-        return [replace(each, stopped=Stop.BUDGET) for each in stopped(hasty, *arguments)]
+        return [replace(each, effort=replace(each.effort, stopped=Stop.BUDGET)) for each in stopped(hasty, *arguments)]
 
     path = saved(tried(time_all=on_budget, budget_s=3.0), tmp_path)
     timer = FakeTimer()

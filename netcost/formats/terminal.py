@@ -56,6 +56,8 @@ def words(text: str, style: str = "", *, width: int | None = None, color: bool =
 
 def groups(spans: Sequence[Span], width: int | None) -> list[list[tuple[int, int]]]:
     """Which columns stand side by side, and how wide: as (column, characters), the first column in each group."""
+    if not spans:  # words alone
+        return []
     if width is None:
         return [[(span.column, span.natural) for span in spans]]
     first, *others = spans
