@@ -164,3 +164,17 @@ def _sum(cells: Sequence[Any]) -> Any:
     known = sum(bare(cell) for cell in cells if cell is not None)
     complete = all(cell is not None and not isinstance(cell, units.AtLeast) for cell in cells)
     return known if complete else units.AtLeast(known)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a report: a heading, what is to be said in words, and tables.
+
+    Args:
+        level: of the heading; the first of a report is 1.
+    """
+
+    title: str
+    paragraphs: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    level: int = 2

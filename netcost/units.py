@@ -89,6 +89,16 @@ def exact(value: float) -> str:
     return f"{_digits(value):,f}"
 
 
+def signed(value: float) -> str:
+    """A difference, every digit: `+1,280`, `-5`; no sign before 0."""
+    return f"{'+' if value > 0 else ''}{exact(value)}"
+
+
+def signed_percent(value: float) -> str:
+    """A difference as percent of what was before: `+12.9 %`."""
+    return f"{'+' if value > 0 else ''}{percent(value)}"
+
+
 def _plain(value: float) -> str:
     """Every digit, with neither separators nor exponent: a year in a column of words."""
     return f"{_digits(value):f}"
@@ -109,6 +119,8 @@ _WRITERS: dict[str, Callable[[float], str]] = {
     "times": times,
     "percent": percent,
     "exact": exact,
+    "signed": signed,
+    "signed_percent": signed_percent,
     "per_second": lambda value: f"{count(value)}/s",
     "text": _plain,
 }

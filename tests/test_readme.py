@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import typer
+from commands import commands
 from typer.testing import CliRunner
 
-from netcost.cli.app import app
+from netcost import config
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -43,6 +44,13 @@ print(analysis.params, analysis.mult_adds, *(each.agreement for each in recount(
     assert printed.split() == [str(params), str(mult_adds), "agrees"]
 
 
+def test_the_settings_shown_are_settings(tmp_path: Path) -> None:
+    [settings] = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "pyproject.toml").write_text(settings)
+    [guard] = config.load(str(tmp_path / "pyproject.toml")).guards
+    assert guard.limits.budget["params"].bound == 5_000_000
+
+
 def test_the_library_section_runs() -> None:
     run(block_with("@netcost.rule").replace('device="cpu"', 'device="none"'))
 
@@ -51,15 +59,15 @@ def test_the_library_section_runs() -> None:
 def test_every_command_shown_parses(line: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     parsed: list[str] = []
     words = shlex.split(re.sub(r"\s{3,}.*", "", line))[1:]
-    command = next(each for each in app.registered_commands if each.name == words[0])
-    assert command.callback is not None
+    name = next(each for each in (" ".join(words[:2]), words[0]) if each in commands())
+    words = words[len(name.split()) - 1 :]
     probe = typer.Typer()
     probe.callback()(lambda: None)
 
     def ran(*_: object, **__: object) -> None:
         parsed.append(words[0])
 
-    probe.command(words[0])(functools.wraps(command.callback)(ran))
+    probe.command(words[0])(functools.wraps(commands()[name])(ran))
     result = CliRunner().invoke(probe, words)
     assert result.exit_code == 0, result.output
     assert parsed == [words[0]]

@@ -11,7 +11,10 @@ import typer
 
 from netcost._version import __version__
 from netcost.cli.claims import claims
+from netcost.cli import baseline
+from netcost.cli.check import check
 from netcost.cli.compare import compare
+from netcost.cli.guidelines import guidelines
 from netcost.cli.list_models import list_models
 from netcost.cli.show import show
 from netcost.errors import NetcostError
@@ -48,8 +51,8 @@ def netcost(
     MODEL is a name of the zoo (googlenet), torchvision:resnet50, timm:convnext_tiny, package.module:callable or
     path/to/file.py:Net.
 
-    Exit codes: 0 fine; 1 an unknown operator under --strict; 2 the request is wrong; 3 it could not be measured;
-    70 an internal error; 130 interrupted.
+    Exit codes: 0 fine; 1 a regression, or an unknown operator under --strict; 2 the request is wrong; 3 it could not
+    be measured; 70 an internal error; 130 interrupted.
     """
 
 
@@ -57,6 +60,9 @@ app.command("list")(list_models)
 app.command("show")(show)
 app.command("compare")(compare)
 app.command("claims")(claims)
+app.command("guidelines")(guidelines)
+app.command("check")(check)
+app.add_typer(baseline.app, name="baseline")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -12,6 +12,13 @@ from netcost.errors import RequestError
 from netcost.formats import FORMATS
 
 Format = Annotated[str, typer.Option("--format", "-f", help=f"How to write the result: {', '.join(FORMATS)}.")]
+Models = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[MODEL...]", help="Targets of the settings, or other models; all targets unless given."),
+]
+ConfigFile = Annotated[
+    str | None, typer.Option("--config", help="File of settings; the nearest pyproject.toml's [tool.netcost] if none.")
+]
 Output = Annotated[str | None, typer.Option("--output", "-o", help="File to write, whole or not at all.")]
 Inputs = Annotated[
     list[str] | None,

@@ -8,27 +8,28 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from netcost.errors import OutputError, RequestError, VerdictError
 from netcost.formats import FORMATS, renderer
 from netcost.registry import suggestion
-from netcost.tables import Table
+from netcost.tables import Section, Table
 
 Progress = Callable[[float, str], None]
 
 
-def check_request(format_name: str, output: str | None) -> None:
+def check_request(format_name: str, output: str | None, formats: Sequence[str] = FORMATS) -> None:
     """Refuse, before any work is done, a format that is none and a file that could not be written.
 
     Raises:
         RequestError: no such format.
         OutputError: the folder is not there.
     """
-    if format_name not in FORMATS:
-        near = suggestion(format_name, FORMATS)
-        raise RequestError(f"unknown format {format_name!r}; expected one of {', '.join(FORMATS)}{near}")
+    if format_name not in formats:
+        near = suggestion(format_name, formats)
+        raise RequestError(f"unknown format {format_name!r}; expected one of {', '.join(formats)}{near}")
     if output is not None:
         folder = Path(output).parent
         if not folder.is_dir():
@@ -39,14 +40,32 @@ def check_request(format_name: str, output: str | None) -> None:
 
 def render(tables: Sequence[Table], format_name: str, output: str | None) -> str:
     """Tables in the format, one below the other; in a terminal as wide as it is, and in colour if that is wanted."""
-    if format_name == "table" and output is None and sys.stdout.isatty():
+    if is_terminal(format_name, output):
         from netcost.formats import terminal
 
-        width = shutil.get_terminal_size().columns
-        color = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        return "\n".join(terminal.render(table, width=width, color=color) for table in tables)
+        return "\n".join(terminal.render(table, **terminal_style()) for table in tables)
     write = renderer(format_name)
     return "\n".join(write(table) for table in tables)
+
+
+def render_sections(parts: Sequence[Section], format_name: str, output: str | None) -> str:
+    """Sections as a Markdown report, or for a terminal as wide as it is and in colour if that is wanted."""
+    from netcost.formats import sections
+
+    if format_name == "markdown":
+        return sections.as_markdown(parts)
+    return sections.as_terminal(parts, **(terminal_style() if is_terminal(format_name, output) else {}))
+
+
+def is_terminal(format_name: str, output: str | None) -> bool:
+    """Whether the result is a table that goes to a terminal."""
+    return format_name == "table" and output is None and sys.stdout.isatty()
+
+
+def terminal_style() -> dict[str, Any]:
+    """The terminal's width, and whether colour is wanted there."""
+    color = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return {"width": shutil.get_terminal_size().columns, "color": color}
 
 
 def emit(text: str, output: str | None) -> None:

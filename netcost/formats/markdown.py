@@ -13,14 +13,19 @@ _SPECIAL = re.compile(r"[\\`*<>|~&\[\]]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
 
 def render(table: Table) -> str:
     """Title in bold, a pipe table with its numbers flush right, notes as a list."""
+    title = [f"**{escaped(table.title)}**"] if table.title else []
+    notes = ["\n".join(f"- {escaped(note)}" for note in table.notes)] if table.notes else []
+    return "\n\n".join([*title, *_grid(table), *notes]) + "\n"
+
+
+def _grid(table: Table) -> list[str]:
+    """The pipe table; none where there are no columns, and the title and notes are all there is to say."""
     lines = [
-        _row(_escaped(column.heading) for column in table.columns),
+        _row(escaped(column.heading) for column in table.columns),
         _row(map(_rule, table.columns)),
         *(_row(_cells(table, at)) for at in range(len(table.rows))),
     ]
-    title = [f"**{_escaped(table.title)}**"] if table.title else []
-    notes = ["\n".join(f"- {_escaped(note)}" for note in table.notes)] if table.notes else []
-    return "\n\n".join([*title, "\n".join(lines), *notes]) + "\n"
+    return ["\n".join(lines)] if table.columns else []
 
 
 def _row(cells: Iterable[str]) -> str:
@@ -34,9 +39,9 @@ def _rule(column: Column) -> str:
 
 
 def _cells(table: Table, row: int) -> Iterable[str]:
-    return (_escaped(table.text(row, column)) for column in range(len(table.columns)))
+    return (escaped(table.text(row, column)) for column in range(len(table.columns)))
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """`text` on one line, so that it reads literally."""
     return _SPECIAL.sub(r"\\\g<0>", printable(text))

@@ -49,8 +49,15 @@ def render(table: Table, *, width: int | None = None, color: bool = False) -> st
     return "\n".join([*title, *grids, *([notes] if notes else [])])
 
 
+def words(text: str, style: str = "", *, width: int | None = None, color: bool = False) -> str:
+    """A paragraph in a style of rich's ("bold"), in lines of at most `width` characters."""
+    return _printed(_words(text, style), width, color)
+
+
 def groups(spans: Sequence[Span], width: int | None) -> list[list[tuple[int, int]]]:
     """Which columns stand side by side, and how wide: as (column, characters), the first column in each group."""
+    if not spans:  # words alone
+        return []
     if width is None:
         return [[(span.column, span.natural) for span in spans]]
     first, *others = spans

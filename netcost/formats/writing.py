@@ -28,6 +28,19 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         raise OutputError(f"cannot write {written!r}: {_reason(Path(path), error)}") from error
 
 
+def append_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write `text` in UTF-8 behind what the file at `path` holds already.
+
+    Raises:
+        OutputError: it could not be read or written; the message says why.
+    """
+    try:
+        before = Path(path).read_text(encoding="utf-8") if Path(path).exists() else ""
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot add to {os.fspath(path)!r}: {error}; name a file of text") from error
+    write_text(path, before + text)
+
+
 def _write(path: Path, content: bytes, names_directory: bool) -> None:
     """Write `content` to `path` by the way that suits what stands there now."""
     mode = _mode(path)

@@ -1,0 +1,6 @@
+"""Cost as a check: targets counted, and held against a baseline, their budgets or another revision."""
+
+from netcost.checking.against import TORCH, Update, check, other_versions, update
+from netcost.checking.recording import record_all
+
+__all__ = ["TORCH", "Update", "check", "other_versions", "record_all", "update"]

@@ -1,0 +1,206 @@
+"""`netcost check` and `netcost baseline update`: targets counted, and held against what is recorded of them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from netcost._version import __version__
+from netcost.baseline import Baseline, read
+from netcost.checking.elsewhere import ElsewhereError, record_in
+from netcost.checking.guards import selected
+from netcost.checking.recording import Progress, Record, at_depths, record_all
+from netcost.config import PROJECT_FILE, Config, Guard
+from netcost.entries import shown
+from netcost.errors import NetcostError, RequestError
+from netcost.regression import UPDATE, Report, Result, compare
+from netcost.revision import checked_out, repository
+from netcost.snapshot import Snapshot
+
+TORCH = torch.__version__.partition("+")[0]
+"""Torch's version without its build: the same file is written with and without CUDA."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A baseline that is to be written.
+
+    Args:
+        path: of its file.
+        baseline: what to write.
+        report: what it changes.
+        dropped: targets that are no more.
+        remarks: what else to say.
+    """
+
+    path: Path
+    baseline: Baseline
+    report: Report
+    dropped: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def check(
+    config: Config,
+    models: Sequence[str] = (),
+    *,
+    inputs: Sequence[str] = (),
+    arguments: Mapping[str, Any] | None = None,
+    exact: bool = False,
+    base: str | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Count targets and hold them against the baseline, or another revision, and their budgets.
+
+    Args:
+        config: the settings.
+        models: names of targets, or models that the settings do not name; none for all targets.
+        inputs: of a model that the settings do not name, like "1x3x224x224".
+        arguments: of such a model.
+        exact: whether any difference fails, for the better too.
+        base: the git revision to compare with, instead of the baseline.
+        progress: told how much is done.
+
+    Raises:
+        RequestError: the baseline is missing or damaged, a target is none, or the revision is none.
+        NetcostError: a target cannot be counted.
+    """
+    guards = selected(config, models, inputs, arguments)
+    if base is not None:
+        return _against_revision(config, guards, base, exact, progress)
+    baseline = _baseline_for(config, guards)
+    old = {} if baseline is None else baseline.targets
+    records = record_all(at_depths(guards, old), config.folder, progress)
+    missing = () if baseline is None else (f"has no entry in {shown(config.baseline)!r}",)
+    results = _compared(guards, old, records, exact, missing)
+    file = "" if baseline is None else shown(config.baseline)
+    return Report(
+        results,
+        against=file and f"baseline {file!r}",
+        baseline=file,
+        settings=config.file or PROJECT_FILE,
+        updating=updating(config),
+        stale=() if models else tuple(sorted(set(old) - set(records))),
+        remarks=() if baseline is None else other_versions(baseline),
+        exact=exact,
+    )
+
+
+def _against_revision(
+    config: Config, guards: Sequence[Guard], base: str, exact: bool, progress: Progress | None
+) -> Report:
+    """Count both sides, each in a process of its own."""
+    root = repository(config.folder)
+    with checked_out(root, base) as tree:
+        if progress is not None:
+            progress(0.0, f"counting at {base}")
+        old = _record_revision(config, guards, base, root, tree)
+    if progress is not None:
+        progress(0.5, "counting here")
+    records = record_in(root, config.folder.resolve(), guards)
+    results = _compared(guards, {name: each.snapshot for name, each in old.items()}, records, exact)
+    return Report(results, f"revision {base!r}", settings=config.file or PROJECT_FILE, exact=exact)
+
+
+def _record_revision(config: Config, guards: Sequence[Guard], base: str, root: Path, tree: Path) -> dict[str, Record]:
+    """Count the targets with the revision's code."""
+    folder = tree / config.folder.resolve().relative_to(root)
+    try:
+        if not folder.is_dir():
+            raise RequestError(f"there is no folder {str(folder.relative_to(tree))!r}")
+        return record_in(tree, folder, guards, instead_of=root)
+    except NetcostError as error:
+        raise ElsewhereError(f"at revision {base!r}: {error}", error.exit_code) from error
+
+
+def _compared(
+    guards: Sequence[Guard],
+    old: Mapping[str, Snapshot],
+    records: Mapping[str, Record],
+    exact: bool,
+    missing: tuple[str, ...] = (),
+) -> tuple[Result, ...]:
+    """Each target held against what it was.
+
+    Args:
+        missing: what is wrong with a target that nothing is known of.
+    """
+    return tuple(
+        compare(
+            name,
+            old.get(name),
+            records[name].snapshot,
+            guard.limits,
+            exact=exact,
+            problems=() if name in old else missing,
+            place=records[name].place,
+        )
+        for name, guard in ((guard.subject.name, guard) for guard in guards)
+    )
+
+
+def update(
+    config: Config,
+    models: Sequence[str] = (),
+    *,
+    inputs: Sequence[str] = (),
+    arguments: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Update:
+    """Count targets for the baseline: all of them, or some, beside which the others stay as they are.
+
+    The arguments are those of `check`.
+
+    Raises:
+        RequestError: a target is none, or other targets cannot be kept because the baseline is damaged.
+        NetcostError: a target cannot be counted.
+    """
+    guards = selected(config, models, inputs, arguments)
+    remarks: tuple[str, ...] = ()
+    try:
+        old = read(config.baseline, shlex.join(updating(config))).targets if config.baseline.exists() else {}
+    except RequestError as error:
+        if models:
+            raise
+        old, remarks = {}, (f"replaced, because {error}",)
+    records = record_all(guards, config.folder, progress)
+    kept = {name: old[name] for name in old if models}
+    new = {name: each.snapshot for name, each in records.items()}
+    results = tuple(compare(name, old.get(name), snapshot) for name, snapshot in new.items())
+    dropped = tuple(sorted(set(old) - set(new) - set(kept)))
+    report = Report(results, baseline=shown(config.baseline))
+    return Update(config.baseline, Baseline({**kept, **new}, __version__, TORCH), report, dropped, remarks)
+
+
+def updating(config: Config) -> tuple[str, ...]:
+    """The command that writes the baseline of these settings."""
+    return (*UPDATE, "--config", config.asked) if config.asked else UPDATE
+
+
+def _baseline_for(config: Config, guards: Sequence[Guard]) -> Baseline | None:
+    """The baseline; None where there is none and every target has a budget to keep instead."""
+    if config.baseline.exists() or config.names_baseline:
+        return read(config.baseline, shlex.join(updating(config)))
+    bare = next((guard.subject.name for guard in guards if not guard.limits.budget), None)
+    if bare is not None:
+        file = shown(config.baseline)
+        raise RequestError(
+            f"{bare!r} has no budget, and there is no baseline {file!r}; write it: {shlex.join(updating(config))}"
+        )
+    return None
+
+
+def other_versions(baseline: Baseline) -> tuple[str, ...]:
+    """That the baseline was counted with another netcost or torch, which may count otherwise."""
+    then = {"netcost": baseline.netcost, "torch": baseline.torch}
+    now = {"netcost": __version__, "torch": TORCH}
+    return tuple(
+        f"the baseline was counted with {name} {then[name]}, this with {now[name]}"
+        for name in then
+        if then[name] != now[name]
+    )

@@ -1,0 +1,59 @@
+"""`netcost baseline update` and `netcost baseline show`: what `netcost check` compares with."""
+
+from __future__ import annotations
+
+import typer
+
+from netcost.cli import options, output
+
+app = typer.Typer(help="What `netcost check` compares with: one committed file of counted figures.")
+
+
+@app.command("update")
+def update(
+    models: options.Models = None,
+    config: options.ConfigFile = None,
+    inputs: options.Inputs = None,
+    arguments: options.Arguments = None,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
+) -> int:
+    """Count the targets of [tool.netcost] and write their figures to the baseline: all of them, or those named.
+
+    Examples: netcost baseline update; netcost baseline update net.py:Net
+    """
+    given = options.parse_arguments(arguments)
+    from netcost import config as settings
+
+    loaded = settings.load(config)
+    from netcost.baseline import render
+    from netcost.checking import update as run
+    from netcost.formats.check import text
+
+    with output.progress_bar(quiet) as progress:
+        found = run(loaded, models or (), inputs=inputs or (), arguments=given, progress=progress)
+    output.emit(render(found.baseline), str(found.path))
+    if not quiet:
+        typer.echo(text.render_update(found.report, found.dropped, found.remarks), nl=False)
+    return 0
+
+
+@app.command("show")
+def show(
+    models: options.Models = None,
+    config: options.ConfigFile = None,
+    format_name: options.Format = "table",
+    out: options.Output = None,
+    debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
+) -> int:
+    """Show the figures that are recorded. Nothing is counted.
+
+    Examples: netcost baseline show; netcost baseline show 'resnet*' --format csv
+    """
+    output.check_request(format_name, out)
+    from netcost import baseline
+    from netcost import config as settings
+
+    recorded = baseline.read(settings.load(config).baseline)
+    output.emit(output.render([baseline.table(recorded, models or ("*",))], format_name, out), out)
+    return 0

@@ -1,0 +1,117 @@
+"""G3: fragmentation reduces parallelism. ShuffleNet V2, section 2 and Table 3."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+
+from netcost.guidelines.guideline import ALIGNED, ARM, GPU, PAPER, Guideline, Order, Published, register
+from netcost.guidelines.variant import Variant, addition, chain, convolution, pointwise
+
+# Channels at x1, by fragments. Table 3 prints those of one fragment only; 90 and 45 are the nearest to c/√2 that Tables
+# 1 and 2 have for half of the mult-adds.
+WIDTHS = {
+    GPU: {1: 128, 2: 90, 4: 64},
+    ARM: {1: 64, 2: 45, 4: 32},
+    ALIGNED: {1: 128, 4: 64},
+}
+
+SERIES, PARALLEL = "in series", "in parallel"
+
+# Table 3, whose columns are the channels of one fragment: x1, x2 and x4 of the widths above.
+PUBLISHED = Published(
+    f"{PAPER} Table 3",
+    gpu={
+        "1 fragment": (2446, 1274, 434),
+        "2 in series": (1790, 909, 336),
+        "4 in series": (752, 745, 349),
+        "2 in parallel": (1537, 803, 320),
+        "4 in parallel": (691, 572, 292),
+    },
+    arm={
+        "1 fragment": (40.2, 10.1, 2.3),
+        "2 in series": (38.6, 10.1, 2.2),
+        "4 in series": (38.4, 10.1, 2.3),
+        "2 in parallel": (33.4, 9.1, 2.2),
+        "4 in parallel": (35.0, 8.4, 2.1),
+    },
+)
+
+
+class Parallel(nn.Module):
+    """1x1 convolutions side by side on the same map, whose outputs are added.
+
+    Args:
+        fragments: how many.
+        channels: of the input and the output (N, channels, H, W).
+    """
+
+    def __init__(self, fragments: int, channels: int) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(pointwise(channels, channels) for _ in range(fragments))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) to the same shape."""
+        first, *others = self.branches
+        added: Tensor = first(x)
+        for branch in others:
+            added = torch.add(added, branch(x))
+        return added
+
+
+@cache
+def variants(widths: str, scale: int) -> tuple[Variant, ...]:
+    """Ten blocks of one, two or four 1x1 convolutions, in series and in parallel."""
+    channels = {fragments: scale * c for fragments, c in WIDTHS[widths].items()}
+    one, *more = channels
+    return (
+        _series(one, channels[one]),
+        *(_series(fragments, channels[fragments]) for fragments in more),
+        *(_parallel(fragments, channels[fragments]) for fragments in more),
+    )
+
+
+def _series(fragments: int, c: int) -> Variant:
+    def block() -> nn.Module:
+        return nn.Sequential(*(pointwise(c, c) for _ in range(fragments)))
+
+    name = "1 fragment" if fragments == 1 else f"{fragments} {SERIES}"
+    return chain(name, str(c), c, block, convolution(c, c) * fragments)
+
+
+def _parallel(fragments: int, c: int) -> Variant:
+    def block() -> nn.Module:
+        return Parallel(fragments, c)
+
+    form = convolution(c, c) * fragments + addition(c) * (fragments - 1)
+    return chain(f"{fragments} {PARALLEL}", str(c), c, block, form)
+
+
+def _order(arrangement: str) -> Order:
+    return Order(arrangement, (("1 fragment", f"2 {arrangement}", f"4 {arrangement}"),))
+
+
+G3 = register(
+    Guideline(
+        name="g3",
+        title="G3: fragmentation reduces parallelism",
+        design="Ten blocks of one, two or four 1x1 convolutions on a 56x56 map, without bias, batch norm or ReLU, and "
+        "with fewer channels the more there are, so that mult-adds stay equal. Fragments in series make the chain "
+        "longer, those in parallel do not: the two are judged apart.",
+        make=variants,
+        width_sets=tuple(WIDTHS),
+        orders=(_order(SERIES), _order(PARALLEL)),
+        published=PUBLISHED,
+        mended=(
+            "How parallel branches are joined is not in the text of the paper. Here they are added, which is "
+            "element-wise work that the series form does not have: its share of the memory access is in the table of "
+            "variants.",
+            "Two fragments would be 90.5 channels wide for 128; 90, as in Tables 1 and 2, have 1.1 % fewer mult-adds. "
+            "Times, the paper's too, are divided by mult-adds.",
+            "torch runs parallel branches one after the other, as it does any operators; what is split is the work "
+            "that each of them can share out.",
+        ),
+    )
+)

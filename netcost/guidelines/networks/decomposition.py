@@ -1,0 +1,66 @@
+"""Where a network's work lies, by kind of operator: ShuffleNet V2's Figure 2, as counted and, by a profile, timed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from netcost.cost import Cost, Kind
+from netcost.guidelines.networks.panels import counted
+
+DECOMPOSED = ("shufflenet_v1_g3_x1_0", "mobilenet_v2")
+"""The two networks of Figure 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One kind of operator in one network.
+
+    Args:
+        network: of the zoo.
+        kind: of the operators.
+        mult_adds, memory_access: its share of the network's.
+        time: its share of the time that operators take; None where it was not profiled.
+    """
+
+    network: str
+    kind: str
+    mult_adds: float
+    memory_access: float
+    time: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "network": self.network,
+            "kind": self.kind,
+            "mult_adds_share": self.mult_adds,
+            "memory_access_share": self.memory_access,
+            "time_share": self.time,
+        }
+
+
+def decompose(network: str, seconds: Mapping[str, float] | None = None) -> list[Part]:
+    """The kinds of operator that cost anything, those with most memory access first.
+
+    Args:
+        seconds: that each kind takes.
+    """
+    analysis = counted(network)
+    by_kind: dict[Kind, Cost] = {}
+    for kind, cost in zip(analysis.count.kinds, analysis.count.costs, strict=True):
+        by_kind[kind] = by_kind.get(kind, Cost()) + cost
+    whole = sum(seconds.values()) if seconds else 0.0
+    parts = [
+        Part(
+            network,
+            str(kind),
+            cost.mult_adds / analysis.mult_adds,
+            cost.memory_access / analysis.memory_access,
+            seconds.get(str(kind), 0.0) / whole if seconds and whole else None,
+        )
+        for kind, cost in by_kind.items()
+        if cost.memory_access
+    ]
+    return sorted(parts, key=lambda part: -part.memory_access)

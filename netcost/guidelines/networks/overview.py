@@ -1,0 +1,245 @@
+"""The study of whole networks as people read it, and as rows for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from netcost import stats, units
+from netcost.guidelines.networks.explaining import Explanation
+from netcost.guidelines.networks.panels import REFERENCE, TABLE8, counted, family
+from netcost.guidelines.networks.study import METRICS, ROOFLINE, Agreement, Study
+from netcost.guidelines.networks.table8 import ROWS_PRINTED, SOURCE, TABLE_8
+from netcost.tables import METRICS as COUNTED
+from netcost.tables import Column, Section, Table, from_records
+
+HEADINGS = {**{name: COUNTED[name].heading for name in METRICS}, ROOFLINE: "Roofline"}
+
+EXPLANATIONS = (
+    Column("metric", "Metric"),
+    Column("rho", "Spearman's rho", "ratio"),
+    Column("rho_interval", "95 % interval", "ratio"),
+    Column("error", "Median error", "percent"),
+    Column("error_interval", "95 % interval", "percent"),
+)
+
+COMPLEXITY = (
+    Column("network", "Network"),
+    Column("input", "Input"),
+    Column("published", "Published", "count"),
+    Column("computed", "Mult-adds", "count"),
+    Column("difference", "Difference", "percent"),
+)
+
+AGREEMENTS = (
+    Column("order", "Order by"),
+    Column("platform", "Paper"),
+    Column("rho", "Spearman's rho", "ratio"),
+    Column("interval", "95 % interval", "ratio"),
+)
+
+PARTS = (
+    Column("network", "Network"),
+    Column("kind", "Kind"),
+    Column("mult_adds", "Mult-adds", "percent"),
+    Column("memory_access", "Memory access", "percent"),
+    Column("time", "Time", "percent"),
+)
+
+NETWORKS = (
+    Column("network", "Network"),
+    Column("mult_adds", "Mult-adds", "count"),
+    Column("memory_access", "Memory access", "elements"),
+    Column("kernels", "Kernels", "count"),
+    Column("latency_s", "Latency", "seconds"),
+    Column("half_width", "± 95 %", "percent"),
+)
+
+RECORDS = (
+    Column("network", "Network"),
+    Column("family", "Family"),
+    *(Column(name, COUNTED[name].heading, COUNTED[name].unit) for name in METRICS),
+    Column(ROOFLINE, "Roofline", "seconds"),
+    Column("latency_s", "Latency", "seconds"),
+    Column("latency_low_s", "Latency, low", "seconds"),
+    Column("latency_high_s", "Latency, high", "seconds"),
+)
+
+
+def section(study: Study) -> Section:
+    """Which count explains latency, Table 8 here and in the paper, and where the work of Figure 2's networks lies."""
+    tables = [_explanations(study)] if study.explanations else []
+    tables += [_complexity(), *_speeds(study), _agreements(study), _parts(study)]
+    if study.latencies:
+        tables.append(_networks(study))
+    return Section("Whole networks: which count explains latency?", tuple(_paragraphs(study)), tuple(tables))
+
+
+def records(study: Study) -> Table:
+    """A row a network of the zoo with every figure as a number: for programs."""
+    rows = []
+    for name, latency in study.latencies.items():
+        low, high = latency.ci95_s or (None, None)
+        rows.append(
+            {
+                "network": name,
+                "family": family(name),
+                **{metric: getattr(counted(name), metric) for metric in METRICS},
+                ROOFLINE: study.metric(ROOFLINE, name) if study.peaks else None,
+                "latency_s": latency.median_s,
+                "latency_low_s": low,
+                "latency_high_s": high,
+            }
+        )
+    return from_records(RECORDS, rows)
+
+
+def _paragraphs(study: Study) -> Iterable[str]:
+    yield (
+        "ShuffleNet V2 starts from the observation that mult-adds alone do not tell speed. Here the zoo's networks are "
+        "timed, and each count is asked how well it knows their order (Spearman's rank correlation) and their latency: "
+        "one constant times the count, the constant being the median of latency / count over the networks of all other "
+        "families, a family being a file of the zoo. The median error is that of |predicted / measured - 1|; intervals "
+        "are bootstraps over networks."
+    )
+    if not study.explanations:
+        yield "Nothing was timed."
+        return
+    least, most = min(study.reference_s), max(study.reference_s)
+    yield (
+        f"Networks run beside {REFERENCE} in {len(study.reference_s)} panels, and their latency is the ratio to it "
+        f"times its median, which was {units.seconds(least)} to {units.seconds(most)}."
+    )
+    yield _answer(study.explanations)
+
+
+def _answer(found: list[Explanation]) -> str:
+    """What mult-adds know, and what knows more."""
+    [plain] = [each for each in found if each.metric == "mult_adds"]
+    told = f"Over {plain.networks} networks, mult-adds rank latency with rho {units.text(plain.rho, 'ratio')}"
+    if plain.error is None:
+        return f"{told}."
+    told += f" and miss it by {units.percent(plain.error)} in the median"
+    better = [each for each in found if each.error is not None and each.error < plain.error]
+    if not better:
+        return f"{told}; no other count misses by less."
+    best = min(better, key=lambda each: each.error or 0.0)
+    rho = units.text(best.rho, "ratio")
+    least = units.percent(best.error or 0.0)
+    return f"{told}; the smallest error is {least}, by {HEADINGS[best.metric]} (rho {rho})."
+
+
+def _explanations(study: Study) -> Table:
+    rows = [
+        {
+            "metric": HEADINGS[each.metric],
+            "rho": each.rho,
+            "rho_interval": _interval(each.rho_ci95, "ratio"),
+            "error": each.error,
+            "error_interval": _interval(each.error_ci95, "percent"),
+        }
+        for each in study.explanations
+    ]
+    notes = () if study.peaks else ("A roofline needs the device's measured peaks, which were not given.",)
+    title = f"What explains the latency of {study.explanations[0].networks} networks"
+    return from_records(EXPLANATIONS, rows, title, notes)
+
+
+def _complexity() -> Table:
+    rows = [
+        {
+            "network": row.name,
+            "input": f"1x3x{row.side}x{row.side}",
+            "published": row.mflops * 1e6,
+            "computed": row.mult_adds,
+            "difference": row.mult_adds / (row.mflops * 1e6) - 1,
+        }
+        for row in TABLE_8
+    ]
+    notes = (
+        f"{SOURCE}: {len(rows)} networks of its {ROWS_PRINTED} rows are in the zoo.",
+        "MobileNet v2 is the authors' re-implementation; how it rounds channels at widths below 1.0 is not printed.",
+    )
+    return from_records(COMPLEXITY, rows, "Table 8: complexity as published, and as counted", notes)
+
+
+def _speeds(study: Study) -> Iterable[Table]:
+    """Images a second here and in the paper; nothing where Table 8 was not timed."""
+    panels = [each.panel for each in study.of(TABLE8)]
+    if not panels:
+        return
+    here = [Column(panel.conditions, f"Here, {panel.conditions}", "per_second") for panel in panels]
+    columns = (
+        Column("network", "Network"),
+        *here,
+        Column("arm", "Paper ARM, batch 1", "per_second"),
+        Column("gpu", "Paper GPU, batch 8", "per_second"),
+    )
+    rows = [
+        {
+            "network": row.name,
+            **{
+                panel.conditions: panel.batch / series.median_s if series.median_s else None
+                for panel, series in study.table8_series(row.name)
+            },
+            "arm": row.arm,
+            "gpu": 8 * row.gpu,
+        }
+        for row in TABLE_8
+    ]
+    yield from_records(columns, rows, "Table 8: images a second", [*_said(study)])
+
+
+def _said(study: Study) -> Iterable[str]:
+    """Doubts about the panels of Table 8 that all of its networks share."""
+    for each in study.of(TABLE8):
+        told = [{str(doubt.get("seen")) for doubt in series.doubts} for series in each.series if not series.error]
+        yield from (f"{each.panel}: {text}" for text in sorted(set.intersection(*told) if told else ()))
+
+
+def _agreements(study: Study) -> Table:
+    def row(each: Agreement) -> dict[str, object]:
+        return {
+            "order": each.order.replace(TABLE8, "speed here"),
+            "platform": each.platform,
+            "rho": each.rho,
+            "interval": _interval(each.ci95, "ratio"),
+        }
+
+    title = f"Table 8: orders beside those of the paper's speeds, {len(TABLE_8)} networks"
+    return from_records(AGREEMENTS, map(row, study.agreements), title)
+
+
+def _parts(study: Study) -> Table:
+    rows = [
+        {
+            "network": part.network,
+            "kind": part.kind,
+            "mult_adds": part.mult_adds,
+            "memory_access": part.memory_access,
+            "time": part.time,
+        }
+        for part in study.parts
+    ]
+    is_timed = any(part.time is not None for part in study.parts)
+    notes = () if is_timed else ("The share of time needs a profile of each operator, which was not given.",)
+    shown = [column for column in PARTS if column.name != "time" or is_timed]
+    return from_records(shown, rows, "Figure 2: where the work lies, by kind of operator", notes)
+
+
+def _networks(study: Study) -> Table:
+    rows = [
+        {
+            "network": name,
+            "mult_adds": counted(name).mult_adds,
+            "memory_access": counted(name).memory_access,
+            "kernels": counted(name).kernels,
+            "latency_s": latency.median_s,
+            "half_width": stats.relative_half_width(latency.ci95_s, latency.median_s),
+        }
+        for name, latency in sorted(study.latencies.items(), key=lambda item: item[1].median_s)
+    ]
+    return from_records(NETWORKS, rows, "The networks, from fast to slow")
+
+
+def _interval(interval: stats.Interval | None, unit: str) -> str | None:
+    return None if interval is None else " – ".join(units.text(end, unit) for end in interval)

@@ -1,0 +1,146 @@
+"""One form of a controlled experiment: a chain of blocks, its cost by formula, and the same as netcost counts it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from torch import nn
+
+from netcost.analysis import analyze
+
+MAP = (56, 56)
+"""Height and width of the input. G1 to G3 state it; for G4 it is our assumption."""
+
+BLOCKS = 10
+"""Blocks in a row, in every experiment of the paper."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedForm:
+    """Cost of a chain by the paper's formulas, without looking at a graph; formulas add up.
+
+    Args:
+        mult_adds: of one image (count).
+        moved: activations read and written for one image (elements).
+        weights: read once, whatever the batch (elements).
+        elementwise: the part of `moved` due to ReLU and addition (elements).
+        kernels: operators that launch work (count).
+    """
+
+    mult_adds: int = 0
+    moved: int = 0
+    weights: int = 0
+    elementwise: int = 0
+    kernels: int = 0
+
+    def __add__(self, other: ClosedForm) -> ClosedForm:
+        return ClosedForm(
+            self.mult_adds + other.mult_adds,
+            self.moved + other.moved,
+            self.weights + other.weights,
+            self.elementwise + other.elementwise,
+            self.kernels + other.kernels,
+        )
+
+    def __mul__(self, times: int) -> ClosedForm:
+        return sum((self for _ in range(times)), ClosedForm())
+
+    def memory_access(self, batch: int = 1) -> int:
+        """Elements read + written at a batch."""
+        return batch * self.moved + self.weights
+
+
+def convolution(c1: int, c2: int, kernel: int = 1, groups: int = 1) -> ClosedForm:
+    """c1 to c2 channels on the map, stride 1, no bias: hw·k²·c1·c2/g mult-adds, hw(c1 + c2) + k²·c1·c2/g access."""
+    height, width = MAP
+    weights = kernel * kernel * c1 * c2 // groups
+    return ClosedForm(height * width * weights, height * width * (c1 + c2), weights, 0, 1)
+
+
+def relu(channels: int) -> ClosedForm:
+    """Reads and writes the map: 2hwc."""
+    moved = 2 * MAP[0] * MAP[1] * channels
+    return ClosedForm(0, moved, 0, moved, 1)
+
+
+def addition(channels: int) -> ClosedForm:
+    """Reads two maps and writes one: 3hwc."""
+    moved = 3 * MAP[0] * MAP[1] * channels
+    return ClosedForm(0, moved, 0, moved, 1)
+
+
+def lower_bound(mult_adds: int, height: int, width: int) -> float:
+    """The least memory access of a 1x1 convolution with that many mult-adds B (elements): 2·√(hwB) + B/(hw).
+
+    Reached where its input and output are equally wide (ShuffleNet V2, equation 2).
+    """
+    area = height * width
+    return float(2 * (area * mult_adds) ** 0.5 + mult_adds / area)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One form of an experiment at one scale.
+
+    Args:
+        name: what is varied: "1:6".
+        channels: the widths as people write them: "52·312".
+        in_channels: of the input (N, in_channels, 56, 56).
+        build: makes the chain, with real weights.
+        closed_form: its cost by formula.
+    """
+
+    name: str
+    channels: str
+    in_channels: int
+    build: Callable[[], nn.Module]
+    closed_form: ClosedForm
+
+    def input_shape(self, batch: int = 1) -> tuple[int, ...]:
+        """Sizes of the input at a batch."""
+        return (batch, self.in_channels, *MAP)
+
+    def counted(self, batch: int = 1) -> Counted:
+        """What one forward pass costs at a batch, as netcost counts it."""
+        return _counted(self, batch)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What netcost counts of one variant: see the README for the words."""
+
+    mult_adds: int
+    memory_access: int
+    elementwise_access: int
+    kernels: int
+
+    @property
+    def elementwise_share(self) -> float:
+        """The part of the memory access due to ReLU and addition."""
+        return self.elementwise_access / self.memory_access
+
+
+@cache
+def _counted(variant: Variant, batch: int) -> Counted:
+    analysis = analyze(variant.build(), variant.input_shape(batch))
+    return Counted(analysis.mult_adds, analysis.memory_access, analysis.elementwise_access, analysis.kernels)
+
+
+def chain(name: str, channels: str, in_channels: int, block: Callable[[], nn.Module], form: ClosedForm) -> Variant:
+    """The variant that has `BLOCKS` such blocks in a row.
+
+    Args:
+        form: of one block; for the other arguments see `Variant`.
+    """
+
+    def build() -> nn.Module:
+        return nn.Sequential(*(block() for _ in range(BLOCKS)))
+
+    return Variant(name, channels, in_channels, build, form * BLOCKS)
+
+
+def pointwise(c1: int, c2: int, groups: int = 1) -> nn.Module:
+    """A 1x1 convolution without bias, (N, c1, H, W) to (N, c2, H, W)."""
+    return nn.Conv2d(c1, c2, kernel_size=1, groups=groups, bias=False)

@@ -1,0 +1,58 @@
+"""Made-up times for the guidelines: whatever a test wants a device to say."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import made_up
+
+from netcost.errors import MeasurementError
+from netcost.guidelines.grid import Setting, Task
+from netcost.guidelines.guideline import GUIDELINES
+from netcost.guidelines.trial import Goal, Series, Trial
+from netcost.measurement import Measurement
+from netcost.sampling import Stop
+
+ROUNDS = 20
+
+
+def measurement(times: Sequence[float], stopped: Stop = Stop.PRECISE) -> Measurement:
+    effort = replace(made_up.measurement().effort, stopped=stopped)
+    return made_up.measurement(threads=1, first_call_s=times[0], times_s=tuple(times), effort=effort)
+
+
+class FakeTimer:
+    """Stands in for `measure_all`: every model takes a second a round, or what `times` says of its name.
+
+    Args:
+        times: seconds of each round, by the model's name.
+        spend: told the seconds granted, before anything is returned.
+    """
+
+    def __init__(
+        self,
+        times: Callable[[str], Sequence[float]] = lambda _: [1.0] * ROUNDS,
+        spend: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        self._times, self._spend = times, spend
+        self.calls: list[tuple[tuple[str, ...], int | None, float]] = []
+
+    def __call__(
+        self, models, _device, threads, budget_s, _precision, progress
+    ) -> list[Measurement | MeasurementError]:
+        self.calls.append((tuple(name for name, _, _ in models), threads, budget_s))
+        self._spend(budget_s)
+        if progress is not None:
+            progress(1.0, "done")
+        return [measurement(self._times(name)) for name, _, _ in models]
+
+
+def trial(name: str, times: dict[str, Sequence[float]], widths: str | None = None) -> Trial:
+    """A trial of a guideline with these times, by variant; a variant without times failed."""
+    guideline = GUIDELINES.get(name)
+    setting = Setting("cpu", 1, 1, widths or guideline.width_sets[0], 1)
+    task = Task(guideline, setting)
+    series = tuple(
+        Series(each.name, tuple(times[each.name])) if each.name in times else Series(each.name, error="out of memory")
+        for each in task.variants
+    )
+    return Trial(task=task, goal=Goal(1.0, 0.02), stopped=str(Stop.PRECISE), series=series)

@@ -1,0 +1,392 @@
+"""`netcost check` and `netcost baseline` as a project meets them, with a network of its own in a repository."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from netcost.cli.app import run
+
+NET = """
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, width=16):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, bias=False)
+        self.body = nn.Conv2d(8, width, 3, bias=False)
+        self.head = nn.Linear(width, 10)
+
+    def forward(self, x):
+        x = self.body(self.stem(x).relu()).relu()
+        return self.head(x.mean((2, 3)))
+
+
+def build():
+    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())
+"""
+
+SETTINGS = """
+[[targets]]
+name = "small"
+model = "net.py:Net"
+input = "1x3x34x34"
+"""
+
+PARAMS = 3 * 8 * 9 + 8 * 16 * 9 + 16 * 10 + 10
+MULT_ADDS = 32 * 32 * 8 * 3 * 9 + 30 * 30 * 16 * 8 * 9 + 16 * 10
+WIDER_BODY = 30 * 30 * 8 * 8 * 9
+"""More multiply-adds with 8 channels more."""
+
+CONFIG = ["--config", "netcost.toml"]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    (tmp_path / "net.py").write_text(NET)
+    (tmp_path / "netcost.toml").write_text(SETTINGS)
+    return tmp_path
+
+
+@pytest.fixture
+def recorded(project: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    assert run(["baseline", "update", *CONFIG]) == 0
+    capsys.readouterr()
+    return project
+
+
+def rewrite(project: Path, old: str, new: str, name: str = "net.py") -> None:
+    text = (project / name).read_text()
+    assert old in text
+    (project / name).write_text(text.replace(old, new))
+
+
+def checked(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> str:
+    assert run(["check", *CONFIG, *arguments]) == code
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out
+
+
+def refused(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int = 2) -> str:
+    assert run(arguments) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("netcost: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_the_story_of_a_layer_that_was_widened(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "1 target passes against baseline 'netcost-baseline.json': nothing changed" in checked(capsys, 0)
+
+    rewrite(recorded, "width=16", "width=24")
+    failed = json.loads(checked(capsys, 1, "--format", "json"))
+    [target] = failed["targets"]
+    changes = {change["metric"]: change for change in target["changes"]}
+    assert (changes["params"]["old"], changes["params"]["delta"]) == (PARAMS, 8 * 8 * 9 + 8 * 10)
+    assert (changes["mult_adds"]["old"], changes["mult_adds"]["delta"]) == (MULT_ADDS, WIDER_BODY + 8 * 10)
+    assert changes["mult_adds"]["verdict"] == "FAILS"
+    assert target["modules"][0]["module"] == "body"
+    assert target["modules"][0]["delta"]["mult_adds"] == WIDER_BODY
+    text = checked(capsys, 1)
+    assert "to accept: netcost baseline update --config netcost.toml small (writes 'netcost-baseline.json')" in text
+    assert f"+{WIDER_BODY:,}" in text
+
+    rewrite(recorded, "width=24", "width=16")
+    assert "nothing changed" in checked(capsys, 0)
+
+    rewrite(recorded, "width=16", "width=24")
+    assert run(["baseline", "update", *CONFIG, "small"]) == 0
+    assert "1 target recorded, 0 new, 1 changed, 0 dropped" in capsys.readouterr().out
+    assert "nothing changed" in checked(capsys, 0)
+
+
+def test_an_improvement_is_said_and_fails_where_nothing_may_differ(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rewrite(recorded, "width=16", "width=15")
+    out = checked(capsys, 0)
+    assert "1 changed, 1 cost less" in out
+    assert "to keep it so: netcost baseline update --config netcost.toml small" in out
+    assert "FAILS" in checked(capsys, 1, "--exact")
+
+
+def test_a_budget_is_broken_by_one_parameter(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rewrite(project, "input", f'budget = {{params = "<= {PARAMS}"}}\ninput', "netcost.toml")
+    assert "1 target passes (budgets alone, no baseline)" in checked(capsys, 0)
+    rewrite(project, f"<= {PARAMS}", f"<= {PARAMS - 1}", "netcost.toml")
+    out = checked(capsys, 1)
+    assert f"budget <= {PARAMS - 1}  FAILS" in out
+    assert "to accept: change budget.params of 'small' in 'netcost.toml'" in out
+
+
+def test_a_tolerance_lets_a_little_more_pass(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rewrite(recorded, "nn.Conv2d(3, 8, 3, bias=False)", "nn.Conv2d(3, 8, 3)")
+    assert "Params" in checked(capsys, 1)
+    tolerance = ", ".join(f'{figure} = "5%"' for figure in ("params", "flops", "memory_access", "memory_access_fused"))
+    rewrite(recorded, "[[targets]]", f"tolerance = {{{tolerance}}}\n[[targets]]", "netcost.toml")
+    out = checked(capsys, 0)
+    assert "at most 5% more  tolerated" in out
+
+
+def test_a_rename_without_change_in_work_passes_with_a_note(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rewrite(recorded, "self.body", "self.trunk")
+    assert "renamed, with the same work: body → trunk" in checked(capsys, 0)
+    assert "renamed" in checked(capsys, 0, "--exact")
+
+
+def test_a_target_without_an_entry_and_an_entry_without_a_target_are_named(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rewrite(recorded, '"small"', '"little"', "netcost.toml")
+    out = checked(capsys, 1)
+    assert "has no entry in 'netcost-baseline.json'" in out
+    assert "to accept: netcost baseline update --config netcost.toml little" in out
+    assert "in the baseline, and no target any more: small" in out
+    assert run(["baseline", "update", *CONFIG]) == 0
+    assert "1 new, 0 changed, 1 dropped" in capsys.readouterr().out
+    assert "nothing changed" in checked(capsys, 0)
+
+
+def test_naming_one_target_updates_one(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (recorded / "netcost.toml").open("a") as file:
+        file.write('[[targets]]\nmodel = "lenet5"\n')
+    before = json.loads((recorded / "netcost-baseline.json").read_text())
+    rewrite(recorded, "width=16", "width=24")
+    assert run(["baseline", "update", *CONFIG, "lenet5"]) == 0
+    after = json.loads((recorded / "netcost-baseline.json").read_text())
+    assert after["targets"]["small"] == before["targets"]["small"]
+    assert after["targets"]["lenet5"]["totals"]["params"] == 61_706
+
+
+def test_a_changed_input_fails_although_it_costs_less(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rewrite(recorded, "1x3x34x34", "1x3x16x16", "netcost.toml")
+    assert "counted on input 1x3x16x16, and on 1x3x34x34 before" in checked(capsys, 1)
+
+
+def test_the_baseline_says_how_many_levels_of_modules_are_compared(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rewrite(recorded, "[[targets]]", "depth = 0\n[[targets]]", "netcost.toml")
+    assert "nothing changed" in checked(capsys, 0, "--exact")
+    assert run(["baseline", "update", *CONFIG]) == 0
+    baseline = json.loads((recorded / "netcost-baseline.json").read_text())
+    assert list(baseline["targets"]["small"]["modules"]) == ["(model)"]
+
+
+def test_another_version_of_torch_is_said(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written = json.loads((recorded / "netcost-baseline.json").read_text())["torch"]
+    assert torch.__version__.startswith(written)
+    rewrite(recorded, f'"torch": "{written}"', '"torch": "1.0"', "netcost-baseline.json")
+    rewrite(recorded, '"aten.relu": 2', '"aten.relu_": 2', "netcost-baseline.json")
+    out = checked(capsys, 0)
+    assert f"the baseline was counted with torch 1.0, this with {written}" in out
+    assert "only the operators changed and not the work" in out
+
+
+def test_a_model_that_the_settings_do_not_name_is_checked_too(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "netcost.toml").unlink()
+    named = ["net.py:Net", "--input", "1x3x34x34", "--arg", "width=4"]
+    assert "write it: netcost baseline update" in refused(capsys, ["check", *named])
+    assert run(["baseline", "update", *named]) == 0
+    assert run(["check", *named]) == 0
+    assert run(["check", *named[:3], "--arg", "width=5"]) == 1
+
+
+def test_a_pattern_stands_for_models_of_the_zoo(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "netcost.toml").write_text(
+        '[[targets]]\nmodel = "vgg1*"\n[[targets]]\nmodel = "vgg11"\nbudget = {params = "<= 1"}\n'
+    )
+    assert run(["baseline", "update", *CONFIG, "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
+    failed = json.loads(checked(capsys, 1, "--format", "json"))
+    assert [target["target"] for target in failed["targets"] if target["fails"]] == ["vgg11"]
+    assert len(failed["targets"]) > 2
+    assert json.loads(checked(capsys, 0, "vgg1[69]", "--format", "json"))["stale"] == []
+    assert run(["baseline", "show", *CONFIG, "vgg16", "--format", "csv"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("vgg16,1x3x224x224,138357544,")
+
+
+def test_an_unknown_operator_fails_under_strict(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "net.py").write_text(
+        NET
+        + """
+import torch
+
+@torch.library.custom_op("netcost_check_test::mystery", mutates_args=())
+def mystery(x: torch.Tensor) -> torch.Tensor:
+    return x.clone()
+
+@mystery.register_fake
+def _(x):
+    return torch.empty_like(x)
+
+class Unknown(Net):
+    def forward(self, x):
+        return super().forward(mystery(x))
+"""
+    )
+    rewrite(project, "net.py:Net", "net.py:Unknown", "netcost.toml")
+    rewrite(project, "input", 'budget = {params = "<= 5k"}\ninput', "netcost.toml")
+    assert "no rule counts netcost_check_test.mystery (1)" in checked(capsys, 0)
+    assert run(["check", *CONFIG, "--strict"]) == 1
+    assert "--strict" in capsys.readouterr().err
+    rewrite(project, "<= 5k", '<= 5k", unknown_ops = "== 0', "netcost.toml")
+    assert "budget == 0" in checked(capsys, 1)
+
+
+def as_it_is(project: Path) -> None:
+    """Spoil nothing."""
+
+
+def edit(name: str, old: str, new: str):
+    return lambda project: rewrite(project, old, new, name)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "arguments", "said"),
+    [
+        (edit("netcost.toml", "net.py:Net", "net.py:Nett"), [], "targets[0] ('small'): 'net.py' has no 'Nett'; did"),
+        (edit("netcost.toml", "net.py:Net", "weights.pt"), [], "is a pickle"),
+        (edit("netcost.toml", "1x3x34x34", "1x3xbig"), [], "targets[0] ('small'): input '1x3xbig' does not parse"),
+        (edit("netcost.toml", "1x3x34x34", "1x5x34x34"), [], "takes 3 input channels and got 5"),
+        (edit("netcost.toml", 'name = "small"', "args = {widht = 1}"), [], "did you mean width"),
+        (edit("netcost.toml", "net.py:Net", "vgg*x"), ["small"], "'vgg*x' is a pattern"),
+        (edit("net.py", "self.stem(x)", "self.stern(x)"), [], "(net.py:13)"),
+        (edit("net.py", "from torch import nn", "import not_there"), [], "not_there"),
+        (edit("netcost-baseline.json", '"schema": 1', '"schema": 9'), [], "upgrade netcost"),
+        (edit("netcost-baseline.json", '"schema": 1,', "<<<<<<< HEAD"), [], "is damaged"),
+        (lambda project: (project / "netcost-baseline.json").write_bytes(b""), [], "is damaged"),
+        (lambda project: (project / "netcost-baseline.json").unlink(), [], "there is no baseline"),
+        (as_it_is, ["smal"], "no target 'smal' in 'netcost.toml'; did you mean small?"),
+        (as_it_is, ["googlnet"], "did you mean googlenet"),
+        (as_it_is, ["weights.pth"], "is a pickle"),
+        (as_it_is, ["small", "--input", "1x3x8x8"], "do not go with 'small'"),
+        (as_it_is, ["--format", "xml"], "expected one of table, markdown, json, csv, github, junit"),
+        (as_it_is, ["-o", "no/such/x.txt"], "no folder"),
+    ],
+)
+def test_a_wrong_request_gets_one_line_and_exit_code_2(
+    spoil, arguments: list[str], said: str, recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(recorded)
+    assert said in refused(capsys, ["check", *CONFIG, *arguments])
+
+
+def test_without_settings_and_without_a_model_there_is_nothing_to_check(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "netcost.toml").unlink()
+    (project / ".git").mkdir()
+    assert "[[tool.netcost.targets]]" in refused(capsys, ["check"])
+    assert "[[tool.netcost.targets]]" in refused(capsys, ["baseline", "update"])
+
+
+def test_a_pickle_is_never_opened(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (os.mkdir, (str(recorded / "sprung"),))
+
+    torch.save(Trap(), recorded / "weights.pt")
+    assert "pickle" in refused(capsys, ["check", *CONFIG, "weights.pt"])
+    (recorded / "netcost-baseline.json").write_bytes((recorded / "weights.pt").read_bytes())
+    assert "damaged" in refused(capsys, ["check", *CONFIG])
+    assert "damaged" in refused(capsys, ["baseline", "show", *CONFIG])
+    assert not (recorded / "sprung").exists()
+
+
+def test_a_damaged_baseline_is_replaced_whole_and_never_in_part(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rewrite(recorded, '"schema": 1', '"schema": one', "netcost-baseline.json")
+    assert "damaged" in refused(capsys, ["baseline", "update", *CONFIG, "small"])
+    assert run(["baseline", "update", *CONFIG]) == 0
+    assert "replaced, because baseline 'netcost-baseline.json' is damaged" in capsys.readouterr().out
+    assert "nothing changed" in checked(capsys, 0)
+
+
+@pytest.mark.parametrize("moment", ["netcost.checking.recording.analyze", "pathlib.Path.replace", "os.fsync"])
+def test_an_interrupted_update_leaves_the_old_file(
+    moment: str, recorded: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    rewrite(recorded, "width=16", "width=24")
+    before = (recorded / "netcost-baseline.json").read_bytes()
+    monkeypatch.setattr(moment, interrupt)
+    assert "interrupted" in refused(capsys, ["baseline", "update", *CONFIG], 130)
+    monkeypatch.undo()
+    assert (recorded / "netcost-baseline.json").read_bytes() == before
+    assert [path.name for path in recorded.iterdir() if path.name.startswith(".netcost")] == []
+
+
+def test_an_interrupt_from_outside_leaves_the_old_file(recorded: Path) -> None:
+    before = (recorded / "netcost-baseline.json").read_bytes()
+    (recorded / "net.py").write_text("import signal\nprint('counting', flush=True)\nsignal.pause()\n")
+    command = [sys.executable, "-m", "netcost", "baseline", "update", *CONFIG]
+    with subprocess.Popen(command, cwd=recorded, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "counting\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
+    assert (process.returncode, err) == (130, "netcost: interrupted\n")
+    assert (recorded / "netcost-baseline.json").read_bytes() == before
+
+
+def test_annotations_stand_at_the_class_and_the_summary_is_added_to(
+    recorded: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = recorded / "summary.md"
+    summary.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    rewrite(recorded, "width=16", "width=24")
+    out = checked(capsys, 1, "--format", "github")
+    line = NET.splitlines().index("class Net(nn.Module):") + 1
+    assert out.startswith(f"::error file=net.py,line={line},title=netcost%3A small fails::Params: ")
+    assert all(line.startswith("::") for line in out.splitlines())
+    assert summary.read_text().startswith("before\n<!-- netcost check -->\n### ❌ netcost check: 1 of 1 targets fails")
+
+
+def test_a_function_that_builds_foreign_classes_is_its_own_place(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rewrite(project, "net.py:Net", "net.py:build", "netcost.toml")
+    rewrite(project, "input", 'budget = {params = "<= 1"}\ninput', "netcost.toml")
+    line = NET.splitlines().index("def build():") + 1
+    assert f"::error file=net.py,line={line}," in checked(capsys, 1, "--format", "github")
+
+
+def test_a_model_of_elsewhere_has_no_place(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "netcost.toml").write_text('[[targets]]\nmodel = "lenet5"\nbudget = {params = "<= 1"}\n')
+    assert checked(capsys, 1, "--format", "github").startswith("::error title=netcost%3A lenet5 fails::Params: ")
+
+
+def test_a_report_goes_to_a_file(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert checked(capsys, 0, "--format", "markdown", "-o", "comment.md") == ""
+    assert (recorded / "comment.md").read_text().startswith("<!-- netcost check -->\n### ✅ netcost check: 1 target")
+
+
+def test_no_name_behind_two_dashes_is_every_target(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "1 target passes" in checked(capsys, 0, "--")
+
+
+def test_commands_are_run_from_any_folder_below(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (recorded / "netcost.toml").rename(recorded / "pyproject.toml")
+    rewrite(recorded, "[[targets]]", "[[tool.netcost.targets]]", "pyproject.toml")
+    (recorded / "below").mkdir()
+    os.chdir(recorded / "below")
+    assert run(["check"]) == 0
+    assert "nothing changed" in capsys.readouterr().out
+    assert Path.cwd() == recorded / "below"
