@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pytest
+from fake_trials import FakeTimer
 
 from netcost.claims import CLAIMS, Finding, Stopwatch, Verdict
 from netcost.claims.claim import Claim
@@ -61,6 +62,19 @@ def test_nothing_is_said_of_speed_without_a_device(claim: Claim) -> None:
 )
 def test_the_verdict_follows_from_the_ratio(claim_id: str, device: str, ratio: float, verdict: Verdict) -> None:
     assert told(claim_id, ratio, device).verdict is verdict
+
+
+@pytest.mark.parametrize("claim_id", ["g1-speed", "g2-speed", "g3-speed", "g4-speed"])
+@pytest.mark.parametrize(("growth", "verdict"), [(1.5, Verdict.HOLDS), (0.5, Verdict.FAILS), (1.0, Verdict.FAILS)])
+def test_a_guideline_is_judged_by_the_times_of_its_variants(claim_id: str, growth: float, verdict: Verdict) -> None:
+    """Each variant takes so many times as long as the one before it."""
+    order: list[str] = []
+
+    def taken(name: str) -> list[float]:
+        order.append(name)
+        return [growth ** len(order)] * 20
+
+    assert CLAIMS.get(claim_id).run(Stopwatch(threads=1, time_all=FakeTimer(taken))).verdict is verdict
 
 
 @pytest.mark.parametrize("ratio", [0.5, 2.0])

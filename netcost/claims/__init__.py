@@ -23,6 +23,7 @@ from netcost.claims import (  # noqa: F401  # each registers its claims
     size,
     size_compared,
     speed,
+    speed_guidelines,
     training,
 )
 from netcost.claims.claim import CLAIMS, ERRATA, Claim, Finding, Topic, Verdict

@@ -8,9 +8,21 @@ from dataclasses import dataclass
 from netcost import stats, units
 from netcost.claims.claim import Check, Finding
 from netcost.comparison import Comparison, Entry, compare
+from netcost.environment import read_environment
 from netcost.errors import MeasurementError
+from netcost.guidelines.grid import PRECISION, Setting, Task
+from netcost.guidelines.guideline import GUIDELINES
+from netcost.guidelines.judging import Finding as Judged
+from netcost.guidelines.judging import Verdict as Judgement
+from netcost.guidelines.judging import judge as judged
+from netcost.guidelines.options import Options
+from netcost.guidelines.running import measure_trial
+from netcost.guidelines.trial import Goal, TimeAll
 from netcost.ratios import Ratio
 from netcost.targets import Target
+from netcost.timing import measure_all
+
+AGREES = {Judgement.HOLDS: True, Judgement.DOES_NOT_HOLD: False, Judgement.CANNOT_TELL: None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +33,13 @@ class Stopwatch:
         device: "cpu", "cuda" or "cuda:N".
         threads: of the CPU; torch's own number unless given.
         budget_s: seconds for the networks of one claim together.
+        time_all: how the variants of a guideline are timed; a test brings its own.
     """
 
     device: str = "cpu"
     threads: int | None = None
     budget_s: float = 10.0
+    time_all: TimeAll = measure_all
 
     @property
     def on_gpu(self) -> bool:
@@ -42,6 +56,33 @@ class Stopwatch:
         if result.errors:
             raise MeasurementError(str(result.errors[0]))
         return result
+
+    def judge(self, name: str, expected: str) -> Finding:
+        """A guideline ("g1" to "g4") in the paper's widths for its GPU, x1, at batch 1: a check for each order.
+
+        Raises:
+            MeasurementError: a variant could not be timed.
+        """
+        guideline = GUIDELINES.get(name)
+        threads = read_environment(self.device, self.threads).threads
+        task = Task(guideline, Setting(self.device, threads, 1, guideline.width_sets[0], 1))
+        options = Options(device=self.device, time_all=self.time_all)
+        trial = measure_trial(task, options, Goal(self.budget_s, PRECISION), self.budget_s)
+        failed = [series.error for series in trial.series if series.error]
+        if failed:
+            raise MeasurementError(failed[0])
+        findings = judged(trial)
+        notes = [f"{task}. {finding.sentence}" for finding in findings]
+        return Finding(tuple(_judgement(finding, expected) for finding in findings), tuple(notes), measured=True)
+
+
+def _judgement(finding: Judged, expected: str) -> Check:
+    """A finding on an order of variants as a check: how much slower its last variant is than its first."""
+    extent = finding.extent
+    what = f"time a mult-add, {extent.slow} / {extent.fast}"
+    return Check(
+        what, extent.ratio.median if extent.ratio else units.MISSING, expected, AGREES[finding.verdict], "times"
+    )
 
 
 def slower(what: str, entry: Entry, expected: str) -> Check:

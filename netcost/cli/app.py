@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import typer
 
 from netcost._version import __version__
-from netcost.cli.claims import claims
 from netcost.cli import baseline
 from netcost.cli.check import check
+from netcost.cli.claims import claims
 from netcost.cli.compare import compare
 from netcost.cli.guidelines import guidelines
 from netcost.cli.list_models import list_models
