@@ -64,6 +64,7 @@ FLOORS = {
     "checking": 8,
     "batches": 9,
     "guidelines": 10,
+    "claims": 11,
     "formats": 14,
     "saved": 15,
     "cli": 20,
@@ -73,6 +74,7 @@ FLOORS = {
 DOORS = {
     "torch": {
         "analysis",
+        "claims",
         "batches",
         "checking",
         "comparison",

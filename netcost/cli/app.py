@@ -12,6 +12,7 @@ import typer
 from netcost._version import __version__
 from netcost.cli import baseline
 from netcost.cli.check import check
+from netcost.cli.claims import claims
 from netcost.cli.compare import compare
 from netcost.cli.guidelines import guidelines
 from netcost.cli.list_models import list_models
@@ -58,6 +59,7 @@ def netcost(
 app.command("list")(list_models)
 app.command("show")(show)
 app.command("compare")(compare)
+app.command("claims")(claims)
 app.command("guidelines")(guidelines)
 app.command("check")(check)
 app.add_typer(baseline.app, name="baseline")

@@ -1,0 +1,272 @@
+"""Claims, recomputed: which verdicts changed, and the result as plain values and as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import groupby
+from math import isclose
+from typing import Any
+
+from netcost import units
+from netcost._version import __version__
+from netcost.claims.claim import CLAIMS, ERRATA, Check, Claim, Finding, Topic, Value, Verdict
+from netcost.claims.stopwatch import Stopwatch
+from netcost.errors import RequestError
+from netcost.registry import suggestion
+from netcost.tables import Column, Table, from_records, selected
+
+SCHEMA = 1
+TOPICS = tuple(Topic)
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """A claim, and what came of it this time."""
+
+    claim: Claim
+    finding: Finding
+
+    @property
+    def changed(self) -> bool:
+        """Whether the verdict is not the recorded one; what is timed depends on the device, and has no record."""
+        return not self.finding.measured and self.finding.verdict is not self.claim.recorded
+
+    def to_dict(self) -> dict[str, Any]:
+        """One entry of `claims --format json` (design, section 6)."""
+        checks = self.finding.checks
+        return {
+            "id": self.claim.id,
+            "rows": list(self.claim.rows),
+            "topic": str(self.claim.topic),
+            "claim": self.claim.says,
+            "expected": {check.what: check.expected for check in checks},
+            "computed": {check.what: _plain(check.computed) for check in checks},
+            "agrees": {check.what: check.agrees for check in checks},
+            "terms": {
+                check.what: [
+                    {"name": term.name, "value": term.value, "arithmetic": term.arithmetic or None}
+                    for term in check.terms
+                ]
+                for check in checks
+            },
+            "verdict": str(self.finding.verdict),
+            "recorded": str(self.claim.recorded),
+            "notes": list(self.finding.notes),
+            "source": self.claim.source,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Claims in the order of their topics, each with what came of it."""
+
+    results: tuple[Reviewed, ...]
+
+    @property
+    def changed(self) -> list[Reviewed]:
+        """The claims whose verdict is not the recorded one."""
+        return [result for result in self.results if result.changed]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object of `claims --format json` (design, section 6)."""
+        return {"schema": SCHEMA, "netcost": __version__, "claims": [result.to_dict() for result in self.results]}
+
+    def records(self) -> Table:
+        """A row a check, with plain numbers: for CSV and pandas."""
+        records = [
+            {
+                "id": claim.id,
+                "rows": " ".join(claim.rows),
+                "topic": str(claim.topic),
+                "claim": claim.says,
+                "what": check.what,
+                "expected": check.expected,
+                "computed": " ".join(map(str, check.computed)) if isinstance(check.computed, tuple) else check.computed,
+                "unit": check.unit,
+                "agrees": None if check.agrees is None else str(check.agrees).lower(),
+                "verdict": str(finding.verdict),
+                "source": claim.source,
+            }
+            for claim, finding in ((result.claim, result.finding) for result in self.results)
+            for check in finding.checks or (Check("", ""),)
+        ]
+        names = "id rows topic claim what expected computed unit agrees verdict source".split()
+        return from_records([Column(name, name) for name in names], records)
+
+    def overview(self) -> list[Table]:
+        """A table a topic with a row a claim: its sentence, and what was found where that is not what it says."""
+        tables = [
+            from_records(OVERVIEW, map(_overview_record, results), title=str(topic))
+            for topic, results in groupby(self.results, lambda result: result.claim.topic)
+        ]
+        return [*tables, self.tally()]
+
+    def sums(self) -> list[Table]:
+        """Two tables a claim: its figures beside the published ones, and the arithmetic that leads to them."""
+        return [table for result in self.results for table in _sums(result)]
+
+    def report(self) -> list[Table]:
+        """The overview, and below it the figures and sums of every claim: what is handed out."""
+        return [*self.overview(), *self.sums()]
+
+    def tally(self) -> Table:
+        """How many claims came to each verdict, and which of them changed."""
+        verdicts = [result.finding.verdict for result in self.results]
+        records = [{"verdict": str(each), "claims": verdicts.count(each)} for each in Verdict if each in verdicts]
+        changes = [
+            f"{result.claim.id}: recorded as {result.claim.recorded!s}, now {result.finding.verdict!s}."
+            for result in self.changed
+        ]
+        return from_records((Column("verdict", "Verdict"), Column("claims", "Claims", "count")), records, notes=changes)
+
+
+OVERVIEW = (Column("id", "Claim"), Column("verdict", "Verdict"), Column("says", "What is claimed"))
+
+FIGURES = (
+    Column("what", "What"),
+    Column("computed", "Computed", "exact"),
+    Column("expected", "Published"),
+    Column("agrees", "Agrees"),
+)
+
+SUMS = (
+    Column("what", "Sum, term by term"),
+    Column("arithmetic", "Arithmetic"),
+    Column("computed", "Computed", "exact"),
+)
+
+LARGE = 1_000_000
+"""From here on, several numbers side by side are shortened."""
+
+BESIDE = "In parentheses: for comparison, not for the verdict."
+
+ANSWERS = {True: "yes", False: "no", None: ""}
+
+
+def review(
+    pattern: str = "*",
+    stopwatch: Stopwatch | None = None,
+    *,
+    errata: bool = False,
+    progress: Progress | None = None,
+) -> Review:
+    """Recompute the claims whose id, or number in the collection they come from, matches a shell pattern.
+
+    Args:
+        pattern: "inception-*", "A07".
+        stopwatch: times the claims about speed; without one they are "not measured".
+        errata: the figures in the papers themselves instead.
+        progress: told the share done and what is being done.
+
+    Raises:
+        RequestError: no claim matches.
+    """
+    chosen = matching(pattern, errata)
+    say = progress or (lambda _share, _text: None)
+    results = []
+    for at, each in enumerate(chosen):
+        say(at / len(chosen), each.id)
+        results.append(Reviewed(each, each.run(stopwatch)))
+    return Review(tuple(results))
+
+
+def matching(pattern: str, errata: bool = False) -> list[Claim]:
+    """The claims whose id or number matches a shell pattern, topic by topic.
+
+    Raises:
+        RequestError: none does; the message suggests near ids.
+    """
+    registry = ERRATA if errata else CLAIMS
+    every = [registry.get(name) for name in registry]
+    chosen = [each for each in every if any(fnmatchcase(name, pattern) for name in (each.id, *each.rows))]
+    if not chosen:
+        near, noun = suggestion(pattern, registry), "erratum" if errata else "claim"
+        option = " --errata" if errata else ""
+        raise RequestError(f"no {noun} matches {pattern!r}{near} (`netcost claims{option}` shows all)")
+    # Errata are numbered in the order of the papers; claims stand in their files as one would learn them.
+    return sorted(chosen, key=lambda each: (TOPICS.index(each.topic), each.rows if errata else ()))
+
+
+def _overview_record(result: Reviewed) -> dict[str, str | None]:
+    wrong = [check for check in result.finding.checks if check.agrees is False and not check.beside]
+    instead = _joined(f"{_text(check.computed, check.unit)} instead of {check.expected}" for check in wrong)
+    return {
+        "id": result.claim.id,
+        "says": result.claim.says + (f" Computed: {instead}." if instead else ""),
+        "verdict": str(result.finding.verdict) + (" (changed)" if result.changed else ""),
+    }
+
+
+def _sums(result: Reviewed) -> Iterable[Table]:
+    """The figures of a claim, and how they come about if any of them has terms."""
+    claim, finding = result.claim, result.finding
+    verdict = f"Verdict: {finding.verdict}" + (f"; recorded as {claim.recorded}." if result.changed else ".")
+    compared = any(check.beside and check.agrees is not None for check in finding.checks)
+    notes = [verdict, *finding.notes, *([BESIDE] if compared else []), f"Source: {claim.source}."]
+    yield from_records(FIGURES, map(_figure, finding.checks), title=f"{claim.id}: {claim.says}", notes=notes)
+    rows = [row for check in finding.checks if check.terms for row in _rows(check)]
+    if rows:
+        named = [name for name in ("what", "arithmetic", "computed") if any(row[name] for row in rows)]
+        yield selected(from_records(SUMS, rows), named)
+
+
+def _figure(check: Check) -> dict[str, str]:
+    answer = ANSWERS[check.agrees]
+    return {
+        "what": check.what,
+        "computed": _text(check.computed, "count" if _is_long(check) else check.unit),
+        "expected": check.expected or "",
+        "agrees": f"({answer})" if check.beside and answer else answer,
+    }
+
+
+def _is_long(check: Check) -> bool:
+    """Whether several large numbers are computed that stand among the terms, too, with every digit."""
+    values = check.computed if isinstance(check.computed, tuple) else ()
+    large = any(isinstance(value, int) and value >= LARGE for value in values)
+    return large and set(values) <= {term.value for term in check.terms}
+
+
+def _rows(check: Check) -> Iterable[dict[str, str]]:
+    """What is computed, and below it the terms that lead there, each with the sign that it takes."""
+    signs = _signs(check)
+    whole = {"what": f"{check.what} =", "computed": _text(check.computed, check.unit)}
+    yield {"arithmetic": "", **(whole if signs else {"what": f"{check.what}:", "computed": ""})}
+    for sign, term in zip(signs or "·" * len(check.terms), check.terms, strict=True):
+        value = abs(term.value) if sign == "-" else term.value
+        unit = "exact" if isinstance(value, int) else check.unit
+        yield {"what": f"  {sign} {term.name}", "arithmetic": term.arithmetic, "computed": _text(value, unit)}
+
+
+def _signs(check: Check) -> str:
+    """The sign of each term where they add up to what is computed, or two give it; "" where they only stand there."""
+    if isinstance(check.computed, str | tuple):
+        return ""
+    values = [term.value for term in check.terms]
+    if len(values) == 1:
+        return "·" if isclose(values[0], check.computed) else ""
+    if isclose(sum(values), check.computed):
+        return "".join("-" if value < 0 else "+" for value in values)
+    if len(values) > 2:
+        return ""
+    one, other = values
+    if other and isclose(one / other, check.computed):
+        return "·/"
+    return "·x" if isclose(one * other, check.computed) else ""
+
+
+def _text(value: Value, unit: str) -> str:
+    if isinstance(value, tuple):
+        return _joined(_text(each, unit) for each in value)
+    return value if isinstance(value, str) else units.text(value, unit)
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return "; ".join(texts)
+
+
+def _plain(value: Value) -> Any:
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value

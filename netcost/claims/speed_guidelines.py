@@ -1,0 +1,63 @@
+"""The four guidelines of ShuffleNet V2 on the clock: the paper's experiments, repeated on a device and judged there."""
+
+from __future__ import annotations
+
+from netcost.claims.claim import Finding, Topic, Verdict, claim
+from netcost.claims.sources import SHUFFLENET_V2
+from netcost.claims.stopwatch import Stopwatch
+
+
+@claim(
+    id="g1-speed",
+    rows="B40",
+    topic=Topic.SPEED,
+    says="G1 in practice: speed falls as the ratio of a 1x1 convolution's channels leaves 1:1.",
+    source=f"{SHUFFLENET_V2}, Table 1",
+    recorded=Verdict.NOT_MEASURED,
+    timed=True,
+)
+def balance(stopwatch: Stopwatch) -> Finding:
+    """Ten blocks of two 1x1 convolutions at 1:1, 1:2, 1:6 and 1:12."""
+    return stopwatch.judge("g1", "1:1 fastest, then 1:2, 1:6, 1:12")
+
+
+@claim(
+    id="g2-speed",
+    rows="B42",
+    topic=Topic.SPEED,
+    says="G2 in practice: speed falls as groups grow, at equal multiply-adds.",
+    source=f"{SHUFFLENET_V2}, Table 2",
+    recorded=Verdict.NOT_MEASURED,
+    timed=True,
+)
+def groups(stopwatch: Stopwatch) -> Finding:
+    """Ten 1x1 convolutions of 1, 2, 4 and 8 groups."""
+    return stopwatch.judge("g2", "1 group fastest, then 2, 4, 8")
+
+
+@claim(
+    id="g3-speed",
+    rows="B43",
+    topic=Topic.SPEED,
+    says="G3: more fragments mean less parallelism and lower speed, at equal multiply-adds.",
+    source=f"{SHUFFLENET_V2}, Table 3",
+    recorded=Verdict.NOT_MEASURED,
+    timed=True,
+)
+def fragmentation(stopwatch: Stopwatch) -> Finding:
+    """Ten blocks of 1, 2 and 4 fragments, in series and in parallel."""
+    return stopwatch.judge("g3", "1 fragment fastest, then 2, 4")
+
+
+@claim(
+    id="g4-speed",
+    rows="B44",
+    topic=Topic.SPEED,
+    says="G4: element-wise operators take time out of proportion to their FLOPs.",
+    source=f"{SHUFFLENET_V2}, Table 4",
+    recorded=Verdict.NOT_MEASURED,
+    timed=True,
+)
+def elementwise(stopwatch: Stopwatch) -> Finding:
+    """Ten bottlenecks with and without ReLU and shortcut."""
+    return stopwatch.judge("g4", "no ReLU and no shortcut fastest")

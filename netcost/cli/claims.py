@@ -1,0 +1,48 @@
+"""`netcost claims [ID | PATTERN]`: published arithmetic, recomputed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from netcost.cli import options, output
+
+
+def claims(
+    pattern: Annotated[
+        str, typer.Argument(metavar="[ID|PATTERN]", help="One claim with its sums, or a quoted shell pattern.")
+    ] = "*",
+    errata: Annotated[bool, typer.Option("--errata", help="Figures in the papers themselves instead.")] = False,
+    sums: Annotated[bool, typer.Option("--sums", help="The arithmetic of each claim, term by term.")] = False,
+    device: Annotated[str | None, typer.Option(help="Time the claims about speed there: cpu, cuda or cuda:1.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's own number unless given.")] = None,
+    budget: Annotated[float, typer.Option(min=0.0, help="Seconds for timing each claim about speed.")] = 10.0,
+    format_name: options.Format = "table",
+    out: options.Output = None,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
+) -> int:
+    """Recompute what papers, lectures and articles claim about cost; exit 1 where a verdict is not the recorded one.
+
+    Examples: netcost claims inception-854-358; netcost claims 'A0*'; netcost claims --format markdown -o claims.md
+    """
+    output.check_request(format_name, out)
+    from netcost.claims import Stopwatch, review
+    from netcost.environment import require_device
+
+    stopwatch = None if device is None else Stopwatch(require_device(device), threads, budget)
+    with output.progress_bar(quiet) as progress:
+        result = review(pattern, stopwatch, errata=errata, progress=progress)
+    if format_name == "json":
+        from netcost.formats.json_text import render
+
+        text = render(result.to_dict())
+    elif format_name == "csv":
+        text = output.render([result.records()], format_name, out)
+    else:
+        one, handed_out = len(result.results) == 1, format_name == "markdown"
+        tables = result.sums() if sums or one else result.report() if handed_out else result.overview()
+        text = output.render(tables, format_name, out)
+    output.emit(text, out)
+    return int(bool(result.changed))
