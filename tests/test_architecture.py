@@ -45,8 +45,10 @@ FLOORS = {
     "comparison": 8,
     "crosscheck": 8,
     "recount": 8,
-    "formats": 9,
-    "cli": 10,
+    "charts": 9,
+    "pages": 10,
+    "formats": 11,
+    "cli": 12,
 }
 
 DOORS = {
@@ -70,6 +72,9 @@ DOORS = {
     "pandas": {"frames"},
     "rich": {"formats", "cli"},
     "typer": {"cli"},
+    "altair": {"charts"},
+    "vl_convert": {"charts"},
+    "jinja2": {"formats"},
 }
 
 FACADE = {"__init__", "__main__"}

@@ -59,11 +59,14 @@ def compare(
     if format_name == "json":
         from netcost.formats.json_text import render
 
-        text = render(result.to_dict())
+        output.emit(render(result.to_dict()), out)
+    elif format_name == "html":
+        from netcost.pages import compare_page
+
+        output.emit_page(compare_page(result), out)
     else:
         table = result.records() if format_name == "csv" else result.table()
-        text = output.render([replace(table, notes=()) if quiet else table], format_name, out)
-    output.emit(text, out)
+        output.emit_tables([replace(table, notes=()) if quiet else table], format_name, out)
     for error in result.errors:
         typer.echo(f"netcost: {error}", err=True)
     if strict:
