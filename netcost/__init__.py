@@ -9,13 +9,16 @@ from netcost._version import __version__
 
 if TYPE_CHECKING:
     from netcost.analysis import Analysis, analyze
+    from netcost.batches import Sweep, sweep
     from netcost.comparison import Comparison, compare
     from netcost.cost import Cost, Kind
     from netcost.errors import NetcostError
     from netcost.graph import Graph, Op, TensorSpec
+    from netcost.measurement import Measurement
     from netcost.rules import access, rule
+    from netcost.saved import load_comparison
     from netcost.targets import Target, resolve
-    from netcost.timing import Measurement, measure
+    from netcost.timing import measure
     from netcost.tracing import InputSpec, trace, weightless
     from netcost.zoo import build, list_models
 
@@ -27,9 +30,10 @@ _PLACES = {
     "Graph": "graph",
     "InputSpec": "tracing",
     "Kind": "cost",
-    "Measurement": "timing",
+    "Measurement": "measurement",
     "NetcostError": "errors",
     "Op": "graph",
+    "Sweep": "batches",  # not sweep.py, for the same reason
     "Target": "targets",
     "TensorSpec": "graph",
     "access": "rules",
@@ -37,9 +41,11 @@ _PLACES = {
     "build": "zoo",
     "compare": "comparison",
     "list_models": "zoo",
+    "load_comparison": "saved",
     "measure": "timing",
     "resolve": "targets",
     "rule": "rules",
+    "sweep": "batches",
     "trace": "tracing",
     "weightless": "tracing",
 }
@@ -54,6 +60,7 @@ __all__ = [
     "Measurement",
     "NetcostError",
     "Op",
+    "Sweep",
     "Target",
     "TensorSpec",
     "__version__",
@@ -62,9 +69,11 @@ __all__ = [
     "build",
     "compare",
     "list_models",
+    "load_comparison",
     "measure",
     "resolve",
     "rule",
+    "sweep",
     "trace",
     "weightless",
 ]

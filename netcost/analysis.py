@@ -13,11 +13,11 @@ from netcost import breakdown, frames, liveness
 from netcost.cost import Cost, total
 from netcost.counting import Count, count
 from netcost.errors import RequestError
+from netcost.figures import Figures
 from netcost.graph import Graph
 from netcost.tables import METRICS, Column, Table, from_records
 from netcost.targets import Target, resolve
 from netcost.tracing import InputSpec, call_arguments, input_specs, paused_collection, trace
-from netcost.units import AtLeast
 
 if TYPE_CHECKING:
     import pandas
@@ -134,37 +134,27 @@ class Analysis:
         """Every metric by its identifier, in the order of the design."""
         return {name: getattr(self, name) for name in METRICS}
 
+    @property
+    def figures(self) -> Figures:
+        """The figures alone, without the graph."""
+        shapes = tuple(tensor.shape for tensor in self.graph.inputs)
+        return Figures(self.model, shapes, self.metrics(), self.unknown_ops)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers under the JSON keys of the design (section 6)."""
-        shapes = [list(tensor.shape) for tensor in self.graph.inputs]
-        return {
-            "model": self.model,
-            "input": shapes[0] if len(shapes) == 1 else shapes,
-            **self.metrics(),
-            "unknown_ops": self.unknown_ops,
-        }
+        return self.figures.to_dict()
 
     def summary(self) -> Table:
         """A row a metric, for people."""
-        records = [
-            {"metric": METRICS[name].heading, "value": self.shown(name, self.metrics()[name])} for name in METRICS
-        ]
+        figures = self.figures
+        records = [{"metric": METRICS[name].heading, "value": figures.shown(name)} for name in METRICS]
         columns = (Column("metric", self.model or "model"), Column("value", "", "mixed"))
         table = from_records(columns, records, notes=self.notes())
         return replace(table, row_units=tuple(METRICS[name].unit for name in METRICS))
 
-    def shown(self, name: str, value: Any) -> Any:
-        """`value` of metric `name`, marked as a lower bound where unknown operators are left out of it."""
-        complete = not self.unknown_ops or value is None or name not in breakdown.RULED
-        return value if complete else AtLeast(value)
-
     def notes(self) -> list[str]:
         """What must be said under every table of this analysis."""
-        notes = []
-        if self.unknown_ops:
-            listed = ", ".join(f"{name} ({times})" for name, times in self.unknown_ops.items())
-            notes.append(f"{self.model or 'model'}: no rule counts {listed}; totals marked ≥ leave that work out.")
-        return notes
+        return self.figures.notes()
 
     def by_module(self, depth: int | None = None) -> pandas.DataFrame:
         """A row a module, in the order of first use.

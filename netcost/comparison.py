@@ -8,16 +8,20 @@ from typing import Any
 
 from torch import nn
 
-from netcost import stats, units
+from netcost import side_by_side
 from netcost._version import __version__
 from netcost.analysis import Analysis, analyze
-from netcost.devices import Call
-from netcost.environment import Environment, read_environment, require_device
-from netcost.errors import MeasurementError, NetcostError, RequestError
-from netcost.tables import METRICS, Column, Table, from_records, transposed
-from netcost.targets import Target, resolve
-from netcost.timing import Measurement, measure_all, random_call
-from netcost.tracing import input_specs
+from netcost.conversion import Call
+from netcost.environment import Environment, load_per_core, read_environment, require_device
+from netcost.errors import MeasurementError, NetcostError
+from netcost.figures import Figures
+from netcost.measurement import Measurement
+from netcost.ratios import Ratio, ratio_of_rounds, ratio_of_runs
+from netcost.setting import Setting
+from netcost.subjects import subjects
+from netcost.tables import METRICS, Table
+from netcost.targets import Target
+from netcost.timing import measure_all, random_call
 
 SCHEMA = 1
 NO_DEVICE = "none"
@@ -26,27 +30,53 @@ Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """What the networks of one run have in common.
+
+    Args:
+        environment: of the timing; None where nothing was timed.
+        name: of the file that it was read from; "" for a run of this process.
+        version: of the netcost that ran.
+    """
+
+    environment: Environment | None = None
+    name: str = ""
+    version: str = __version__
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One network of a comparison.
 
     Args:
         model: as it was asked for.
-        analysis: its cost; None where it could not be counted.
+        figures: its cost; None where it could not be counted.
+        analysis: its cost with the graph; None for one that was read from a file, too.
         measurement: its latency; None where it was not measured.
-        ratio: its latency in units of the first network's, taken round by round.
+        ratio: its latency in units of another network's.
         error: why something is missing.
+        run: the index of the run it belongs to.
     """
 
     model: str
+    figures: Figures | None = None
     analysis: Analysis | None = None
     measurement: Measurement | None = None
-    ratio: stats.RatioEstimate | None = None
+    ratio: Ratio | None = None
     error: NetcostError | None = None
+    run: int = 0
 
     @property
     def verdict(self) -> str | None:
-        """Faster or slower than the first network, or "cannot tell"; None where there is no ratio."""
-        return None if self.ratio is None else str(stats.verdict(self.ratio.ci95))
+        """Faster or slower than the other network, or "cannot tell"; None where there is no ratio."""
+        return None if self.ratio is None else self.ratio.verdict
+
+    @property
+    def batch(self) -> int | None:
+        """The first size of the first input."""
+        if self.measurement is not None:
+            return self.measurement.batch
+        return self.figures.inputs[0][0] if self.figures and self.figures.inputs and self.figures.inputs[0] else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +85,16 @@ class Comparison:
 
     Args:
         entries: one a network, in the order asked for; the first is the base of the ratios.
-        environment: of the timing; None where nothing was timed.
+        runs: those that the entries come from.
     """
 
     entries: tuple[Entry, ...]
-    environment: Environment | None = None
+    runs: tuple[Run, ...] = (Run(),)
+
+    @property
+    def environment(self) -> Environment | None:
+        """Of the timing; None where nothing was timed, or several runs were."""
+        return self.runs[0].environment if len(self.runs) == 1 else None
 
     @property
     def errors(self) -> list[NetcostError]:
@@ -71,159 +106,68 @@ class Comparison:
         """Operators that no rule counts, in all networks together."""
         found: dict[str, int] = {}
         for entry in self.entries:
-            for name, times in (entry.analysis.unknown_ops if entry.analysis else {}).items():
+            for name, times in (entry.figures.unknown_ops if entry.figures else {}).items():
                 found[name] = found.get(name, 0) + times
         return found
 
+    def label(self, entry: Entry) -> str:
+        """The network's name, with its batch and its run where the others' differ."""
+        batches = {each.batch for each in self.entries if each.batch is not None}
+        batch = f", batch {entry.batch}" if len(batches) > 1 and entry.batch is not None else ""
+        return f"{entry.model}{batch}" + (f" ({self.runs[entry.run].name})" if len(self.runs) > 1 else "")
+
+    def rated(self, bases: Sequence[int]) -> Comparison:
+        """The same with the ratio of each network to that of the given index; none to itself."""
+        entries = [replace(entry, ratio=self._ratio(at, bases[at])) for at, entry in enumerate(self.entries)]
+        return replace(self, entries=tuple(entries))
+
+    def _ratio(self, at: int, base_at: int) -> Ratio | None:
+        entry, base = self.entries[at], self.entries[base_at]
+        if at == base_at or entry.measurement is None or base.measurement is None:
+            return None
+        to = self.label(base)
+        if entry.run == base.run:
+            return ratio_of_rounds(to, base.measurement, entry.measurement)
+        before, after = self.runs[base.run].environment, self.runs[entry.run].environment
+        return ratio_of_runs(to, (base.measurement, before), (entry.measurement, after))
+
     def to_dict(self) -> dict[str, Any]:
         """The object of `compare --format json` (design, section 6)."""
+        several = len(self.runs) > 1
+        environments = [None if run.environment is None else run.environment.to_dict() for run in self.runs]
+        runs = [
+            {"name": run.name, "netcost": run.version, "environment": environment}
+            for run, environment in zip(self.runs, environments, strict=True)
+        ]
         return {
             "schema": SCHEMA,
-            "netcost": __version__,
-            "environment": None if self.environment is None else self.environment.to_dict(),
-            "models": [self._plain(entry) for entry in self.entries],
+            "netcost": __version__ if several else self.runs[0].version,
+            "environment": None if several else environments[0],
+            **({"runs": runs} if several else {}),
+            "models": [_plain(entry) | ({"run": entry.run} if several else {}) for entry in self.entries],
         }
-
-    def _plain(self, entry: Entry) -> dict[str, Any]:
-        missing: dict[str, Any] = {"model": entry.model, "input": None, **dict.fromkeys(METRICS), "unknown_ops": {}}
-        counted = missing if entry.analysis is None else entry.analysis.to_dict()
-        ratio = entry.ratio
-        plain = {
-            **counted,
-            "latency": None if entry.measurement is None else entry.measurement.to_dict(),
-            "ratio": None
-            if ratio is None
-            else {
-                "to": self.entries[0].model,
-                "median": ratio.median,
-                "ci95": None if ratio.ci95 is None else list(ratio.ci95),
-                "verdict": entry.verdict,
-            },
-        }
-        return plain if entry.error is None else {**plain, "error": str(entry.error)}
 
     def records(self) -> Table:
         """A row a network with every figure as a number: for CSV and pandas."""
-        return from_records(RECORD_COLUMNS, [_record(entry) for entry in self.entries])
+        return side_by_side.records(self)
 
     def table(self) -> Table:
         """A row a metric and a column a network: for people."""
-        columns = (Column("model", "Model"), *(METRICS[name] for name in SHOWN))
-        if self.environment is not None:
-            columns = (*columns, *LATENCY_COLUMNS, *(_ratio_columns() if len(self.entries) > 1 else ()))
-        rows = [_shown(entry) for entry in self.entries]
-        return replace(transposed(from_records(columns, rows), ""), notes=tuple(self.notes()))
+        return side_by_side.table(self)
 
     def notes(self) -> list[str]:
         """What must be said under the table."""
-        notes = [f"{entry.model}: {entry.error}" for entry in self.entries if entry.error is not None]
-        for entry in self.entries:
-            notes.extend(entry.analysis.notes() if entry.analysis else [])
-        if self.environment is not None:
-            notes.append(self._timing_note(self.environment))
-        for entry in self.entries:
-            doubts = entry.measurement.doubts if entry.measurement else ()
-            notes.extend(f"{entry.model}: {doubt}" for doubt in doubts)
-        return notes
-
-    def _timing_note(self, environment: Environment) -> str:
-        """On what it was timed, and how."""
-        measured = [entry.measurement for entry in self.entries if entry.measurement]
-        where = environment.gpu.name if environment.gpu else environment.cpu or environment.machine
-        threads = f"{environment.threads} thread{'s' if environment.threads > 1 else ''}"
-        rounds = f"{max(each.samples for each in measured)} interleaved rounds, " if measured else ""
-        batch = f"batch {measured[0].batch}, " if measured and measured[0].batch else ""
-        base = f"; ratios are to {self.entries[0].model}" if len(self.entries) > 1 else ""
-        return f"Timed on {where}, {threads}, torch {environment.torch}: {batch}{rounds}95 % intervals{base}."
+        return side_by_side.notes(self)
 
 
-SHOWN = tuple(name for name in METRICS if not name.endswith("access_bytes") and not name.endswith("fused_bytes"))
-
-LATENCY_COLUMNS = (
-    Column("latency_s", "Latency (median)", "seconds"),
-    Column("latency_interval", "  95 % interval", "seconds"),
-    Column("throughput_per_s", "Throughput", "per_second"),
-)
-
-
-def _ratio_columns() -> tuple[Column, ...]:
-    return (
-        Column("ratio", "Latency ratio", "times"),
-        Column("ratio_interval", "  95 % interval", "times"),
-        Column("verdict", "Verdict", "times"),
-    )
-
-
-RECORD_COLUMNS = (
-    Column("model", "Model"),
-    Column("input", "Input"),
-    *METRICS.values(),
-    Column("unknown_ops", "Unknown operators"),
-    Column("device", "Device"),
-    Column("threads", "Threads", "count"),
-    Column("latency_median_s", "Latency (median)", "seconds"),
-    Column("latency_low_s", "Latency, low", "seconds"),
-    Column("latency_high_s", "Latency, high", "seconds"),
-    Column("latency_iqr_s", "Latency, IQR", "seconds"),
-    Column("samples", "Samples", "count"),
-    Column("throughput_per_s", "Throughput", "per_second"),
-    Column("ratio_median", "Ratio", "times"),
-    Column("ratio_low", "Ratio, low", "times"),
-    Column("ratio_high", "Ratio, high", "times"),
-    Column("verdict", "Verdict"),
-    Column("error", "Error"),
-)
-
-
-def _record(entry: Entry) -> dict[str, Any]:
-    """One network as a flat row of numbers."""
-    row: dict[str, Any] = {"model": entry.model, "verdict": entry.verdict}
-    if entry.error is not None:
-        row["error"] = str(entry.error)
-    if entry.analysis is not None:
-        shapes = ["x".join(map(str, tensor.shape)) for tensor in entry.analysis.graph.inputs]
-        unknown = " ".join(f"{name}:{times}" for name, times in entry.analysis.unknown_ops.items())
-        row |= {"input": " ".join(shapes), **entry.analysis.metrics(), "unknown_ops": unknown or None}
-    if (measured := entry.measurement) is not None:
-        low, high = measured.ci95_s or (None, None)
-        row |= {
-            "device": measured.device,
-            "threads": measured.threads,
-            "latency_median_s": measured.median_s,
-            "latency_low_s": low,
-            "latency_high_s": high,
-            "latency_iqr_s": measured.iqr_s,
-            "samples": measured.samples,
-            "throughput_per_s": measured.throughput_per_s,
-        }
-    if entry.ratio is not None:
-        low, high = entry.ratio.ci95 or (None, None)
-        row |= {"ratio_median": entry.ratio.median, "ratio_low": low, "ratio_high": high}
-    return row
-
-
-def _shown(entry: Entry) -> dict[str, Any]:
-    """One network as people read it."""
-    row: dict[str, Any] = {"model": entry.model}
-    if entry.analysis is not None:
-        row |= {name: entry.analysis.shown(name, value) for name, value in entry.analysis.metrics().items()}
-    if entry.measurement is not None:
-        row |= {
-            "latency_s": entry.measurement.median_s,
-            "latency_interval": _interval(entry.measurement.ci95_s, "seconds"),
-            "throughput_per_s": entry.measurement.throughput_per_s,
-        }
-    if entry.ratio is not None:
-        row |= {
-            "ratio": entry.ratio.median,
-            "ratio_interval": _interval(entry.ratio.ci95, "times"),
-            "verdict": entry.verdict,
-        }
-    return row
-
-
-def _interval(interval: stats.Interval | None, unit: str) -> str | None:
-    return None if interval is None else " – ".join(units.text(end, unit) for end in interval)
+def _plain(entry: Entry) -> dict[str, Any]:
+    missing: dict[str, Any] = {"model": entry.model, "input": None, **dict.fromkeys(METRICS), "unknown_ops": {}}
+    return {
+        **(missing if entry.figures is None else entry.figures.to_dict()),
+        "latency": None if entry.measurement is None else entry.measurement.to_dict(),
+        "ratio": None if entry.ratio is None else entry.ratio.to_dict(),
+        **({} if entry.error is None else {"error": str(entry.error)}),
+    }
 
 
 def compare(
@@ -233,6 +177,10 @@ def compare(
     inputs: Any = None,
     threads: int | None = None,
     batch: int | None = None,
+    dtype: str | None = None,
+    memory_format: str | None = None,
+    backend: str = "eager",
+    cold_cache: bool = False,
     mode: str = "eval",
     concrete: bool = False,
     budget_s: float = 10.0,
@@ -243,96 +191,105 @@ def compare(
 
     Args:
         models: targets ("googlenet", "torchvision:resnet50") or modules; the first is the base of the ratios. A
-            module needs `inputs`.
+            module needs `inputs`; what is timed is a copy of it that was never traced.
         device: "cpu", "cuda", "cuda:1", or "none" to time nothing.
         inputs: for every network instead of its own: a shape, tensors, or InputSpecs.
         threads: of the CPU; torch's own number unless given.
         batch: first dimension of every input instead of 1.
+        dtype, memory_format, backend, cold_cache: as for `Setting`; networks are counted in the element type, too.
         mode: "eval" or "train", of the count; timing is always in eval.
         concrete: trace on real tensors.
-        budget_s: seconds for timing all networks together.
+        budget_s: seconds for timing all networks together, not counting what it takes to compile them.
         precision: half width of the ratio's 95 % interval at which timing may stop.
         progress: told the share done and what is being done.
 
     Raises:
-        RequestError: a target is unknown, or its input missing.
+        RequestError: a target is unknown, its input missing, or the setting none.
         MeasurementError: there is no such device.
     """
-    if not models:
-        raise RequestError("compare needs at least one model")
-    timed = device != NO_DEVICE
-    if timed:
+    setting = Setting(dtype, memory_format, backend, cold_cache)
+    if device != NO_DEVICE:
         device = require_device(device)
-    subjects = [_subject(model, inputs, batch) for model in models]
-    say = progress or (lambda _share, _text: None)
-    entries: list[Entry] = []
-    for at, subject in enumerate(subjects):
-        say(at / len(subjects) * (0.1 if timed else 1.0), f"counting {subject.name}")
-        entries.append(_counted(subject, mode, concrete))
-    if not timed:
-        return Comparison(tuple(entries))
-    measured = _timed(entries, subjects, device, threads, budget_s, precision, say)
-    return Comparison(tuple(measured), read_environment(device, threads))
+    targets = subjects(models, inputs, setting)
+    return compared(
+        targets if batch is None else [target.with_batch(batch) for target in targets],
+        device,
+        setting,
+        threads=threads,
+        mode=mode,
+        concrete=concrete,
+        budget_s=budget_s,
+        precision=precision,
+        progress=progress,
+    )
 
 
-def _subject(model: str | Target | nn.Module, inputs: Any, batch: int | None) -> Target:
-    """What to count and time, with the inputs it gets."""
-    specs = () if inputs is None else input_specs(inputs)
-    target = resolve(model, inputs=specs) if isinstance(model, str) else model
-    if isinstance(target, nn.Module):
-        module = target
-        target = Target(type(module).__name__, lambda: module, None)
-    if specs:
-        target = replace(target, inputs=specs)
-    target.required_inputs()
-    return target if batch is None else target.with_batch(batch)
-
-
-def _counted(subject: Target, mode: str, concrete: bool) -> Entry:
-    try:
-        return Entry(subject.name, analyze(subject, mode=mode, concrete=concrete))
-    except NetcostError as error:
-        return Entry(subject.name, error=error)
-
-
-def _timed(
-    entries: Sequence[Entry],
-    subjects: Sequence[Target],
+def compared(
+    targets: Sequence[Target],
     device: str,
+    setting: Setting,
+    *,
     threads: int | None,
+    mode: str,
+    concrete: bool,
     budget_s: float,
     precision: float,
-    say: Progress,
-) -> list[Entry]:
-    """The entries with latencies, where they could be counted."""
-    ready: list[tuple[str, nn.Module, Call]] = []
-    places: list[int] = []
-    built = list(entries)
-    for at, (entry, subject) in enumerate(zip(entries, subjects, strict=True)):
-        if entry.analysis is None:
-            continue
-        say(0.1 + 0.1 * at / len(subjects), f"building {subject.name}")
-        try:
-            ready.append((subject.name, subject.build(), random_call(subject.required_inputs())))
-            places.append(at)
-        except NetcostError as error:
-            built[at] = replace(entry, error=error)
-    if not ready:
-        return built
-    results = measure_all(ready, device, threads, budget_s, precision, lambda share, text: say(0.2 + 0.8 * share, text))
-    base = results[0] if places[0] == 0 else None
-    for at, result in zip(places, results, strict=True):
+    progress: Progress | None,
+) -> Comparison:
+    """The targets counted, and timed unless the device is "none", each with its ratio to the first."""
+    say = progress or (lambda _share, _text: None)
+    timed = device != NO_DEVICE
+    entries: list[Entry] = []
+    for at, target in enumerate(targets):
+        say(at / len(targets) * (0.1 if timed else 1.0), f"counting {target.name}")
+        entries.append(_counted(target, mode, concrete))
+    if not timed:
+        return Comparison(tuple(entries))
+    load = load_per_core()  # before our own work is in it
+    ready = _built(entries, targets, say)
+    results = measure_all(
+        [(targets[at].name, model, call) for at, (model, call) in ready.items()],
+        device,
+        threads,
+        budget_s,
+        precision,
+        lambda share, text: say(0.2 + 0.8 * share, text),
+        setting=setting,
+    )
+    for at, result in zip(ready, results, strict=True):
         if isinstance(result, MeasurementError):
-            built[at] = replace(built[at], error=result)
+            entries[at] = replace(entries[at], error=result)
         else:
-            ratio = _ratio(base, result) if at > 0 else None
-            built[at] = replace(built[at], measurement=result, ratio=ratio)
-    return built
+            entries[at] = replace(entries[at], measurement=result)
+    environment = replace(read_environment(device, threads), load_per_core=load)
+    return Comparison(tuple(entries), (Run(environment),)).rated([0] * len(entries))
 
 
-def _ratio(base: Measurement | MeasurementError | None, other: Measurement) -> stats.RatioEstimate | None:
-    """Latency of `other` in units of `base`, over the rounds that both took part in."""
-    if not isinstance(base, Measurement):
-        return None
-    rounds = min(base.samples, other.samples)
-    return stats.ratio(base.times_s[:rounds], other.times_s[:rounds])
+def _counted(target: Target, mode: str, concrete: bool) -> Entry:
+    try:
+        analysis = analyze(target, mode=mode, concrete=concrete)
+    except NetcostError as error:
+        return Entry(target.name, error=error)
+    return Entry(target.name, analysis.figures, analysis)
+
+
+def _built(entries: list[Entry], targets: Sequence[Target], say: Progress) -> dict[int, tuple[nn.Module, Call]]:
+    """Module and inputs of each network that could be counted, by its index; one that fails becomes its error.
+
+    A target with several inputs is built once; with the same inputs again, it is another instance.
+    """
+    ready: dict[int, tuple[nn.Module, Call]] = {}
+    made: dict[tuple[int, int], nn.Module] = {}
+    for at, (entry, target) in enumerate(zip(entries, targets, strict=True)):
+        if entry.figures is None:
+            continue
+        say(0.1 + 0.1 * at / len(targets), f"building {target.name}")
+        alike = [each for each in targets[:at] if each.make is target.make and each.inputs == target.inputs]
+        instance = id(target.make), len(alike)
+        try:
+            if instance not in made:
+                made[instance] = target.build()
+            ready[at] = made[instance], random_call(target.required_inputs())
+        except NetcostError as error:
+            entries[at] = replace(entry, error=error)
+    return ready

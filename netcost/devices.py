@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import copy
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import nn
 
-from netcost import environment
-from netcost.errors import MeasurementError, RequestError
+from netcost import environment, units
+from netcost.conversion import Call, is_out_of_memory, moved
+from netcost.errors import MeasurementError
 from netcost.gpu import open_driver
 from netcost.sampling import Clock, Run
 
 T = TypeVar("T")
-Call = tuple[tuple[Any, ...], dict[str, Any]]
-"""Positional and named arguments of a model."""
+
+UNKNOWN_CACHE = 64 * 2**20
+"""Bytes taken for a last-level cache that the machine says nothing of: few processors have more for one core."""
 
 
 class Watch(Protocol):
@@ -44,6 +45,9 @@ class Device(Protocol):
 
     def watch(self, run: Run) -> Watch:
         """The run, with whatever the device can tell of each call."""
+
+    def cold_cache(self) -> Run:
+        """What to call to have the device's caches hold something else than a model and its inputs."""
 
     def synchronize(self) -> None:
         """Wait until the device has finished."""
@@ -116,6 +120,10 @@ class CpuDevice:
         """The run alone."""
         return HostRun(lambda: within_memory(run, self.name))
 
+    def cold_cache(self) -> Run:
+        """A write as large as the last-level cache, by all of torch's threads: each has caches of its own, too."""
+        return overwrite(environment.last_level_cache_bytes() or UNKNOWN_CACHE, torch.device("cpu"))
+
     def synchronize(self) -> None:
         """Nothing: a call returns when it is finished."""
 
@@ -156,6 +164,11 @@ class CudaDevice:
             lambda: torch.cuda.Event(enable_timing=True),  # type: ignore[no-untyped-call]  # torch leaves it so
         )
 
+    def cold_cache(self) -> Run:
+        """A write as large as the L2 cache."""
+        size = torch.cuda.get_device_properties(self._index).L2_cache_size or UNKNOWN_CACHE
+        return overwrite(size, torch.device("cuda", self._index))
+
     def synchronize(self) -> None:
         """Wait until the GPU has finished."""
         torch.cuda.synchronize(self._index)
@@ -175,24 +188,20 @@ def open_device(name: str) -> Device:
     return CpuDevice() if environment.require_device(name) == "cpu" else CudaDevice(name)
 
 
-def moved(model: nn.Module, call: Call, where: torch.device) -> tuple[nn.Module, Call]:
-    """Model and inputs at `where`; a model that is elsewhere is copied."""
-    held = [*model.parameters(), *model.buffers()]
-    if any(tensor.is_meta for tensor in held):
-        raise RequestError(f"{type(model).__name__} is on the meta device and has no weights to run; build a real one")
-    if any(tensor.device != where for tensor in held):
-        model = copy.deepcopy(model).to(where)
-    args, kwargs = call
-    return model, (_sent(args, where), _sent(kwargs, where))
+def overwrite(size: int, where: torch.device) -> Run:
+    """What writes `size` bytes of memory at `where`, which it holds from now on.
 
-
-def _sent(value: Any, where: torch.device) -> Any:
-    """The same tuple, list, mapping, tensor or other value, its tensors at `where`."""
-    if isinstance(value, torch.Tensor):
-        return value.to(where)
-    if isinstance(value, Mapping):
-        return {name: _sent(each, where) for name, each in value.items()}
-    return type(value)(_sent(each, where) for each in value) if isinstance(value, tuple | list) else value
+    Raises:
+        MeasurementError: there is no room for them.
+    """
+    try:
+        memory = torch.zeros(size, dtype=torch.int8, device=where)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        room = units.data_size(size)
+        raise MeasurementError(f"out of memory: no room for the {room} of a cache; leave out --cold-cache") from None
+    return memory.bitwise_not_  # it reads as well: mere writing may go past the caches
 
 
 def within_memory(run: Callable[[], T], device: str, release: Callable[[], None] = lambda: None) -> T:
@@ -204,13 +213,8 @@ def within_memory(run: Callable[[], T], device: str, release: Callable[[], None]
     try:
         return run()
     except Exception as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
     # Only out here is the traceback gone, and with it the activations that its frames hold.
     release()
     raise MeasurementError(f"out of memory: {device} cannot hold the model and its activations; try a smaller --batch")
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Torch has an exception for GPUs; on a CPU it raises a plain RuntimeError with these words."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

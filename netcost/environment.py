@@ -24,6 +24,16 @@ from netcost.gpu import Gpu, read_gpu
 
 ROOT = Path("/")
 
+VARIABLES = """
+    OMP_NUM_THREADS OMP_DYNAMIC OMP_PROC_BIND OMP_PLACES OMP_SCHEDULE OMP_WAIT_POLICY GOMP_CPU_AFFINITY GOMP_SPINCOUNT
+    KMP_AFFINITY KMP_BLOCKTIME MKL_NUM_THREADS MKL_DYNAMIC MKL_CBWR MKL_ENABLE_INSTRUCTIONS
+    ONEDNN_MAX_CPU_ISA ONEDNN_DEFAULT_FPMATH_MODE ONEDNN_CPU_ISA_HINTS ONEDNN_PRIMITIVE_CACHE_CAPACITY
+    ATEN_CPU_CAPABILITY TORCH_ALLOW_TF32_CUBLAS_OVERRIDE NVIDIA_TF32_OVERRIDE CUBLAS_WORKSPACE_CONFIG
+    CUDA_LAUNCH_BLOCKING PYTORCH_CUDA_ALLOC_CONF TORCH_COMPILE_DISABLE TORCHDYNAMO_DISABLE
+    TORCHINDUCTOR_FORCE_DISABLE_CACHES
+""".split()
+"""Variables that change how fast torch and the libraries under it run; none of them holds a path or a name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:
@@ -45,7 +55,18 @@ class Environment:
     governor: str | None
     load_per_core: float | None
     """Runnable programs per core of the whole machine, averaged over the last minute."""
+    cpu_capability: str
+    """The vector instructions that torch's own kernels use: "AVX512", "AVX2", "DEFAULT"."""
     mkldnn: bool
+    """Whether torch uses oneDNN."""
+    mkl: bool
+    fp32_matmul: str | None
+    """In which precision oneDNN may multiply fp32 matrices: "ieee", "tf32", "bf16"; None where nobody chose."""
+    fp32_convolution: str | None
+    deterministic: bool
+    """Whether torch was told to use deterministic algorithms only."""
+    variables: dict[str, str]
+    """Those of `VARIABLES` that are set."""
     denormals_flushed: bool
     """Whether this processor flushes denormals while netcost times, which asks it to."""
     gpu: Gpu | None
@@ -80,10 +101,34 @@ def read_environment(device: str = "cpu", threads: int | None = None) -> Environ
         threads=torch.get_num_threads() if threads is None else threads,
         governor=governor(),
         load_per_core=load_per_core(),
-        mkldnn=torch.backends.mkldnn.is_available(),  # type: ignore[no-untyped-call]  # torch leaves it so
+        cpu_capability=torch.backends.cpu.get_cpu_capability(),
+        mkldnn=_uses_onednn(),
+        mkl=torch.backends.mkl.is_available(),  # type: ignore[no-untyped-call]  # torch leaves it so
+        fp32_matmul=_chosen(torch.backends.mkldnn.matmul),  # type: ignore[attr-defined]  # set late
+        fp32_convolution=_chosen(torch.backends.mkldnn.conv),  # type: ignore[attr-defined]  # set late
+        deterministic=torch.are_deterministic_algorithms_enabled(),
+        variables=variables(),
         denormals_flushed=flushed,
         gpu=read_gpu(device) if device.startswith("cuda") and torch.cuda.is_available() else None,
     )
+
+
+def variables() -> dict[str, str]:
+    """Those of `VARIABLES` that are set; of a value that could be a path, only that it is."""
+    found = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    told = re.compile(r"[\w .,:;=+*{}()-]{0,200}", re.ASCII)
+    return {name: value if told.fullmatch(value) else "(set)" for name, value in found.items()}
+
+
+def _uses_onednn() -> bool:
+    available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # torch leaves it so
+    return bool(available and torch.backends.mkldnn.enabled)
+
+
+def _chosen(backend: Any) -> str | None:
+    """The precision that somebody chose for fp32 operands; None where nobody did."""
+    precision: str = backend.fp32_precision
+    return None if precision == "none" else precision
 
 
 def require_device(name: str) -> str:
@@ -150,6 +195,19 @@ def core_quota(root: Path = ROOT) -> float | None:
     """Cores' worth of time that the control group grants (cgroup version 2), or None where it sets no limit."""
     granted, _, period = (_read(root / "sys/fs/cgroup/cpu.max") or "max").partition(" ")
     return int(granted) / int(period) if granted.isdecimal() and period.isdecimal() else None
+
+
+def last_level_cache_bytes(root: Path = ROOT) -> int | None:
+    """Bytes of the last-level caches that the available cores reach, each counted once; None where nothing tells."""
+    sizes: dict[tuple[int, str], int] = {}
+    for core in available_cores():
+        for index in (root / f"sys/devices/system/cpu/cpu{core}/cache").glob("index*"):
+            level, size, shared = (_read(index / name) for name in ("level", "size", "shared_cpu_list"))
+            match = re.fullmatch(r"([0-9]+)([KM])", size or "", re.ASCII)
+            if match and level and level.isdecimal() and _read(index / "type") != "Instruction":
+                sizes[int(level), shared or str(core)] = int(match[1]) * (2**10 if match[2] == "K" else 2**20)
+    last = max((level for level, _ in sizes), default=0)
+    return sum(size for (level, _), size in sizes.items() if level == last) or None
 
 
 def governor(root: Path = ROOT) -> str | None:

@@ -50,10 +50,17 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Something to be timed."""
+    """Something to be timed.
+
+    Args:
+        name: for messages.
+        run: one call.
+        prepare: what must happen before each call and is no part of its time; a sample is then a single call.
+    """
 
     name: str
     run: Run
+    prepare: Run | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,7 @@ class _Trial:
         self._sample(self._first, "in its first call")
         while self.error is None and not self._is_warm(self._clock() - begun, share_s):
             self._sample(self._warmup, "in warm-up")
-        if self._warmup:
+        if self._warmup and self._subject.prepare is None:
             self._calls = _calls_per_sample(stats.median(self._warmup[-3:]))
 
     def take(self, round_number: int) -> None:
@@ -122,6 +129,9 @@ class _Trial:
     def _sample(self, times: list[float], when: str, calls: int = 1) -> None:
         """Append the seconds a call, each call finished before the next; what the subject raises becomes its error."""
         try:
+            if self._subject.prepare is not None:
+                self._subject.prepare()
+                self._synchronize()
             begun = self._clock()
             for _ in range(calls):
                 self._subject.run()

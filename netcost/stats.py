@@ -27,6 +27,13 @@ interval that calls itself 95 % covers the true median in 75 % of the cases with
 9 on it stays above 90 %, and the practical threshold of the verdict makes up for the rest.
 """
 
+SAME_ROUNDS = 0.01
+"""The practical threshold of a verdict within a run: a difference below 1 % is none to act on."""
+
+BETWEEN_RUNS = 0.05
+"""The practical threshold of a verdict between two runs: the same network, timed twice on the same quiet machine,
+differs by a few percent, which the interval of neither run can know."""
+
 MIN_QUARTILE_SAMPLES = 4
 """Quartiles of fewer samples would be interpolations between their extremes."""
 
@@ -100,6 +107,32 @@ def ratio(
     return RatioEstimate(middle, _bootstrap(ratios, _geometric, generator), len(ratios))
 
 
+def ratio_between_runs(
+    times_base: Sequence[float], times_other: Sequence[float], generator: np.random.Generator | None = None
+) -> RatioEstimate:
+    """The ratio other / base of the medians of two series that were not taken in the same rounds.
+
+    Nothing cancels here: the interval comes from two independent bootstraps, one of each median, and is wider than
+    that of `ratio` on a machine whose speed wanders. Even so it knows only what happened within the two runs, not what
+    differs from run to run (where memory lies, which clock the machine keeps), for which a verdict allows
+    `BETWEEN_RUNS`.
+
+    Args:
+        times_base: seconds of the base.
+        times_other: seconds of the other, in a run of its own.
+        generator: source of the resamples; one with a fixed seed unless given.
+
+    Reference: Kalibera and Jones, "Rigorous Benchmarking in Reasonable Time" (ISMM 2013).
+    """
+    if min(*times_base, *times_other) <= 0:
+        raise ValueError("a ratio needs times above 0 s; make more calls a sample")
+    generator = np.random.default_rng(0) if generator is None else generator
+    base = _resampled(times_base, _arithmetic, generator)
+    other = _resampled(times_other, _arithmetic, generator)
+    interval = None if base is None or other is None else _middle_95(other / base)
+    return RatioEstimate(median(times_other) / median(times_base), interval, min(len(times_base), len(times_other)))
+
+
 def relative_half_width(interval: Interval | None, centre: float) -> float | None:
     """Half the width of an interval as a share of its centre: 0.02 is ± 2 %. None without an interval."""
     if interval is None or centre <= 0:
@@ -116,7 +149,7 @@ class Verdict(StrEnum):
     CANNOT_TELL = "cannot tell"
 
 
-def verdict(interval: Interval | None, threshold: float = 0.01) -> Verdict:
+def verdict(interval: Interval | None, threshold: float = SAME_ROUNDS) -> Verdict:
     """Faster or slower where the whole interval of the ratio lies beyond 1 -/+ `threshold`; otherwise, cannot tell.
 
     Without an interval (fewer than `MIN_ROUNDS` rounds) nothing can be told. Exchanging base and other turns faster
@@ -162,10 +195,21 @@ def _bootstrap(
     generator: np.random.Generator | None,
 ) -> Interval | None:
     """The middle 95 % of the medians of resamples; its ends are medians that occurred, never interpolated."""
+    medians = _resampled(values, mean, np.random.default_rng(0) if generator is None else generator)
+    return None if medians is None else _middle_95(medians)
+
+
+def _resampled(
+    values: Sequence[float] | Floats, mean: Callable[[Floats, Floats], Floats], generator: np.random.Generator
+) -> Floats | None:
+    """The medians of `RESAMPLES` resamples, (R,), or None with fewer than `MIN_ROUNDS` values."""
     if len(values) < MIN_ROUNDS:
         return None
-    generator = np.random.default_rng(0) if generator is None else generator
     chosen = generator.integers(0, len(values), size=(RESAMPLES, len(values)))
-    medians = np.sort(_middle(np.asarray(values, dtype=np.float64)[chosen], mean))
-    tail = round(0.025 * RESAMPLES)
-    return float(medians[tail - 1]), float(medians[-tail])
+    return _middle(np.asarray(values, dtype=np.float64)[chosen], mean)
+
+
+def _middle_95(resampled: Floats) -> Interval:
+    """The ends of the middle 95 % of the values."""
+    ordered, tail = np.sort(resampled), round(0.025 * RESAMPLES)
+    return float(ordered[tail - 1]), float(ordered[-tail])

@@ -54,7 +54,7 @@ class Table:
     @property
     def names(self) -> tuple[str, ...]:
         """Column names with none twice, for keys: the second "vgg11" is "vgg11_2"."""
-        return _distinct([column.name for column in self.columns])
+        return distinct([column.name for column in self.columns])
 
     def unit(self, row: int, column: int) -> str:
         """The unit of one cell."""
@@ -68,15 +68,13 @@ class Table:
         return printable(cell) if isinstance(cell, str) else units.text(cell, self.unit(row, column))
 
 
-def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
     """The names, a repeated one numbered from 2 on, past the names that are there already."""
-    distinct: list[str] = []
+    found: list[str] = []
     for name in names:
         numbered = (f"{name}_{at}" for at in itertools.count(2))
-        distinct.append(
-            name if name not in distinct else next(new for new in numbered if new not in {*names, *distinct})
-        )
-    return tuple(distinct)
+        found.append(name if name not in found else next(new for new in numbered if new not in {*names, *found}))
+    return tuple(found)
 
 
 def printable(text: str) -> str:

@@ -16,75 +16,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from netcost import stats
-from netcost.devices import Call, Device, HostRun, Watch, open_device
+from netcost.conversion import Call
+from netcost.devices import Device, open_device
 from netcost.doubts import Doubt, doubts_about, launch_bound, throttled
 from netcost.environment import LoadMeter, flushed_denormals
 from netcost.errors import MeasurementError, RequestError
-from netcost.sampling import Clock, Progress, Run, Series, Stop, Subject, sample_rounds
+from netcost.measurement import Effort, Measurement
+from netcost.preparation import Ready, ready_to_run
+from netcost.sampling import Clock, Progress, Series, Subject, sample_rounds
+from netcost.setting import COMPILE, Setting
 from netcost.tracing import InputSpec, call_arguments
 
 Inputs = torch.Tensor | InputSpec | Sequence[Any] | Mapping[str, Any]
 """A shape, a tensor, an InputSpec, or several of these, in order or by name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """How long one model takes on one device: every time in seconds a call, as it was taken, with its doubts."""
-
-    device: str
-    threads: int
-    batch: int | None
-    first_call_s: float
-    warmup_calls: int
-    calls_per_sample: int
-    times_s: tuple[float, ...]
-    """On the wall's clock, from the call until the device has finished; one a round."""
-    device_times_s: tuple[float, ...] | None
-    """Between GPU events around the same calls; None on a CPU."""
-    stopped: Stop
-    doubts: tuple[Doubt, ...] = ()
-
-    @property
-    def median_s(self) -> float:
-        """The median time of a call (seconds)."""
-        return stats.median(self.times_s)
-
-    @property
-    def ci95_s(self) -> stats.Interval | None:
-        """The 95 % bootstrap interval of the median (seconds), or None with too few samples."""
-        return stats.ci95(self.times_s)
-
-    @property
-    def iqr_s(self) -> float | None:
-        """The interquartile range (seconds), or None with too few samples."""
-        return stats.iqr(self.times_s)
-
-    @property
-    def samples(self) -> int:
-        """The number of samples."""
-        return len(self.times_s)
-
-    @property
-    def throughput_per_s(self) -> float | None:
-        """Inputs a second: batch / median; None where the inputs have no batch."""
-        return self.batch / self.median_s if self.batch is not None and self.median_s > 0 else None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The "latency" object of `compare --format json`."""
-        return {
-            "device": self.device,
-            "threads": self.threads,
-            "batch": self.batch,
-            "first_call_s": self.first_call_s,
-            "median_s": self.median_s,
-            "ci95_s": None if self.ci95_s is None else list(self.ci95_s),
-            "iqr_s": self.iqr_s,
-            "samples": self.samples,
-            "throughput_per_s": self.throughput_per_s,
-            "device_median_s": None if self.device_times_s is None else stats.median(self.device_times_s),
-            "doubts": [doubt.to_dict() for doubt in self.doubts],
-        }
 
 
 def measure(
@@ -93,6 +37,10 @@ def measure(
     device: str = "cpu",
     threads: int | None = None,
     *,
+    dtype: str | None = None,
+    memory_format: str | None = None,
+    backend: str = "eager",
+    cold_cache: bool = False,
     budget_s: float = 5.0,
     precision: float = 0.02,
     progress: Progress | None = None,
@@ -103,15 +51,17 @@ def measure(
         inputs: a shape such as (1, 3, 224, 224), a tensor, an InputSpec, or several of these in order or by name; a
             shape stands for random normal values of the model's own floating-point type.
         threads: the number that torch uses within an operator, during the measurement; its present one unless given.
+        dtype, memory_format, backend, cold_cache: as for `Setting`; what has to change is changed on a copy.
         budget_s, precision, progress: as for `sample_rounds`.
 
     Raises:
         MeasurementError: there is no such device, or the model failed on it.
-        RequestError: the inputs, the threads or the device's name are none.
+        RequestError: the inputs, the threads, the setting or the device's name are none.
     """
-    dtype = next((each.dtype for each in model.parameters() if each.is_floating_point()), torch.float32)
-    named = (type(model).__name__, model, random_call(inputs, dtype))
-    [result] = measure_all([named], device, threads, budget_s, precision, progress)
+    setting = Setting(dtype, memory_format, backend, cold_cache)
+    own = next((each.dtype for each in model.parameters() if each.is_floating_point()), torch.float32)
+    named = (type(model).__name__, model, random_call(inputs, own))
+    [result] = measure_all([named], device, threads, budget_s, precision, progress, setting=setting)
     if isinstance(result, MeasurementError):
         raise result
     return result
@@ -125,6 +75,7 @@ def measure_all(
     precision: float = 0.02,
     progress: Progress | None = None,
     *,
+    setting: Setting = Setting(),  # noqa: B008  # frozen
     clock: Clock = time.perf_counter,
     meter: Callable[[], LoadMeter] = LoadMeter,
 ) -> list[Measurement | MeasurementError]:
@@ -133,8 +84,11 @@ def measure_all(
     The n-th times of all results are of the same round.
 
     Args:
-        models: name, module, and the arguments of its forward pass.
+        models: name, module, and the arguments of its forward pass. The same module with other arguments is copied
+            and moved once.
         device: its name, or an open one.
+        budget_s: for the sampling alone; compiling comes before it.
+        setting: of all of them.
         clock, meter: of the time, and of the load by others.
     """
     device = open_device(device) if isinstance(device, str) else device
@@ -142,9 +96,10 @@ def measure_all(
         stack.enter_context(device.active())
         used = stack.enter_context(_thread_number(threads))
         stack.enter_context(flushed_denormals())
-        watches = [stack.enter_context(_ready(device, model, call)) for _, model, call in models]
-        subjects = [Subject(name, watch) for (name, _, _), watch in zip(models, watches, strict=True)]
-        load = meter()
+        ready = _all_ready(stack, device, models, setting, clock, progress)
+        prepare = device.cold_cache() if setting.cold_cache and models else None
+        subjects = [Subject(name, each.watch, prepare) for (name, _, _), each in zip(models, ready, strict=True)]
+        load, begun = meter(), clock()
         with torch.inference_mode():
             rounds = sample_rounds(
                 subjects,
@@ -154,12 +109,31 @@ def measure_all(
                 precision=precision,
                 progress=progress,
             )
+        effort = Effort(precision, budget_s, clock() - begun, rounds.stopped)
         shared = (load.doubt(), throttled(device.throttle_reasons()))
-        context = _Context(device.name, used, rounds.stopped, tuple(doubt for doubt in shared if doubt is not None))
+        context = _Context(device.name, used, effort, tuple(doubt for doubt in shared if doubt is not None))
         return [
-            series.error or context.measurement(series, watch, _batch(call))
-            for series, watch, (_, _, call) in zip(rounds.series, watches, models, strict=True)
+            series.error or context.measurement(series, each, _batch(call))
+            for series, each, (_, _, call) in zip(rounds.series, ready, models, strict=True)
         ]
+
+
+def _all_ready(
+    stack: ExitStack,
+    device: Device,
+    models: Sequence[tuple[str, nn.Module, Call]],
+    setting: Setting,
+    clock: Clock,
+    progress: Progress | None,
+) -> list[Ready]:
+    """The models ready to run, until the stack is left."""
+    placed: dict[int, nn.Module] = {}
+    ready: list[Ready] = []
+    for name, model, call in models:
+        if progress is not None and setting.backend == COMPILE:
+            progress(0.0, f"compiling {name}")
+        ready.append(stack.enter_context(ready_to_run(device, model, call, setting, placed, clock)))
+    return ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +142,12 @@ class _Context:
 
     device: str
     threads: int
-    stopped: Stop
+    effort: Effort
     doubts: tuple[Doubt, ...]
 
-    def measurement(self, series: Series, watch: Watch, batch: int | None) -> Measurement:
+    def measurement(self, series: Series, ready: Ready, batch: int | None) -> Measurement:
         """The measurement of one series."""
-        host, between = (_per_sample(seconds, series) for seconds in watch.times() or ((), ()))
+        host, between = (_per_sample(seconds, series) for seconds in ready.watch.times() or ((), ()))
         bound = launch_bound(series.times_s, host, between) if between else None
         first_call_s = series.first_call_s
         assert first_call_s is not None, "a series without an error has a first call"
@@ -182,12 +156,14 @@ class _Context:
             device=self.device,
             threads=self.threads,
             batch=batch,
+            setting=ready.setting,
+            compile_s=ready.compile_s,
             first_call_s=first_call_s,
-            warmup_calls=len(series.warmup_s),
+            warmup_s=series.warmup_s,
             calls_per_sample=series.calls,
             times_s=series.times_s,
             device_times_s=between or None,
-            stopped=self.stopped,
+            effort=self.effort,
             doubts=(*own, *self.doubts),
         )
 
@@ -225,30 +201,6 @@ def _thread_number(threads: int | None) -> Iterator[int]:
     finally:
         if threads is not None:
             torch.set_num_threads(before)
-
-
-@contextmanager
-def _ready(device: Device, model: nn.Module, call: Call) -> Iterator[Watch]:
-    """The model on the device and in evaluation mode; each module's own mode is put back afterwards."""
-    try:
-        placed, (args, kwargs) = device.place(model, call)
-    except MeasurementError as error:
-        yield HostRun(_raising(error))  # the others go on
-        return
-    modes = [(module, module.training) for module in placed.modules()]
-    placed.eval()
-    try:
-        yield device.watch(lambda: placed(*args, **kwargs))
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-def _raising(error: MeasurementError) -> Run:
-    def run() -> object:
-        raise error
-
-    return run
 
 
 def _batch(call: Call) -> int | None:

@@ -22,6 +22,10 @@ class Event:
         return (later.at - self.at) * 1000  # milliseconds, as torch has them
 
 
+FLUSH_S = 2.0**-4
+"""Seconds that the made-up GPU needs to fill its cache with something else."""
+
+
 class Gpu:
     """A made-up device: the host spends `launch_s` on a call, and the device works `work_s` on it later."""
 
@@ -30,6 +34,7 @@ class Gpu:
     def __init__(self, clock, launch_s, work_s, reasons=None):
         self.clock, self.launch_s, self.work_s, self.reasons = clock, launch_s, work_s, reasons
         self.queue = []
+        self.flushes = 0
 
     def active(self):
         return nullcontext()
@@ -44,6 +49,13 @@ class Gpu:
             self.queue.append(self.work_s)
 
         return EventRun(launch, lambda: Event(self), self.clock)
+
+    def cold_cache(self):
+        def flush():
+            self.flushes += 1
+            self.queue.append(FLUSH_S)
+
+        return flush
 
     def synchronize(self):
         for each in self.queue:

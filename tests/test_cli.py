@@ -113,6 +113,47 @@ def test_json_goes_to_a_file_whole(net: Path, capsys: pytest.CaptureFixture[str]
     assert sorted(path.name for path in net.iterdir()) == ["cost.json", "net.py"]
 
 
+def test_a_sweep_has_a_row_a_point_and_names_the_knee(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compare", "lenet5", "--batch", "1,4,2", "--budget", "1", "--threads", "1"]) == 0
+    out = capsys.readouterr().out
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("lenet5 ")] == ["1", "2", "4"]
+    assert "lenet5: " in out
+    assert "knee" in out
+
+
+def test_a_sweep_s_csv_and_json_have_every_point(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep = ["compare", "lenet5", "lenet5", "--batch", "1,2", "--budget", "0.3", "--threads", "1"]
+    assert run([*sweep, "--format", "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["batch"] for row in rows] == ["1", "2", "1", "2"]
+    assert run([*sweep, "--format", "json", "-o", "sweep.json"]) == 0
+    plain = json.loads((net / "sweep.json").read_text())
+    assert [model["latency"]["batch"] for model in plain["models"]] == [1, 2, 1, 2]
+    assert plain["sweep"]["batches"] == [1, 2]
+    assert run(["compare", "--from", "sweep.json"]) == 0
+    assert "knee" in capsys.readouterr().out
+
+
+def test_saved_runs_are_shown_side_by_side(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, threads in (("one", "1"), ("two", "2")):
+        arguments = ["compare", "lenet5", "--threads", threads, "--budget", "0.3", "--format", "json"]
+        assert run([*arguments, "-o", f"{name}.json"]) == 0
+    assert run(["compare", "--from", "one.json", "two.json"]) == 0
+    out, err = capsys.readouterr()
+    assert "lenet5 (one)" in out
+    assert "lenet5 (two): cannot tell against lenet5 (one): threads: 1 and 2" in out
+    assert err == ""
+    assert run(["compare", "two.json", "--from", "one.json", "--format", "csv", "--quiet"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [(row["run"], row["verdict"]) for row in rows] == [("one", ""), ("two", "cannot tell")]
+
+
+def test_a_setting_is_in_the_note(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--dtype", "bf16", "--memory-format", "channels_last", "--cold-cache", "--budget", "0", "--threads", "1"]
+    assert run(["compare", "lenet5", *options]) == 0
+    assert "bf16, channels_last, eager, cold caches" in capsys.readouterr().out
+
+
 def test_csv_is_a_row_a_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["compare", "lenet5", "resnet18", "--device", "none", "--format", "csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
@@ -201,6 +242,18 @@ def test_train_mode_runs_the_auxiliary_heads(capsys: pytest.CaptureFixture[str])
         (["show", "googlenet", "-o", "."], 2, "folder"),
         (["compare", "googlenet", "--device", "tpu"], 2, "tpu"),
         (["compare", "googlenet", "--batch", "0"], 2, "--batch"),
+        (["compare", "googlenet", "--batch", "1,x"], 2, "1,2,4,8"),
+        (["compare", "googlenet", "--batch", "2,2"], 2, "names a size twice"),
+        (["compare", "googlenet", "--batch", "1,"], 2, "--batch '1,' does not parse"),
+        (["compare", "googlenet", "--dtype", "fp8"], 2, "expected one of fp32, bf16, fp16"),
+        (["compare", "googlenet", "--memory-format", "channels"], 2, "did you mean channels_last"),
+        (["compare", "googlenet", "--backend", "inductor"], 2, "expected one of eager, compile"),
+        (["compare", "--from", "none.json"], 2, "no file 'none.json'"),
+        (["compare", "--from", "net.py"], 2, "no JSON"),
+        (["compare", "--from", "."], 2, "cannot read '.'"),
+        (["compare", "--from", "net.py", "googlenet"], 2, "no file 'googlenet'"),
+        (["compare", "--from", "net.py", "--threads", "2"], 2, "--threads is for a new run"),
+        (["compare", "--from", "net.py", "--device", "cpu"], 2, "--device is for a new run"),
         (["nonsense"], 2, "nonsense"),
         (["compare"], 2, "MODEL"),
     ],

@@ -1,18 +1,30 @@
 """Several networks, counted and timed together."""
 
+import getpass
 import json
+import platform
+import re
+import socket
+import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 import torch
+from made_up import comparison, machine, measurement
 from torch import Tensor, nn
 
 import netcost
-from netcost.comparison import SHOWN, compare
+from netcost.comparison import compare
+from netcost.doubts import Drift, OtherLoad
 from netcost.errors import MeasurementError, RequestError
 from netcost.formats import renderer
 from netcost.formats.json_text import render
+from netcost.gpu import Gpu
+from netcost.measurement import Effort, Measurement
+from netcost.sampling import Stop
+from netcost.side_by_side import SHOWN
 from netcost.tables import METRICS
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -52,7 +64,7 @@ def test_the_json_has_every_key_of_the_design(timed: netcost.Comparison) -> None
         assert set(DESIGN_KEYS) <= set(model)
         assert set(LATENCY_KEYS) <= set(model["latency"])
     assert plain["models"][0]["ratio"] is None
-    assert set(plain["models"][1]["ratio"]) == {"to", "median", "ci95", "verdict"}
+    assert set(plain["models"][1]["ratio"]) == {"to", "median", "ci95", "half_width", "same_rounds", "verdict"}
 
 
 def test_the_json_is_plain_values_that_survive_a_round_trip(timed: netcost.Comparison) -> None:
@@ -69,12 +81,174 @@ def test_work_is_counted_beside_the_clock(timed: netcost.Comparison) -> None:
     assert low <= second["ratio"]["median"] <= high
 
 
-def test_no_host_user_or_path_is_in_the_environment(timed: netcost.Comparison) -> None:
-    text = render(timed.to_dict()["environment"])
-    assert str(Path.home()) not in text
-    import platform
+def test_no_host_user_or_path_is_in_the_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_PLACES", str(Path.home()))
+    text = render(compare([Small()], "cpu", inputs=SMALL, threads=1, budget_s=0.1).to_dict())
+    secrets = (socket.gethostname(), getpass.getuser(), str(Path.home()), str(Path.cwd()), platform.node())
+    for secret in filter(None, secrets):
+        assert not re.search(rf"(?<![A-Za-z0-9]){re.escape(secret)}(?![A-Za-z0-9])", text), secret
+    assert '"OMP_PLACES": "(set)"' in text
 
-    assert platform.node() == "" or f'"{platform.node()}"' not in text
+
+def test_the_json_has_every_raw_time_and_what_was_asked_for_spent_and_reached(timed: netcost.Comparison) -> None:
+    plain = timed.to_dict()["models"]
+    for latency in (model["latency"] for model in plain):
+        assert len(latency["times_s"]) == latency["samples"] == len(plain[0]["latency"]["times_s"])
+        assert len(latency["warmup_s"]) >= 2
+        assert latency["device_times_s"] is None
+        assert (latency["precision"], latency["budget_s"]) == (0.02, 0.5)
+        assert latency["spent_s"] > 0
+        assert latency["stopped"] in {"precise", "budget", "rounds"}
+        assert (latency["dtype"], latency["memory_format"], latency["backend"]) == ("fp32", "contiguous", "eager")
+        assert (latency["compile_s"], latency["cold_cache"]) == (None, False)
+    assert plain[1]["ratio"]["half_width"] > 0
+
+
+def test_the_note_says_where_in_which_setting_with_what_effort_and_what_was_reached() -> None:
+    result = comparison(measurement(2.0), measurement(1.0), environment=machine(torch="2.99"))
+    assert result.notes() == [
+        "Timed on Quick CPU, 2 threads, torch 2.99; batch 1, fp32, contiguous, eager; 12 interleaved rounds in 4.50 s, "
+        "with 95 % intervals within ± 0 % (± 2.00 % asked for).",
+        "Ratios are to a, round by round.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stopped", "said"),
+    [
+        (Stop.BUDGET, "within ± 0 % (the budget of 10.0 s spent, ± 2.00 % asked for)"),
+        (Stop.ROUNDS, "within ± 0 % (the most that are taken, ± 2.00 % asked for)"),
+    ],
+)
+def test_the_note_says_why_sampling_stopped(stopped: Stop, said: str) -> None:
+    effort = Effort(precision=0.02, budget_s=10.0, spent_s=10.5, stopped=stopped)
+    assert said in comparison(measurement(effort=effort)).notes()[0]
+
+
+def test_without_an_interval_the_note_claims_no_precision() -> None:
+    effort = Effort(precision=0.02, budget_s=1.0, spent_s=3.0, stopped=Stop.BUDGET)
+    [note] = comparison(measurement(times_s=(1.0,) * 3, effort=effort)).notes()
+    assert "3 interleaved rounds in 3.00 s, without an interval (the budget of 1.00 s spent" in note
+
+
+def test_a_doubt_of_every_network_is_said_once() -> None:
+    busy, hot = OtherLoad(0.5, 2), Drift(1.0, 2.0)
+    result = comparison(measurement(doubts=(busy,)), measurement(doubts=(busy, hot)), measurement(doubts=(busy, hot)))
+    assert result.notes()[-2:] == [f"all: {busy}", f"b; c: {hot}"]
+
+
+def test_what_only_some_networks_have_is_a_row_only_where_one_has_it() -> None:
+    def headings(*measurements: Measurement) -> list[str]:
+        return [row[0] for row in comparison(*measurements).table().rows]
+
+    assert "Compile time" not in headings(measurement())
+    assert "Compile time" in headings(measurement(compile_s=3.0))
+    assert "  between GPU events" not in headings(measurement())
+    assert "  between GPU events" in headings(measurement(device_times_s=(0.5,) * 12))
+
+
+def test_on_a_gpu_the_note_states_benchmark_and_tf32() -> None:
+    gpu = Gpu("Quick GPU", "9.0", "580.1", 1410, 1980, (), 92400, False, False, True)
+    [note] = comparison(measurement(), environment=machine(gpu=gpu)).notes()
+    assert note.startswith("Timed on Quick GPU")
+    assert note.endswith("cuDNN benchmark off, TF32 off in matrix products and on in convolutions.")
+
+
+def test_bytes_are_counted_in_the_element_type_and_nothing_else_changes() -> None:
+    [full] = compare([Small()], "none", inputs=SMALL).to_dict()["models"]
+    [half] = compare([Small()], "none", inputs=SMALL, dtype="bf16").to_dict()["models"]
+    assert 2 * half["memory_access_bytes"] == full["memory_access_bytes"]
+    assert 2 * half["peak_memory_bytes"] == full["peak_memory_bytes"]
+    assert half["mult_adds"] == full["mult_adds"]
+    assert half["memory_access"] == full["memory_access"]
+
+
+@pytest.mark.parametrize("name", ["googlenet", "mobilenet_v2", "torchvision:vit_b_16"])
+def test_networks_are_counted_in_another_type_without_an_unknown_operator(name: str) -> None:
+    [entry] = compare([name], "none", dtype="bf16").entries
+    assert entry.error is None
+    assert entry.figures is not None
+    assert entry.figures.unknown_ops == {}
+
+
+def test_a_setting_is_stated_and_leaves_the_caller_s_module_alone() -> None:
+    model = Small()
+    result = compare([model], "cpu", inputs=SMALL, threads=1, budget_s=0.2, dtype="bf16", memory_format="channels_last")
+    [plain] = result.to_dict()["models"]
+    assert (plain["latency"]["dtype"], plain["latency"]["memory_format"]) == ("bf16", "channels_last")
+    assert "bf16, channels_last, eager" in result.notes()[0]
+    assert model.conv.weight.dtype is torch.float32
+    assert model.conv.weight.is_contiguous()
+
+
+def test_the_load_is_read_before_our_own_work_adds_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads = iter((0.25, 0.75, 0.75))
+    monkeypatch.setattr("netcost.comparison.load_per_core", lambda: next(loads))
+    result = compare([Small()], "cpu", inputs=SMALL, threads=1, budget_s=0.1)
+    assert result.environment is not None
+    assert result.environment.load_per_core == 0.25
+
+
+class Spy(nn.Module):
+    """Notes every call of any copy of it."""
+
+    calls: ClassVar[list[SimpleNamespace]] = []
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.normal = nn.BatchNorm2d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hooks = [
+            *torch.nn.modules.module._global_forward_hooks.values(),
+            *torch.nn.modules.module._global_forward_pre_hooks.values(),
+            *(hook for module in self.modules() for hook in module._forward_hooks.values()),
+            *(hook for module in self.modules() for hook in module._forward_pre_hooks.values()),
+            *(hook for module in self.modules() for hook in module._backward_hooks.values()),
+        ]
+        self.calls.append(
+            SimpleNamespace(
+                instance=self,  # kept, so that no two have the same identity
+                meta=x.is_meta or self.conv.weight.is_meta,
+                traced=bool(torch.utils._python_dispatch._get_current_dispatch_mode_stack()),
+                training=any(module.training for module in self.modules()),
+                inference=torch.is_inference_mode_enabled() and not torch.is_grad_enabled(),
+                hooks=hooks,
+                x=x,
+            )
+        )
+        return self.normal(self.conv(x))
+
+
+@pytest.mark.parametrize("given", ["a module", "a function that makes one", "one in a file"])
+def test_what_is_timed_is_a_real_network_in_evaluation_that_nothing_hooked_or_traced(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Spy.calls.clear()
+    own = Spy().train()
+    made: Any = own
+    if given == "a function that makes one":
+        made = netcost.Target("spy", Spy)
+    if given == "one in a file":
+        monkeypatch.setitem(sys.modules, "spied", SimpleNamespace(net=own))
+        made = "spied:net"
+    result = compare([made, made], "cpu", inputs=SMALL, threads=1, budget_s=0.2)
+    assert result.errors == []
+    counted = {id(call.instance) for call in Spy.calls if call.traced or call.meta}
+    timed = [call for call in Spy.calls if id(call.instance) not in counted]
+    assert counted
+    assert len({id(call.instance) for call in timed}) == 2
+    fewest = sum(1 + len(entry.measurement.warmup_s) + entry.measurement.samples for entry in result.entries)
+    assert len(timed) >= fewest
+    for call in timed:
+        assert (call.meta, call.traced, call.training, call.inference, call.hooks) == (False, False, False, True, [])
+        assert call.x.std().item() == pytest.approx(1.0, abs=0.3)
+        assert call.instance.conv.weight.std().item() > 0.01
+    assert own.training
+    if given != "a function that makes one":
+        assert all(torch.equal(call.instance.conv.weight, own.conv.weight) for call in timed)
+        assert own not in {call.instance for call in timed}
 
 
 def test_device_none_counts_and_times_nothing() -> None:

@@ -100,6 +100,40 @@ def test_a_gpu_that_ran_out_of_memory_is_emptied(torch_with_two_gpus):
     assert world.asked[-1] == ("empty_cache",)
 
 
+def test_overwriting_reads_and_writes_all_of_its_memory():
+    overwrite = devices.overwrite(5, torch.device("cpu"))
+    assert overwrite().tolist() == [-1] * 5
+    assert overwrite().tolist() == [0] * 5
+
+
+def test_a_cache_that_no_memory_holds_says_what_to_leave_out(monkeypatch):
+    def full(*_, **__):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 GB")
+
+    monkeypatch.setattr(torch, "zeros", full)
+    with pytest.raises(MeasurementError, match=r"no room for the 9\.00 GB of a cache; leave out --cold-cache"):
+        devices.overwrite(9 * 10**9, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(("told", "written"), [(50 * 2**20, 50 * 2**20), (0, devices.UNKNOWN_CACHE)])
+def test_a_gpu_s_cold_cache_is_its_l2(torch_with_two_gpus, monkeypatch, told, written):
+    asked = []
+    properties = SimpleNamespace(uuid="u", L2_cache_size=told)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
+    monkeypatch.setattr(devices, "overwrite", lambda *given: asked.append(given))
+    devices.open_device("cuda:1").cold_cache()
+    assert asked == [(written, torch.device("cuda:1"))]
+
+
+@pytest.mark.parametrize(("told", "written"), [(4096, 4096), (None, devices.UNKNOWN_CACHE)])
+def test_a_cpu_s_cold_cache_is_its_last_level(monkeypatch, told, written):
+    asked = []
+    monkeypatch.setattr(environment, "last_level_cache_bytes", lambda: told)
+    monkeypatch.setattr(devices, "overwrite", lambda *given: asked.append(given))
+    devices.open_device("cpu").cold_cache()
+    assert asked == [(written, torch.device("cpu"))]
+
+
 @pytest.mark.parametrize(("before", "now", "reasons"), [(1, 1, ()), (1, 2, ("temperature",)), (None, None, None)])
 def test_a_cpu_is_throttled_when_it_got_too_hot_meanwhile(monkeypatch, before, now, reasons):
     counts = iter((before, now))

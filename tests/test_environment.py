@@ -106,6 +106,71 @@ def test_a_machine_that_tells_nothing_has_nothing_made_up(tmp_path):
     assert environment.thermal_events(tmp_path) is None
 
 
+def caches(core, *levels):
+    """The files of a core's caches: level, size, kind, and who shares it."""
+    folder = f"sys/devices/system/cpu/cpu{core}/cache/index{{}}/{{}}"
+    names = ("level", "size", "type", "shared_cpu_list")
+    return {
+        folder.format(at, name): f"{value}\n"
+        for at, cache in enumerate(levels)
+        for name, value in zip(names, cache, strict=True)
+    }
+
+
+@pytest.mark.usefixtures("cores")
+def test_the_last_level_cache_is_counted_once_for_all_who_share_it(tmp_path):
+    first = [(1, "48K", "Data", core) for core in (1, 3)]
+    shared = machine(
+        tmp_path / "shared",
+        {**caches(1, first[0], (3, "32M", "Unified", "0-3")), **caches(3, first[1], (3, "32M", "Unified", "0-3"))},
+    )
+    assert environment.last_level_cache_bytes(shared) == 32 * 2**20
+    apart = machine(
+        tmp_path / "apart", {**caches(1, (2, "512K", "Unified", "1")), **caches(3, (2, "512K", "Unified", "3"))}
+    )
+    assert environment.last_level_cache_bytes(apart) == 2 * 512 * 2**10
+
+
+@pytest.mark.usefixtures("cores")
+def test_a_cache_of_instructions_or_of_unknown_size_is_none(tmp_path):
+    root = machine(tmp_path, caches(1, (1, "64K", "Instruction", "1"), (2, "", "Unified", "1")))
+    assert environment.last_level_cache_bytes(root) is None
+    assert environment.last_level_cache_bytes(tmp_path / "nothing") is None
+
+
+def test_what_torch_was_told_is_in_the_environment(monkeypatch):
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    found = environment.read_environment()
+    assert (found.cpu_capability, found.mkldnn, found.deterministic) == ("AVX2", False, False)
+
+
+def test_the_precision_of_fp32_products_is_told_where_somebody_chose_one(monkeypatch):
+    assert environment.read_environment().fp32_matmul is None
+    before = torch.backends.mkldnn.matmul.fp32_precision
+    try:
+        torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+        assert environment.read_environment().fp32_matmul == "bf16"
+    finally:
+        torch.backends.mkldnn.matmul.fp32_precision = before
+
+
+def test_variables_that_change_the_speed_are_told_and_their_paths_are_not(monkeypatch):
+    for name in environment.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OMP_PROC_BIND", "close")
+    monkeypatch.setenv("OMP_PLACES", "{0:4},{4:4}")
+    monkeypatch.setenv("KMP_AFFINITY", "granularity=fine,compact,1,0")
+    monkeypatch.setenv("MKL_CBWR", str(Path.home() / "mine"))
+    monkeypatch.setenv("OMP_UNKNOWN", "7")
+    assert environment.variables() == {
+        "OMP_PROC_BIND": "close",
+        "OMP_PLACES": "{0:4},{4:4}",
+        "KMP_AFFINITY": "granularity=fine,compact,1,0",
+        "MKL_CBWR": "(set)",
+    }
+
+
 @LINUX
 @pytest.mark.usefixtures("cores")
 def test_busy_time_is_that_of_the_available_cores_without_idling(tmp_path):

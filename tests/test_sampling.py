@@ -129,7 +129,7 @@ def test_however_small_the_budget_there_are_three_rounds_and_no_more(budget_s):
 
 
 @settings(deadline=None)
-@given(st.floats(0.0, 100.0), st.integers(-3, 3))
+@given(st.floats(0.0, 100.0, allow_subnormal=False), st.integers(-3, 3))
 def test_the_budget_is_overrun_by_less_than_a_round_or_there_are_the_fewest(budget_s, exponent):
     clock, call_s = Clock(), 2.0**exponent
     result = sample_rounds(slow_pair(clock, call_s), clock=clock, budget_s=budget_s, precision=0.0)
@@ -242,6 +242,35 @@ def test_a_clock_that_cannot_see_a_call_ends_all_the_same_without_a_ratio():
     assert result.series[0].calls == sampling.MAX_CALLS
     assert result.ratios == (None, None)
     assert result.stopped is Stop.ROUNDS
+
+
+def test_what_prepares_a_call_comes_before_each_and_is_no_part_of_its_time():
+    clock, log = Clock(), []
+
+    def prepare():
+        log.append("prepare")
+        clock.spend(4 * LONG)
+
+    def run():
+        log.append("run")
+        clock.spend(2.0**-15)
+
+    def synchronize():
+        log.append("synchronize")
+
+    [series] = sample_rounds([Subject("a", run, prepare)], clock=clock, synchronize=synchronize, budget_s=1e3).series
+    assert (series.calls, set(series.times_s)) == (1, {2.0**-15})
+    assert series.first_call_s == 2.0**-15
+    calls = 1 + len(series.warmup_s) + len(series.times_s)
+    assert log == ["prepare", "synchronize", "run", "synchronize"] * calls
+
+
+def test_what_prepares_a_call_may_fail_like_the_call():
+    def prepare():
+        raise MeasurementError("out of memory")
+
+    [series] = sample_rounds([Subject("a", lambda: None, prepare)], clock=Clock()).series
+    assert str(series.error) == "a failed in its first call: out of memory"
 
 
 def test_each_call_of_a_sample_is_finished_before_the_next_begins():

@@ -173,3 +173,39 @@ def test_times_on_the_tolerance_have_settled_and_beyond_it_not():
 
 def test_one_outlier_a_window_does_not_keep_times_from_settling():
     assert stats.settled([1.0, 9.0, 1.0, 1.0, 1.0, 9.0])
+
+
+# ---- between runs -------------------------------------------------------------------------------------------------
+
+
+def test_between_runs_the_ratio_is_that_of_the_medians():
+    estimate = stats.ratio_between_runs([2.0] * 12, [1.0] * 15)
+    assert (estimate.median, estimate.ci95, estimate.rounds) == (0.5, (0.5, 0.5), 12)
+
+
+def test_between_runs_both_medians_are_uncertain_and_within_a_run_what_they_share_cancels():
+    wandering = [1 + at / 10 for at in range(20)]
+    assert stats.ratio(wandering, wandering).ci95 == (1.0, 1.0)
+    low, high = stats.ratio_between_runs(wandering, wandering).ci95
+    only_one = stats.ratio_between_runs(wandering, [stats.median(wandering)] * 20).ci95
+    assert low < only_one[0] < 1 < only_one[1] < high
+
+
+@pytest.mark.parametrize(("base", "other"), [(9, 20), (20, 9)])
+def test_between_runs_both_need_the_stated_number_of_times(base, other):
+    assert stats.ratio_between_runs([1.0] * base, [1.0] * other).ci95 is None
+
+
+def test_between_runs_times_of_nothing_are_refused():
+    with pytest.raises(ValueError, match="above 0"):
+        stats.ratio_between_runs([1.0], [0.0])
+
+
+def test_the_interval_between_runs_of_one_network_holds_one_in_about_95_of_100_cases():
+    rng = np.random.default_rng(5)
+    held = 0
+    for _ in range(200):
+        base, other = rng.normal(1.0, 0.1, size=(2, 40))
+        low, high = stats.ratio_between_runs(list(base), list(other)).ci95
+        held += low <= 1.0 <= high
+    assert held >= 200 * 0.95 - 3 * (200 * 0.95 * 0.05) ** 0.5  # three standard errors

@@ -144,10 +144,12 @@ def test_an_absolute_path_is_as_good(here: Path) -> None:
     assert widths(resolve(f"{here / 'net.py'}:Net").build()) == [4]
 
 
-def test_a_module_that_is_ready_is_taken_as_it_is() -> None:
+def test_a_module_that_is_ready_is_taken_with_its_weights_and_left_alone_itself() -> None:
     write("net.py")
     target = resolve("net.py:ready")
-    assert target.build() is target.build()
+    one, other = target.build(), target.build()
+    assert one is not other
+    assert all(torch.equal(*pair) for pair in zip(one.parameters(), other.parameters(), strict=True))
     with pytest.raises(RequestError, match="--arg goes to a class or function"):
         resolve("net.py:ready", {"width": 3})
 

@@ -1,4 +1,5 @@
 import json
+from itertools import chain, cycle, repeat
 from types import SimpleNamespace
 
 import pytest
@@ -9,14 +10,22 @@ from torch import nn
 
 from netcost import doubts, environment, stats, timing
 from netcost.errors import MeasurementError, RequestError
+from netcost.measurement import Effort, Measurement
 from netcost.sampling import FEWEST_ROUNDS, Stop
+from netcost.setting import Observed
 from netcost.tracing import InputSpec
 
 
 def measurement(**changes):
-    times = {"first_call_s": 1.0, "times_s": (0.25,) * 10, "device_times_s": None, "batch": 8}
-    return timing.Measurement(
-        device="cpu", threads=2, warmup_calls=6, calls_per_sample=1, stopped=Stop.PRECISE, **{**times, **changes}
+    times = {"first_call_s": 1.0, "times_s": (0.25,) * 10, "device_times_s": None, "batch": 8, "compile_s": None}
+    return Measurement(
+        device="cpu",
+        threads=2,
+        setting=Observed(),
+        warmup_s=(0.5, 0.25),
+        calls_per_sample=1,
+        effort=Effort(precision=0.02, budget_s=10.0, spent_s=4.25, stopped=Stop.PRECISE),
+        **{**times, **changes},
     )
 
 
@@ -25,14 +34,28 @@ def test_a_measurement_is_the_latency_object_of_the_json():
         "device": "cpu",
         "threads": 2,
         "batch": 8,
-        "first_call_s": 1.0,
+        "dtype": "fp32",
+        "memory_format": "contiguous",
+        "backend": "eager",
+        "cold_cache": False,
         "median_s": 0.25,
         "ci95_s": [0.25, 0.25],
+        "half_width": 0.0,
         "iqr_s": 0.0,
         "samples": 10,
         "throughput_per_s": 8 / 0.25,
         "device_median_s": None,
+        "compile_s": None,
+        "precision": 0.02,
+        "budget_s": 10.0,
+        "spent_s": 4.25,
+        "stopped": "precise",
         "doubts": [],
+        "first_call_s": 1.0,
+        "warmup_s": [0.5, 0.25],
+        "calls_per_sample": 1,
+        "times_s": [0.25] * 10,
+        "device_times_s": None,
     }
 
 
@@ -105,6 +128,92 @@ def test_load_by_others_is_a_doubt_of_every_model():
     models = [("net", Plain(), ((torch.ones(1),), {}))]
     [result] = timing.measure_all(models, Gpu(clock, 0.0, LONG), clock=clock, meter=lambda: meter)
     assert [type(doubt) for doubt in result.doubts] == [doubts.OtherLoad]
+
+
+# ---- series of every kind, on a made-up device -----------------------------------------------------------------------
+
+
+class Scripted(nn.Module):
+    """Leaves work to the made-up device: after steady calls for warm-up, what the script says, and over again."""
+
+    FIRST_AND_WARMUP = 1 + 6
+
+    def __init__(self, gpu, script):
+        super().__init__()
+        self._gpu = gpu
+        self._works = chain(repeat(LONG, self.FIRST_AND_WARMUP), cycle(script))
+
+    def forward(self, _):
+        work = next(self._works)
+        if isinstance(work, Exception):
+            raise work
+        self._gpu.queue.append(work)
+
+
+def scripted(*scripts, **options):
+    clock = Clock()
+    gpu = Gpu(clock, launch_s=0.0, work_s=0.0)
+    models = [(f"net{at}", Scripted(gpu, script), ((torch.ones(1),), {})) for at, script in enumerate(scripts)]
+    return timing.measure_all(models, gpu, clock=clock, meter=quiet_meter, **options)
+
+
+def kinds(measurement):
+    return {type(doubt) for doubt in measurement.doubts}
+
+
+def test_a_settled_series_is_precise_at_once_and_raises_no_doubt():
+    [result] = scripted([LONG], budget_s=1e6)
+    assert (result.stopped, result.samples, result.doubts) == (Stop.PRECISE, stats.MIN_ROUNDS, ())
+    assert (result.half_width, result.effort.precision) == (0.0, 0.02)
+    assert result.effort.spent_s == (Scripted.FIRST_AND_WARMUP + stats.MIN_ROUNDS) * LONG
+
+
+def test_a_drifting_series_is_doubted_and_its_ratio_is_not():
+    rising = [LONG * (1 + at / 64) for at in range(64)]
+    slow, twice = scripted(rising, [2 * each for each in rising], budget_s=200 * LONG, precision=0.0)
+    assert doubts.Drift in kinds(slow) & kinds(twice)
+    assert slow.times_s[0] == LONG < slow.times_s[-1]
+    both = stats.ratio(slow.times_s, twice.times_s)
+    assert (both.median, both.ci95) == (2.0, (2.0, 2.0))
+
+
+def test_a_spiky_series_keeps_its_spikes_and_its_median_does_not_move():
+    script = [LONG] * 9 + [32 * LONG]
+    [result] = scripted(script, budget_s=1e6, precision=1e-9)
+    assert (result.median_s, result.ci95_s, result.stopped) == (LONG, (LONG, LONG), Stop.PRECISE)
+    assert max(result.times_s) == 32 * LONG
+    assert result.doubts == ()  # a tenth of the times does not reach the middle half
+
+
+def test_a_bimodal_series_never_gets_precise_and_says_how_wide_it_is():
+    [result] = scripted([LONG, 2 * LONG], budget_s=200 * LONG)
+    assert result.stopped is Stop.BUDGET
+    assert result.ci95_s == (LONG, 2 * LONG)
+    assert doubts.WideSpread(result.median_s, LONG) in result.doubts
+    assert result.half_width > 0.02
+    assert result.effort.spent_s >= result.effort.budget_s == 200 * LONG
+
+
+def test_a_budget_that_runs_out_is_told_with_what_it_was_and_what_was_spent():
+    call_s, budget_s = 8.0, 100.0
+    [result] = timing.measure_all(
+        [("net", Plain(), ((torch.ones(1),), {}))],
+        Gpu(clock := Clock(), 0.0, call_s),
+        budget_s=budget_s,
+        precision=0.0,
+        clock=clock,
+        meter=quiet_meter,
+    )
+    assert (result.stopped, result.effort.budget_s) == (Stop.BUDGET, budget_s)
+    assert budget_s <= result.effort.spent_s < budget_s + call_s
+    assert result.effort.spent_s == (1 + result.warmup_calls + result.samples) * call_s
+
+
+def test_a_model_that_raises_in_round_seven_is_its_own_error_and_the_others_keep_their_rounds():
+    first, failed, last = scripted([LONG], [LONG] * 6 + [RuntimeError("a bad day")], [2 * LONG], budget_s=1e6)
+    assert str(failed) == "net1 failed in round 7: RuntimeError: a bad day"
+    assert first.samples == last.samples == stats.MIN_ROUNDS
+    assert stats.ratio(first.times_s, last.times_s).median == 2.0
 
 
 class Broken(nn.Module):

@@ -1,24 +1,49 @@
-"""`netcost compare MODEL …`: counted and timed side by side."""
+"""`netcost compare MODEL …`: counted and timed side by side, now or in saved runs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from netcost.cli import options, output
+from netcost.errors import RequestError
+
+if TYPE_CHECKING:
+    from netcost.batches import Sweep
+    from netcost.comparison import Comparison
+    from netcost.targets import Target
+
+FOR_SAVED = frozenset({"models", "saved", "format_name", "out", "quiet", "strict", "debug"})
+"""Parameters that mean something where nothing is run."""
 
 
 def compare(
+    context: typer.Context,
     models: Annotated[
-        list[str], typer.Argument(metavar="MODEL...", help="One network or more; the first is the base.")
-    ],
+        list[str] | None, typer.Argument(metavar="MODEL...", help="One network or more; the first is the base.")
+    ] = None,
+    saved: Annotated[
+        list[str] | None,
+        typer.Option("--from", metavar="FILE", help="Compare runs saved with --format json; further files may follow."),
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, or none to time nothing.")] = "cpu",
     inputs: options.Inputs = None,
-    batch: options.Batch = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's own number unless given.")] = None,
-    budget: Annotated[float, typer.Option(min=0.0, help="Seconds for timing all networks together.")] = 10.0,
+    batch: options.Batches = None,
+    threads: options.Threads = None,
+    dtype: options.Dtype = None,
+    memory_format: options.MemoryFormat = None,
+    backend: options.Backend = "eager",
+    cold_cache: options.ColdCache = False,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, help="Seconds for timing all networks together; 10 unless given, and in a sweep 10 a size."
+        ),
+    ] = None,
     precision: Annotated[
         float, typer.Option(min=0.0, help="Stop when the ratio's 95 % interval is within ± this share.")
     ] = 0.02,
@@ -34,28 +59,80 @@ def compare(
     """Count and time networks side by side.
 
     Examples: netcost compare googlenet mobilenet_v2; netcost compare torchvision:resnet50 timm:convnext_tiny
-    --device none --format markdown -o cost.md
+    --device none --format markdown -o cost.md; netcost compare googlenet --batch 1,2,4,8; netcost compare --from
+    before.json after.json
     """
     output.check_request(format_name, out)
-    given = options.parse_arguments(arguments)
-    from netcost.comparison import compare as run
+    if saved:
+        loaded = _load([*saved, *(models or ())], context)
+        _show(loaded, format_name, out, quiet)
+        if strict:
+            output.refuse_unknown(loaded.unknown_ops)
+        return 0
+    if not models:
+        raise RequestError("nothing to compare; name a MODEL, such as googlenet, or saved runs: --from a.json b.json")
+    given, batches = options.parse_arguments(arguments), options.parse_batches(batch)
     from netcost.targets import resolve
 
     targets = [resolve(model, given, inputs or ()) for model in models]
     with output.progress_bar(quiet) as progress:
-        result = run(
+        result = _run(
             targets,
-            device,
+            batches,
+            device=device,
             threads=threads,
-            batch=batch,
+            dtype=dtype,
+            memory_format=memory_format,
+            backend=backend,
+            cold_cache=cold_cache,
             mode="train" if train else "eval",
             concrete=concrete,
-            budget_s=budget,
             precision=precision,
             progress=progress,
+            **({} if budget is None else {"budget_s": budget}),
         )
-    if len(result.errors) == len(models):
+    if len(result.errors) == len(result.entries):
         raise result.errors[0]
+    _show(result, format_name, out, quiet)
+    for error in result.errors:
+        typer.echo(f"netcost: {error}", err=True)
+    if strict:
+        output.refuse_unknown(result.unknown_ops)
+    return max((error.exit_code for error in result.errors), default=0)
+
+
+def _run(targets: Sequence[Target], batches: tuple[int, ...], **options: Any) -> Comparison | Sweep:
+    """One batch size compared, or several swept."""
+    if len(batches) > 1:
+        from netcost.batches import sweep
+
+        return sweep(targets, batches, **options)
+    from netcost.comparison import compare
+
+    return compare(targets, batch=batches[0] if batches else None, **options)
+
+
+def _load(paths: Sequence[str], context: typer.Context) -> Comparison | Sweep:
+    """Saved runs.
+
+    Raises:
+        RequestError: a file is missing or damaged, or an option is given that only a new run could follow.
+    """
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if name not in FOR_SAVED and source is not None and source.name == "COMMANDLINE":
+            raise RequestError(f"{parameter.opts[0]} is for a new run; runs that were saved (--from) are as they were")
+    missing = next((path for path in paths if not Path(path).exists()), None)
+    if missing is not None:
+        raise RequestError(f"--from: there is no file {missing!r}; all arguments name runs saved with --format json")
+    from netcost.saved import load_comparison
+
+    return load_comparison(*paths)
+
+
+def _show(result: Comparison | Sweep, format_name: str, out: str | None, quiet: bool) -> None:
+    """Write the result as it was asked for."""
     if format_name == "json":
         from netcost.formats.json_text import render
 
@@ -67,8 +144,3 @@ def compare(
     else:
         table = result.records() if format_name == "csv" else result.table()
         output.emit_tables([replace(table, notes=()) if quiet else table], format_name, out)
-    for error in result.errors:
-        typer.echo(f"netcost: {error}", err=True)
-    if strict:
-        output.refuse_unknown(result.unknown_ops)
-    return max((error.exit_code for error in result.errors), default=0)

@@ -21,6 +21,23 @@ Arguments = Annotated[
     list[str] | None, typer.Option("--arg", help="Argument of the architecture, like width=0.5; may be repeated.")
 ]
 Batch = Annotated[int | None, typer.Option(min=1, help="First dimension of every input.")]
+Batches = Annotated[
+    str | None,
+    typer.Option("--batch", metavar="N[,N...]", help="First dimension of every input; several, like 1,2,4,8, sweep."),
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's own number unless given.")]
+Dtype = Annotated[
+    str | None,
+    typer.Option(help="Element type, fp32, bf16 or fp16; weights as they come, mostly fp32, unless given."),
+]
+MemoryFormat = Annotated[
+    str | None,
+    typer.Option(help="Of images and their weights, contiguous or channels_last; as they come unless given."),
+]
+Backend = Annotated[str, typer.Option(help="eager, or compile for torch.compile, whose own time is told apart.")]
+ColdCache = Annotated[
+    bool, typer.Option("--cold-cache", help="Overwrite the device's last-level cache before each call: for layers.")
+]
 Train = Annotated[bool, typer.Option("--train", help="Count training mode: auxiliary heads and batch statistics.")]
 Concrete = Annotated[
     bool, typer.Option("--concrete", help="Trace on real tensors, for a forward pass that looks at values.")
@@ -28,6 +45,21 @@ Concrete = Annotated[
 Strict = Annotated[bool, typer.Option("--strict", help="Fail (exit code 1) where an operator is unknown.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no notes.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def parse_batches(written: str | None) -> tuple[int, ...]:
+    """`8` as (8,) and `1,2,4` as (1, 2, 4); nothing as ().
+
+    Raises:
+        RequestError: it is no list of whole numbers of 1 or more, each once.
+    """
+    parts = [] if written is None else [part.strip() for part in written.split(",")]
+    if not all(part.isdecimal() and part.isascii() and 0 < int(part) < 2**31 for part in parts):
+        raise RequestError(f"--batch {written!r} does not parse; expected a number of 1 or more, or several: 1,2,4,8")
+    batches = tuple(map(int, parts))
+    if len(set(batches)) < len(batches):
+        raise RequestError(f"--batch {written!r} names a size twice; expected each once: 1,2,4,8")
+    return batches
 
 
 def parse_arguments(written: Sequence[str] | None) -> dict[str, Any]:

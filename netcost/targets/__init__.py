@@ -7,6 +7,7 @@ runs whatever its author put in.
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
 import warnings
@@ -221,7 +222,7 @@ def _of_code(text: str, place: str, attribute: str, options: dict[str, Any], giv
             raise RequestError(
                 f"{text!r} is a module, built already; --arg goes to a class or function that builds one"
             )
-        return Target(text, lambda: found, given or None)
+        return Target(text, lambda: copy.deepcopy(found), given or None)  # each build is an instance of its own
     if not callable(found):
         raise TargetError(f"{text!r} is a {type(found).__name__}; expected a class or function that makes an nn.Module")
     make = maker(text, found, options)

@@ -1,0 +1,117 @@
+"""A model made ready to be timed: copied where its setting asks for a change, placed, in evaluation mode, compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from netcost.conversion import (
+    Call,
+    compiled,
+    converted,
+    converted_call,
+    first_line,
+    is_out_of_memory,
+    observed,
+    quiet_compiler,
+)
+from netcost.devices import Device, HostRun, Watch, within_memory
+from netcost.errors import MeasurementError
+from netcost.sampling import Clock, Run
+from netcost.setting import COMPILE, Observed, Setting
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A model that can be called.
+
+    Args:
+        watch: its run, as the device sees it; of a model that failed, what raises its error.
+        setting: what it runs in.
+        compile_s: seconds of the first call of a compiled model; None for eager.
+    """
+
+    watch: Watch
+    setting: Observed
+    compile_s: float | None = None
+
+    @classmethod
+    def failed(cls, error: MeasurementError) -> Ready:
+        """The model's error, for its first call: the others go on."""
+        said = str(error)  # alone: a kept exception would keep its frames, and they the weights on the device
+
+        def run() -> object:
+            raise MeasurementError(said)
+
+        return cls(HostRun(run), Observed())
+
+
+@contextmanager
+def ready_to_run(
+    device: Device, model: nn.Module, call: Call, setting: Setting, placed: dict[int, nn.Module], clock: Clock
+) -> Iterator[Ready]:
+    """The model as the setting wants it, on the device and in evaluation mode; each module's own mode is put back.
+
+    Args:
+        placed: what became of each module so far, by its identity.
+    """
+    known = placed.get(id(model))
+    try:
+        asked = within_memory(lambda: converted(model, setting), device.name) if known is None else known
+        there, call = device.place(asked, converted_call(call, setting))
+    except MeasurementError as error:
+        yield Ready.failed(error)
+        return
+    placed[id(model)] = there
+    with _evaluating(there):
+        yield _started(device, there, call, setting, clock)
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Every module is in evaluation mode within."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def _started(device: Device, model: nn.Module, call: Call, setting: Setting, clock: Clock) -> Ready:
+    """The model's run under the eyes of its device; compiled, where that is asked for."""
+    args, kwargs = call
+    found = observed(model, call, setting)
+    if setting.backend != COMPILE:
+        return Ready(device.watch(_explained(lambda: model(*args, **kwargs), setting)), found)
+    quick = compiled(model)
+    run = _explained(lambda: quick(*args, **kwargs), setting)
+    begun = clock()
+    try:
+        with quiet_compiler(), torch.inference_mode():
+            device.watch(run)()
+            device.synchronize()
+    except MeasurementError as error:
+        return Ready.failed(error)
+    return Ready(device.watch(run), found, clock() - begun)
+
+
+def _explained(run: Run, setting: Setting) -> Run:
+    """The run, whose failure in an element type that was asked for names it."""
+    if setting.dtype is None:
+        return run
+
+    def named() -> object:
+        try:
+            return run()
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            raise MeasurementError(f"{first_line(error)} (in {setting.dtype}: try without --dtype)") from None
+
+    return named

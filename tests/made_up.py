@@ -1,0 +1,57 @@
+"""Measurements and comparisons that nobody took, for tests of what is said of them."""
+
+from dataclasses import replace
+
+from netcost import environment
+from netcost.comparison import Comparison, Entry, Run
+from netcost.figures import Figures
+from netcost.measurement import Effort, Measurement
+from netcost.sampling import Stop
+from netcost.setting import Observed
+from netcost.tables import METRICS
+
+STEADY = (1.0, 1.0, 1.0, 1.25, 1.0, 0.75, 1.0, 1.0, 1.25, 1.0, 0.75, 1.0)
+"""Twelve rounds around one second, whose median is known well."""
+
+
+def times(scale):
+    return tuple(scale * each for each in STEADY)
+
+
+def measurement(scale=1.0, batch=1, **changes):
+    """A measurement whose median is `scale` seconds."""
+    plain = Measurement(
+        device="cpu",
+        threads=2,
+        batch=batch,
+        setting=Observed(),
+        compile_s=None,
+        first_call_s=2.0 * scale,
+        warmup_s=(scale, scale),
+        calls_per_sample=1,
+        times_s=times(scale),
+        device_times_s=None,
+        effort=Effort(precision=0.02, budget_s=10.0, spent_s=4.5, stopped=Stop.PRECISE),
+    )
+    return replace(plain, **changes)
+
+
+def figures(model, batch=1, **values):
+    counted = {name: at for at, name in enumerate(METRICS, start=1)}
+    return Figures(model, ((batch, 3, 8, 8),), {**counted, "parallelism": 1.5, **values}, {})
+
+
+def machine(**changes):
+    """The environment of a machine, always the same one."""
+    plain = replace(environment.read_environment(), cpu="Quick CPU", threads=2, load_per_core=0.0, variables={})
+    return replace(plain, **changes)
+
+
+def comparison(*measurements, environment=None):
+    """Networks a, b, c … with these measurements, in one run."""
+    names = "abcdefgh"[: len(measurements)]
+    entries = [
+        Entry(name, figures(name, (each.batch or 1) if each else 1), measurement=each)
+        for name, each in zip(names, measurements, strict=True)
+    ]
+    return Comparison(tuple(entries), (Run(environment or machine()),)).rated([0] * len(entries))
