@@ -9,41 +9,38 @@ from typing import Any
 
 import pytest
 from chromium import browser, chromium, opened
+from made_up import figures, machine, measurement
 from torch import Tensor, nn
 
 import netcost
+from netcost.batches import Sweep
 from netcost.charts import show as show_charts
 from netcost.charts import svg
-from netcost.comparison import Comparison, compare
+from netcost.comparison import Comparison, Entry, Run, compare
 from netcost.errors import RequestError
 from netcost.formats import EXTRA, html, require
-from netcost.pages import Page, Section, compare_page, show_page
-from netcost.stats import RatioEstimate
+from netcost.pages import Page, Section, compare_page, show_page, sweep_page
 from netcost.tables import Column, Table
-from netcost.timing import Measurement
 
 HOSTILE = "<script>hacked = true</script>"
 NEEDS_BROWSER = pytest.mark.skipif(chromium() is None, reason="no Chromium here: apt-get install chromium")
 
 
-def took(seconds: float) -> Measurement:
-    """A measurement with a spread of ± 2 %."""
-    times = tuple(seconds * (0.98 + 0.004 * at) for at in range(11))
-    return Measurement("cpu", 1, 1, seconds, 3, 1, times, None, netcost.sampling.Stop.PRECISE)
-
-
 def compared(*names: str) -> Comparison:
     """Networks as if each had taken 10 ms longer than the one before."""
     counted = compare(names, "none").entries
+    entries = [replace(each, measurement=measurement(0.010 * at)) for at, each in enumerate(counted, start=1)]
+    return Comparison(tuple(entries), (Run(machine()),)).rated([0] * len(entries))
+
+
+def swept() -> Sweep:
+    """Two networks at three batch sizes."""
     entries = [
-        replace(
-            entry,
-            measurement=took(0.010 * (at + 1)),
-            ratio=RatioEstimate(at + 1.0, (at + 0.9, at + 1.1), 11) if at else None,
-        )
-        for at, entry in enumerate(counted)
+        Entry(model, figures(model, batch), measurement=measurement(0.001 * batch**0.5, batch))
+        for model in "ab"
+        for batch in (1, 2, 4)
     ]
-    return Comparison(tuple(entries))
+    return Sweep(Comparison(tuple(entries), (Run(machine()),)), (1, 2, 4))
 
 
 class Hostile(nn.Module):
@@ -62,6 +59,7 @@ class Hostile(nn.Module):
 PAGES: dict[str, Any] = {
     "compare": lambda: compare_page(compared("googlenet", "mobilenet_v2", "shufflenet_v2_x1_0"), "netcost compare …"),
     "compare_untimed": lambda: compare_page(compare(["lenet5", "alexnet"], "none")),
+    "sweep": lambda: sweep_page(swept()),
     "show": lambda: show_page(netcost.analyze("googlenet")),
     "show_plain": lambda: show_page(netcost.analyze("lenet5")),
     "hostile": lambda: show_page(netcost.analyze(Hostile(), (1, 3, 8, 8))),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netcost import units
+from netcost.batches import Sweep
 from netcost.charts.figure import Figure, figure, required
 from netcost.comparison import Comparison, Entry
 from netcost.tables import METRICS
@@ -15,10 +16,13 @@ AGAINST_LATENCY = ("mult_adds", "memory_access")
 
 BARS = ("params", "mult_adds", "memory_access", "memory_access_fused", "elementwise_access", "kernels", "depth")
 
+OVER_BATCH = {"throughput_per_s": ("Throughput", "per_second"), "median_s": ("Latency", "seconds")}
+AXIS_UNITS = {"per_second": "inputs a second", "seconds": "s"}
+
 
 def timed(comparison: Comparison) -> list[Entry]:
     """The networks that were both counted and timed."""
-    return [entry for entry in comparison.entries if entry.analysis is not None and entry.measurement is not None]
+    return [entry for entry in comparison.entries if entry.figures is not None and entry.measurement is not None]
 
 
 def against_latency(comparison: Comparison, metric: str) -> Figure:
@@ -30,7 +34,7 @@ def against_latency(comparison: Comparison, metric: str) -> Figure:
     """
     alt: Any = required("altair")
     column = METRICS[metric]
-    records = [_point(entry, metric) for entry in timed(comparison)]
+    records = [_point(comparison.label(entry), entry, metric) for entry in timed(comparison)]
     base = alt.Chart(alt.Data(values=records)).encode(
         x=alt.X("x:Q", title=column.heading, scale=alt.Scale(type="log", nice=False, padding=24)).axis(format="~s"),
         color=alt.Color("model:N", legend=None),
@@ -50,13 +54,13 @@ def against_latency(comparison: Comparison, metric: str) -> Figure:
     return figure(f"{metric.replace('_', '-')}-against-latency", title, f"{title}. {spread}", bars + points + names)
 
 
-def _point(entry: Entry, metric: str) -> dict[str, Any]:
+def _point(label: str, entry: Entry, metric: str) -> dict[str, Any]:
     """One network's point; times in milliseconds on the axis, and as they read in every table beside it."""
-    assert entry.analysis is not None and entry.measurement is not None, "only what was timed is drawn"
-    measured, value = entry.measurement, getattr(entry.analysis, metric)
+    assert entry.figures is not None and entry.measurement is not None, "only what was timed is drawn"
+    measured, value = entry.measurement, entry.figures.values[metric]
     ends = measured.ci95_s or (measured.median_s, measured.median_s)
     return {
-        "model": entry.model,
+        "model": label,
         "x": value,
         "x_text": units.text(value, METRICS[metric].unit),
         "latency": measured.median_s * 1000,
@@ -78,7 +82,7 @@ def bars(comparison: Comparison) -> Figure:
     """Every metric of every network in units of the first network's, side by side."""
     alt: Any = required("altair")
     records = _relative(comparison)
-    counted = [entry.model for entry in comparison.entries if entry.analysis is not None]
+    counted = [comparison.label(entry) for entry in comparison.entries if entry.figures is not None]
     order = list(dict.fromkeys(record["metric"] for record in records))
     chart = (
         alt.Chart(alt.Data(values=records))
@@ -102,15 +106,15 @@ def bars(comparison: Comparison) -> Figure:
 
 def _relative(comparison: Comparison) -> list[dict[str, Any]]:
     """A record a metric and network, where the first network's is neither missing nor zero."""
-    entries = [entry for entry in comparison.entries if entry.analysis is not None]
-    values = {name: [getattr(entry.analysis, name) for entry in entries] for name in BARS}
+    entries = [entry for entry in comparison.entries if entry.figures is not None]
+    values = {name: [entry.figures.values[name] for entry in entries if entry.figures] for name in BARS}
     headings = {name: (METRICS[name].heading, METRICS[name].unit) for name in BARS}
     if all(entry.measurement is not None for entry in entries):
         values["latency"] = [entry.measurement.median_s for entry in entries if entry.measurement is not None]
         headings["latency"] = ("Latency (median)", "seconds")
     return [
         {
-            "model": entry.model,
+            "model": comparison.label(entry),
             "at": at,
             "metric": headings[name][0],
             "ratio": value / row[0],
@@ -122,3 +126,35 @@ def _relative(comparison: Comparison) -> list[dict[str, Any]]:
         for at, (entry, value) in enumerate(zip(entries, row, strict=True))
         if value is not None
     ]
+
+
+def over_batch(sweep: Sweep, figure_name: str) -> Figure:
+    """Throughput ("throughput_per_s") or latency ("median_s") over the batch size, a line a network."""
+    alt: Any = required("altair")
+    heading, unit = OVER_BATCH[figure_name]
+    records = [
+        {
+            "model": entry.model,
+            "batch": entry.measurement.batch,
+            "value": getattr(entry.measurement, figure_name),
+            "text": units.text(getattr(entry.measurement, figure_name), unit),
+        }
+        for entry in sweep.entries
+        if entry.measurement is not None
+    ]
+    chart = (
+        alt.Chart(alt.Data(values=records))
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("batch:Q", title="batch", scale=alt.Scale(type="log", base=2)).axis(values=list(sweep.batches)),
+            y=alt.Y("value:Q", title=f"{heading} ({AXIS_UNITS[unit]})", scale=alt.Scale(type="log")).axis(format="~s"),
+            color=alt.Color("model:N", title=None, legend=alt.Legend(orient="top")),
+            tooltip=[
+                alt.Tooltip("model:N", title="Model"),
+                alt.Tooltip("batch:Q", title="Batch"),
+                alt.Tooltip("text:N", title=heading),
+            ],
+        )
+    )
+    title = f"{heading} by batch size"
+    return figure(figure_name.replace("_", "-"), title, f"{title}, a line a network.", chart)

@@ -138,9 +138,10 @@ def _show(result: Comparison | Sweep, format_name: str, out: str | None, quiet: 
 
         output.emit(render(result.to_dict()), out)
     elif format_name == "html":
-        from netcost.pages import compare_page
+        from netcost.batches import Sweep
+        from netcost.pages import compare_page, sweep_page
 
-        output.emit_page(compare_page(result), out)
+        output.emit_page(sweep_page(result) if isinstance(result, Sweep) else compare_page(result), out)
     else:
         table = result.records() if format_name == "csv" else result.table()
         output.emit_tables([replace(table, notes=()) if quiet else table], format_name, out)
