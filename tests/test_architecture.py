@@ -65,6 +65,8 @@ FLOORS = {
     "batches": 9,
     "guidelines": 10,
     "claims": 11,
+    "charts": 12,
+    "pages": 13,
     "formats": 14,
     "saved": 15,
     "cli": 20,
@@ -74,18 +76,18 @@ FLOORS = {
 DOORS = {
     "torch": {
         "analysis",
-        "claims",
         "batches",
         "checking",
+        "claims",
         "comparison",
         "conversion",
         "crosscheck",
         "devices",
         "environment",
         "gpu",
+        "guidelines",
         "preparation",
         "subjects",
-        "guidelines",
         "targets",
         "timing",
         "tracing",
@@ -97,9 +99,12 @@ DOORS = {
     "networkx": {"structure"},
     "numpy": {"stats"},
     "pandas": {"frames"},
-    "rich": {"formats", "cli"},
+    "rich": {"cli", "formats"},
     "typer": {"cli"},
     "pytest": {"pytest_plugin"},
+    "altair": {"charts"},
+    "vl_convert": {"charts"},
+    "jinja2": {"formats"},
 }
 
 FACADE = {"__init__", "__main__"}

@@ -136,8 +136,12 @@ def _show(result: Comparison | Sweep, format_name: str, out: str | None, quiet: 
     if format_name == "json":
         from netcost.formats.json_text import render
 
-        text = render(result.to_dict())
+        output.emit(render(result.to_dict()), out)
+    elif format_name == "html":
+        from netcost.batches import Sweep
+        from netcost.pages import compare_page, sweep_page
+
+        output.emit_page(sweep_page(result) if isinstance(result, Sweep) else compare_page(result), out)
     else:
         table = result.records() if format_name == "csv" else result.table()
-        text = output.render([replace(table, notes=()) if quiet else table], format_name, out)
-    output.emit(text, out)
+        output.emit_tables([replace(table, notes=()) if quiet else table], format_name, out)

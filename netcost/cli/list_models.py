@@ -25,11 +25,11 @@ def list_models(
     if not check:
         from netcost.zoo.catalogue import catalogue_table
 
-        output.emit(output.render([catalogue_table(pattern, why)], format_name, out), out)
+        output.emit_tables([catalogue_table(pattern, why)], format_name, out)
         return 0
     from netcost.recount import Agreement, recount, recount_table
 
     with output.progress_bar(quiet) as progress:
         found = recount(pattern, progress)
-    output.emit(output.render([recount_table(found, why)], format_name, out), out)
+    output.emit_tables([recount_table(found, why)], format_name, out)
     return int(any(each.agreement is Agreement.DISAGREES for each in found))

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from netcost.errors import OutputError, RequestError, VerdictError
-from netcost.formats import FORMATS, renderer
+from netcost.formats import FORMATS, renderer, require
 from netcost.registry import suggestion
 from netcost.tables import Section, Table
+
+if TYPE_CHECKING:
+    from netcost.pages import Page
 
 Progress = Callable[[float, str], None]
 
@@ -30,6 +35,7 @@ def check_request(format_name: str, output: str | None, formats: Sequence[str] =
     if format_name not in formats:
         near = suggestion(format_name, formats)
         raise RequestError(f"unknown format {format_name!r}; expected one of {', '.join(formats)}{near}")
+    require(format_name)
     if output is not None:
         folder = Path(output).parent
         if not folder.is_dir():
@@ -44,6 +50,10 @@ def render(tables: Sequence[Table], format_name: str, output: str | None) -> str
         from netcost.formats import terminal
 
         return "\n".join(terminal.render(table, **terminal_style()) for table in tables)
+    if format_name == "html":
+        from netcost.formats import html
+
+        return html.render_tables(tables)
     write = renderer(format_name)
     return "\n".join(write(table) for table in tables)
 
@@ -80,6 +90,37 @@ def emit(text: str, output: str | None) -> None:
     from netcost.formats.writing import write_text
 
     write_text(output, text)
+
+
+def emit_tables(tables: Sequence[Table], format_name: str, output: str | None) -> None:
+    """Render tables and write them; a CSV file gets a description of its columns beside it.
+
+    Raises:
+        OutputError: a file cannot be written; it is then as it was.
+    """
+    emit(render(tables, format_name, output), output)
+    if format_name == "csv" and output is not None and len(tables) == 1:
+        from netcost.formats import csv_text
+
+        emit(csv_text.metadata(tables[0], Path(output).name), f"{output}-metadata.json")
+
+
+def emit_page(page: Page, output: str | None) -> None:
+    """Write a page as HTML."""
+    from netcost.formats import html
+
+    emit(html.render(replace(page, made_by=command())), output)
+
+
+def command() -> str:
+    """The command line that was given, without where its result goes: that is of no use to another reader."""
+    words, given = ["netcost"], iter(sys.argv[1:])
+    for word in given:
+        if word in ("-o", "--output"):
+            next(given, None)
+        elif not word.startswith(("-o", "--output=")):
+            words.append(word)
+    return shlex.join(words)
 
 
 def refuse_unknown(unknown: dict[str, int]) -> None:

@@ -54,15 +54,18 @@ def show(
     if format_name == "json":
         from netcost.formats.json_text import render
 
-        text = render(_document(analysis, by or "module", depth, target if verify else None))
+        output.emit(render(_document(analysis, by or "module", depth, target if verify else None)), out)
+    elif format_name == "html" and by is None and not verify:
+        from netcost.pages import show_page
+
+        output.emit_page(show_page(analysis), out)
     else:
         tables = _tables(analysis, by, depth, format_name == "csv")
         if verify:
             from netcost.crosscheck import crosscheck
 
             tables.append(crosscheck(target).table())
-        text = output.render([replace(each, notes=()) if quiet else each for each in tables], format_name, out)
-    output.emit(text, out)
+        output.emit_tables([replace(each, notes=()) if quiet else each for each in tables], format_name, out)
     if strict:
         output.refuse_unknown(analysis.unknown_ops)
     return 0

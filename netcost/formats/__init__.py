@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
 from typing import cast
 
+from netcost.errors import RequestError
 from netcost.registry import Registry
 from netcost.tables import Table
 
@@ -19,6 +21,11 @@ _places.add("table", "terminal:render")
 _places.add("markdown", "markdown:render")
 _places.add("csv", "csv_text:render")
 _places.add("json", "json_text:render_table")
+_places.add("latex", "latex:render")
+_places.add("html", "html:render_table")
+
+EXTRA = {"html": ("altair", "jinja2", "vl_convert")}
+"""Packages that a format needs beyond netcost's own: those of `netcost[report]`."""
 
 FORMATS = tuple(_places.names())
 """What `--format` takes."""
@@ -32,3 +39,16 @@ def renderer(name: str) -> Renderer:
     """
     module, function = _places.get(name).split(":")
     return cast(Renderer, getattr(import_module(f"{__name__}.{module}"), function))
+
+
+def require(name: str) -> None:
+    """Refuse a format whose packages are not there, before any work is done.
+
+    Raises:
+        RequestError: one is not installed; the message says how to install it.
+    """
+    missing = [package for package in EXTRA.get(name, ()) if find_spec(package) is None]
+    if missing:
+        raise RequestError(
+            f"the format {name!r} needs {', '.join(missing)}, not installed here; run: pip install 'netcost[report]'"
+        )

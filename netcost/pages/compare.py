@@ -1,0 +1,70 @@
+"""The page of a comparison."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from netcost import units
+from netcost._version import __version__
+from netcost.batches import Sweep
+from netcost.charts import compare as charts
+from netcost.comparison import Comparison
+from netcost.pages.page import Page, Section
+
+MOST_SENTENCES = 3
+"""Networks that the lead speaks of; the table has all."""
+
+
+def compare_page(comparison: Comparison, made_by: str = "") -> Page:
+    """Charts of what was counted and timed, the table that people read, and every figure in one that sorts."""
+    timed = charts.timed(comparison)
+    sections = []
+    if timed:
+        against = tuple(charts.against_latency(comparison, metric) for metric in charts.AGAINST_LATENCY)
+        sections.append(Section("On paper and on the clock", figures=against))
+    if any(entry.figures is not None for entry in comparison.entries):
+        sections.append(Section("Metric by metric", figures=(charts.bars(comparison),)))
+    table = comparison.table()
+    sections.append(Section("Side by side", tables=(replace(table, notes=()),), words=table.notes))
+    sections.append(Section("Every figure", tables=(comparison.records(),), folded=True))
+    names = ", ".join(entry.model for entry in comparison.entries)
+    return Page(names, _lead(comparison), tuple(sections), made_by, _made_with(comparison))
+
+
+def sweep_page(sweep: Sweep, made_by: str = "") -> Page:
+    """Latency and throughput over the batch size, each network's knee, and every point in a table."""
+    table = sweep.table()
+    sections = []
+    if sweep.knees:
+        both = (charts.over_batch(sweep, "throughput_per_s"), charts.over_batch(sweep, "median_s"))
+        sections.append(Section("Over the batch size", figures=both))
+    sections.append(Section("Point by point", tables=(replace(table, notes=()),), words=table.notes))
+    sections.append(Section("Every figure", tables=(sweep.records(),), folded=True))
+    names = ", ".join(dict.fromkeys(entry.model for entry in sweep.entries))
+    lead = " ".join(f"{knee.model}: {knee.verdict}." for knee in sweep.knees)
+    return Page(f"{names} by batch size", lead, tuple(sections), made_by, _made_with(sweep.comparison))
+
+
+def _lead(comparison: Comparison) -> str:
+    """Of each network, its work and its time in units of the base's, with the verdict."""
+    base, *others = comparison.entries
+    if base.figures is None or not base.figures.values["mult_adds"]:
+        return ""
+    sentences = []
+    for entry in others[:MOST_SENTENCES]:
+        if entry.figures is None:
+            continue
+        work = units.times(entry.figures.values["mult_adds"] / base.figures.values["mult_adds"])
+        timed = f" and takes {units.times(entry.ratio.median)} its time ({entry.verdict})" if entry.ratio else ""
+        sentences.append(f"{comparison.label(entry)} does {work} the mult-adds of {comparison.label(base)}{timed}.")
+    return " ".join(sentences)
+
+
+def _made_with(comparison: Comparison) -> tuple[str, ...]:
+    """Versions, and where it was timed."""
+    facts = [f"netcost {__version__}"]
+    for environment in (run.environment for run in comparison.runs):
+        if environment is not None:
+            where = environment.gpu.name if environment.gpu else environment.cpu or environment.machine
+            facts += [f"torch {environment.torch}", where, f"threads: {units.exact(environment.threads)}"]
+    return tuple(dict.fromkeys(facts))

@@ -1,0 +1,228 @@
+"""Pages: escaped and self-contained as text, and opened in a real headless Chromium."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chromium import browser, chromium, opened
+from made_up import figures, machine, measurement
+from torch import Tensor, nn
+
+import netcost
+from netcost.batches import Sweep
+from netcost.charts import show as show_charts
+from netcost.charts import svg
+from netcost.comparison import Comparison, Entry, Run, compare
+from netcost.errors import RequestError
+from netcost.formats import EXTRA, html, require
+from netcost.pages import Page, Section, compare_page, show_page, sweep_page
+from netcost.tables import Column, Table
+
+HOSTILE = "<script>hacked = true</script>"
+NEEDS_BROWSER = pytest.mark.skipif(chromium() is None, reason="no Chromium here: apt-get install chromium")
+
+
+def compared(*names: str) -> Comparison:
+    """Networks as if each had taken 10 ms longer than the one before."""
+    counted = compare(names, "none").entries
+    entries = [replace(each, measurement=measurement(0.010 * at)) for at, each in enumerate(counted, start=1)]
+    return Comparison(tuple(entries), (Run(machine()),)).rated([0] * len(entries))
+
+
+def swept() -> Sweep:
+    """Two networks at three batch sizes."""
+    entries = [
+        Entry(model, figures(model, batch), measurement=measurement(0.001 * batch**0.5, batch))
+        for model in "ab"
+        for batch in (1, 2, 4)
+    ]
+    return Sweep(Comparison(tuple(entries), (Run(machine()),)), (1, 2, 4))
+
+
+class Hostile(nn.Module):
+    """A module whose children's names are markup."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_module(HOSTILE, nn.Conv2d(3, 8, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for child in self.children():
+            x = child(x)
+        return x
+
+
+PAGES: dict[str, Any] = {
+    "compare": lambda: compare_page(compared("googlenet", "mobilenet_v2", "shufflenet_v2_x1_0"), "netcost compare …"),
+    "compare_untimed": lambda: compare_page(compare(["lenet5", "alexnet"], "none")),
+    "sweep": lambda: sweep_page(swept()),
+    "show": lambda: show_page(netcost.analyze("googlenet")),
+    "show_plain": lambda: show_page(netcost.analyze("lenet5")),
+    "hostile": lambda: show_page(netcost.analyze(Hostile(), (1, 3, 8, 8))),
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    written = {name: folder / f"{name}.html" for name in PAGES}
+    for name, path in written.items():
+        path.write_text(html.render(PAGES[name]()), encoding="utf-8")
+    return written
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[Any]:
+    with browser() as running:
+        yield running
+
+
+# --- as text
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_one_file_that_refers_to_no_other(files: dict[str, Path], name: str) -> None:
+    text = files[name].read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>") and text.endswith("</html>\n")
+    markup = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
+    assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=[\"'](?!data:)", markup)
+    assert len(text) < 3_000_000
+
+
+def test_names_are_text_and_never_markup(files: dict[str, Path]) -> None:
+    text = files["hostile"].read_text(encoding="utf-8")
+    assert HOSTILE not in text
+    assert "&lt;script&gt;hacked" in text
+    assert "\\u003cscript\\u003e" in text  # in the charts' own figures
+
+
+def test_titles_headings_notes_and_cells_are_escaped() -> None:
+    table = Table((Column("a", HOSTILE), Column("b", "B")), ((HOSTILE, HOSTILE),), HOSTILE, (HOSTILE,))
+    page = Page(HOSTILE, HOSTILE, (Section(HOSTILE, (HOSTILE,), (), (table,)),), HOSTILE, (HOSTILE,))
+    assert HOSTILE not in html.render(page)
+
+
+def test_every_cell_reads_as_in_every_other_format() -> None:
+    table = compared("lenet5", "alexnet").table()
+    shown = [[cell["text"] for cell in row] for row in html.cells(table)]
+    assert shown == [[table.text(row, at) for at in range(len(table.columns))] for row in range(len(table.rows))]
+
+
+def test_a_missing_extra_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(EXTRA, "html", ("no_such_package",))
+    with pytest.raises(
+        RequestError, match=r"no_such_package, not installed here; run: pip install 'netcost\[report\]'"
+    ):
+        require("html")
+
+
+# --- what is drawn
+
+
+def test_the_icicle_is_the_module_tree() -> None:
+    analysis = netcost.analyze("googlenet")
+    boxes = {box.path: box for box in show_charts.boxes(analysis)}
+    assert (boxes["(model)"].begin, boxes["(model)"].end) == (0, 1)
+    first = [box for box in boxes.values() if box.level == 1]
+    assert sum(box.value for box in first) == analysis.mult_adds
+    assert boxes["inception_3b"].value == 304_267_264
+    inner = [box for path, box in boxes.items() if path.startswith("inception_3b.") and box.level == 2]
+    assert sum(box.value for box in inner) == boxes["inception_3b"].value
+    assert min(box.begin for box in inner) == pytest.approx(boxes["inception_3b"].begin)
+    assert max(box.end for box in inner) == pytest.approx(boxes["inception_3b"].end)
+
+
+def test_balanced_pointwise_convolutions_meet_the_bound_of_g1() -> None:
+    model = nn.Conv2d(64, 64, 1)
+    figure = show_charts.pointwise_channels(netcost.analyze(model, (1, 64, 56, 56)))
+    assert figure is not None
+    points = [value for layer in figure.spec["layer"] for value in layer.get("data", {}).get("values", [])]
+    assert [point["over"] for point in points if "over" in point] == [pytest.approx(1.0)]
+
+
+def test_a_network_without_pointwise_convolutions_has_no_such_chart() -> None:
+    assert show_charts.pointwise_channels(netcost.analyze("lenet5")) is None
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_chart_becomes_a_picture_without_a_browser(name: str) -> None:
+    for section in PAGES[name]().sections:
+        for figure in section.figures:
+            assert svg(figure).startswith("<svg")
+            assert figure.description
+
+
+# --- in a browser
+
+
+@NEEDS_BROWSER
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_opens_without_complaint_or_request(
+    files: dict[str, Path], started: Any, name: str, scheme: str
+) -> None:
+    with opened(started, files[name], scheme=scheme) as seen:
+        assert seen.console == []
+        assert seen.requests == [files[name].as_uri()]
+        for chart in seen.page.query_selector_all("[data-chart]"):
+            assert chart.query_selector_all("svg path"), "a chart has marks"
+        assert seen.page.evaluate("window.hacked") is None
+
+
+@NEEDS_BROWSER
+@pytest.mark.parametrize("name", PAGES)
+def test_a_phone_needs_no_sideways_scroll(files: dict[str, Path], started: Any, name: str) -> None:
+    with opened(started, files[name], width=375) as seen:
+        assert seen.page.evaluate("document.documentElement.scrollWidth") <= 375
+
+
+@NEEDS_BROWSER
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_no_serious_violation(files: dict[str, Path], started: Any, name: str, scheme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    with opened(started, files[name], scheme=scheme) as seen:
+        found = Axe().run(seen.page).response["violations"]
+    serious = [each for each in found if each["impact"] in ("serious", "critical")]
+    assert [(each["id"], [node["html"][:120] for node in each["nodes"]][:3]) for each in serious] == []
+
+
+@NEEDS_BROWSER
+def test_a_table_sorts_on_a_click(files: dict[str, Path], started: Any) -> None:
+    with opened(started, files["compare"]) as seen:
+        seen.page.click("summary")
+        column = "[...document.querySelectorAll('details tbody tr')].map((row) => row.cells[3].dataset.sort)"
+        heading = seen.page.locator("details thead th").nth(3)
+        heading.locator("button").click()
+        rising = [float(value) for value in seen.page.evaluate(column)]
+        assert rising == sorted(rising) and len(set(rising)) == 3
+        assert heading.get_attribute("aria-sort") == "ascending"
+        heading.locator("button").click()
+        assert [float(value) for value in seen.page.evaluate(column)] == rising[::-1]
+
+
+@NEEDS_BROWSER
+def test_a_tooltip_shows_the_figures(files: dict[str, Path], started: Any) -> None:
+    with opened(started, files["compare"]) as seen:
+        seen.page.locator("#mult-adds-against-latency svg .mark-symbol path").first.hover()
+        tooltip = seen.page.locator("#vg-tooltip-element.visible")
+        tooltip.wait_for()
+        assert "1.58 G" in tooltip.inner_text() and "10.0 ms" in tooltip.inner_text()
+
+
+@NEEDS_BROWSER
+def test_a_page_prints(files: dict[str, Path], started: Any, tmp_path: Path) -> None:
+    with opened(started, files["compare"]) as seen:
+        seen.page.pdf(path=tmp_path / "page.pdf")
+    assert (tmp_path / "page.pdf").stat().st_size > 10_000
+
+
+def test_specifications_are_json_that_a_script_can_hold(files: dict[str, Path]) -> None:
+    text = files["show"].read_text(encoding="utf-8")
+    specs = re.search(r'<script type="application/json" id="specs">(.*?)</script>', text, re.DOTALL)
+    assert specs is not None and len(json.loads(specs[1])) == 4
