@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from netcost.cost import Cost, Kind
     from netcost.errors import NetcostError
     from netcost.graph import Graph, Op, TensorSpec
+    from netcost.roofline import Peaks, measure_peaks
     from netcost.rules import access, rule
     from netcost.targets import Target, resolve
     from netcost.timing import Measurement, measure
@@ -30,6 +31,7 @@ _PLACES = {
     "Measurement": "timing",
     "NetcostError": "errors",
     "Op": "graph",
+    "Peaks": "roofline",
     "Target": "targets",
     "TensorSpec": "graph",
     "access": "rules",
@@ -38,6 +40,7 @@ _PLACES = {
     "compare": "comparison",
     "list_models": "zoo",
     "measure": "timing",
+    "measure_peaks": "roofline",
     "resolve": "targets",
     "rule": "rules",
     "trace": "tracing",
@@ -54,6 +57,7 @@ __all__ = [
     "Measurement",
     "NetcostError",
     "Op",
+    "Peaks",
     "Target",
     "TensorSpec",
     "__version__",
@@ -63,6 +67,7 @@ __all__ = [
     "compare",
     "list_models",
     "measure",
+    "measure_peaks",
     "resolve",
     "rule",
     "trace",
