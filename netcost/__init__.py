@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from netcost.cost import Cost, Kind
     from netcost.errors import NetcostError
     from netcost.graph import Graph, Op, TensorSpec
+    from netcost.profiling import Profile, profile
     from netcost.roofline import Peaks, measure_peaks
     from netcost.rules import access, rule
     from netcost.targets import Target, resolve
@@ -32,6 +33,7 @@ _PLACES = {
     "NetcostError": "errors",
     "Op": "graph",
     "Peaks": "roofline",
+    "Profile": "profiling",
     "Target": "targets",
     "TensorSpec": "graph",
     "access": "rules",
@@ -41,6 +43,7 @@ _PLACES = {
     "list_models": "zoo",
     "measure": "timing",
     "measure_peaks": "roofline",
+    "profile": "profiling",
     "resolve": "targets",
     "rule": "rules",
     "trace": "tracing",
@@ -58,6 +61,7 @@ __all__ = [
     "NetcostError",
     "Op",
     "Peaks",
+    "Profile",
     "Target",
     "TensorSpec",
     "__version__",
@@ -68,6 +72,7 @@ __all__ = [
     "list_models",
     "measure",
     "measure_peaks",
+    "profile",
     "resolve",
     "rule",
     "trace",
