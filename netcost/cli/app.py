@@ -11,7 +11,9 @@ import typer
 
 from netcost._version import __version__
 from netcost.cli.compare import compare
+from netcost.cli.device import device
 from netcost.cli.list_models import list_models
+from netcost.cli.profile import profile
 from netcost.cli.show import show
 from netcost.errors import NetcostError
 
@@ -55,6 +57,8 @@ def netcost(
 app.command("list")(list_models)
 app.command("show")(show)
 app.command("compare")(compare)
+app.command("profile")(profile)
+app.command("device")(device)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

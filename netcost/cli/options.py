@@ -21,6 +21,13 @@ Arguments = Annotated[
     list[str] | None, typer.Option("--arg", help="Argument of the architecture, like width=0.5; may be repeated.")
 ]
 Batch = Annotated[int | None, typer.Option(min=1, help="First dimension of every input.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's own number unless given.")]
+Peaks = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|measure", help="Peaks of the device: a file of `netcost device --format json`, or measure them."
+    ),
+]
 Train = Annotated[bool, typer.Option("--train", help="Count training mode: auxiliary heads and batch statistics.")]
 Concrete = Annotated[
     bool, typer.Option("--concrete", help="Trace on real tensors, for a forward pass that looks at values.")
