@@ -2,7 +2,6 @@
 
 from contextlib import nullcontext
 
-from netcost.environment import LoadMeter
 from netcost.roofline.caches import Cache
 
 CACHES = (Cache("L2", 2**21), Cache("L3", 2**25))
@@ -55,7 +54,3 @@ class Bench:
 
     def _queue(self, seconds):
         self.queued_s += seconds
-
-
-def quiet_meter():
-    return LoadMeter(lambda: None, lambda: 0.0, lambda: 0.0)

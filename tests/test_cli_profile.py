@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from fake_bench import Bench, quiet_meter
+from fake_bench import Bench
 from fake_clock import Clock
+from fake_device import quiet_meter
 
 from netcost.cli.app import run
 from netcost.formats.json_text import render

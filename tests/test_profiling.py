@@ -12,8 +12,9 @@ from typing import ClassVar
 
 import pytest
 import torch
-from fake_bench import Bench, quiet_meter
+from fake_bench import Bench
 from fake_clock import LONG, Clock
+from fake_device import quiet_meter
 from torch import Tensor, nn
 
 import netcost
@@ -232,6 +233,13 @@ def test_peaks_of_another_run_are_noted(peaks):
     found = profiled(threads=torch.get_num_threads() + 1, peaks=peaks)
     assert any(note.startswith("Not of one run") for note in found.notes())
     assert not any(note.startswith("Not of one run") for note in profiled(peaks=peaks).notes())
+
+
+def test_peaks_of_another_kind_of_device_are_refused_before_anything_runs(peaks):
+    model = Seeing()
+    with pytest.raises(RequestError, match="--peaks measure"):
+        profiled(model, device=MadeUpGpu(), peaks=peaks)
+    assert model.seen == []
 
 
 def test_the_profile_is_plain_json():

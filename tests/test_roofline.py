@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from fake_bench import BYTES_PER_S, CACHES, FLOPS_PER_S, LAUNCH_S, Bench, quiet_meter
+from fake_bench import BYTES_PER_S, CACHES, FLOPS_PER_S, LAUNCH_S, Bench
 from fake_clock import Clock
+from fake_device import quiet_meter
 from handmade import Network
 from hypothesis import given
 from hypothesis import strategies as st
@@ -413,7 +414,8 @@ def test_the_bound_of_a_real_network_adds_up_and_is_below_any_time(peaks: Peaks)
 
 def test_peaks_of_another_kind_of_device_are_refused(peaks: Peaks) -> None:
     with pytest.raises(RequestError, match="--peaks measure"):
-        peaks.differences({"device": "cuda:0", "threads": peaks.threads})
+        peaks.require("cuda:0")
+    peaks.require("cpu")
 
 
 def test_peaks_of_other_threads_or_another_processor_are_told_apart(peaks: Peaks) -> None:

@@ -62,10 +62,12 @@ def profile(
         clock, meter: of the time, and of the load by others.
 
     Raises:
-        RequestError: the target is unknown, its input missing, or its code raised.
+        RequestError: the target is unknown, its input missing, its code raised, or the peaks are of another device.
         MeasurementError: there is no such device, the run failed on it, or it ran other operators than were counted.
     """
     opened = open_device(device) if isinstance(device, str) else device
+    if peaks is not None:
+        peaks.require(opened.name)
     target = _target(model, inputs)
     analysis = analyze(target, inputs, concrete=concrete)
     with opened.active(), thread_number(threads) as used, flushed_denormals(), _attention_in_parts():

@@ -126,15 +126,20 @@ class Peaks:
         peak = self.flops_per_s(dtype)
         return None if peak is None else peak / self.bandwidth(working_set_bytes).best
 
-    def differences(self, environment: Mapping[str, Any]) -> list[str]:
-        """Why these peaks are not those of a measurement with that environment, in words.
+    def require(self, device: str) -> None:
+        """Refuse a device of another kind than these peaks are of.
 
         Raises:
-            RequestError: they are of another kind of device.
+            RequestError: it is one.
         """
-        here = environment.get("device", self.device)
-        if str(here).partition(":")[0] != self.device.partition(":")[0]:
-            raise RequestError(f"the peaks are those of {self.device!r}, and this runs on {here!r}; --peaks measure")
+        if device.partition(":")[0] != self.device.partition(":")[0]:
+            raise RequestError(
+                f"the peaks are those of {self.device!r}, and this runs on {device!r}; "
+                f"use --peaks measure, or a file of `netcost device --device {device}`"
+            )
+
+    def differences(self, environment: Mapping[str, Any]) -> list[str]:
+        """Why these peaks are not those of a measurement with that environment, in words."""
         found = []
         if environment.get("threads") != self.threads:
             found.append(f"peaks of {self.threads} threads, times of {environment.get('threads')}")
@@ -207,10 +212,12 @@ class Peaks:
         )
         rows = [*self._product_rows(), *self._bandwidth_rows(), *self._launch_rows(), *self._ridge_rows()]
         records = [record for _, record in rows]
-        table = from_records(columns, records, self._title(), self._said())
+        table = from_records(columns, records, self.title, self._said())
         return Table(table.columns, table.rows, table.title, table.notes, tuple(unit for unit, _ in rows))
 
-    def _title(self) -> str:
+    @property
+    def title(self) -> str:
+        """Of what these are the peaks."""
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         return f"{processor(self.environment) or self.device}, {threads}"
 
