@@ -147,6 +147,26 @@ def test_what_device_saves_can_be_given_as_peaks(
     assert "Not of one run" not in capsys.readouterr().out
 
 
+def test_show_says_what_a_network_takes_at_least_and_times_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["show", *NETWORK, "--peaks", "peaks.json"]) == 0
+    out = capsys.readouterr().out
+    for words in ("Roofline bound", "Ridge point, FLOP/byte", "Bound by", "compute", "Nothing was timed"):
+        assert words in out
+    assert run(["show", *NETWORK, "--peaks", "peaks.json", "--by", "op", "--format", "json"]) == 0
+    plain = json.loads(capsys.readouterr().out)
+    assert plain["roofline"]["bound_s"] == pytest.approx(sum(row["roofline_bound_s"] for row in plain["rows"]))
+    assert (plain["roofline"]["side"], plain["roofline"]["share"]) == ("compute", None)  # the caches hold all of it
+    assert run(["show", *NETWORK, "--peaks", "peaks.json", "--format", "csv"]) == 0
+    assert all(float(row["roofline_bound_s"]) >= 0 for row in rows(capsys))
+
+
+def test_without_peaks_show_has_no_roofline(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["show", *NETWORK]) == 0
+    assert "Roofline" not in capsys.readouterr().out
+    assert run(["show", *NETWORK, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["roofline"] is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -158,6 +178,7 @@ def test_what_device_saves_can_be_given_as_peaks(
         (["profile", *NETWORK, "--threads", "0"], 2, "--threads"),
         (["profile", *NETWORK, "--device", "none"], 2, "not one to measure on"),
         (["profile", "net.py:Net"], 2, "--input 1x3x224x224"),
+        (["show", *NETWORK, "--peaks", "nothere.json"], 2, "netcost device"),
         (["device", "--device", "tpu"], 2, "tpu"),
         (["device", "--format", "xml"], 2, "expected one of"),
     ],

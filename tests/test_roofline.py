@@ -14,7 +14,7 @@ from handmade import Network
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netcost import environment
+from netcost import breakdown, environment
 from netcost.cost import Cost, Kind
 from netcost.counting import count
 from netcost.errors import MeasurementError, RequestError
@@ -31,6 +31,7 @@ from netcost.roofline import (
     read_peaks,
     saved,
     under_roof,
+    with_bounds,
 )
 from netcost.roofline.caches import ASSUMED_BYTES, Cache, available_memory, cpu_caches
 from netcost.roofline.workbench import TorchWorkbench
@@ -368,9 +369,20 @@ def test_integers_are_bound_by_memory_alone(peaks: Peaks) -> None:
     assert operator_bound_s(op("int64"), Kind.MOVEMENT, cost, peaks) == 2**30 / 2**32
 
 
-@pytest.mark.parametrize("kind", [Kind.VIEW, Kind.UNKNOWN])
-def test_a_view_and_an_unknown_operator_have_no_bound(peaks: Peaks, kind: Kind) -> None:
-    assert operator_bound_s(op(), kind, Cost(kernels=1), peaks) is None
+def test_an_unknown_operator_has_no_bound_and_a_view_does_nothing(peaks: Peaks) -> None:
+    assert operator_bound_s(op(), Kind.UNKNOWN, Cost(kernels=1), peaks) is None
+    assert operator_bound_s(op(), Kind.VIEW, Cost(), peaks) == 0
+
+
+def test_floats_that_were_run_in_half_the_bytes_move_half_and_have_the_peak_of_their_type(peaks: Peaks) -> None:
+    cost = Cost(flops=2**30, memory_access_bytes=2**30)
+    assert operator_bound_s(op(), Kind.CONVOLUTION, cost, peaks, "bf16") == 2**29 / 2**32
+    assert operator_bound_s(op("int64"), Kind.MOVEMENT, cost, peaks, "bf16") == 2**30 / 2**32
+    net = Network()
+    counted = count(net.graph(net.conv(net.input(1, 64, 32, 32), 128)))
+    whole, half = under_roof(counted, 2**30, peaks), under_roof(counted, 2**30, peaks, dtype="bf16")
+    assert (half.access_bytes, half.flops) == (whole.access_bytes / 2, whole.flops)
+    assert (whole.ridge, half.ridge) == (2**36 / 2**32, 2**38 / 2**32)
 
 
 def test_a_network_is_bound_by_the_sum_of_its_operators(peaks: Peaks) -> None:
@@ -434,6 +446,24 @@ def test_the_table_has_a_row_a_peak_in_its_own_unit(peaks: Peaks) -> None:
     assert "3.81 µs" in text  # 2⁻¹⁸ s
     assert "Ridge point, fp32 (FLOP/byte)" in text
     assert max(map(len, text.splitlines()[:-2])) <= 100
+
+
+def test_a_column_of_bounds_adds_up_to_that_of_the_network(peaks: Peaks) -> None:
+    net = Network()
+    x = net.conv(net.input(1, 64, 32, 32), 128, module="a")
+    counted = count(net.graph(net.view(net.relu(x, module="b"))))
+    for by in ("op", "kind", "module"):
+        table = with_bounds(breakdown.table(counted, by), counted, by, None, peaks)
+        column = [row[table.names.index("roofline_bound_s")] for row in table.rows]
+        assert sum(column) == pytest.approx(under_roof(counted, 0, peaks).bound_s)
+        assert all(bound is not None for bound in column)
+
+
+def test_a_row_of_unknown_operators_has_no_bound(peaks: Peaks) -> None:
+    net = Network()
+    counted = count(net.graph(net.run("nobody.knows", (4,), {"self": net.input(4)})))
+    table = with_bounds(breakdown.table(counted, "kind"), counted, "kind", None, peaks)
+    assert table.rows[0][-1] is None
 
 
 # ---- the real workbench ---------------------------------------------------------------------------------------------

@@ -107,8 +107,9 @@ def _record(profile: Profile, row: Row, over_s: float | None = None) -> dict[str
     cost = breakdown.record(profile.analysis.count, row.members)
     time_s = _time_s(profile, row.members) if over_s is None else over_s
     bounds = [(profile.bounds_s[at], profile.times_s[at]) for at in row.members]
-    bound_s = sum(bound for bound, _ in bounds if bound is not None)
-    # An operator without a bound (a view) has no part in the share either, unless the row is the whole.
+    known = [bound for bound, _ in bounds if bound is not None]
+    bound_s = sum(known)
+    # An unknown operator has no bound, and so no part in the share either, unless the row is the whole.
     bounded_s = sum(taken for bound, taken in bounds if bound is not None) if over_s is None else over_s
     return {
         **row.words,
@@ -117,7 +118,7 @@ def _record(profile: Profile, row: Row, over_s: float | None = None) -> dict[str
         "share": time_s / profile.total_s,
         "flops_per_s": _a_second(cost["flops"], time_s),
         "bytes_per_s": _a_second(cost["memory_access_bytes"], time_s),
-        "bound_s": bound_s or None,
+        "bound_s": None if bounds and not known else bound_s,
         "roofline_share": bound_s / bounded_s if bound_s and bounded_s > 0 else None,
     }
 

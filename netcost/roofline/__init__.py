@@ -1,20 +1,20 @@
 """What this device can do at best, and how much of it a network uses."""
 
 from netcost.roofline.bound import (
-    ATTAINED_COLUMNS,
     ROOFLINE_COLUMNS,
     Roofline,
     bounds_s,
     operator_bound_s,
     record,
     under_roof,
+    with_bounds,
+    with_roofline,
 )
 from netcost.roofline.peaks import Bandwidth, Peaks, Product, Rate
 from netcost.roofline.probing import measure_peaks
 from netcost.roofline.saved import given_peaks, read_peaks
 
 __all__ = [
-    "ATTAINED_COLUMNS",
     "ROOFLINE_COLUMNS",
     "Bandwidth",
     "Peaks",
@@ -28,4 +28,6 @@ __all__ = [
     "read_peaks",
     "record",
     "under_roof",
+    "with_bounds",
+    "with_roofline",
 ]

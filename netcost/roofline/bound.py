@@ -8,41 +8,50 @@ that only moves data has a time too.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from netcost.cost import Cost, Kind, total
+from netcost import breakdown
+from netcost.cost import Cost, Kind
 from netcost.counting import Count
 from netcost.graph import Op
 from netcost.roofline.peaks import Peaks
-from netcost.tables import Column
-
-UNBOUND = frozenset({Kind.VIEW, Kind.UNKNOWN})
-"""Kinds of operators that have no bound: nothing is done, or nobody knows what."""
+from netcost.tables import Column, Table
 
 
-def operator_bound_s(op: Op, kind: Kind, cost: Cost, peaks: Peaks) -> float | None:
-    """Seconds that one operator takes at least; None for a view and for an unknown operator.
+def operator_bound_s(op: Op, kind: Kind, cost: Cost, peaks: Peaks, dtype: str | None = None) -> float | None:
+    """Seconds that one operator takes at least; None for an unknown one, and 0 for a view, which does nothing.
 
     Its operands may lie in the smallest cache that they fit into together. Arithmetic of an element type that has no
     measured peak (integers) does not bound it.
+
+    Args:
+        dtype: as for `under_roof`.
     """
-    if kind in UNBOUND:
+    if kind is Kind.UNKNOWN:
         return None
-    moving_s = cost.memory_access_bytes / peaks.bandwidth(cost.memory_access_bytes).best
-    peak = peaks.flops_per_s(element_type(op))
+    element, size_bytes = _as_run(op, cost, dtype)
+    moving_s = size_bytes / peaks.bandwidth(size_bytes).best
+    peak = peaks.flops_per_s(element)
     return moving_s if peak is None else max(moving_s, cost.flops / peak)
 
 
-def element_type(op: Op) -> str:
-    """Torch's name for the elements that an operator makes."""
-    return op.outputs[0].dtype if op.outputs else ""
+def _as_run(op: Op, cost: Cost, dtype: str | None) -> tuple[str, int]:
+    """The type of the elements that an operator makes, and the bytes that it reads and writes."""
+    element = op.outputs[0].dtype if op.outputs else ""
+    if dtype is None or element != "float32":
+        return element, cost.memory_access_bytes
+    return dtype, cost.memory_access_bytes * ITEMSIZES[dtype] // ITEMSIZES["fp32"]
 
 
-def bounds_s(count: Count, peaks: Peaks) -> tuple[float | None, ...]:
+ITEMSIZES = {"fp32": 4, "bf16": 2, "fp16": 2}
+
+
+def bounds_s(count: Count, peaks: Peaks, dtype: str | None = None) -> tuple[float | None, ...]:
     """The bound of every operator (seconds)."""
-    graph = zip(count.graph.ops, count.kinds, count.costs, strict=True)
-    return tuple(operator_bound_s(op, kind, cost, peaks) for op, kind, cost in graph)
+    counted = zip(count.graph.ops, count.kinds, count.costs, strict=True)
+    return tuple(operator_bound_s(op, kind, cost, peaks, dtype) for op, kind, cost in counted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,56 +112,80 @@ class Roofline:
         }
 
 
+BOUND = Column("roofline_bound_s", "Roofline bound", "seconds")
 ROOFLINE_COLUMNS = (
-    Column("roofline_bound_s", "Roofline bound", "seconds"),
+    BOUND,
     Column("roofline_side", "  bound by", "ratio"),
-    Column("roofline_ridge", "  ridge, FLOP/byte", "ratio"),
-)
-"""What peaks say of a network that was not timed; its side is a word among numbers."""
-
-ATTAINED_COLUMNS = (
     Column("attained_flops_per_s", "Attained", "flop_per_s"),
-    Column("attained_bytes_per_s", "Attained, memory", "byte_per_s"),
-    Column("roofline_share", "Share of the roofline", "percent"),
+    Column("attained_bytes_per_s", "  in memory", "byte_per_s"),
+    Column("roofline_share", "  of the roofline", "percent"),
 )
-"""What they say of its latency."""
+"""What peaks say of a network; its side is a word among numbers."""
 
 
-def under_roof(count: Count, peak_memory_bytes: int, peaks: Peaks, latency_s: float | None = None) -> Roofline:
+def under_roof(
+    count: Count, peak_memory_bytes: int, peaks: Peaks, latency_s: float | None = None, dtype: str | None = None
+) -> Roofline:
     """The network under the roof of the device that has these peaks.
 
     Args:
         count: the counted graph.
         peak_memory_bytes: weights and activations, which decide in which level of memory all of it could stay.
         latency_s: the measured time of a forward pass (seconds), if there is one.
+        dtype: "fp32", "bf16" or "fp16", where that was run instead of the float32 that was counted.
     """
-    whole = total(count.costs)
+    runs = [(*_as_run(op, cost, dtype), cost.flops) for op, cost in zip(count.graph.ops, count.costs, strict=True)]
+    work: Counter[str] = Counter()
+    for element, _, flops in runs:
+        work[element] += flops
+    main = max(work, key=lambda element: work[element], default="")  # the type in which most of the arithmetic is done
     return Roofline(
-        bound_s=sum(bound for bound in bounds_s(count, peaks) if bound is not None),
-        flops=whole.flops,
-        access_bytes=whole.memory_access_bytes,
-        ridge=peaks.ridge(_main_type(count), peak_memory_bytes),
+        bound_s=sum(bound for bound in bounds_s(count, peaks, dtype) if bound is not None),
+        flops=sum(flops for _, _, flops in runs),
+        access_bytes=sum(size_bytes for _, size_bytes, _ in runs),
+        ridge=peaks.ridge(main, peak_memory_bytes),
         latency_s=latency_s,
     )
 
 
-def _main_type(count: Count) -> str:
-    """The element type in which most of the arithmetic is done."""
-    work: Counter[str] = Counter()
-    for op, cost in zip(count.graph.ops, count.costs, strict=True):
-        work[element_type(op)] += cost.flops
-    return max(work, key=lambda each: work[each], default="")
-
-
 def record(roofline: Roofline | None) -> dict[str, Any]:
-    """The cells of both groups of columns; none without a roofline."""
+    """The cells of `ROOFLINE_COLUMNS`; none without a roofline."""
     if roofline is None:
         return {}
     return {
         "roofline_bound_s": roofline.bound_s,
         "roofline_side": roofline.side,
-        "roofline_ridge": roofline.ridge,
         "attained_flops_per_s": roofline.flops_per_s,
         "attained_bytes_per_s": roofline.bytes_per_s,
         "roofline_share": roofline.share,
     }
+
+
+def with_roofline(summary: Table, roofline: Roofline, peaks: Peaks) -> Table:
+    """A table of a row a metric, with the bound of the whole and its side of the ridge below."""
+    rows = (
+        ("Roofline bound", roofline.bound_s, "seconds"),
+        ("Ridge point, FLOP/byte", roofline.ridge, "ratio"),
+        ("Bound by", roofline.side, "ratio"),
+    )
+    return replace(
+        summary,
+        rows=(*summary.rows, *((heading, value) for heading, value, _ in rows)),
+        row_units=(*(summary.row_units or ()), *(unit for _, _, unit in rows)),
+        notes=(*summary.notes, f"Nothing was timed: the bound is that of the peaks of {peaks.title}."),
+    )
+
+
+def with_bounds(table: Table, count: Count, by: str, depth: int | None, peaks: Peaks) -> Table:
+    """The table that `breakdown.table` gives, with a column for what the operators of each row take at least."""
+    bounds = bounds_s(count, peaks)
+    members = breakdown.members(count, by, depth)
+    sums = [_known_sum([bounds[at] for at in each]) for each in members]
+    rows = tuple((*row, bound_s) for row, bound_s in zip(table.rows, sums, strict=True))
+    return replace(table, columns=(*table.columns, BOUND), rows=rows)
+
+
+def _known_sum(bounds: Sequence[float | None]) -> float | None:
+    """The sum of those that there are; None where there is none."""
+    known = [bound for bound in bounds if bound is not None]
+    return sum(known) if known else None
