@@ -14,6 +14,7 @@ from netcost.analysis import Analysis, analyze
 from netcost.devices import Call
 from netcost.environment import Environment, read_environment, require_device
 from netcost.errors import MeasurementError, NetcostError, RequestError
+from netcost.roofline import ROOFLINE_COLUMNS, Peaks, Roofline, record, under_roof
 from netcost.tables import METRICS, Column, Table, from_records, transposed
 from netcost.targets import Target, resolve
 from netcost.timing import Measurement, measure_all, random_call
@@ -56,10 +57,12 @@ class Comparison:
     Args:
         entries: one a network, in the order asked for; the first is the base of the ratios.
         environment: of the timing; None where nothing was timed.
+        peaks: of the device, for the share of the roofline; None where nobody gave any.
     """
 
     entries: tuple[Entry, ...]
     environment: Environment | None = None
+    peaks: Peaks | None = None
 
     @property
     def errors(self) -> list[NetcostError]:
@@ -75,6 +78,13 @@ class Comparison:
                 found[name] = found.get(name, 0) + times
         return found
 
+    def roofline(self, entry: Entry) -> Roofline | None:
+        """A network under the roof of the device; None without peaks, or where it could not be counted."""
+        if self.peaks is None or entry.analysis is None:
+            return None
+        latency_s = entry.measurement.median_s if entry.measurement else None
+        return under_roof(entry.analysis.count, entry.analysis.peak_memory_bytes, self.peaks, latency_s)
+
     def to_dict(self) -> dict[str, Any]:
         """The object of `compare --format json` (design, section 6)."""
         return {
@@ -87,10 +97,11 @@ class Comparison:
     def _plain(self, entry: Entry) -> dict[str, Any]:
         missing: dict[str, Any] = {"model": entry.model, "input": None, **dict.fromkeys(METRICS), "unknown_ops": {}}
         counted = missing if entry.analysis is None else entry.analysis.to_dict()
-        ratio = entry.ratio
+        ratio, roofline = entry.ratio, self.roofline(entry)
         plain = {
             **counted,
             "latency": None if entry.measurement is None else entry.measurement.to_dict(),
+            "roofline": None if roofline is None else roofline.to_dict(),
             "ratio": None
             if ratio is None
             else {
@@ -104,14 +115,19 @@ class Comparison:
 
     def records(self) -> Table:
         """A row a network with every figure as a number: for CSV and pandas."""
-        return from_records(RECORD_COLUMNS, [_record(entry) for entry in self.entries])
+        records = [_record(entry) | record(self.roofline(entry)) for entry in self.entries]
+        return from_records(RECORD_COLUMNS, records)
 
     def table(self) -> Table:
         """A row a metric and a column a network: for people."""
         columns = (Column("model", "Model"), *(METRICS[name] for name in SHOWN))
         if self.environment is not None:
-            columns = (*columns, *LATENCY_COLUMNS, *(_ratio_columns() if len(self.entries) > 1 else ()))
-        rows = [_shown(entry) for entry in self.entries]
+            columns = (*columns, *LATENCY_COLUMNS)
+        if self.peaks is not None:
+            columns = (*columns, *(ROOFLINE_COLUMNS if self.environment is not None else ROOFLINE_COLUMNS[:2]))
+        if self.environment is not None and len(self.entries) > 1:
+            columns = (*columns, *_ratio_columns())
+        rows = [_shown(entry) | record(self.roofline(entry)) for entry in self.entries]
         return replace(transposed(from_records(columns, rows), ""), notes=tuple(self.notes()))
 
     def notes(self) -> list[str]:
@@ -121,10 +137,18 @@ class Comparison:
             notes.extend(entry.analysis.notes() if entry.analysis else [])
         if self.environment is not None:
             notes.append(self._timing_note(self.environment))
+        notes.extend(self._peaks_notes())
         for entry in self.entries:
             doubts = entry.measurement.doubts if entry.measurement else ()
             notes.extend(f"{entry.model}: {doubt}" for doubt in doubts)
         return notes
+
+    def _peaks_notes(self) -> list[str]:
+        """Whose peaks the roofline is of, and in what they are not those of this run."""
+        if self.peaks is None:
+            return []
+        differences = [] if self.environment is None else self.peaks.differences(self.environment.to_dict())
+        return [f"Roofline of {self.peaks.title}.", *(f"Not of one run: {each}." for each in differences)]
 
     def _timing_note(self, environment: Environment) -> str:
         """On what it was timed, and how."""
@@ -167,6 +191,7 @@ RECORD_COLUMNS = (
     Column("latency_iqr_s", "Latency, IQR", "seconds"),
     Column("samples", "Samples", "count"),
     Column("throughput_per_s", "Throughput", "per_second"),
+    *ROOFLINE_COLUMNS,
     Column("ratio_median", "Ratio", "times"),
     Column("ratio_low", "Ratio, low", "times"),
     Column("ratio_high", "Ratio, high", "times"),
@@ -237,6 +262,7 @@ def compare(
     concrete: bool = False,
     budget_s: float = 10.0,
     precision: float = 0.02,
+    peaks: Peaks | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Count each network, then time them all side by side.
@@ -252,10 +278,11 @@ def compare(
         concrete: trace on real tensors.
         budget_s: seconds for timing all networks together.
         precision: half width of the ratio's 95 % interval at which timing may stop.
+        peaks: of the device, to say how much of it each network uses.
         progress: told the share done and what is being done.
 
     Raises:
-        RequestError: a target is unknown, or its input missing.
+        RequestError: a target is unknown, its input missing, or the peaks are of another device.
         MeasurementError: there is no such device.
     """
     if not models:
@@ -263,6 +290,8 @@ def compare(
     timed = device != NO_DEVICE
     if timed:
         device = require_device(device)
+        if peaks is not None:
+            peaks.require(device)
     subjects = [_subject(model, inputs, batch) for model in models]
     say = progress or (lambda _share, _text: None)
     entries: list[Entry] = []
@@ -270,9 +299,9 @@ def compare(
         say(at / len(subjects) * (0.1 if timed else 1.0), f"counting {subject.name}")
         entries.append(_counted(subject, mode, concrete))
     if not timed:
-        return Comparison(tuple(entries))
+        return Comparison(tuple(entries), peaks=peaks)
     measured = _timed(entries, subjects, device, threads, budget_s, precision, say)
-    return Comparison(tuple(measured), read_environment(device, threads))
+    return Comparison(tuple(measured), read_environment(device, threads), peaks)
 
 
 def _subject(model: str | Target | nn.Module, inputs: Any, batch: int | None) -> Target:

@@ -167,6 +167,31 @@ def test_without_peaks_show_has_no_roofline(capsys: pytest.CaptureFixture[str]) 
     assert json.loads(capsys.readouterr().out)["roofline"] is None
 
 
+def test_compare_says_how_much_of_the_device_each_network_uses(capsys: pytest.CaptureFixture[str]) -> None:
+    both = ["compare", "net.py:Net", *NETWORK, "--threads", "1", "--budget", "0.2", "--peaks", "peaks.json"]
+    assert run(both) == 0
+    out = capsys.readouterr().out
+    for words in ("Roofline bound", "bound by", "Attained", "of the roofline", "Roofline of"):
+        assert words in out
+    assert run([*both, "--format", "json"]) == 0
+    for model in json.loads(capsys.readouterr().out)["models"]:
+        roofline, seconds = model["roofline"], model["latency"]["median_s"]
+        assert roofline["flops_per_s"] == model["flops"] / seconds
+        assert roofline["bytes_per_s"] == model["memory_access_bytes"] / seconds
+        assert roofline["share"] == roofline["bound_s"] / seconds
+    assert run([*both, "--format", "csv"]) == 0
+    assert all(float(row["roofline_share"]) > 0 for row in rows(capsys))
+
+
+def test_compare_without_a_device_has_the_bound_and_attains_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compare", *NETWORK, "--device", "none", "--peaks", "peaks.json"]) == 0
+    out = capsys.readouterr().out
+    assert "Roofline bound" in out
+    assert "Attained" not in out
+    assert run(["compare", *NETWORK, "--device", "none", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["models"][0]["roofline"] is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -179,6 +204,7 @@ def test_without_peaks_show_has_no_roofline(capsys: pytest.CaptureFixture[str]) 
         (["profile", *NETWORK, "--device", "none"], 2, "not one to measure on"),
         (["profile", "net.py:Net"], 2, "--input 1x3x224x224"),
         (["show", *NETWORK, "--peaks", "nothere.json"], 2, "netcost device"),
+        (["compare", *NETWORK, "--peaks", "nothere.json"], 2, "netcost device"),
         (["device", "--device", "tpu"], 2, "tpu"),
         (["device", "--format", "xml"], 2, "expected one of"),
     ],

@@ -22,6 +22,7 @@ def compare(
     precision: Annotated[
         float, typer.Option(min=0.0, help="Stop when the ratio's 95 % interval is within ± this share.")
     ] = 0.02,
+    peaks: options.Peaks = None,
     arguments: options.Arguments = None,
     train: options.Train = False,
     concrete: options.Concrete = False,
@@ -39,10 +40,13 @@ def compare(
     output.check_request(format_name, out)
     given = options.parse_arguments(arguments)
     from netcost.comparison import compare as run
+    from netcost.roofline import given_peaks
     from netcost.targets import resolve
 
     targets = [resolve(model, given, inputs or ()) for model in models]
     with output.progress_bar(quiet) as progress:
+        where = "cpu" if device == "none" else device
+        found = None if peaks is None else given_peaks(peaks, where, threads, progress)
         result = run(
             targets,
             device,
@@ -52,6 +56,7 @@ def compare(
             concrete=concrete,
             budget_s=budget,
             precision=precision,
+            peaks=found,
             progress=progress,
         )
     if len(result.errors) == len(models):
