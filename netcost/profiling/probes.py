@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -124,9 +125,21 @@ class KernelProbe:
 def _recorded(run: Run) -> Iterable[Any]:
     """The events of torch's profiler."""
     activities = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
-    with torch.profiler.profile(activities=activities) as profiler:
+    with _quiet_kineto(), torch.profiler.profile(activities=activities) as profiler:
         run()
     return profiler.events() or ()
+
+
+@contextmanager
+def _quiet_kineto() -> Iterator[None]:
+    """The profiler's own library, Kineto, does not write its stages to standard error within."""
+    before = os.environ.get("KINETO_LOG_LEVEL")
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["KINETO_LOG_LEVEL"]
 
 
 NOT_DISPATCHED = frozenset({"aten.scalar_tensor"})

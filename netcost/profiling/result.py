@@ -61,7 +61,7 @@ class Profile:
 
     @cached_property
     def scale(self) -> float:
-        """By what the operators' medians are multiplied to add up to the median of their sums; 1 on a quiet machine.
+        """By what the operators' medians are multiplied to add up to `operators_s`; about 1 on a quiet machine.
 
         What interrupts a run hits few operators of it and none of the medians, but every run. It hits each operator in
         proportion to its time, so that all are scaled alike.
@@ -75,8 +75,13 @@ class Profile:
 
     @cached_property
     def operators_s(self) -> float:
-        """What all operators take together (seconds): the median over the instrumented runs."""
-        return stats.median([sum(each.times_s) for each in self.passes])
+        """What all operators take together (seconds): their share of the plain run, taken round by round."""
+        each = len(self.passes) // len(self.plain_s)  # passes a round: more than one where a pass is very short
+        rounds = [self.passes[at * each : (at + 1) * each] for at in range(len(self.plain_s))]
+        sums = [sum(sum(one.times_s) for one in passes) / each for passes in rounds]
+        if min(sums) <= 0 or min(self.plain_s) <= 0:
+            return stats.median(sums)
+        return self.median_s * stats.ratio(self.plain_s, sums).median
 
     @cached_property
     def gap_s(self) -> float:
@@ -164,7 +169,7 @@ class Profile:
         threads = f"{here.threads} thread{'s' if here.threads > 1 else ''}"
         gap = "launches and idling" if here.gpu else "Python and dispatch"
         return (
-            f"{where}, {threads}, torch {here.torch}: operators {units.seconds(self.operators_s)} (medians of "
+            f"{where}, {threads}, torch {here.torch}: operators {units.seconds(self.operators_s)} ("
             f"{len(self.passes)} instrumented runs) and the gap between them {units.seconds(self.gap_s)} ({gap}) make "
             f"{units.seconds(self.total_s)}; the plain run takes {units.seconds(self.median_s)} (median of "
             f"{len(self.plain_s)} in the same rounds)."
