@@ -114,10 +114,13 @@ def test_an_interruption_is_spread_over_all_operators_by_their_time():
     places = ((run, at) for run in counting() for at in range(8))
     EXTRA["interrupted"] = lambda: 6 * LONG if (lambda run, at: run % 8 == at)(*next(places)) else 0.0
     found = profiled(nn.Sequential(*[Worker(LONG) for _ in range(8)]))
+    EXTRA.update(interrupted=lambda: 0.0)
     assert {stats.median(times) for times in zip(*(each.times_s for each in found.passes), strict=True)} == {LONG}
     assert found.operators_s == 14 * LONG
     assert found.scale == 14 / 8
     assert found.times_s == (14 / 8 * LONG,) * 8
+    assert any("multiplied by 1.75" in note for note in found.notes())
+    assert not any("multiplied" in note for note in profiled().notes())
     assert (found.gap_s, found.deviation) == (0.0, 0.0)
 
 
@@ -407,6 +410,14 @@ def test_a_module_that_raises_is_a_measurement_error(error, said, good_calls):
 def test_a_module_without_inputs_is_refused_with_the_remedy():
     with pytest.raises(RequestError, match=r"\(1, 3, 224, 224\)"):
         netcost.profile(nn.ReLU())
+
+
+def test_a_fused_path_that_is_off_is_said():
+    said = "Torch's fused attention path is off"
+    encoder = nn.TransformerEncoderLayer(8, 2, 8, batch_first=True)
+    found = netcost.profile(encoder, (1, 3, 8), budget_s=0.0)
+    assert any(note.startswith(said) for note in found.notes())
+    assert not any(note.startswith(said) for note in profiled().notes())
 
 
 def test_another_grouping_is_refused():

@@ -27,6 +27,12 @@ TOLERANCE = 0.10
 """How far operators and gap together may be from the plain run (as a share of it) before a note says so."""
 
 
+FUSED = frozenset({"MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder"})
+"""Modules of torch that have a kernel of their own, which hides their operators."""
+
+FUSED_ATTENTION = "Torch's fused attention path is off here, as in the count: it would hide the operators."
+
+
 @dataclass(frozen=True)
 class Profile:
     """Where the time of one network's forward pass goes.
@@ -160,7 +166,14 @@ class Profile:
 
     def notes(self) -> list[str]:
         """What must be said under every table of this profile."""
-        return [*self.analysis.notes(), self._timing_note(), *self._peak_notes(), *map(str, self.doubts)]
+        return [
+            *self.analysis.notes(),
+            self._timing_note(),
+            *([FUSED_ATTENTION] if FUSED & {*self.analysis.graph.modules.values()} else []),
+            *self._doubtful_notes(),
+            *self._peak_notes(),
+            *map(str, self.doubts),
+        ]
 
     def _timing_note(self) -> str:
         """On what, and how the sum stands to the whole."""
@@ -175,13 +188,23 @@ class Profile:
             f"{len(self.plain_s)} in the same rounds)."
         )
 
-    def _peak_notes(self) -> list[str]:
+    def _doubtful_notes(self) -> list[str]:
+        """Where the sum, or the way to it, is to be trusted less."""
         notes = []
+        if abs(self.scale - 1) > TOLERANCE:
+            notes.append(
+                f"The operators' medians were multiplied by {units.significant(self.scale)} to add up to that: most "
+                "runs were interrupted somewhere; quiet the machine for times of single operators."
+            )
         if abs(self.deviation) > TOLERANCE:
             notes.append(
                 f"The sum is {units.percent(abs(self.deviation))} {'above' if self.deviation > 0 else 'below'} the "
                 "plain run: the instrument distorts, or the machine is not quiet; trust the shares less."
             )
+        return notes
+
+    def _peak_notes(self) -> list[str]:
+        notes = []
         if self.peaks is not None:
             notes.append(
                 "Roof: the time at the peak FLOP/s or the full bandwidth, whichever is longer, as a share of the time; "
@@ -207,6 +230,7 @@ class Profile:
             "gap_s": self.gap_s,
             "total_s": self.total_s,
             "deviation": self.deviation,
+            "scale": self.scale,
             "roofline": None if self.roofline is None else self.roofline.to_dict(),
             "doubts": [doubt.to_dict() for doubt in self.doubts],
             "ops": [self._plain(at) for at in range(len(self.times_s))],

@@ -28,7 +28,7 @@ NETWORKS = (
     "mobilenet_v2",
     "shufflenet_v1_g3_x1_0",
     "shufflenet_v2_x1_0",
-    "squeezenet_v1_1",
+    "torchvision:squeezenet1_1",
     "resnet50",
     "torchvision:vit_b_16",
     "torchvision:swin_t",
