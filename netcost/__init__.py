@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from netcost.errors import NetcostError
     from netcost.graph import Graph, Op, TensorSpec
     from netcost.measurement import Measurement
+    from netcost.profiling import Profile, profile
+    from netcost.roofline import Peaks, measure_peaks
     from netcost.rules import access, rule
     from netcost.saved import load_comparison
     from netcost.targets import Target, resolve
@@ -34,6 +36,8 @@ _PLACES = {
     "NetcostError": "errors",
     "Op": "graph",
     "Sweep": "batches",  # not sweep.py, for the same reason
+    "Peaks": "roofline",
+    "Profile": "profiling",
     "Target": "targets",
     "TensorSpec": "graph",
     "access": "rules",
@@ -43,6 +47,8 @@ _PLACES = {
     "list_models": "zoo",
     "load_comparison": "saved",
     "measure": "timing",
+    "measure_peaks": "roofline",
+    "profile": "profiling",
     "resolve": "targets",
     "rule": "rules",
     "sweep": "batches",
@@ -60,6 +66,8 @@ __all__ = [
     "Measurement",
     "NetcostError",
     "Op",
+    "Peaks",
+    "Profile",
     "Sweep",
     "Target",
     "TensorSpec",
@@ -71,6 +79,8 @@ __all__ = [
     "list_models",
     "load_comparison",
     "measure",
+    "measure_peaks",
+    "profile",
     "resolve",
     "rule",
     "sweep",

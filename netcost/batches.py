@@ -13,6 +13,7 @@ from netcost.comparison import NO_DEVICE, Comparison, Entry, Progress, compared
 from netcost.environment import require_device
 from netcost.errors import NetcostError, RequestError
 from netcost.measurement import Measurement
+from netcost.roofline import Peaks
 from netcost.setting import Setting
 from netcost.side_by_side import interval
 from netcost.subjects import subjects
@@ -185,6 +186,7 @@ def sweep(
     concrete: bool = False,
     budget_s: float | None = None,
     precision: float = 0.02,
+    peaks: Peaks | None = None,
     progress: Progress | None = None,
 ) -> Sweep:
     """Count each network at each batch size, then time all of them side by side.
@@ -192,8 +194,8 @@ def sweep(
     Args:
         batches: first dimensions of every input, in any order.
         budget_s: seconds for timing all points together; `BUDGET_S` a batch size unless given.
-        models, device, inputs, threads, dtype, memory_format, backend, cold_cache, mode, concrete, precision, progress:
-            as for `compare`.
+        models, device, inputs, threads, dtype, memory_format, backend, cold_cache, mode, concrete, precision, peaks,
+            progress: as for `compare`.
 
     Raises:
         RequestError: a target is unknown, its input missing, the setting none, or the batch sizes are no sweep.
@@ -217,6 +219,7 @@ def sweep(
         budget_s=BUDGET_S * len(batches) if budget_s is None else budget_s,
         precision=precision,
         progress=progress,
+        peaks=peaks,
     )
     return Sweep(found.rated([at % len(rising) for at in range(len(targets))]), rising)
 

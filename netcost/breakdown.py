@@ -34,11 +34,36 @@ def table(count: Count, by: str, depth: int | None = None) -> Table:
     Raises:
         RequestError: another grouping was asked for.
     """
-    if by == "module":
-        return by_module(count, depth)
+    require_grouping(by)
+    return by_module(count, depth) if by == "module" else GROUPINGS[by](count)
+
+
+def require_grouping(by: str) -> str:
+    """The name of a grouping, as it came.
+
+    Raises:
+        RequestError: it is none.
+    """
     if by not in GROUPINGS:
         raise RequestError(f"cannot group by {by!r}; expected one of {', '.join(GROUPINGS)}")
-    return GROUPINGS[by](count)
+    return by
+
+
+def members(count: Count, by: str, depth: int | None = None) -> list[tuple[int, ...]]:
+    """The operators behind each row of `table`, row by row; views are in no block.
+
+    Args:
+        count: the counted graph.
+        by, depth: as for `table`.
+    """
+    if by == "block":
+        return [block.ops for block in count.structure.blocks]
+    keys: Iterable[Hashable] = range(len(count.graph.ops))
+    if by == "module":
+        keys = (truncated(op.module, depth) for op in count.graph.ops)
+    elif by == "kind":
+        keys = count.kinds
+    return [tuple(each) for each in _grouped(keys).values()]
 
 
 def by_module(count: Count, depth: int | None = None) -> Table:
@@ -51,7 +76,7 @@ def by_module(count: Count, depth: int | None = None) -> Table:
             "type": graph.modules.get(path, ""),
             "calls": graph.calls.get(path),
             "output": _output(count, members),
-            **_record(count, members),
+            **record(count, members),
         }
         for path, members in groups.items()
     ]
@@ -67,7 +92,7 @@ def by_module(count: Count, depth: int | None = None) -> Table:
 def by_kind(count: Count) -> Table:
     """A row a kind of operator."""
     records = [
-        {"kind": str(kind), "ops": len(members), **_record(count, members)}
+        {"kind": str(kind), "ops": len(members), **record(count, members)}
         for kind, members in _grouped(count.kinds).items()
     ]
     return _table((Column("kind", "Kind"), Column("ops", "Operators", "count")), records)
@@ -82,7 +107,7 @@ def by_block(count: Count) -> Table:
             "ops": len(block.ops),
             "fragments": block.fragments,
             "width": structure.width(count.graph, block),
-            **_record(count, block.ops),
+            **record(count, block.ops),
         }
         for at, block in enumerate(count.structure.blocks)
     ]
@@ -105,7 +130,7 @@ def by_op(count: Count) -> Table:
             "kind": str(kind),
             "module": op.module or WHOLE,
             "output": _output(count, [index]),
-            **_record(count, [index]),
+            **record(count, [index]),
         }
         for index, (op, kind) in enumerate(zip(count.graph.ops, count.kinds, strict=True))
     ]
@@ -134,7 +159,7 @@ def _grouped(keys: Iterable[Hashable]) -> dict[Any, list[int]]:
     return groups
 
 
-def _record(count: Count, members: Iterable[int]) -> dict[str, Any]:
+def record(count: Count, members: Iterable[int]) -> dict[str, Any]:
     """The additive metrics of some operators, as one row."""
     members = list(members)
     cost = total([count.costs[index] for index in members])

@@ -17,6 +17,7 @@ from netcost.errors import MeasurementError, NetcostError
 from netcost.figures import Figures
 from netcost.measurement import Measurement
 from netcost.ratios import Ratio, ratio_of_rounds, ratio_of_runs
+from netcost.roofline import Peaks, Roofline, under_roof
 from netcost.setting import Setting
 from netcost.subjects import subjects
 from netcost.tables import METRICS, Table
@@ -86,10 +87,12 @@ class Comparison:
     Args:
         entries: one a network, in the order asked for; the first is the base of the ratios.
         runs: those that the entries come from.
+        peaks: of the device, for the share of the roofline; None where nobody gave any.
     """
 
     entries: tuple[Entry, ...]
     runs: tuple[Run, ...] = (Run(),)
+    peaks: Peaks | None = None
 
     @property
     def environment(self) -> Environment | None:
@@ -131,6 +134,13 @@ class Comparison:
         before, after = self.runs[base.run].environment, self.runs[entry.run].environment
         return ratio_of_runs(to, (base.measurement, before), (entry.measurement, after))
 
+    def roofline(self, entry: Entry) -> Roofline | None:
+        """A network under the roof of the device; None without peaks, or where there is no graph of it."""
+        if self.peaks is None or entry.analysis is None:
+            return None
+        latency_s = entry.measurement.median_s if entry.measurement else None
+        return under_roof(entry.analysis.count, entry.analysis.peak_memory_bytes, self.peaks, latency_s)
+
     def to_dict(self) -> dict[str, Any]:
         """The object of `compare --format json` (design, section 6)."""
         several = len(self.runs) > 1
@@ -144,7 +154,7 @@ class Comparison:
             "netcost": __version__ if several else self.runs[0].version,
             "environment": None if several else environments[0],
             **({"runs": runs} if several else {}),
-            "models": [_plain(entry) | ({"run": entry.run} if several else {}) for entry in self.entries],
+            "models": [self._plain(entry) | ({"run": entry.run} if several else {}) for entry in self.entries],
         }
 
     def records(self) -> Table:
@@ -159,15 +169,16 @@ class Comparison:
         """What must be said under the table."""
         return side_by_side.notes(self)
 
-
-def _plain(entry: Entry) -> dict[str, Any]:
-    missing: dict[str, Any] = {"model": entry.model, "input": None, **dict.fromkeys(METRICS), "unknown_ops": {}}
-    return {
-        **(missing if entry.figures is None else entry.figures.to_dict()),
-        "latency": None if entry.measurement is None else entry.measurement.to_dict(),
-        "ratio": None if entry.ratio is None else entry.ratio.to_dict(),
-        **({} if entry.error is None else {"error": str(entry.error)}),
-    }
+    def _plain(self, entry: Entry) -> dict[str, Any]:
+        missing: dict[str, Any] = {"model": entry.model, "input": None, **dict.fromkeys(METRICS), "unknown_ops": {}}
+        roofline = self.roofline(entry)
+        return {
+            **(missing if entry.figures is None else entry.figures.to_dict()),
+            "latency": None if entry.measurement is None else entry.measurement.to_dict(),
+            "roofline": None if roofline is None else roofline.to_dict(),
+            "ratio": None if entry.ratio is None else entry.ratio.to_dict(),
+            **({} if entry.error is None else {"error": str(entry.error)}),
+        }
 
 
 def compare(
@@ -185,6 +196,7 @@ def compare(
     concrete: bool = False,
     budget_s: float = 10.0,
     precision: float = 0.02,
+    peaks: Peaks | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Count each network, then time them all side by side.
@@ -201,6 +213,7 @@ def compare(
         concrete: trace on real tensors.
         budget_s: seconds for timing all networks together, not counting what it takes to compile them.
         precision: half width of the ratio's 95 % interval at which timing may stop.
+        peaks: of the device, to say how much of it each network uses.
         progress: told the share done and what is being done.
 
     Raises:
@@ -210,11 +223,14 @@ def compare(
     setting = Setting(dtype, memory_format, backend, cold_cache)
     if device != NO_DEVICE:
         device = require_device(device)
+        if peaks is not None:
+            peaks.require(device)
     targets = subjects(models, inputs, setting)
     return compared(
         targets if batch is None else [target.with_batch(batch) for target in targets],
         device,
         setting,
+        peaks=peaks,
         threads=threads,
         mode=mode,
         concrete=concrete,
@@ -235,6 +251,7 @@ def compared(
     budget_s: float,
     precision: float,
     progress: Progress | None,
+    peaks: Peaks | None = None,
 ) -> Comparison:
     """The targets counted, and timed unless the device is "none", each with its ratio to the first."""
     say = progress or (lambda _share, _text: None)
@@ -244,7 +261,7 @@ def compared(
         say(at / len(targets) * (0.1 if timed else 1.0), f"counting {target.name}")
         entries.append(_counted(target, mode, concrete))
     if not timed:
-        return Comparison(tuple(entries))
+        return Comparison(tuple(entries), peaks=peaks)
     load = load_per_core()  # before our own work is in it
     ready = _built(entries, targets, say)
     results = measure_all(
@@ -262,7 +279,7 @@ def compared(
         else:
             entries[at] = replace(entries[at], measurement=result)
     environment = replace(read_environment(device, threads), load_per_core=load)
-    return Comparison(tuple(entries), (Run(environment),)).rated([0] * len(entries))
+    return Comparison(tuple(entries), (Run(environment),), peaks).rated([0] * len(entries))
 
 
 def _counted(target: Target, mode: str, concrete: bool) -> Entry:

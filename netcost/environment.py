@@ -174,6 +174,25 @@ def flushed_denormals() -> Iterator[bool]:
         torch.set_flush_denormal(before)
 
 
+@contextmanager
+def thread_number(threads: int | None) -> Iterator[int]:
+    """Torch uses that many threads within an operator; yields the number that it does use.
+
+    Raises:
+        RequestError: it is below 1.
+    """
+    if threads is not None and threads < 1:
+        raise RequestError(f"--threads {threads!r}: expected 1 or more")
+    before = torch.get_num_threads()
+    if threads is not None:
+        torch.set_num_threads(threads)
+    try:
+        yield torch.get_num_threads()
+    finally:
+        if threads is not None:
+            torch.set_num_threads(before)
+
+
 def available_cores() -> tuple[int, ...]:
     """Numbers of the logical cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):

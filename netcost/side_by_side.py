@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from netcost import units
 from netcost.gpu import Gpu
 from netcost.measurement import Effort, Measurement
+from netcost.roofline import ROOFLINE_COLUMNS, record
 from netcost.sampling import Stop
 from netcost.stats import Interval
 from netcost.tables import METRICS, Column, Table, from_records, transposed
@@ -58,6 +59,7 @@ RECORD_COLUMNS = (
     Column("samples", "Samples", "count"),
     Column("throughput_per_s", "Throughput", "per_second"),
     Column("device_median_s", "Between GPU events", "seconds"),
+    *ROOFLINE_COLUMNS,
     Column("first_call_s", "First call", "seconds"),
     Column("compile_s", "Compile time", "seconds"),
     Column("spent_s", "Spent", "seconds"),
@@ -73,17 +75,25 @@ RECORD_COLUMNS = (
 
 def records(comparison: Comparison) -> Table:
     """A row a network with every figure as a number."""
-    rows = [{"run": comparison.runs[entry.run].name or None, **_record(entry)} for entry in comparison.entries]
+    rows = [
+        {"run": comparison.runs[entry.run].name or None, **_record(entry), **record(comparison.roofline(entry))}
+        for entry in comparison.entries
+    ]
     return from_records(RECORD_COLUMNS, rows)
 
 
 def table(comparison: Comparison) -> Table:
     """A row a metric and a column a network."""
-    rows = [{"model": comparison.label(entry), **_shown(entry)} for entry in comparison.entries]
+    rows = [
+        {"model": comparison.label(entry), **_shown(entry), **record(comparison.roofline(entry))}
+        for entry in comparison.entries
+    ]
     columns = [Column("model", "Model"), *(METRICS[name] for name in SHOWN)]
     if any(run.environment for run in comparison.runs):
         found = {name for row in rows for name in row if row[name] is not None}
         columns += [each for each in LATENCY_COLUMNS if each.name not in NOT_EVERYWHERE - found]
+    columns += [each for each in ROOFLINE_COLUMNS if any(row.get(each.name) is not None for row in rows)]
+    if any(run.environment for run in comparison.runs):
         columns += RATIO_COLUMNS if len(rows) > 1 else ()
     return replace(transposed(from_records(columns, rows), ""), notes=tuple(notes(comparison)))
 
@@ -95,6 +105,7 @@ def notes(comparison: Comparison) -> list[str]:
         *(_failure(comparison.label(entry), entry) for entry in entries if entry.error is not None),
         *(note for entry in entries if entry.figures for note in entry.figures.notes()),
         *timing_notes(comparison),
+        *_peaks_notes(comparison),
         *doubt_notes(comparison),
     ]
 
@@ -135,6 +146,15 @@ def doubt_notes(comparison: Comparison) -> list[str]:
     everybody = len(measured) if len(measured) > 1 else None
     who = {doubt: "all" if len(labels) == everybody else "; ".join(labels) for doubt, labels in doubted.items()}
     return [*refused, *(f"{who[doubt]}: {doubt}" for doubt in doubted)]
+
+
+def _peaks_notes(comparison: Comparison) -> list[str]:
+    """Whose peaks the roofline is of, and in what they are not those of this run."""
+    if comparison.peaks is None:
+        return []
+    environment = comparison.environment
+    differences = [] if environment is None else comparison.peaks.differences(environment.to_dict())
+    return [f"Roofline of {comparison.peaks.title}.", *(f"Not of one run: {each}." for each in differences)]
 
 
 def _timing(run: Run, entries: Sequence[Entry]) -> str:

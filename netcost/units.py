@@ -60,13 +60,27 @@ def count(value: float) -> str:
 
 def data_size(value: float) -> str:
     """Bytes in decimal units: `6.68 MB` is 6,680,000 bytes."""
-    text = count(value)
-    return f"{text}B" if " " in text else f"{text} B"
+    return _with_unit(count(value), "B")
 
 
 def seconds(value: float) -> str:
     """A duration: `12.3 ms`."""
     return "0 s" if value == 0 else _in_units(value, _TIMES)
+
+
+def flop_rate(value: float) -> str:
+    """Floating-point operations a second: `47.3 GFLOP/s`."""
+    return _with_unit(count(value), "FLOP/s")
+
+
+def data_rate(value: float) -> str:
+    """Bytes a second in decimal units: `29.3 GB/s`."""
+    return f"{data_size(value)}/s"
+
+
+def _with_unit(text: str, unit: str) -> str:
+    """`47.3 G` with its unit, which takes the prefix: `47.3 GFLOP/s`."""
+    return f"{text}{unit}" if " " in text else f"{text} {unit}"
 
 
 def ratio(value: float) -> str:
@@ -121,6 +135,8 @@ _WRITERS: dict[str, Callable[[float], str]] = {
     "exact": exact,
     "signed": signed,
     "signed_percent": signed_percent,
+    "flop_per_s": flop_rate,
+    "byte_per_s": data_rate,
     "per_second": lambda value: f"{count(value)}/s",
     "text": _plain,
 }

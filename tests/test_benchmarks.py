@@ -55,6 +55,12 @@ def test_linearity_times_two_lengths(benchmark, tmp_path):
     assert "| linear + relu | 8 |" in written
 
 
+def test_profile_sum_adds_operators_and_gap_up(benchmark, tmp_path):
+    arguments = ("--models", "lenet5", "--budget", "0.2", "--threads", "1")
+    written = ran(benchmark("profile_sum"), tmp_path / "profile_sum.md", *arguments)
+    assert "| lenet5: operators + gap, by the plain run |" in written
+
+
 def test_peak_memory_agrees_with_a_real_run(benchmark, tmp_path):
     script = benchmark("peak_memory")
     assert script.main(["--models", "torchvision:squeezenet1_1", "-o", str(tmp_path / "peak_memory.md")]) == 0

@@ -107,6 +107,10 @@ def test_a_duration_is_written_in_the_unit_that_its_three_digits_ask_for(value, 
         (0.42, "times", "0.420 x"),
         (0.1294, "percent", "12.9 %"),
         (0.9999, "percent", "100 %"),
+        (47.3e9, "flop_per_s", "47.3 GFLOP/s"),
+        (12, "flop_per_s", "12 FLOP/s"),
+        (29.3e9, "byte_per_s", "29.3 GB/s"),
+        (512, "byte_per_s", "512 B/s"),
         (-0.032, "percent", "-3.20 %"),
         (1280, "signed", "+1,280"),
         (-5, "signed", "-5"),
@@ -131,7 +135,7 @@ def test_each_unit_has_its_way_of_writing(value, unit, written):
     assert units.text(value, unit) == written
 
 
-@pytest.mark.parametrize("unit", ["count", "bytes", "seconds", "ratio", "times", "percent", "exact", "text"])
+@pytest.mark.parametrize("unit", [*units._WRITERS])
 def test_a_missing_value_is_a_dash_and_zero_is_not(unit):
     assert units.text(None, unit) == "–"
     assert units.text(0, unit).startswith("0")

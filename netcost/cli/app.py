@@ -14,8 +14,10 @@ from netcost.cli import baseline
 from netcost.cli.check import check
 from netcost.cli.claims import claims
 from netcost.cli.compare import compare
+from netcost.cli.device import device
 from netcost.cli.guidelines import guidelines
 from netcost.cli.list_models import list_models
+from netcost.cli.profile import profile
 from netcost.cli.show import show
 from netcost.errors import NetcostError
 
@@ -63,6 +65,8 @@ app.command("claims")(claims)
 app.command("guidelines")(guidelines)
 app.command("check")(check)
 app.add_typer(baseline.app, name="baseline")
+app.command("profile")(profile)
+app.command("device")(device)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -47,6 +47,7 @@ def compare(
     precision: Annotated[
         float, typer.Option(min=0.0, help="Stop when the ratio's 95 % interval is within ± this share.")
     ] = 0.02,
+    peaks: options.Peaks = None,
     arguments: options.Arguments = None,
     train: options.Train = False,
     concrete: options.Concrete = False,
@@ -72,10 +73,13 @@ def compare(
     if not models:
         raise RequestError("nothing to compare; name a MODEL, such as googlenet, or saved runs: --from a.json b.json")
     given, batches = options.parse_arguments(arguments), options.parse_batches(batch)
+    from netcost.roofline import given_peaks
     from netcost.targets import resolve
 
     targets = [resolve(model, given, inputs or ()) for model in models]
     with output.progress_bar(quiet) as progress:
+        where = "cpu" if device == "none" else device
+        found = None if peaks is None else given_peaks(peaks, where, threads, progress)
         result = _run(
             targets,
             batches,
@@ -88,6 +92,7 @@ def compare(
             mode="train" if train else "eval",
             concrete=concrete,
             precision=precision,
+            peaks=found,
             progress=progress,
             **({} if budget is None else {"budget_s": budget}),
         )

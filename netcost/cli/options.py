@@ -45,6 +45,12 @@ Backend = Annotated[str, typer.Option(help="eager, or compile for torch.compile,
 ColdCache = Annotated[
     bool, typer.Option("--cold-cache", help="Overwrite the device's last-level cache before each call: for layers.")
 ]
+Peaks = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|measure", help="Peaks of the device: a file of `netcost device --format json`, or measure them."
+    ),
+]
 Train = Annotated[bool, typer.Option("--train", help="Count training mode: auxiliary heads and batch statistics.")]
 Concrete = Annotated[
     bool, typer.Option("--concrete", help="Trace on real tensors, for a forward pass that looks at values.")

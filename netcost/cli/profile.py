@@ -1,0 +1,95 @@
+"""`netcost profile MODEL`: where the time of a forward pass goes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netcost.cli import options, output
+
+if TYPE_CHECKING:
+    from netcost.profiling import Profile
+    from netcost.tables import Table
+
+
+def profile(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="One network.")],
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")] = "cpu",
+    by: Annotated[
+        str | None, typer.Option(help="Where the time goes, by: op, kind, module or block; kind and op unless given.")
+    ] = None,
+    depth: Annotated[int, typer.Option(min=0, help="Levels of modules to tell apart.")] = 1,
+    inputs: options.Inputs = None,
+    batch: options.Batch = None,
+    threads: options.Threads = None,
+    budget: Annotated[float, typer.Option(min=0.0, help="Seconds for measuring.")] = 10.0,
+    peaks: options.Peaks = None,
+    trace: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Save one run as a trace for Perfetto or chrome://tracing.")
+    ] = None,
+    arguments: options.Arguments = None,
+    concrete: options.Concrete = False,
+    format_name: options.Format = "table",
+    out: options.Output = None,
+    quiet: options.Quiet = False,
+    strict: options.Strict = False,
+    debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
+) -> int:
+    """Show where the time of a forward pass goes, operator by operator.
+
+    Examples: netcost profile mobilenet_v2 --by kind; netcost profile googlenet --by module --peaks measure
+    --trace googlenet.json
+    """
+    output.check_request(format_name, out)
+    output.check_request(format_name, trace)
+    given = options.parse_arguments(arguments)
+    from netcost import breakdown
+    from netcost.profiling import profile as run
+    from netcost.roofline import given_peaks
+    from netcost.targets import resolve
+
+    if by is not None:
+        breakdown.require_grouping(by)
+    target = resolve(model, given, inputs or ())
+    if batch is not None:
+        target = target.with_batch(batch)
+    with output.progress_bar(quiet) as progress:
+        found = None if peaks is None else given_peaks(peaks, device, threads, progress)
+        result = run(
+            target,
+            device=device,
+            threads=threads,
+            budget_s=budget,
+            peaks=found,
+            concrete=concrete,
+            progress=progress,
+        )
+    if format_name == "json":
+        from netcost.formats.json_text import render
+
+        text = render(_document(result, by or "kind", depth))
+    else:
+        tables = [result.table(by or "op", depth)] if format_name == "csv" else _tables(result, by, depth)
+        text = output.render([replace(each, notes=()) if quiet else each for each in tables], format_name, out)
+    if trace is not None:
+        output.emit(result.chrome_trace(), trace)
+    output.emit(text, out)
+    if strict:
+        output.refuse_unknown(result.analysis.unknown_ops)
+    return 0
+
+
+def _tables(result: Profile, by: str | None, depth: int) -> list[Table]:
+    """What people see: by what was asked for, or by kind and then the operators that take the most time."""
+    if by is not None:
+        return [result.summary(by, depth)]
+    return [replace(result.summary("kind"), notes=()), result.summary("op")]
+
+
+def _document(result: Profile, by: str, depth: int) -> dict[str, Any]:
+    """The JSON of one profile: every operator with its raw times, and the rows by what was asked for."""
+    from netcost.formats.json_text import document
+
+    return {**result.to_dict(), "by": by, "rows": document(result.table(by, depth))["rows"]}

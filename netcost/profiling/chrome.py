@@ -1,0 +1,87 @@
+"""One instrumented forward pass as a trace that Perfetto and chrome://tracing open.
+
+Written here and not by torch's profiler, whose traces name the machine. The modules are slices around their operators.
+
+Reference: Trace Event Format, complete ("X") and metadata ("M") events; times in microseconds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from netcost import breakdown, stats
+from netcost.profiling.probes import Pass
+from netcost.tracing import Span
+
+if TYPE_CHECKING:
+    from netcost.profiling.result import Profile
+
+PROCESS = 1
+HOST, GPU = 1, 2
+"""Numbers of the tracks, which have no more meaning."""
+
+
+def chrome_trace(profile: Profile) -> str:
+    """The pass whose operators take the median time, as JSON; it names no host, user or path."""
+    shown = middle(profile.passes)
+    spans = [(at, span) for at, span in enumerate(shown.spans) if span is not None]
+    start = min((span.begun for _, span in spans), default=0.0)
+    slices = [
+        *_modules(profile, spans, start),
+        *(_operator(profile, at, span, shown.times_s[at], start) for at, span in spans),
+    ]
+    slices.sort(key=lambda event: (event["ts"], -event["dur"]))  # the outer one first
+    kernels = [_slice(GPU, each.name, "kernel", each.begun - start, each.ended - each.begun) for each in shown.kernels]
+    # The class, because a model may be asked for by a path.
+    named = _named("process_name", f"netcost: {profile.analysis.graph.modules.get('', 'model')}", HOST)
+    tracks = [_named("thread_name", "host", HOST), *([_named("thread_name", "GPU", GPU)] if kernels else [])]
+    return json.dumps({"displayTimeUnit": "ms", "traceEvents": [named, *tracks, *slices, *kernels]}) + "\n"
+
+
+def middle(passes: tuple[Pass, ...]) -> Pass:
+    """The pass whose operators together come nearest to the median of all passes."""
+    sums = [sum(each.times_s) for each in passes]
+    typical = stats.median(sums)
+    return min(zip(sums, passes, strict=True), key=lambda pair: abs(pair[0] - typical))[1]
+
+
+def _modules(profile: Profile, spans: list[tuple[int, Span]], start: float) -> Iterator[dict[str, Any]]:
+    """A slice for every module, at every depth, around what ran in it without a break."""
+    ops, types = profile.analysis.graph.ops, profile.analysis.graph.modules
+    deepest = max((op.module.count(".") + 1 for op in ops if op.module), default=0)
+    for depth in range(deepest + 1):
+        paths = {at: breakdown.truncated(ops[at].module, depth) for at, _ in spans}
+        for path, group in groupby(spans, key=lambda each: paths[each[0]]):
+            members = [span for _, span in group]
+            levels = path.count(".") + 1 if path else 0
+            if levels == depth:  # otherwise a shallower slice is the same
+                begun, ended = members[0].begun, members[-1].ended
+                yield _slice(HOST, path or breakdown.WHOLE, types.get(path, "module"), begun - start, ended - begun)
+
+
+def _operator(profile: Profile, at: int, span: Span, time_s: float, start: float) -> dict[str, Any]:
+    """One operator, with what it costs."""
+    count = profile.analysis.count
+    op, kind, cost = count.graph.ops[at], count.kinds[at], count.costs[at]
+    event = _slice(HOST, op.name, str(kind), span.begun - start, span.elapsed_s)
+    event["args"] = {
+        "operator": at,
+        "module": op.module,
+        "time_s": time_s,
+        "mult_adds": cost.mult_adds,
+        "flops": cost.flops,
+        "memory_access_bytes": cost.memory_access_bytes,
+    }
+    return event
+
+
+def _slice(track: int, name: str, category: str, begun_s: float, elapsed_s: float) -> dict[str, Any]:
+    times = {"ts": round(begun_s * 1e6, 3), "dur": round(elapsed_s * 1e6, 3)}
+    return {"ph": "X", "pid": PROCESS, "tid": track, "name": name, "cat": category, **times}
+
+
+def _named(what: str, name: str, track: int) -> dict[str, Any]:
+    return {"ph": "M", "pid": PROCESS, "tid": track, "name": what, "args": {"name": name}}

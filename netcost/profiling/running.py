@@ -1,0 +1,173 @@
+"""A network's plain and instrumented runs in the same rounds, and its graph -> Profile.
+
+The plain run says how long a forward pass takes, the instrumented one how that time is divided. What the operators
+leave of the plain run is the gap between them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from netcost.analysis import analyze
+from netcost.devices import Device, open_device, within_memory
+from netcost.doubts import doubts_about, throttled
+from netcost.environment import LoadMeter, flushed_denormals, read_environment, thread_number
+from netcost.errors import MeasurementError, NetcostError, RequestError
+from netcost.graph import Op
+from netcost.profiling.probes import HostProbe, KernelProbe, Probe
+from netcost.profiling.result import Profile
+from netcost.roofline import Peaks
+from netcost.sampling import Clock, Progress, Rounds, Run, Series, Subject, sample_rounds
+from netcost.targets import Target, resolve
+from netcost.timing import random_call
+from netcost.tracing import input_specs
+
+
+def profile(
+    model: nn.Module | str | Target,
+    inputs: Any = None,
+    *,
+    device: str | Device = "cpu",
+    threads: int | None = None,
+    budget_s: float = 10.0,
+    precision: float = 0.01,
+    peaks: Peaks | None = None,
+    concrete: bool = False,
+    progress: Progress | None = None,
+    clock: Clock = time.perf_counter,
+    meter: Callable[[], LoadMeter] = LoadMeter,
+) -> Profile:
+    """Where the time of a forward pass goes, operator by operator.
+
+    What is measured is an instance that was never traced; a target is built anew for it. Torch's fused attention path
+    is off, as in the count: it would hide the operators.
+
+    Args:
+        model: an nn.Module, or a target such as "googlenet" or "torchvision:resnet50".
+        inputs: as for `analyze`; None for a target's own.
+        device: "cpu", "cuda", "cuda:1", or an open one.
+        threads: of the CPU; torch's own number unless given.
+        budget_s: seconds for measuring.
+        precision: half width of the 95 % interval of instrumented / plain at which measuring may stop.
+        peaks: of this device, for the shares of the roofline.
+        concrete: trace on real tensors, for a forward pass that looks at values.
+        progress: told the share done, and what is being done.
+        clock, meter: of the time, and of the load by others.
+
+    Raises:
+        RequestError: the target is unknown, its input missing, its code raised, or the peaks are of another device.
+        MeasurementError: there is no such device, the run failed on it, or it ran other operators than were counted.
+    """
+    opened = open_device(device) if isinstance(device, str) else device
+    if peaks is not None:
+        peaks.require(opened.name)
+    target = _target(model, inputs)
+    analysis = analyze(target, inputs, concrete=concrete)
+    with opened.active(), thread_number(threads) as used, flushed_denormals(), _attention_in_parts():
+        built = target.build()
+        dtype = next((each.dtype for each in built.parameters() if each.is_floating_point()), torch.float32)
+        call = random_call(target.required_inputs() if inputs is None else inputs, dtype)
+        placed, (args, kwargs) = opened.place(built, call)
+        with _evaluating(placed), torch.inference_mode():
+            run = opened.watch(lambda: placed(*args, **kwargs))
+            probe = _probe(opened, lambda: placed(*args, **kwargs), analysis.graph.ops, clock)
+            _try_out(probe, analysis.model, opened.name)
+            load = meter()
+            rounds = sample_rounds(
+                [Subject(analysis.model, run), Subject(f"{analysis.model}, instrumented,", probe)],
+                clock=clock,
+                synchronize=opened.synchronize,
+                budget_s=budget_s,
+                precision=precision,
+                progress=progress,
+            )
+    plain, instrumented = _without_errors(rounds)
+    shared = (load.doubt(), throttled(opened.throttle_reasons()))
+    assert plain.first_call_s is not None, "a series without an error has a first call"
+    return Profile(
+        analysis=analysis,
+        environment=read_environment(opened.name, used),
+        plain_s=plain.times_s,
+        instrumented_s=instrumented.times_s,
+        passes=tuple(probe.passes[2 + len(instrumented.warmup_s) :]),  # one tried out, one first call
+        doubts=(*doubts_about(plain.first_call_s, plain.times_s), *(each for each in shared if each is not None)),
+        peaks=peaks,
+    )
+
+
+def _target(model: nn.Module | str | Target, inputs: Any) -> Target:
+    """What to count and to time, with the shapes it gets."""
+    specs = () if inputs is None else input_specs(inputs)
+    if isinstance(model, str):
+        return resolve(model, inputs=specs)
+    if isinstance(model, nn.Module):
+        if inputs is None:
+            raise RequestError("profile needs the inputs of the model: a shape like (1, 3, 224, 224), or tensors")
+        module = model
+        return Target(type(module).__name__, lambda: module, specs)
+    return replace(model, inputs=specs) if specs else model
+
+
+def _probe(device: Device, run: Run, ops: Sequence[Op], clock: Clock) -> Probe:
+    """A CPU's operators are done when they return; a GPU's are then only launched."""
+    if device.name == "cpu":
+        return HostProbe(run, ops, clock)
+    return KernelProbe(run, ops, clock, device.synchronize)
+
+
+def _try_out(probe: Probe, name: str, device: str) -> None:
+    """One pass, so that what cannot be joined is known before anything is measured.
+
+    Raises:
+        MeasurementError: the model failed, or it ran other operators than were counted.
+    """
+    try:
+        within_memory(probe, device)
+    except NetcostError:
+        raise
+    except Exception as error:
+        said = str(error).partition("\n")[0]
+        raise MeasurementError(f"{name} failed in its first call: {type(error).__name__}: {said}") from error
+
+
+def _without_errors(rounds: Rounds) -> tuple[Series, Series]:
+    """Plain and instrumented.
+
+    Raises:
+        MeasurementError: either failed.
+    """
+    for series in rounds.series:
+        if series.error is not None:
+            raise series.error
+    plain, instrumented = rounds.series
+    return plain, instrumented
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """The model is in evaluation mode within, and each of its modules in its own mode afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextmanager
+def _attention_in_parts() -> Iterator[None]:
+    """Torch's fused path of attention and of transformer layers is off within."""
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast_path)
