@@ -21,6 +21,7 @@ from netcost.devices import Call, Device, HostRun, Watch, open_device
 from netcost.doubts import Doubt, doubts_about, launch_bound, throttled
 from netcost.environment import LoadMeter, flushed_denormals
 from netcost.errors import MeasurementError, RequestError
+from netcost.placement import Renewal, placed
 from netcost.sampling import Clock, Progress, Run, Series, Stop, Subject, sample_rounds
 from netcost.tracing import InputSpec, call_arguments
 
@@ -140,10 +141,10 @@ def measure_all(
     device = open_device(device) if isinstance(device, str) else device
     with ExitStack() as stack:
         stack.enter_context(device.active())
-        used = stack.enter_context(_thread_number(threads))
+        used = stack.enter_context(thread_number(threads))
         stack.enter_context(flushed_denormals())
-        watches = [stack.enter_context(_ready(device, model, call)) for _, model, call in models]
-        subjects = [Subject(name, watch) for (name, _, _), watch in zip(models, watches, strict=True)]
+        ready = [stack.enter_context(ready_to_run(device, model, call, clock)) for _, model, call in models]
+        subjects = [Subject(name, each.watch, each.renewal) for (name, _, _), each in zip(models, ready, strict=True)]
         load = meter()
         with torch.inference_mode():
             rounds = sample_rounds(
@@ -155,15 +156,15 @@ def measure_all(
                 progress=progress,
             )
         shared = (load.doubt(), throttled(device.throttle_reasons()))
-        context = _Context(device.name, used, rounds.stopped, tuple(doubt for doubt in shared if doubt is not None))
+        context = Context(device.name, used, rounds.stopped, tuple(doubt for doubt in shared if doubt is not None))
         return [
-            series.error or context.measurement(series, watch, _batch(call))
-            for series, watch, (_, _, call) in zip(rounds.series, watches, models, strict=True)
+            series.error or context.measurement(series, each.watch.times(), batch_of(call))
+            for series, each, (_, _, call) in zip(rounds.series, ready, models, strict=True)
         ]
 
 
 @dataclass(frozen=True, slots=True)
-class _Context:
+class Context:
     """What the measurements of one sampling have in common."""
 
     device: str
@@ -171,9 +172,11 @@ class _Context:
     stopped: Stop
     doubts: tuple[Doubt, ...]
 
-    def measurement(self, series: Series, watch: Watch, batch: int | None) -> Measurement:
-        """The measurement of one series."""
-        host, between = (_per_sample(seconds, series) for seconds in watch.times() or ((), ()))
+    def measurement(
+        self, series: Series, times: tuple[Sequence[float], Sequence[float]] | None, batch: int | None
+    ) -> Measurement:
+        """The measurement of one series, with the times that its watch has seen."""
+        host, between = (_per_sample(seconds, series) for seconds in times or ((), ()))
         bound = launch_bound(series.times_s, host, between) if between else None
         first_call_s = series.first_call_s
         assert first_call_s is not None, "a series without an error has a first call"
@@ -213,7 +216,7 @@ def random_call(inputs: Inputs, dtype: torch.dtype = torch.float32, seed: int = 
 
 
 @contextmanager
-def _thread_number(threads: int | None) -> Iterator[int]:
+def thread_number(threads: int | None) -> Iterator[int]:
     """Torch uses that many threads within an operator; yields the number that it does use."""
     if threads is not None and threads < 1:
         raise RequestError(f"--threads {threads!r}: expected 1 or more")
@@ -227,18 +230,33 @@ def _thread_number(threads: int | None) -> Iterator[int]:
             torch.set_num_threads(before)
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A model that can be called.
+
+    Args:
+        watch: its run, as the device sees it; of a model that failed, what raises its error.
+        renewal: what comes before each of its samples; None on a GPU, which has a memory and caches of another kind.
+    """
+
+    watch: Watch
+    renewal: Run | None = None
+
+
 @contextmanager
-def _ready(device: Device, model: nn.Module, call: Call) -> Iterator[Watch]:
-    """The model on the device and in evaluation mode; each module's own mode is put back afterwards."""
+def ready_to_run(device: Device, model: nn.Module, call: Call, clock: Clock) -> Iterator[Ready]:
+    """The model on the device and in evaluation mode; each module's own mode and weights are put back afterwards."""
     try:
-        placed, (args, kwargs) = device.place(model, call)
+        there, (args, kwargs) = device.place(model, call)
     except MeasurementError as error:
-        yield HostRun(_raising(error))  # the others go on
+        yield Ready(HostRun(_raising(error)))  # the others go on
         return
-    modes = [(module, module.training) for module in placed.modules()]
-    placed.eval()
+    modes = [(module, module.training) for module in there.modules()]
+    there.eval()
+    watch = device.watch(lambda: there(*args, **kwargs))
     try:
-        yield device.watch(lambda: placed(*args, **kwargs))
+        with placed(there) as placement:
+            yield Ready(watch, Renewal(placement, watch, clock) if device.name == "cpu" else None)
     finally:
         for module, training in modes:
             module.training = training
@@ -251,7 +269,7 @@ def _raising(error: MeasurementError) -> Run:
     return run
 
 
-def _batch(call: Call) -> int | None:
+def batch_of(call: Call) -> int | None:
     """The first size of the first tensor, or None where there is none."""
     args, kwargs = call
     shapes = (each.shape for each in (*args, *kwargs.values()) if isinstance(each, torch.Tensor) and each.dim() > 0)
