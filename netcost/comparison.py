@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,11 +19,14 @@ from netcost.tables import METRICS, Column, Table, from_records, transposed
 from netcost.targets import Target, resolve
 from netcost.timing import Measurement, measure_all, random_call
 from netcost.tracing import input_specs
+from netcost.workers import Recipe, Worker, measure_in, recipe_of
 
 SCHEMA = 1
 NO_DEVICE = "none"
 
 Progress = Callable[[float, str], None]
+Isolated = tuple[Worker, Recipe]
+"""A worker, and what it is to build."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +239,7 @@ def compare(
     batch: int | None = None,
     mode: str = "eval",
     concrete: bool = False,
+    isolate: bool = False,
     budget_s: float = 10.0,
     precision: float = 0.02,
     progress: Progress | None = None,
@@ -250,6 +255,8 @@ def compare(
         batch: first dimension of every input instead of 1.
         mode: "eval" or "train", of the count; timing is always in eval.
         concrete: trace on real tensors.
+        isolate: time each network in a process of its own, which first tries whether it can be counted: one that
+            crashes is an error, and nothing more. A module cannot be isolated; name it as a target.
         budget_s: seconds for timing all networks together.
         precision: half width of the ratio's 95 % interval at which timing may stop.
         progress: told the share done and what is being done.
@@ -266,12 +273,15 @@ def compare(
     subjects = [_subject(model, inputs, batch) for model in models]
     say = progress or (lambda _share, _text: None)
     entries: list[Entry] = []
-    for at, subject in enumerate(subjects):
-        say(at / len(subjects) * (0.1 if timed else 1.0), f"counting {subject.name}")
-        entries.append(_counted(subject, mode, concrete))
-    if not timed:
-        return Comparison(tuple(entries))
-    measured = _timed(entries, subjects, device, threads, budget_s, precision, say)
+    with ExitStack() as stack:
+        recipes = [recipe_of(subject) for subject in subjects] if isolate and timed else []
+        workers = [(stack.enter_context(Worker()), recipe) for recipe in recipes]
+        for at, subject in enumerate(subjects):
+            say(at / len(subjects) * (0.1 if timed else 1.0), f"counting {subject.name}")
+            entries.append(_counted(subject, mode, concrete, *workers[at : at + 1]))
+        if not timed:
+            return Comparison(tuple(entries))
+        measured = _timed(entries, subjects, workers, device, threads, budget_s, precision, say)
     return Comparison(tuple(measured), read_environment(device, threads))
 
 
@@ -288,9 +298,15 @@ def _subject(model: str | Target | nn.Module, inputs: Any, batch: int | None) ->
     return target if batch is None else target.with_batch(batch)
 
 
-def _counted(subject: Target, mode: str, concrete: bool) -> Entry:
+def _counted(subject: Target, mode: str, concrete: bool, isolated: Isolated | None = None) -> Entry:
+    """The network's cost, where it has one; with a worker, only after the network has survived being counted there."""
     try:
+        if isolated is not None:
+            worker, recipe = isolated
+            worker.analyse(recipe, mode, concrete)
         return Entry(subject.name, analyze(subject, mode=mode, concrete=concrete))
+    except MeasurementError as error:
+        return Entry(subject.name, error=MeasurementError(f"{subject.name} failed while it was counted: {error}"))
     except NetcostError as error:
         return Entry(subject.name, error=error)
 
@@ -298,16 +314,25 @@ def _counted(subject: Target, mode: str, concrete: bool) -> Entry:
 def _timed(
     entries: Sequence[Entry],
     subjects: Sequence[Target],
+    workers: Sequence[Isolated],
     device: str,
     threads: int | None,
     budget_s: float,
     precision: float,
     say: Progress,
 ) -> list[Entry]:
-    """The entries with latencies, where they could be counted."""
+    """The entries with latencies, where they could be counted; each in its worker, where there are some."""
     ready: list[tuple[str, nn.Module, Call]] = []
     places: list[int] = []
     built = list(entries)
+
+    def tell(share: float, text: str) -> None:
+        say(0.2 + 0.8 * share, text)
+
+    if workers:
+        counted = [at for at, entry in enumerate(entries) if entry.analysis is not None]
+        isolated = [workers[at] for at in counted]
+        return _with_results(built, counted, measure_in(isolated, device, threads, budget_s, precision, tell))
     for at, (entry, subject) in enumerate(zip(entries, subjects, strict=True)):
         if entry.analysis is None:
             continue
@@ -317,12 +342,17 @@ def _timed(
             places.append(at)
         except NetcostError as error:
             built[at] = replace(entry, error=error)
-    if not ready:
-        return built
-    results = measure_all(ready, device, threads, budget_s, precision, lambda share, text: say(0.2 + 0.8 * share, text))
-    base = results[0] if places[0] == 0 else None
+    return _with_results(built, places, measure_all(ready, device, threads, budget_s, precision, tell))
+
+
+def _with_results(
+    entries: Sequence[Entry], places: Sequence[int], results: Sequence[Measurement | NetcostError]
+) -> list[Entry]:
+    """The entries, those at `places` with what came of timing them."""
+    built = list(entries)
+    base = results[0] if places and places[0] == 0 else None
     for at, result in zip(places, results, strict=True):
-        if isinstance(result, MeasurementError):
+        if isinstance(result, NetcostError):
             built[at] = replace(built[at], error=result)
         else:
             ratio = _ratio(base, result) if at > 0 else None
@@ -330,7 +360,7 @@ def _timed(
     return built
 
 
-def _ratio(base: Measurement | MeasurementError | None, other: Measurement) -> stats.RatioEstimate | None:
+def _ratio(base: Measurement | NetcostError | None, other: Measurement) -> stats.RatioEstimate | None:
     """Latency of `other` in units of `base`, over the rounds that both took part in."""
     if not isinstance(base, Measurement):
         return None

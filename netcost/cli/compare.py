@@ -22,6 +22,7 @@ def compare(
     precision: Annotated[
         float, typer.Option(min=0.0, help="Stop when the ratio's 95 % interval is within ± this share.")
     ] = 0.02,
+    isolate: Annotated[bool, typer.Option("--isolate", help="Time each network in a process of its own.")] = False,
     arguments: options.Arguments = None,
     train: options.Train = False,
     concrete: options.Concrete = False,
@@ -50,6 +51,7 @@ def compare(
             batch=batch,
             mode="train" if train else "eval",
             concrete=concrete,
+            isolate=isolate,
             budget_s=budget,
             precision=precision,
             progress=progress,
