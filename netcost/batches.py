@@ -184,6 +184,7 @@ def sweep(
     cold_cache: bool = False,
     mode: str = "eval",
     concrete: bool = False,
+    isolate: bool = False,
     budget_s: float | None = None,
     precision: float = 0.02,
     peaks: Peaks | None = None,
@@ -194,8 +195,8 @@ def sweep(
     Args:
         batches: first dimensions of every input, in any order.
         budget_s: seconds for timing all points together; `BUDGET_S` a batch size unless given.
-        models, device, inputs, threads, dtype, memory_format, backend, cold_cache, mode, concrete, precision, peaks,
-            progress: as for `compare`.
+        models, device, inputs, threads, dtype, memory_format, backend, cold_cache, mode, concrete, isolate,
+            precision, peaks, progress: as for `compare`.
 
     Raises:
         RequestError: a target is unknown, its input missing, the setting none, or the batch sizes are no sweep.
@@ -220,6 +221,7 @@ def sweep(
         precision=precision,
         progress=progress,
         peaks=peaks,
+        isolate=isolate,
     )
     return Sweep(found.rated([at % len(rising) for at in range(len(targets))]), rising)
 

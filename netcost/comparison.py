@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,11 +24,14 @@ from netcost.subjects import subjects
 from netcost.tables import METRICS, Table
 from netcost.targets import Target
 from netcost.timing import measure_all, random_call
+from netcost.workers import Recipe, Worker, measure_in, recipe_of
 
 SCHEMA = 1
 NO_DEVICE = "none"
 
 Progress = Callable[[float, str], None]
+Isolated = tuple[Worker, Recipe]
+"""A worker, and what it is to build."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +198,7 @@ def compare(
     cold_cache: bool = False,
     mode: str = "eval",
     concrete: bool = False,
+    isolate: bool = False,
     budget_s: float = 10.0,
     precision: float = 0.02,
     peaks: Peaks | None = None,
@@ -211,6 +216,8 @@ def compare(
         dtype, memory_format, backend, cold_cache: as for `Setting`; networks are counted in the element type, too.
         mode: "eval" or "train", of the count; timing is always in eval.
         concrete: trace on real tensors.
+        isolate: time each network in a process of its own, which first tries whether it can be counted: one that
+            crashes is an error, and nothing more. A module cannot be isolated; name it as a target.
         budget_s: seconds for timing all networks together, not counting what it takes to compile them.
         precision: half width of the ratio's 95 % interval at which timing may stop.
         peaks: of the device, to say how much of it each network uses.
@@ -231,6 +238,7 @@ def compare(
         device,
         setting,
         peaks=peaks,
+        isolate=isolate,
         threads=threads,
         mode=mode,
         concrete=concrete,
@@ -252,39 +260,49 @@ def compared(
     precision: float,
     progress: Progress | None,
     peaks: Peaks | None = None,
+    isolate: bool = False,
 ) -> Comparison:
     """The targets counted, and timed unless the device is "none", each with its ratio to the first."""
     say = progress or (lambda _share, _text: None)
     timed = device != NO_DEVICE
-    entries: list[Entry] = []
-    for at, target in enumerate(targets):
-        say(at / len(targets) * (0.1 if timed else 1.0), f"counting {target.name}")
-        entries.append(_counted(target, mode, concrete))
-    if not timed:
-        return Comparison(tuple(entries), peaks=peaks)
-    load = load_per_core()  # before our own work is in it
-    ready = _built(entries, targets, say)
-    results = measure_all(
-        [(targets[at].name, model, call) for at, (model, call) in ready.items()],
-        device,
-        threads,
-        budget_s,
-        precision,
-        lambda share, text: say(0.2 + 0.8 * share, text),
-        setting=setting,
-    )
-    for at, result in zip(ready, results, strict=True):
-        if isinstance(result, MeasurementError):
-            entries[at] = replace(entries[at], error=result)
+    with ExitStack() as stack:
+        recipes = [recipe_of(target) for target in targets] if isolate and timed else []
+        workers = [(stack.enter_context(Worker()), recipe) for recipe in recipes]
+        entries: list[Entry] = []
+        for at, target in enumerate(targets):
+            say(at / len(targets) * (0.1 if timed else 1.0), f"counting {target.name}")
+            entries.append(_counted(target, mode, concrete, setting, *workers[at : at + 1]))
+        if not timed:
+            return Comparison(tuple(entries), peaks=peaks)
+        load = load_per_core()  # before our own work is in it
+        goal = device, threads, budget_s, precision, lambda share, text: say(0.2 + 0.8 * share, text)
+        results: Mapping[int, Measurement | NetcostError]
+        if isolate:
+            places = [at for at, entry in enumerate(entries) if entry.figures is not None]
+            taken = measure_in([workers[at] for at in places], *goal, setting=setting)
+            results = dict(zip(places, taken, strict=True))
         else:
-            entries[at] = replace(entries[at], measurement=result)
+            ready = _built(entries, targets, say)
+            models = [(targets[at].name, model, call) for at, (model, call) in ready.items()]
+            results = dict(zip(ready, measure_all(models, *goal, setting=setting), strict=True))
+    for at, result in results.items():
+        known = {"error": result} if isinstance(result, NetcostError) else {"measurement": result}
+        entries[at] = replace(entries[at], **known)
     environment = replace(read_environment(device, threads), load_per_core=load)
     return Comparison(tuple(entries), (Run(environment),), peaks).rated([0] * len(entries))
 
 
-def _counted(target: Target, mode: str, concrete: bool) -> Entry:
+def _counted(
+    target: Target, mode: str, concrete: bool, setting: Setting, isolated: tuple[Worker, Recipe] | None = None
+) -> Entry:
+    """The network's cost, where it has one; with a worker, only after the network has survived being counted there."""
     try:
+        if isolated is not None:
+            worker, recipe = isolated
+            worker.analyse(recipe, mode, concrete, setting)
         analysis = analyze(target, mode=mode, concrete=concrete)
+    except MeasurementError as error:
+        return Entry(target.name, error=MeasurementError(f"{target.name} failed while it was counted: {error}"))
     except NetcostError as error:
         return Entry(target.name, error=error)
     return Entry(target.name, analysis.figures, analysis)

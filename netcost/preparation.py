@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -21,8 +21,24 @@ from netcost.conversion import (
 )
 from netcost.devices import Device, HostRun, Watch, within_memory
 from netcost.errors import MeasurementError
+from netcost.placement import Placement, Renewal, placed
 from netcost.sampling import Clock, Run
 from netcost.setting import COMPILE, Observed, Setting
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run has told when all its calls are over.
+
+    Args:
+        times: seconds on the host and between GPU events, call by call; None on a CPU.
+        setting: what it ran in.
+        compile_s: seconds of the first call of a compiled model; None for eager.
+    """
+
+    times: tuple[Sequence[float], Sequence[float]] | None
+    setting: Observed
+    compile_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +49,18 @@ class Ready:
         watch: its run, as the device sees it; of a model that failed, what raises its error.
         setting: what it runs in.
         compile_s: seconds of the first call of a compiled model; None for eager.
+        renewal: what comes before each of its samples; None on a GPU, which has a memory and caches of another kind,
+            and for compiled code, which may know where the weights lie.
     """
 
     watch: Watch
     setting: Observed
     compile_s: float | None = None
+    renewal: Run | None = None
+
+    def outcome(self) -> Outcome:
+        """What the run has told."""
+        return Outcome(self.watch.times(), self.setting, self.compile_s)
 
     @classmethod
     def failed(cls, error: MeasurementError) -> Ready:
@@ -52,23 +75,25 @@ class Ready:
 
 @contextmanager
 def ready_to_run(
-    device: Device, model: nn.Module, call: Call, setting: Setting, placed: dict[int, nn.Module], clock: Clock
+    device: Device, model: nn.Module, call: Call, setting: Setting, placements: dict[int, Placement], clock: Clock
 ) -> Iterator[Ready]:
-    """The model as the setting wants it, on the device and in evaluation mode; each module's own mode is put back.
+    """The model as the setting wants it, on the device and in evaluation mode; mode and weights are put back.
 
     Args:
-        placed: what became of each module so far, by its identity.
+        placements: what became of each module so far, by its identity.
     """
-    known = placed.get(id(model))
+    known = placements.get(id(model))
     try:
-        asked = within_memory(lambda: converted(model, setting), device.name) if known is None else known
+        asked = within_memory(lambda: converted(model, setting), device.name) if known is None else known.model
         there, call = device.place(asked, converted_call(call, setting))
     except MeasurementError as error:
         yield Ready.failed(error)
         return
-    placed[id(model)] = there
-    with _evaluating(there):
-        yield _started(device, there, call, setting, clock)
+    with _evaluating(there), placed(there) if known is None else nullcontext(known) as placement:
+        placements[id(model)] = placement
+        ready = _started(device, there, call, setting, clock)
+        stays = device.name != "cpu" or setting.backend == COMPILE
+        yield ready if stays else replace(ready, renewal=Renewal(placement, ready.watch, clock))
 
 
 @contextmanager

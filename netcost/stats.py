@@ -1,14 +1,31 @@
-"""Times in, honest statistics out: medians, bootstrap intervals, ratios and verdicts.
+"""Times in, honest statistics out: medians, exact intervals, ratios and verdicts.
 
-Times are seconds a call. Nothing is averaged away: the median stands for a series, its bootstrap interval says how well
-it is known. What speaks against a series is said by `doubts`.
+Times are seconds a call. Nothing is averaged away: the median stands for a series, its interval says how well it is
+known. What speaks against a series is said by `doubts`.
+
+An interval's ends are two of the values themselves: those of ranks k and n + 1 - k, with k as large as the binomial
+distribution allows. It covers the true median in at least 95 % of the cases, for any distribution and from six values
+on, because a value lies below its median with a chance of one half, whatever else is true of it. A percentile
+bootstrap, which stood here before, promises that for many values only: driven by `sample_rounds`, which stops at the
+first interval that is narrow enough, it covered the true ratio in 89 % to 96 % of the cases on the made-up machines of
+`tests/noise.py`, where this covers it in 95 % to 99 %; and it called equals unequal three times as often. This is also
+a hundred times quicker, draws no random numbers, and inverts when base and other are exchanged.
+
+For ratios there is more to it. `sample_rounds` draws the order of each round by lot, so that of two networks that
+cost the same either one may stand in a slow moment, and each ratio lies above or below 1 by chance alone: bursts of
+load by others that last for many rounds, drifting clocks and heavy tails leave the chance of each sign at one half.
+
+Reference: Conover, "Practical Nonparametric Statistics", 3rd edition, section 3.2 (confidence interval for a
+quantile) and section 3.4 (the sign test).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +33,18 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
 
-RESAMPLES = 2000
-"""Bootstrap resamples: the 2.5 % tail then rests on 50 of them."""
+MISSED_ONE_IN = 20
+"""One interval in so many may miss the true median: they are 95 % intervals."""
 
 MIN_ROUNDS = 10
 """Fewer rounds than this give no interval, and so no verdict.
 
-A percentile bootstrap of a handful of rounds is too narrow: by the binomial distribution of the order statistics, the
-interval that calls itself 95 % covers the true median in 75 % of the cases with 3 rounds and in 87.5 % with 7. From
-9 on it stays above 90 %, and the practical threshold of the verdict makes up for the rest.
+Six would do for an interval, from the smallest to the largest of them. But whoever looks for a narrow interval after
+every round finds one by chance, and that is likelier the fewer there are.
 """
+
+RESAMPLES = 2000
+"""Bootstrap resamples: the 2.5 % tail then rests on 50 of them."""
 
 SAME_ROUNDS = 0.01
 """The practical threshold of a verdict within a run: a difference below 1 % is none to act on."""
@@ -68,12 +87,26 @@ def percentile(times: Sequence[float], percent: float) -> float | None:
     return quantile(times, share) if central or beyond >= SAMPLES_BEYOND else None
 
 
-def ci95(times: Sequence[float], generator: np.random.Generator | None = None) -> Interval | None:
-    """The 95 % bootstrap interval of the median (seconds), or None with fewer than `MIN_ROUNDS` times.
+def ci95(values: Sequence[float]) -> Interval | None:
+    """The exact 95 % interval of the median, or None with fewer than `MIN_ROUNDS` values; its ends are values."""
+    if len(values) < MIN_ROUNDS:
+        return None
+    ordered, rank = sorted(values), interval_rank(len(values))
+    return float(ordered[rank - 1]), float(ordered[-rank])
 
-    The same times give the same interval: without a `generator`, one with a fixed seed is made.
+
+@cache
+def interval_rank(count: int) -> int:
+    """The rank of the interval's lower end among `count` values, from 1, and of the upper one from the top.
+
+    The chance that fewer than `rank` of the values lie below the median is that of so few heads in `count` throws of
+    a coin; on either side, it may be half of what an interval may miss.
     """
-    return _bootstrap(times, _arithmetic, generator)
+    rank, ways = 0, 1
+    while 2 * MISSED_ONE_IN * ways <= 2**count:
+        rank += 1
+        ways += math.comb(count, rank)
+    return rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +118,7 @@ class RatioEstimate:
     rounds: int
 
 
-def ratio(
-    rounds_base: Sequence[float], rounds_other: Sequence[float], generator: np.random.Generator | None = None
-) -> RatioEstimate:
+def ratio(rounds_base: Sequence[float], rounds_other: Sequence[float]) -> RatioEstimate:
     """The ratio other / base, taken round by round; below 1, the other is faster.
 
     What slows a whole round down (a neighbour, a falling clock) cancels. The median of an even number of ratios is
@@ -96,15 +127,15 @@ def ratio(
     Args:
         rounds_base: seconds of the base, one a round.
         rounds_other: seconds of the other in the same rounds.
-        generator: source of the resamples; one with a fixed seed unless given.
     """
     if len(rounds_base) != len(rounds_other) or not rounds_base:
         raise ValueError(f"a ratio needs the same rounds of both, got {len(rounds_base)} and {len(rounds_other)}")
     if min(*rounds_base, *rounds_other) <= 0:
         raise ValueError("a ratio needs times above 0 s; make more calls a sample")
     ratios = np.asarray(rounds_other, dtype=np.float64) / np.asarray(rounds_base, dtype=np.float64)
-    middle = float(_middle(ratios[np.newaxis, :], _geometric)[0])
-    return RatioEstimate(middle, _bootstrap(ratios, _geometric, generator), len(ratios))
+    ordered = np.sort(ratios)
+    middle = math.sqrt(ordered[(len(ordered) - 1) // 2] * ordered[len(ordered) // 2])
+    return RatioEstimate(middle, ci95(ratios.tolist()), len(ratios))
 
 
 def ratio_between_runs(
@@ -127,8 +158,8 @@ def ratio_between_runs(
     if min(*times_base, *times_other) <= 0:
         raise ValueError("a ratio needs times above 0 s; make more calls a sample")
     generator = np.random.default_rng(0) if generator is None else generator
-    base = _resampled(times_base, _arithmetic, generator)
-    other = _resampled(times_other, _arithmetic, generator)
+    base = _resampled(times_base, generator)
+    other = _resampled(times_other, generator)
     interval = None if base is None or other is None else _middle_95(other / base)
     return RatioEstimate(median(times_other) / median(times_base), interval, min(len(times_base), len(times_other)))
 
@@ -174,39 +205,13 @@ def settled(times: Sequence[float], window: int = 3, tolerance: float = 0.05) ->
     return abs(last - before) <= tolerance * before
 
 
-def _arithmetic(low: Floats, high: Floats) -> Floats:
-    return (low + high) / 2
-
-
-def _geometric(low: Floats, high: Floats) -> Floats:
-    return np.asarray(np.sqrt(low * high))
-
-
-def _middle(rows: Floats, mean: Callable[[Floats, Floats], Floats]) -> Floats:
-    """The median of each row, (R, N) -> (R,); with N even, `mean` of the middle two."""
-    low, high = (rows.shape[1] - 1) // 2, rows.shape[1] // 2
-    parted = np.partition(rows, (low, high), axis=1)
-    return mean(parted[:, low], parted[:, high])
-
-
-def _bootstrap(
-    values: Sequence[float] | Floats,
-    mean: Callable[[Floats, Floats], Floats],
-    generator: np.random.Generator | None,
-) -> Interval | None:
-    """The middle 95 % of the medians of resamples; its ends are medians that occurred, never interpolated."""
-    medians = _resampled(values, mean, np.random.default_rng(0) if generator is None else generator)
-    return None if medians is None else _middle_95(medians)
-
-
-def _resampled(
-    values: Sequence[float] | Floats, mean: Callable[[Floats, Floats], Floats], generator: np.random.Generator
-) -> Floats | None:
+def _resampled(values: Sequence[float], generator: np.random.Generator) -> Floats | None:
     """The medians of `RESAMPLES` resamples, (R,), or None with fewer than `MIN_ROUNDS` values."""
     if len(values) < MIN_ROUNDS:
         return None
     chosen = generator.integers(0, len(values), size=(RESAMPLES, len(values)))
-    return _middle(np.asarray(values, dtype=np.float64)[chosen], mean)
+    medians: Floats = np.median(np.asarray(values, dtype=np.float64)[chosen], axis=1)
+    return medians
 
 
 def _middle_95(resampled: Floats) -> Interval:

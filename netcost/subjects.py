@@ -37,16 +37,18 @@ def _subject(model: str | Target | nn.Module, inputs: Any, setting: Setting) -> 
     if specs:
         target = replace(target, inputs=specs)
     target.required_inputs()
-    return target if setting.torch_dtype is None else _in_dtype(target, setting.torch_dtype)
+    return in_setting(target, setting)
 
 
-def _in_dtype(target: Target, dtype: str) -> Target:
-    """The target with floating-point weights and inputs of that type, so that its bytes are counted as they are."""
-    make = target.make
+def in_setting(target: Target, setting: Setting) -> Target:
+    """The target with floating-point weights and inputs of the setting's type, so that its bytes are counted so."""
+    make, dtype = target.make, setting.torch_dtype
+    if dtype is None:
+        return target
 
     def is_floating(spec: InputSpec) -> bool:
         found: torch.dtype = getattr(torch, spec.dtype)
         return found.is_floating_point
 
     inputs = tuple(replace(spec, dtype=dtype) if is_floating(spec) else spec for spec in target.required_inputs())
-    return Target(target.name, lambda: make().to(getattr(torch, dtype)), inputs)
+    return replace(target, make=lambda: make().to(getattr(torch, dtype)), inputs=inputs)

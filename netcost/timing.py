@@ -22,7 +22,8 @@ from netcost.doubts import Doubt, doubts_about, launch_bound, throttled
 from netcost.environment import LoadMeter, flushed_denormals
 from netcost.errors import MeasurementError, RequestError
 from netcost.measurement import Effort, Measurement
-from netcost.preparation import Ready, ready_to_run
+from netcost.placement import Placement
+from netcost.preparation import Outcome, Ready, ready_to_run
 from netcost.sampling import Clock, Progress, Series, Subject, sample_rounds
 from netcost.setting import COMPILE, Setting
 from netcost.tracing import InputSpec, call_arguments
@@ -94,11 +95,13 @@ def measure_all(
     device = open_device(device) if isinstance(device, str) else device
     with ExitStack() as stack:
         stack.enter_context(device.active())
-        used = stack.enter_context(_thread_number(threads))
+        used = stack.enter_context(thread_number(threads))
         stack.enter_context(flushed_denormals())
         ready = _all_ready(stack, device, models, setting, clock, progress)
         prepare = device.cold_cache() if setting.cold_cache and models else None
-        subjects = [Subject(name, each.watch, prepare) for (name, _, _), each in zip(models, ready, strict=True)]
+        subjects = [
+            Subject(name, each.watch, prepare, each.renewal) for (name, _, _), each in zip(models, ready, strict=True)
+        ]
         load, begun = meter(), clock()
         with torch.inference_mode():
             rounds = sample_rounds(
@@ -111,9 +114,9 @@ def measure_all(
             )
         effort = Effort(precision, budget_s, clock() - begun, rounds.stopped)
         shared = (load.doubt(), throttled(device.throttle_reasons()))
-        context = _Context(device.name, used, effort, tuple(doubt for doubt in shared if doubt is not None))
+        context = Context(device.name, used, effort, tuple(doubt for doubt in shared if doubt is not None))
         return [
-            series.error or context.measurement(series, each, _batch(call))
+            series.error or context.measurement(series, each.outcome(), batch_of(call))
             for series, each, (_, _, call) in zip(rounds.series, ready, models, strict=True)
         ]
 
@@ -127,17 +130,17 @@ def _all_ready(
     progress: Progress | None,
 ) -> list[Ready]:
     """The models ready to run, until the stack is left."""
-    placed: dict[int, nn.Module] = {}
+    placements: dict[int, Placement] = {}
     ready: list[Ready] = []
     for name, model, call in models:
         if progress is not None and setting.backend == COMPILE:
             progress(0.0, f"compiling {name}")
-        ready.append(stack.enter_context(ready_to_run(device, model, call, setting, placed, clock)))
+        ready.append(stack.enter_context(ready_to_run(device, model, call, setting, placements, clock)))
     return ready
 
 
 @dataclass(frozen=True, slots=True)
-class _Context:
+class Context:
     """What the measurements of one sampling have in common."""
 
     device: str
@@ -145,9 +148,9 @@ class _Context:
     effort: Effort
     doubts: tuple[Doubt, ...]
 
-    def measurement(self, series: Series, ready: Ready, batch: int | None) -> Measurement:
-        """The measurement of one series."""
-        host, between = (_per_sample(seconds, series) for seconds in ready.watch.times() or ((), ()))
+    def measurement(self, series: Series, outcome: Outcome, batch: int | None) -> Measurement:
+        """The measurement of one series, with what its run has told."""
+        host, between = (_per_sample(seconds, series) for seconds in outcome.times or ((), ()))
         bound = launch_bound(series.times_s, host, between) if between else None
         first_call_s = series.first_call_s
         assert first_call_s is not None, "a series without an error has a first call"
@@ -156,8 +159,8 @@ class _Context:
             device=self.device,
             threads=self.threads,
             batch=batch,
-            setting=ready.setting,
-            compile_s=ready.compile_s,
+            setting=outcome.setting,
+            compile_s=outcome.compile_s,
             first_call_s=first_call_s,
             warmup_s=series.warmup_s,
             calls_per_sample=series.calls,
@@ -189,7 +192,7 @@ def random_call(inputs: Inputs, dtype: torch.dtype = torch.float32, seed: int = 
 
 
 @contextmanager
-def _thread_number(threads: int | None) -> Iterator[int]:
+def thread_number(threads: int | None) -> Iterator[int]:
     """Torch uses that many threads within an operator; yields the number that it does use."""
     if threads is not None and threads < 1:
         raise RequestError(f"--threads {threads!r}: expected 1 or more")
@@ -203,7 +206,7 @@ def _thread_number(threads: int | None) -> Iterator[int]:
             torch.set_num_threads(before)
 
 
-def _batch(call: Call) -> int | None:
+def batch_of(call: Call) -> int | None:
     """The first size of the first tensor, or None where there is none."""
     args, kwargs = call
     shapes = (each.shape for each in (*args, *kwargs.values()) if isinstance(each, torch.Tensor) and each.dim() > 0)

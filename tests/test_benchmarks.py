@@ -66,6 +66,41 @@ def test_peak_memory_agrees_with_a_real_run(benchmark, tmp_path):
     assert script.main(["--models", "torchvision:squeezenet1_1", "-o", str(tmp_path / "peak_memory.md")]) == 0
 
 
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("bias", "torchvision:squeezenet1_1: deviation"),
+        ("precision", "3x3 convolutions and separable: longest time"),
+        ("mobilenets", "mobilenet_v2, by kind"),
+    ],
+)
+def test_a_benchmark_of_the_clock_runs_quickly(benchmark, tmp_path, script, said):
+    assert said in ran(benchmark(script), tmp_path / "report.md", "--quick")
+
+
+def test_verdicts_are_kept_and_go_on_where_they_were_broken_off(benchmark, tmp_path, monkeypatch, capsys):
+    script, results = benchmark("verdicts"), tmp_path / "results.jsonl"
+    arguments = ("--quick", "--load", "--results", str(results))
+    written = ran(script, tmp_path / "verdicts.md", *arguments)
+    assert "equals with a winner; one core loaded half of the time, 1 thread" in written
+    kept = results.read_text(encoding="utf-8")
+    assert kept.count("\n") == len(script.KINDS) + 3 + 3  # how wide each network is, and every comparison
+    *_, last = kept.splitlines(keepends=True)
+    results.write_text(kept.removesuffix(last), encoding="utf-8")
+    made = []
+    again = script.comparison
+    monkeypatch.setattr(script, "comparison", lambda *given: made.append(given) or again(*given))
+    ran(script, tmp_path / "verdicts.md", *arguments)
+    assert len(made) == 1
+    assert ran(script, tmp_path / "quiet.md", "--quick", "--results", str(results)).count("no load of ours") > 1
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(("hits", "of", "low", "high"), [(0, 200, 0.0, 0.0188), (10, 200, 0.0274, 0.0896)])
+def test_the_interval_of_a_share_is_wilsons(benchmark, hits, of, low, high):
+    assert benchmark("verdicts").wilson(hits, of) == pytest.approx((low, high), abs=5e-5)
+
+
 # ---- how they time and judge ----------------------------------------------------------------------------------------
 
 

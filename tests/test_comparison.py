@@ -329,6 +329,47 @@ def test_progress_never_goes_back_and_ends_at_one() -> None:
     assert seen[-1] == pytest.approx(1.0)
 
 
+CRASHING = """
+import os
+from torch import nn
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(3, 4, 3))
+class CrashesWhenCounted(nn.Module):
+    def __init__(self):
+        super().__init__()
+        os._exit(5)
+class CrashesWhenRun(Net):
+    def forward(self, x):
+        return super().forward(x) if x.is_meta else os.abort()
+"""
+
+
+def test_isolated_networks_crash_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "net.py").write_text(CRASHING)
+    monkeypatch.chdir(tmp_path)
+    names = [f"net.py:{name}" for name in ("Net", "CrashesWhenCounted", "CrashesWhenRun", "Net")]
+    targets = [netcost.resolve(name, inputs=["1x3x8x8"]) for name in names]
+    seen: list[float] = []
+    result = compare(
+        targets, threads=1, budget_s=0.2, isolate=True, batch=2, progress=lambda share, _: seen.append(share)
+    )
+    fine, counted, ran, again = result.to_dict()["models"]
+    assert counted["error"].startswith(f"{names[1]} failed while it was counted: its process ended with exit code 5")
+    assert ran["error"].startswith(f"{names[2]} failed in its first call: its process was killed by SIGABRT")
+    assert ran["params"] == fine["params"] == 4 * 3 * 3 * 3 + 4
+    assert fine["latency"]["batch"] == 2
+    assert again["ratio"]["to"] == names[0]
+    assert fine["latency"]["samples"] == again["latency"]["samples"]
+    assert seen == sorted(seen)
+    assert [error.exit_code for error in result.errors] == [3, 3]
+
+
+def test_a_module_cannot_be_isolated() -> None:
+    with pytest.raises(RequestError, match="name the code that builds it"):
+        compare([Small()], inputs=SMALL, isolate=True)
+
+
 def test_nothing_to_compare_is_refused() -> None:
     with pytest.raises(RequestError, match="at least one model"):
         compare([], "none")

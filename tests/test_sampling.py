@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 from itertools import chain, repeat
 
 import pytest
@@ -172,6 +173,63 @@ def test_every_round_has_every_subject_once_and_the_order_changes():
     assert len(rounds) == result.rounds == 30
     assert all(sorted(each) == ["a", "b", "c"] for each in rounds)
     assert {each[0] for each in rounds} == {"a", "b", "c"}
+
+
+def test_of_every_four_rounds_each_two_subjects_run_in_either_order_in_two():
+    clock, log = Clock(), []
+    subjects = [subject(clock, name, steady(), log) for name in "abc"]
+    sample_rounds(subjects, clock=clock, max_rounds=40, precision=0.0, budget_s=1e6)
+    sampled = log[3 * FIRST_AND_WARMUP :]
+    rounds = [sampled[at : at + 3] for at in range(0, len(sampled), 3)]
+    for four in (rounds[at : at + 4] for at in range(0, len(rounds), 4)):
+        for one, other in ("ab", "ac", "bc"):
+            assert sum(each.index(one) < each.index(other) for each in four) == 2
+    assert len({tuple(each) for each in rounds}) == 6  # and yet each of the orders occurs
+
+
+def test_a_renewal_comes_before_each_sample_of_a_round_and_is_not_in_its_time():
+    clock, log = Clock(), []
+    renewed = replace(subject(clock, "a", steady(), log), renewal=lambda: (log.append("renewal"), clock.spend(5.0)))
+    [series] = sample_rounds([renewed], clock=clock, budget_s=1e6).series
+    assert series.times_s == (LONG,) * stats.MIN_ROUNDS
+    assert log == ["a"] * FIRST_AND_WARMUP + ["renewal", "a"] * stats.MIN_ROUNDS
+
+
+def test_a_renewal_that_raises_fails_its_subject():
+    def full():
+        raise MemoryError("no pages left")
+
+    clock = Clock()
+    broken = replace(subject(clock, "b", steady()), renewal=full)
+    result = sample_rounds([subject(clock, "a", steady()), broken], clock=clock)
+    assert str(result.series[1].error) == "b failed in round 1: MemoryError: no pages left"
+    assert result.series[0].error is None
+
+
+class OwnClock:
+    """A subject in another process, say: it keeps the time itself, and getting the answer here takes a while."""
+
+    name = "far"
+
+    def __init__(self, clock, call_s):
+        self.clock, self.call_s, self.renewed = clock, call_s, 0
+
+    def seconds(self, calls, clock, synchronize):  # noqa: ARG002  # it has its own
+        self.clock.spend(calls * self.call_s + 1.0)
+        return calls * self.call_s
+
+    def renew(self):
+        self.renewed += 1
+
+
+def test_a_subject_with_a_clock_of_its_own_is_believed():
+    clock = Clock()
+    far = OwnClock(clock, LONG)
+    result = sample_rounds([subject(clock, "near", steady(2 * LONG)), far], clock=clock, budget_s=1e6)
+    assert result.series[1].times_s == (LONG,) * stats.MIN_ROUNDS
+    assert result.series[1].first_call_s == LONG
+    assert far.renewed == result.rounds
+    assert result.ratios[1] == stats.RatioEstimate(0.5, (0.5, 0.5), stats.MIN_ROUNDS)
 
 
 def test_the_same_source_of_chance_gives_the_same_order():

@@ -48,6 +48,7 @@ def compare(
         float, typer.Option(min=0.0, help="Stop when the ratio's 95 % interval is within ± this share.")
     ] = 0.02,
     peaks: options.Peaks = None,
+    isolate: Annotated[bool, typer.Option("--isolate", help="Time each network in a process of its own.")] = False,
     arguments: options.Arguments = None,
     train: options.Train = False,
     concrete: options.Concrete = False,
@@ -91,6 +92,7 @@ def compare(
             cold_cache=cold_cache,
             mode="train" if train else "eval",
             concrete=concrete,
+            isolate=isolate,
             precision=precision,
             peaks=found,
             progress=progress,

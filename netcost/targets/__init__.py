@@ -37,11 +37,13 @@ class Target:
         name: as it was asked for.
         make: builds the module with its real initialisation.
         inputs: of one forward pass; None where the target has none of its own and none were given.
+        arguments: that it was asked for with; None where no name stands for it, so that only this process can make it.
     """
 
     name: str
     make: Callable[[], nn.Module]
     inputs: tuple[InputSpec, ...] | None = None
+    arguments: Mapping[str, Any] | None = None
 
     def build(self) -> nn.Module:
         """The module with real weights.
@@ -98,6 +100,10 @@ def resolve(text: str, arguments: Mapping[str, Any] | None = None, inputs: Seque
     """
     given = tuple(parse_input(each) if isinstance(each, str) else each for each in inputs)
     options = dict(arguments or {})
+    return replace(_resolved(text, options, given), arguments=options)
+
+
+def _resolved(text: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
     prefix, separator, rest = text.partition(":")
     refuse_pickle(text)
     if not separator:
