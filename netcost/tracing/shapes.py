@@ -78,8 +78,7 @@ def convolution(
     if outputs % groups or not belongs(bias, kernel[:1], x):
         return None
     strides, pads, dilations = spread(stride, rank), spread(padding, rank), spread(dilation, rank)
-    channels_last = rank == 2 and not x.is_contiguous() and min(shape[1:]) > 1 and is_channels_last(x)
-    if not len(strides) == len(pads) == len(dilations) == rank or not (x.is_contiguous() or channels_last):
+    if not len(strides) == len(pads) == len(dilations) == rank:
         return None
     if min(strides) < 1 or min(dilations) < 1:
         return None
@@ -87,7 +86,7 @@ def convolution(
     size = [
         (length + 2 * pad - dilation * (side - 1) - 1) // stride + 1 for length, side, stride, pad, dilation in lengths
     ]
-    return new(x, (shape[0], outputs, *size), channels_last) if min(size) > 0 else None
+    return new(x, (shape[0], outputs, *size)) if min(size) > 0 else None
 
 
 @shape_rule("aten.batch_norm")
