@@ -7,11 +7,11 @@ when nothing else reads what that producer wrote: the value between them is neit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from netcost.cost import COMPUTE_KINDS, Kind
-from netcost.graph import Graph, Op, uses_running_statistics
+from netcost.graph import Graph, Op, TensorSpec, extent, uses_running_statistics
 
 FOLDING = frozenset({Kind.CONVOLUTION, Kind.POINTWISE_CONVOLUTION, Kind.DEPTHWISE_CONVOLUTION, Kind.LINEAR})
 PRODUCERS = (COMPUTE_KINDS - {Kind.ATTENTION}) | {Kind.NORMALISATION, Kind.ELEMENTWISE}
@@ -60,11 +60,8 @@ def fuse(graph: Graph, kinds: Sequence[Kind], access: Sequence[int], access_byte
             continue
         group[index] = group[producer]
         between = [tensor for tensor, source in zip(op.inputs, op.sources, strict=True) if source == producer]
-        written = graph.ops[producer].outputs[0]
-        elements[producer] -= written.elements
-        size_bytes[producer] -= written.size_bytes
-        elements[index] -= sum(tensor.elements for tensor in between)
-        size_bytes[index] -= sum(tensor.size_bytes for tensor in between)
+        _take(producer, graph.ops[producer].outputs[:1], elements, size_bytes)
+        _take(index, between, elements, size_bytes)
         if foldable and kinds[producer] in FOLDING and producer not in folded and group[producer] == producer:
             folded.add(producer)
             _fold(graph.ops[producer], op, index, elements, size_bytes)
@@ -73,13 +70,18 @@ def fuse(graph: Graph, kinds: Sequence[Kind], access: Sequence[int], access_byte
 
 def _fold(layer: Op, norm: Op, index: int, elements: list[int], size_bytes: list[int]) -> None:
     """Drop what a batch norm read of its own; the layer before it reads a bias, which it may not have had."""
-    own = norm.inputs[1:]
-    elements[index] -= sum(tensor.elements for tensor in own)
-    size_bytes[index] -= sum(tensor.size_bytes for tensor in own)
+    _take(index, norm.inputs[1:], elements, size_bytes)
     if len(layer.inputs) < 3:
         channels = norm.inputs[0].shape[1]
         elements[index] += channels
         size_bytes[index] += channels * norm.inputs[0].itemsize
+
+
+def _take(index: int, tensors: Iterable[TensorSpec], elements: list[int], size_bytes: list[int]) -> None:
+    """Spare the operator the reading or writing of these tensors."""
+    count, count_bytes = extent(tensors)
+    elements[index] -= count
+    size_bytes[index] -= count_bytes
 
 
 def _readers(graph: Graph) -> list[set[int]]:

@@ -7,7 +7,7 @@ source: data flow sees through them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, NamedTuple
@@ -43,6 +43,16 @@ class TensorSpec(NamedTuple):
     def size_bytes(self) -> int:
         """Bytes that lie in memory."""
         return self.elements * self.itemsize
+
+
+def extent(tensors: Iterable[TensorSpec]) -> tuple[int, int]:
+    """Elements and bytes that the tensors take in memory."""
+    elements = size_bytes = 0
+    for shape, _, itemsize, broadcast in tensors:
+        count = prod(shape) // broadcast
+        elements += count
+        size_bytes += count * itemsize
+    return elements, size_bytes
 
 
 class Op(NamedTuple):

@@ -189,14 +189,12 @@ def _join_users(graph: Graph, owner: list[int | None]) -> None:
 
 def common_module(paths: Sequence[str]) -> str:
     """The innermost module that holds all of `paths`: "layer1.0" for "layer1.0.conv1" and "layer1.0.bn1"."""
-    first = paths[0].split(".")
-    for path in dict.fromkeys(paths):
-        parts = path.split(".")
-        shared = 0
-        while shared < min(len(first), len(parts)) and first[shared] == parts[shared]:
-            shared += 1
-        first = first[:shared]
-    return ".".join(first)
+    parts = [path.split(".") for path in dict.fromkeys(paths)]
+    first, last = min(parts), max(parts)  # what these share, all between them share
+    shared = 0
+    while shared < min(len(first), len(last)) and first[shared] == last[shared]:
+        shared += 1
+    return ".".join(first[:shared])
 
 
 def width(graph: Graph, block: Block) -> int:

@@ -15,12 +15,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from netcost.graph import Op, TensorSpec
 from netcost.tracing import shapes
-from netcost.tracing.shapes import BINARY, SHAPE_RULES, UNARY, WORKSPACES
+from netcost.tracing.shapes import BINARY, COMPARISONS, SHAPE_RULES, UNARY, WORKSPACES
 
 Call = tuple[list[Any], dict[str, Any]]
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
-LAYOUTS = ("contiguous",) * 10 + ("channels_last", "permuted", "broadcast", "strided", "loose")
+LAYOUTS = ("contiguous",) * 10 + ("channels_last", "permuted", "broadcast", "strided", "half", "swapped", "loose")
 TYPES = (torch.float32,) * 20 + (torch.float16, torch.bfloat16, torch.float64, torch.int64, torch.bool)
 
 CALLS: dict[str, st.SearchStrategy[Call]] = {}
@@ -50,6 +50,13 @@ def meta(shape: Sequence[int], dtype: torch.dtype = torch.float32, layout: str =
         return torch.empty((1, *shape[1:]), dtype=dtype, device="meta").expand(shape)
     if layout == "strided" and rank:
         return torch.empty((*shape[:-1], 2 * shape[-1]), dtype=dtype, device="meta")[..., ::2]
+    if layout == "half" and rank > 1:  # as `chunk` leaves it
+        return torch.empty((shape[0], 2 * shape[1], *shape[2:]), dtype=dtype, device="meta")[:, : shape[1]]
+    if layout == "swapped" and rank > 2:  # the query in attention
+        outer, inner = shape[-3:-1]
+        return torch.empty((*shape[:-3], inner, 3, outer, shape[-1]), dtype=dtype, device="meta")[
+            ..., 0, :, :
+        ].transpose(-3, -2)
     x = torch.empty(shape, dtype=dtype, device="meta")
     if layout == "loose":  # a dimension of one element has a stride that says nothing
         return x.as_strided(shape, [stride if size != 1 else 1 for size, stride in zip(shape, x.stride(), strict=True)])
@@ -266,6 +273,52 @@ def mean(draw: Draw, _: str) -> Call:
     return [x, mostly(draw, once, [*dims, *dims], [*dims, x.dim()], [-x.dim() - 1]), draw(st.booleans())], options
 
 
+@calls("linalg_vector_norm")
+def vector_norm(draw: Draw, _: str) -> Call:
+    [x, *rest], options = mean(draw, "")
+    if not rest:
+        return [x], options
+    dims, keepdim = rest
+    return [x, mostly(draw, 2, 1, 0, 2.5, float("inf")), mostly(draw, dims, None), keepdim], options
+
+
+@calls("roll")
+def roll(draw: Draw, _: str) -> Call:
+    x = tensor(draw, shape(draw, 0, 5), draw(st.sampled_from(TYPES)))
+    dims = draw(st.lists(st.integers(-x.dim(), mostly(draw, max(x.dim() - 1, 0), x.dim())), max_size=3))
+    shifts = draw(st.lists(st.integers(-9, 9), min_size=len(dims), max_size=len(dims)))
+    return [x, mostly(draw, shifts, [1], [1, 2], []), dims], {}
+
+
+@calls("index")
+def index(draw: Draw, _: str) -> Call:
+    x = tensor(draw, shape(draw, mostly(draw, 1, 0), 4), draw(st.sampled_from(TYPES)))
+    rows = tensor(draw, shape(draw, 0, 3), mostly(draw, torch.int64, torch.int32, torch.float32))
+    return [x, mostly(draw, [rows], [None, rows], [rows, rows], [None], [])], {}
+
+
+@calls("masked_fill")
+def masked_fill(draw: Draw, _: str) -> Call:
+    x = tensor(draw, shape(draw, 0, 4), draw(st.sampled_from(TYPES)))
+    mask_shape = mostly(draw, x.shape, x.shape[1:], (2, *x.shape), [1] * x.dim())
+    mask = tensor(draw, mask_shape, mostly(draw, torch.bool, torch.float32))
+    return [x, mask, mostly(draw, -100.0, 0, True, 1j, torch.empty((), device="meta"))], {}
+
+
+@calls("clamp", "clamp_min", "clamp_max")
+def clamp(draw: Draw, name: str) -> Call:
+    x = tensor(draw, shape(draw, 0, 5), draw(st.sampled_from(TYPES)))
+    limits = st.sampled_from([0, 0.5, -1.0, *([None, None] if name == "clamp" else [])])
+    limit = mostly(draw, draw(limits), True, 1j)
+    return [x, limit, draw(limits)] if name == "clamp" and draw(st.booleans()) else [x, limit], {}
+
+
+@calls(*COMPARISONS)
+def comparison(draw: Draw, _: str) -> Call:
+    x = tensor(draw, shape(draw, 0, 5), draw(st.sampled_from(TYPES)))
+    return [x, mostly(draw, draw(st.sampled_from([0, 0.5])), True, 1j, x)], {}
+
+
 SETTINGS = {"gelu": "approximate", "hardtanh": (-1.0, 1.0), "leaky_relu": (0.1,), "elu": (1.0, 1.0, 1.0)}
 
 
@@ -385,6 +438,14 @@ ORDINARY: dict[str, Call] = {
     "aten.avg_pool2d": ([meta((1, 3, 9, 9)), [3, 3], [1, 1], [1, 1]], {}),
     "aten.adaptive_avg_pool2d": ([meta((1, 3, 9, 9)), [1, 1]], {}),
     "aten.mean": ([meta((1, 3, 9, 9)), [2, 3]], {}),
+    "aten.linalg_vector_norm": ([meta((1, 3, 9, 9)), 2.0, [-1], True], {}),
+    "aten.roll": ([meta((1, 9, 9, 3)), [-3, 3], [1, 2]], {}),
+    "aten.index": ([meta((9, 3)), [meta((25,), torch.int64)]], {}),
+    "aten.masked_fill": ([meta((4, 9, 9)), meta((4, 9, 9), torch.bool), -100.0], {}),
+    "aten.clamp": ([meta((3, 1, 1)), None, 4.6], {}),
+    "aten.clamp_min": ([meta((3, 1, 1)), 1e-12], {}),
+    "aten.clamp_max": ([meta((3, 1, 1)), 4], {}),
+    **{f"aten.{name}": ([meta((4, 9, 9)), 0], {}) for name in COMPARISONS},
     **{f"aten.{name}": ([meta((2, 3, 4, 4))], {}) for name in UNARY},
     **{f"aten.{name}_": ([meta((2, 3, 4, 4))], {}) for name in UNARY},
     **{f"aten.{name}": ([meta((2, 3, 4, 4)), meta((2, 3, 1, 1))], {}) for name in BINARY},
@@ -438,7 +499,7 @@ def test_every_shape_rule_is_put_to_the_test() -> None:
 @pytest.mark.parametrize("name", [*(f"aten.{name}" for name in (*UNARY, *BINARY)), "aten.batch_norm"])
 def test_point_wise_rules_answer_for_channels_last_too(name: str) -> None:
     x = meta((2, 3, 4, 5), layout="channels_last")
-    args = [x, x] if name.removeprefix("aten.") in BINARY else [x]
+    args: list[Any] = [x, x] if name.removeprefix("aten.") in BINARY else [x]
     if name == "aten.batch_norm":
         args = [x, *[meta((3,))] * 4, False, 0.1, 1e-5, True]
     answer, truth, _ = asked(name, (args, {}))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from netcost.cost import Cost, Kind
-from netcost.graph import Op, TensorSpec
+from netcost.graph import Op, TensorSpec, extent
 from netcost.registry import Registry
 
 CostRule = Callable[[Op], Cost]
@@ -88,9 +88,9 @@ def access(
         read: tensors read, where they are not all the inputs (an embedding reads the rows it looks up).
         written: elements written, where they are not all the outputs'.
     """
-    elements, size_bytes = _extent(op.inputs if read is None else read)
+    elements, size_bytes = extent(op.inputs if read is None else read)
     if written is None:
-        written, written_bytes = _extent(op.outputs)
+        written, written_bytes = extent(op.outputs)
     else:
         written_bytes = written * op.outputs[0].itemsize if op.outputs else 0
     return Cost(
@@ -101,13 +101,3 @@ def access(
         activations=activations,
         kernels=1,
     )
-
-
-def _extent(tensors: Sequence[TensorSpec]) -> tuple[int, int]:
-    """Elements and bytes of some tensors."""
-    elements = size_bytes = 0
-    for tensor in tensors:
-        count = tensor.elements
-        elements += count
-        size_bytes += count * tensor.itemsize
-    return elements, size_bytes

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from netcost.tracing.prototypes import CONSTRUCTORS, copying, is_intact
+
 META = torch.device("meta")
 
 LARGE = 1 << 16
@@ -82,8 +84,9 @@ def weightless(mixing: bool = True) -> Iterator[None]:
 @contextmanager
 def _replaced() -> Iterator[None]:
     """Torch's factories and initialisers replaced, and put back."""
-    before = [(owner, name, vars(owner).get(name)) for owner, name, _ in _REPLACEMENTS]
-    for owner, name, replacement in _REPLACEMENTS:
+    replacements = _REPLACEMENTS + [each for each in _CONSTRUCTORS if is_intact(each[0])]
+    before = [(owner, name, vars(owner).get(name)) for owner, name, _ in replacements]
+    for owner, name, replacement in replacements:
         setattr(owner, name, replacement)
     try:
         yield
@@ -136,4 +139,8 @@ _REPLACEMENTS: list[tuple[Any, str, Callable[..., Any]]] = [
     *((torch, name, _on_meta_if_large(getattr(torch, name))) for name in FILLED),
     *((nn.init, name, _unless_weightless(getattr(nn.init, name))) for name in INITIALISERS),
     *((Tensor, name, _unless_weightless(getattr(Tensor, name))) for name in IN_PLACE),
+]
+
+_CONSTRUCTORS: list[tuple[Any, str, Callable[..., Any]]] = [
+    (kind, "__init__", copying(kind, _is_open)) for kind in CONSTRUCTORS
 ]

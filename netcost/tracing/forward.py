@@ -20,13 +20,15 @@ from torch.utils._pytree import tree_map_only
 
 from netcost.errors import DataDependentError, ForwardError, NetcostError, RequestError
 from netcost.graph import Graph
+from netcost.tracing.arguments import lacks_values
 from netcost.tracing.attribution import ModuleStack
 from netcost.tracing.memory import spec_of
-from netcost.tracing.recorder import CPU, Recorder, lacks_values
+from netcost.tracing.recorder import CPU, Recorder
 
 MODES = ("eval", "train")
 DATA_PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
-CONTAINERS = frozenset({dict, OrderedDict, defaultdict, list, set, deque})
+SEQUENCES = frozenset({list, deque})
+CONTAINERS = frozenset({dict, OrderedDict, defaultdict, set}) | SEQUENCES
 
 
 def trace(model: nn.Module, *args: Any, mode: str = "eval", concrete: bool = False, **kwargs: Any) -> Graph:
@@ -68,7 +70,9 @@ def _traced(model: nn.Module, args: Any, kwargs: Any, mode: str, concrete: bool)
     parameters = _parameters(members)
     stack = ModuleStack({id(module): path for path, module in members.items()})
     device = next((tensor.device for tensor in parameters.values()), CPU)
-    recorder = Recorder(stack, {id(tensor): name for name, tensor in parameters.items()}, concrete, device)
+    names = {id(tensor): name for name, tensor in parameters.items()}
+    specs = {name: spec_of(tensor) for name, tensor in parameters.items()}
+    recorder = Recorder(stack, names, specs, concrete, device)
     real_rnn = concrete and any(isinstance(module, nn.RNNBase) for module in members.values())
     # Hooks of a copy may still write to lists of the original.
     held = original.modules() if concrete else members.values()
@@ -84,7 +88,7 @@ def _traced(model: nn.Module, args: Any, kwargs: Any, mode: str, concrete: bool)
             inputs=tuple(inputs),
             outputs=tuple(spec_of(leaf) for leaf in outputs),
             output_sources=tuple(recorder.source_of(leaf) for leaf in outputs),
-            parameters={name: spec_of(tensor) for name, tensor in parameters.items()},
+            parameters=specs,
             weight_bytes=_weight_bytes(members, parameters),
             storages=recorder.lifetimes(),
             modules={path: type(module).__name__ for path, module in members.items()},
@@ -218,7 +222,7 @@ def _parameters(members: dict[str, nn.Module]) -> dict[str, Tensor]:
 def _weight_bytes(members: dict[str, nn.Module], parameters: dict[str, Tensor]) -> int:
     """Bytes of all unique parameters and buffers."""
     buffers = {id(b): b for module in members.values() for b in module._buffers.values() if b is not None}
-    return sum(tensor.numel() * tensor.itemsize for tensor in (*parameters.values(), *buffers.values()))
+    return sum([tensor.nbytes for tensor in (*parameters.values(), *buffers.values())])
 
 
 @contextmanager
@@ -245,7 +249,7 @@ def _untouched(members: Sequence[nn.Module]) -> Iterator[None]:
     finally:
         for container, kept in filled:
             container.clear()
-            (container.extend if isinstance(container, list | deque) else container.update)(kept)
+            (container.extend if type(container) in SEQUENCES else container.update)(kept)
         for container in empty:
             if container:
                 container.clear()
@@ -265,13 +269,13 @@ def _contents(containers: list[Any]) -> tuple[list[tuple[Any, Any]], list[Any]]:
     seen: set[int] = set()
     for container in containers:  # which grows as we go
         filled.append((container, container.copy()))
-        for value in container.values() if isinstance(container, dict) else container:
-            if type(value) in CONTAINERS:
-                if not value:
-                    empty.append(value)
-                elif id(value) not in seen:
-                    seen.add(id(value))
-                    containers.append(value)
+        values = container.values() if isinstance(container, dict) else container
+        for value in [value for value in values if type(value) in CONTAINERS]:
+            if not value:
+                empty.append(value)
+            elif id(value) not in seen:
+                seen.add(id(value))
+                containers.append(value)
     return filled, empty
 
 

@@ -7,36 +7,29 @@ operator is decomposed, and its parts are recorded.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from itertools import zip_longest
-from math import prod
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from netcost import rules
 from netcost.errors import DataDependentError
 from netcost.graph import CONSTANT, MODEL_INPUT, Op, Storage, TensorSpec
+from netcost.tracing.arguments import META, SCALARS, is_large, lacks_values, moved, replace, shadow, sort, without_masks
 from netcost.tracing.attribution import ModuleStack
 from netcost.tracing.inputs import InputSpec
 from netcost.tracing.memory import Handle, Memory, spec_of
 from netcost.tracing.plan import Plan
 
-META = torch.device("meta")
-
 CPU = torch.device("cpu")
-
-LARGE_CONSTANT = 1 << 20
-"""Elements above which a tensor that the forward pass makes is kept as a shape only."""
 
 MASKED = frozenset({"aten.index", "aten._unsafe_index", "aten.index_put", "aten.index_put_"})
 """Operators whose second argument may be boolean masks, the sizes of which depend on their values."""
 
-_META_WORDS = re.compile(r"\bmeta\b|register_meta|fake impl|unallocated storage", re.IGNORECASE)
+TENSORS = frozenset({Tensor, nn.Parameter})
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves __init_subclass__ untyped
@@ -44,7 +37,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
 
     Args:
         stack: says which module is running.
-        parameters: name of each of the model's parameters, by `id`.
+        names: name of each of the model's parameters, by `id`.
+        parameters: their specs, by name.
         concrete: run on the real tensors instead of on shapes.
         device: where inputs without values are made, if `concrete`.
     """
@@ -57,7 +51,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
     def __init__(
         self,
         stack: ModuleStack,
-        parameters: Mapping[int, str],
+        names: Mapping[int, str],
+        parameters: Mapping[str, TensorSpec],
         concrete: bool = False,
         device: torch.device = CPU,
     ) -> None:
@@ -66,6 +61,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         self._memories: list[Memory] = []
         self._workspaces: list[Storage] = []
         self._stack = stack
+        self._names = names
         self._parameters = parameters
         self._concrete = concrete
         self._device = device
@@ -78,7 +74,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
     def admit(self, tensor: Tensor) -> Tensor:
         """A stand-in for a tensor of the caller's, who holds it all through the forward pass."""
         if id(tensor) not in self._admitted:
-            held = self._real(tensor) if self._concrete else _shadow(tensor)
+            held = self._real(tensor) if self._concrete else shadow(tensor)
             spec = spec_of(held)
             memory = Memory(spec.size_bytes, -1, MODEL_INPUT)
             self._memories.append(memory)
@@ -107,35 +103,59 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         roles: list[str] = []
         arguments: dict[str, Any] = {}
         for role, value in zip(plan.roles, args, strict=False):
-            if isinstance(value, Tensor):
+            kind = type(value)
+            if kind in TENSORS:
                 tensors.append(value)
                 roles.append(role)
+            elif kind in SCALARS:
+                arguments[role] = value
             elif value is not None:
-                _sort(role, value, tensors, roles, arguments)
+                sort(role, value, tensors, roles, arguments)
         if kwargs:
             for role, value in kwargs.items():
-                _sort(role, value, tensors, roles, arguments)
+                sort(role, value, tensors, roles, arguments)
         else:
             kwargs = {}
         if plan.takes_device:
             arguments.pop("device", None)  # counts do not depend on it
-        handles = [self._handle(tensor) for tensor in tensors]
         # Read before it runs: an in-place operator changes what it is given.
-        specs = tuple([handle.spec for handle in handles])
-        sources = tuple([handle.memory.writer for handle in handles])
-        parameters = tuple([handle.memory.parameter for handle in handles])
+        handles: list[Handle] = []
+        specs: list[TensorSpec] = []
+        sources: list[int] = []
+        parameters: list[str | None] = []
+        for tensor in tensors:
+            handle = tensor.__dict__.get("_netcost")
+            if handle is None or handle.recorder is not self:
+                handle = self._outside_handle(tensor)
+            memory = handle.memory
+            handles.append(handle)
+            specs.append(handle.spec)
+            sources.append(memory.writer)
+            parameters.append(memory.parameter)
         result = None
         # A shape rule looks at shapes alone, so its operands need no shadows; what it gives back must be one.
-        if plan.shape_rule is not None and not self._concrete and tensors and tensors[0].is_meta:
+        if plan.shape_rule is not None and not self._concrete and self._yields_shapes(plan, tensors):
             result = plan.shape_rule(*args, **kwargs)
-        if result is None:
-            if not self._concrete:
+        if result is not None:
+            outputs, is_view = self._shaped(plan, result, tensors[0], handles[0]), False
+        else:
+            if not self._concrete and (plan.takes_device or len(tensors) != 1 or not tensors[0].is_meta):
                 args, kwargs, tensors = self._on_meta(plan, args, kwargs, tensors, roles)
             result = self._kernel(func, plan, args, kwargs, tensors)
-        outputs, is_view = self._outputs(plan, result, tensors, roles, handles)
+            outputs, is_view = self._outputs(plan, result, tensors, roles, handles)
         if outputs is not None:
-            path, call = self._stack.path, self._stack.call
-            op = Op(plan.name, specs, outputs, tuple(roles), arguments, sources, parameters, is_view, path, call)
+            op = Op(
+                plan.name,
+                tuple(specs),
+                outputs,
+                tuple(roles),
+                arguments,
+                tuple(sources),
+                tuple(parameters),
+                is_view,
+                self._stack.path,
+                self._stack.call,
+            )
             if plan.workspace is not None:
                 index = len(self.ops)
                 self._workspaces.append(Storage(plan.workspace(op), index, index))
@@ -152,7 +172,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         """
         if not tensors:
             if plan.takes_device:
-                args, kwargs = _moved(args, {"device": CPU, **kwargs}, META if _is_large(args) else CPU)
+                args, kwargs = moved(args, {"device": CPU, **kwargs}, META if is_large(args) else CPU)
             return args, kwargs, tensors
         device = META
         real = [tensor for tensor in tensors if not tensor.is_meta]
@@ -161,12 +181,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
                 device = real[0].device
             else:
                 if plan.name in MASKED:
-                    args = (args[0], _without_masks(args[1]), *args[2:])
-                args = tuple([_replace(value, self._shadow_of) for value in args])
-                kwargs = {role: _replace(value, self._shadow_of) for role, value in kwargs.items()}
+                    args = (args[0], without_masks(args[1]), *args[2:])
+                args = tuple([replace(value, self._shadow_of) for value in args])
+                kwargs = {role: replace(value, self._shadow_of) for role, value in kwargs.items()}
                 tensors = [self._shadow_of(tensor) for tensor in tensors]
         if plan.takes_device:
-            args, kwargs = _moved(args, kwargs, device)
+            args, kwargs = moved(args, kwargs, device)
         return args, kwargs, tensors
 
     def _must_shadow(self, plan: Plan, args: tuple[Any, ...], tensors: list[Tensor], roles: list[str]) -> bool:
@@ -175,7 +195,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             memory = self._handle(tensor).memory
             if memory.lost or memory.parameter is not None or (memory.born < 0 and role in plan.writes):
                 return True
-        return _is_large(args, tensors)
+        return is_large(args, tensors)
 
     def _shadow_of(self, tensor: Tensor) -> Tensor:
         """The meta tensor that stands for `tensor`, the same one each time."""
@@ -183,19 +203,22 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             return tensor
         handle = self._handle(tensor)
         if handle.shadow is None:
-            handle.shadow = _shadow(tensor)
+            handle.shadow = shadow(tensor)
             handle.shadow.__dict__["_netcost"] = Handle(self, handle.spec, handle.memory)
         return handle.shadow
 
     def _handle(self, tensor: Tensor) -> Handle:
         """What is known of `tensor`; one from outside the forward pass is a parameter or a constant."""
         handle: Handle | None = tensor.__dict__.get("_netcost")
-        if handle is not None and handle.recorder is self:
-            return handle
+        return handle if handle is not None and handle.recorder is self else self._outside_handle(tensor)
+
+    def _outside_handle(self, tensor: Tensor) -> Handle:
+        """What is known of a tensor that the forward pass did not make."""
         outside = self._outside.get(id(tensor))
         if outside is None:
-            memory = Memory(0, -1, CONSTANT, self._parameters.get(id(tensor)))
-            outside = self._outside[id(tensor)] = (tensor, Handle(self, spec_of(tensor), memory))
+            name = self._names.get(id(tensor))
+            spec = spec_of(tensor) if name is None else self._parameters[name]
+            outside = self._outside[id(tensor)] = (tensor, Handle(self, spec, Memory(0, -1, CONSTANT, name)))
         return outside[1]
 
     def _kernel(
@@ -208,6 +231,30 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             if lacks_values(error) and any(tensor.is_meta for tensor in tensors):
                 raise DataDependentError(plan.name) from error
             raise
+
+    def _yields_shapes(self, plan: Plan, tensors: list[Tensor]) -> bool:
+        """Whether the result has a shape only: an operand is a shape, and so is the one that is written to."""
+        if not tensors or tensors[0].is_meta:
+            return bool(tensors)
+        return not plan.writes and any(tensor.is_meta for tensor in tensors)
+
+    def _shaped(self, plan: Plan, result: Tensor, first: Tensor, handle: Handle) -> tuple[TensorSpec, ...] | None:
+        """Specs of what a shape rule gave back: a new tensor, or the first operand, which was written to.
+
+        The specs are None where it was not (dropout in eval).
+        """
+        index = len(self.ops)
+        if result is not first:
+            spec = spec_of(result)
+            memory = Memory(spec.size_bytes, index, index)
+            self._memories.append(memory)
+            result.__dict__["_netcost"] = Handle(self, spec, memory)
+            return (spec,)
+        if not plan.writes:
+            return None
+        handle.memory.writer = index
+        handle.memory.lost = True
+        return (handle.spec,)
 
     def _outputs(
         self, plan: Plan, result: Any, tensors: list[Tensor], roles: list[str], handles: list[Handle]
@@ -260,9 +307,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
 
     def _aliased(self, tensor: Tensor, tensors: list[Tensor], handles: list[Handle]) -> Memory | None:
         """The memory that `tensor` shares with one of the operator's inputs, if it does."""
-        address = tensor.untyped_storage()._cdata
         for candidate, handle in zip(tensors, handles, strict=True):
-            if candidate.untyped_storage()._cdata == address:
+            if torch._C._is_alias_of(tensor, candidate):  # type: ignore[attr-defined]  # left out of torch's stubs
                 return handle.memory
         return None
 
@@ -278,74 +324,3 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
 
 _PLANS: dict[int, dict[OpOverload, Plan]] = {}
 """Plans, by how many counting rules there are: one that is added later changes what is recorded whole."""
-
-
-def _sort(role: str, value: Any, tensors: list[Tensor], roles: list[str], arguments: dict[str, Any]) -> None:
-    """Put an argument of an operator where it belongs: tensors and lists of them are inputs, the rest arguments."""
-    if isinstance(value, Tensor):
-        tensors.append(value)
-        roles.append(role)
-    elif isinstance(value, (list, tuple)) and value and any(isinstance(item, Tensor) for item in value):
-        for item in value:
-            if isinstance(item, Tensor):
-                tensors.append(item)
-                roles.append(role)
-    elif value is not None:
-        arguments[role] = value
-
-
-def _shadow(tensor: Tensor) -> Tensor:
-    """A meta tensor laid out as `tensor`. Torch insists that a view of an ordinary tensor be one, too."""
-    with torch.inference_mode(tensor.is_inference()):
-        return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
-
-
-def _replace(value: Any, replacement: Callable[[Tensor], Tensor]) -> Any:
-    """`value` with each tensor in it replaced; operators nest tensors in lists only one deep."""
-    if isinstance(value, Tensor):
-        return replacement(value)
-    if isinstance(value, (list, tuple)):
-        return type(value)([_replace(item, replacement) for item in value])
-    return value
-
-
-def _moved(
-    args: tuple[Any, ...], kwargs: dict[str, Any], device: torch.device
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments with `device` wherever they name one."""
-    if kwargs.get("device") is not None:
-        kwargs = {**kwargs, "device": device}
-    return tuple([device if isinstance(value, torch.device) else value for value in args]), kwargs
-
-
-def _is_large(args: tuple[Any, ...], tensors: Sequence[Tensor] = ()) -> bool:
-    """Whether an operator's result may have more elements than are worth computing.
-
-    Judged by what the operands span when broadcast, and by the sizes asked for (`zeros`, `repeat`, `arange`).
-    """
-    shapes = [tensor.shape for tensor in tensors]
-    spanned = (
-        shapes[0].numel() if len(shapes) == 1 else prod(map(max, zip_longest(*map(reversed, shapes), fillvalue=1)))
-    )
-    asked = [
-        prod(value) for value in args if isinstance(value, (list, tuple)) and all(type(size) is int for size in value)
-    ]
-    if not tensors:
-        asked += [value for value in args if type(value) is int]
-    return max([spanned, *asked]) > LARGE_CONSTANT
-
-
-def _without_masks(indices: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """Indices with each mask that has values as the positions that it picks."""
-    found: list[Tensor | None] = []
-    for index in indices:
-        if index is not None and index.dtype is torch.bool and not index.is_meta:
-            found += index.nonzero(as_tuple=True)
-        else:
-            found.append(index)
-    return found
-
-
-def lacks_values(error: Exception) -> bool:
-    """Whether torch complains that a tensor on the meta device has no values."""
-    return isinstance(error, RuntimeError | TypeError) and _META_WORDS.search(str(error)) is not None

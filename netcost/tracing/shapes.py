@@ -18,8 +18,7 @@ import torch
 from torch import Tensor
 
 from netcost.graph import Op
-
-META = torch.device("meta")
+from netcost.tracing.layouts import arranged, is_channels_last, like, new
 
 ShapeRule = Callable[..., Any]
 SHAPE_RULES: dict[str, ShapeRule] = {}
@@ -43,41 +42,6 @@ def shape_rule(*names: str) -> Callable[[ShapeRule], ShapeRule]:
     return register
 
 
-def new(x: Tensor, shape: Sequence[int]) -> Tensor:
-    """A contiguous tensor of that shape, of the element type of `x`."""
-    return torch.empty(shape, dtype=x.dtype, device=META)
-
-
-def like(x: Tensor) -> Tensor | None:
-    """A tensor laid out as `x`, where `x` is dense; None where it is not."""
-    if x.is_contiguous():
-        return torch.empty(x.shape, dtype=x.dtype, device=META)
-    strides = x.stride()
-    expected = 1
-    for stride, size in sorted(zip(strides, x.shape, strict=True)):
-        if size == 1:
-            return None  # strides of single elements are ambiguous
-        if stride != expected:
-            return None
-        expected *= size
-    return torch.empty_strided(x.shape, strides, dtype=x.dtype, device=META)
-
-
-def is_plain(x: Tensor) -> bool:
-    """Whether `x` lies row by row, and could not be taken for a tensor that lies channels last."""
-    if not x.is_contiguous():
-        return False
-    shape = x.shape
-    if len(shape) < 4 or 1 not in shape:
-        return True
-    expected = 1
-    for size, stride in zip(reversed(shape), reversed(x.stride()), strict=True):
-        if stride != expected:  # the stride of a single element is free, and torch reads the layout off it
-            return False
-        expected *= size
-    return True
-
-
 def belongs(weight: Tensor | None, shape: tuple[int, ...], x: Tensor) -> bool:
     """Whether a weight or bias, if there is one, has that shape, and the element type of `x`."""
     return weight is None or (weight.shape == shape and weight.dtype == x.dtype)
@@ -87,7 +51,7 @@ def spread(value: int | Sequence[int], rank: int) -> tuple[int, ...]:
     """One number for all of space, or one a dimension."""
     if isinstance(value, int):
         return (value,) * rank
-    return tuple(value) * (rank if len(value) == 1 else 1)
+    return tuple(value) * rank if len(value) == 1 < rank else tuple(value)
 
 
 @shape_rule("aten.conv1d", "aten.conv2d", "aten.conv3d")
@@ -114,11 +78,13 @@ def convolution(
     if outputs % groups or not belongs(bias, kernel[:1], x):
         return None
     strides, pads, dilations = spread(stride, rank), spread(padding, rank), spread(dilation, rank)
-    if min(strides) < 1 or min(dilations) < 1 or not x.is_contiguous():
+    if not len(strides) == len(pads) == len(dilations) == rank:
         return None
+    if min(strides) < 1 or min(dilations) < 1:
+        return None
+    lengths = zip(shape[2:], kernel[2:], strides, pads, dilations, strict=True)
     size = [
-        (shape[at + 2] + 2 * pads[at] - dilations[at] * (kernel[at + 2] - 1) - 1) // strides[at] + 1
-        for at in range(rank)
+        (length + 2 * pad - dilation * (side - 1) - 1) // stride + 1 for length, side, stride, pad, dilation in lengths
     ]
     return new(x, (shape[0], outputs, *size)) if min(size) > 0 else None
 
@@ -241,7 +207,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor | None:
         if len(size) != rank:
             return None
         length += size[dim]
-        if size[:dim] + size[dim + 1 :] != rest or tensor.dtype != first.dtype or not is_plain(tensor):
+        if size[:dim] + size[dim + 1 :] != rest or tensor.dtype != first.dtype or is_channels_last(tensor):
             return None
     shape[dim] = length
     return new(first, shape) if prod(shape) else None
@@ -300,9 +266,9 @@ def avg_pool2d(
 def adaptive_avg_pool2d(x: Tensor, output_size: Any) -> Tensor | None:
     """x (N, C, H, W) -> (N, C, *output_size)."""
     size = output_size
-    if x.dim() != 4 or len(size) != 2 or min(size) < 1 or x.dtype not in FLOATS or not x.numel() or not is_plain(x):
+    if x.dim() != 4 or len(size) != 2 or min(size) < 1 or x.dtype not in FLOATS or not x.numel():
         return None
-    return new(x, (*x.shape[:2], *size))
+    return new(x, (*x.shape[:2], *size), is_channels_last(x))
 
 
 @shape_rule("aten.mean")
@@ -317,6 +283,54 @@ def mean(x: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: torch.dtyp
     gone = {at % rank for at in dims}
     kept = [1 if at in gone else size for at, size in enumerate(x.shape) if keepdim or at not in gone]
     return new(x, kept)
+
+
+@shape_rule("aten.linalg_vector_norm")
+def vector_norm(
+    x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: torch.dtype | None = None
+) -> Tensor | None:
+    """x without the dimensions that the norm is taken over, or with them at length 1."""
+    return mean(x, dim, keepdim, dtype=dtype) if ord == 2 else None
+
+
+@shape_rule("aten.roll")
+def roll(x: Tensor, shifts: Sequence[int], dims: Sequence[int] = ()) -> Tensor | None:
+    """Any shape -> the same."""
+    inside = all(-x.dim() <= dim < x.dim() for dim in dims)
+    return new(x, x.shape) if inside and len(shifts) == len(dims) > 0 and x.is_contiguous() and x.numel() else None
+
+
+@shape_rule("aten.index")
+def index(x: Tensor, indices: Sequence[Tensor | None]) -> Tensor | None:
+    """x (N, C), one index (*I) -> (*I, C)."""
+    [rows] = indices if len(indices) == 1 else [None]
+    if rows is None or rows.dtype is not torch.int64 or x.dim() != 2 or not x.is_contiguous() or not x.numel():
+        return None
+    return new(x, (*rows.shape, *x.shape[1:])) if rows.is_contiguous() and rows.numel() else None
+
+
+@shape_rule("aten.masked_fill")
+def masked_fill(x: Tensor, mask: Tensor, value: Any) -> Tensor | None:
+    """x, a mask of the same shape -> the same."""
+    plain = x.dtype in FLOATS and mask.dtype is torch.bool and type(value) in (int, float)
+    alike = x.shape == mask.shape and x.is_contiguous() and mask.is_contiguous()
+    return new(x, x.shape) if plain and alike else None
+
+
+@shape_rule("aten.clamp", "aten.clamp_min", "aten.clamp_max")
+def clamp(x: Tensor, *limits: Any) -> Tensor | None:
+    """Any shape -> the same, where the limits are numbers."""
+    given = {type(limit) for limit in limits if limit is not None}
+    return like(x) if x.dtype in FLOATS and given and given <= {int, float} else None
+
+
+COMPARISONS = "eq ne lt le gt ge".split()
+
+
+@shape_rule(*(f"aten.{name}" for name in COMPARISONS))
+def comparison(x: Tensor, other: Any) -> Tensor | None:
+    """Any shape and a number -> truth values of the same shape."""
+    return like(x, torch.bool) if x.dtype in FLOATS and type(other) in (int, float) else None
 
 
 UNARY = """
@@ -350,12 +364,10 @@ def binary(a: Any, b: Any, **options: Any) -> Tensor | None:
         return None
     if a.shape == b.shape and a.stride() == b.stride():
         return like(a)
-    if not a.is_contiguous() or not b.is_contiguous():
-        return None
     shape = broadcast(a.shape, b.shape)
     if shape is None or (1 in shape and shape != a.shape and shape != b.shape):
         return None  # torch may lay such a result out in another order
-    return new(a, shape)
+    return arranged(shape, a, b)
 
 
 @shape_rule(*(f"aten.{name}_" for name in BINARY))

@@ -1,0 +1,98 @@
+"""How torch lays out what its operators make, on the meta device: contiguous, channels last, or as the operands lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+META = torch.device("meta")
+
+
+def new(x: Tensor, shape: Sequence[int], channels_last: bool = False) -> Tensor:
+    """A tensor of that shape, of the element type of `x`, contiguous or channels last (N, C, H, W)."""
+    if channels_last:
+        return torch.empty(shape, dtype=x.dtype, device=META, memory_format=torch.channels_last)
+    return torch.empty(shape, dtype=x.dtype, device=META)
+
+
+def like(x: Tensor, dtype: torch.dtype | None = None) -> Tensor | None:
+    """A tensor laid out as a point-wise operator's result on `x` alone; None where that is not clear."""
+    dtype = dtype or x.dtype
+    if x.is_contiguous():
+        return torch.empty(x.shape, dtype=dtype, device=META)
+    strides = x.stride()
+    made = _strides(x.shape, [strides])
+    is_dense = all(a == b for a, b, size in zip(made, strides, x.shape, strict=True) if size != 1)
+    if is_dense and 1 in x.shape:
+        return None  # strides of single elements are ambiguous
+    return torch.empty_strided(x.shape, made, dtype=dtype, device=META)
+
+
+def arranged(shape: tuple[int, ...], *operands: Tensor) -> Tensor | None:
+    """A tensor laid out as a point-wise operator's result on several operands that broadcast to `shape`."""
+    dtype = operands[0].dtype
+    if all(operand.shape == shape and operand.is_contiguous() for operand in operands):
+        return torch.empty(shape, dtype=dtype, device=META)
+    strides = [_broadcast_strides(operand, shape) for operand in operands]
+    return torch.empty_strided(shape, _strides(shape, strides), dtype=dtype, device=META)
+
+
+def _broadcast_strides(x: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Strides of `x` expanded to `shape`."""
+    ahead = len(shape) - x.dim()
+    sides = zip(x.shape, x.stride(), shape[ahead:], strict=True)
+    return (0,) * ahead + tuple([0 if size == 1 != side else stride for size, stride, side in sides])
+
+
+def _strides(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """Dense strides in the order of the operands' own, the first operand first.
+
+    Reference: `TensorIteratorBase::reorder_dimensions` in torch's aten/src/ATen/TensorIterator.cpp.
+    """
+    order = list(range(len(shape)))[::-1]  # innermost first
+    for at in range(1, len(order)):
+        moving = at
+        for below in range(at - 1, -1, -1):
+            sign = _compared(order[below], order[moving], shape, operands)
+            if sign > 0:
+                order[below], order[moving] = order[moving], order[below]
+                moving = below
+            elif sign < 0:
+                break
+    strides, expected = [0] * len(shape), 1
+    for dim in order:
+        strides[dim] = expected
+        expected *= shape[dim]
+    return tuple(strides)
+
+
+def _compared(inner: int, outer: int, shape: Sequence[int], operands: Sequence[Sequence[int]]) -> int:
+    """Whether the two dimensions are in the wrong order (1), the right one (-1), or it does not matter (0)."""
+    for strides in operands:
+        if not strides[inner] or not strides[outer]:
+            continue
+        if strides[inner] != strides[outer]:
+            return 1 if strides[inner] > strides[outer] else -1
+        if shape[inner] > shape[outer]:
+            return 1
+    return 0
+
+
+def is_channels_last(x: Tensor) -> bool:
+    """Whether torch takes the layout of `x` for channels last, (N, H, W, C) in memory.
+
+    Reference: `is_channels_last_strides_2d_s4` in torch's c10/core/MemoryFormat.h.
+    """
+    if x.dim() not in (4, 5):
+        return False
+    shape, strides = x.shape, x.stride()
+    if not strides[1]:
+        return False
+    least = 0
+    for dim in (1, *range(x.dim() - 1, 1, -1), 0):
+        if not shape[dim] or strides[dim] < least or (dim == 0 and least == strides[1]):
+            return False
+        least = strides[dim] * (shape[dim] if shape[dim] > 1 else 1)
+    return True
