@@ -210,6 +210,7 @@ class OwnClock:
     """A subject in another process, say: it keeps the time itself, and getting the answer here takes a while."""
 
     name = "far"
+    is_single = False
 
     def __init__(self, clock, call_s):
         self.clock, self.call_s, self.renewed = clock, call_s, 0

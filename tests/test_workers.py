@@ -17,9 +17,10 @@ from torch import nn
 import netcost
 from netcost import doubts, stats
 from netcost.errors import MeasurementError, RequestError, TargetError
+from netcost.measurement import Measurement
 from netcost.sampling import FEWEST_ROUNDS
+from netcost.setting import Setting
 from netcost.targets import Target, resolve
-from netcost.timing import Measurement
 from netcost.tracing import InputSpec
 from netcost.workers import Place, Recipe, Worker, lines, measure_in, measure_isolated, recipe_of
 
@@ -155,7 +156,8 @@ def test_what_the_users_code_prints_or_reads_does_not_reach_the_pipes(worker):
     worker.ask("build", recipe=net("Prints").to_dict(), device="cpu", threads=1, settings={})
     assert worker.ask("sample", calls=2)["seconds"] > 0
     worker.ask("renew")
-    assert worker.ask("finish") == {"times": None, "throttle_reasons": worker.ask("finish")["throttle_reasons"]}
+    told = worker.ask("finish")
+    assert (told["times"], told["setting"]["dtype"], told["compile_s"]) == (None, "fp32", None)
 
 
 def test_each_failing_network_is_its_own_error_and_the_others_go_on(folder, monkeypatch):
@@ -372,3 +374,11 @@ def test_errors_are_told_in_one_line_and_by_their_kind():
 def test_only_what_json_can_hold_goes_through_a_pipe():
     with pytest.raises(ValueError, match="JSON"):
         lines_of({"seconds": float("nan")})
+
+
+def test_an_isolated_network_runs_in_the_setting_that_was_asked_for(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    setting = Setting(dtype="bf16", cold_cache=True)
+    [result] = measure_isolated([resolve("net.py:Net", inputs=("1x3x8x8",))], threads=1, budget_s=0.5, setting=setting)
+    assert isinstance(result, Measurement)
+    assert (result.setting.dtype, result.setting.cold_cache, result.calls_per_sample) == ("bf16", True, 1)

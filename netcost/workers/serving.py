@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import fields
 from typing import Any, BinaryIO
 
 import torch
@@ -75,7 +76,7 @@ class Server:
         self, recipe: Mapping[str, Any], mode: str, concrete: bool, settings: Mapping[str, Any]
     ) -> lines.Message:
         """What one forward pass costs: totals, modules, and how often each operator ran."""
-        analysis = analyze(_target(recipe, Setting(**settings)), mode=mode, concrete=concrete)
+        analysis = analyze(_target(recipe, _setting(settings)), mode=mode, concrete=concrete)
         table = analysis.table("module")
         modules = [dict(zip(table.names, map(bare, row), strict=True)) for row in table.rows]
         operators = Counter(op.name for op in analysis.graph.ops)
@@ -87,7 +88,7 @@ class Server:
         """Build a network, and have it ready to be called; the one before is forgotten."""
         self._stack.close()
         self._subject = None
-        setting = Setting(**settings)
+        setting = _setting(settings)
         target = _target(recipe, setting)
         model, call = target.build(), random_call(target.required_inputs())
         self._device = opened = open_device(device)
@@ -133,6 +134,13 @@ class Server:
         if self._subject is None or self._device is None:
             raise RequestError("a worker has nothing to time before it has built a network")
         return self._subject, self._device
+
+
+def _setting(settings: Mapping[str, Any]) -> Setting:
+    unknown = settings.keys() - {each.name for each in fields(Setting)}
+    if unknown:
+        raise RequestError(f"a worker knows no setting {', '.join(map(repr, sorted(unknown)))}")
+    return Setting(**settings)
 
 
 def _target(recipe: Mapping[str, Any], setting: Setting) -> Target:
