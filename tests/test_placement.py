@@ -124,11 +124,18 @@ class Time:
         self.now += seconds
 
 
-@pytest.mark.parametrize(("call_s", "untimed"), [(2.0**-8, 100), (2.0**-5, 1)])
-def test_a_short_call_is_preceded_by_one_that_is_not_timed(call_s, untimed):
+@pytest.mark.parametrize(
+    ("call_s", "untimed"),
+    [
+        (2.0**-10, 10 * placement.WARMING_CALLS),
+        (2.0**-5, 10 * 2),  # 31 ms, and 62 ms are enough
+        (2.0**-3, 1),  # which tells that a call is long
+    ],
+)
+def test_short_calls_are_preceded_by_some_that_are_not_timed(call_s, untimed):
     clock, calls = Time(), []
     renewal = Renewal(Slow(clock, 0.0), lambda: (calls.append(1), clock.spend(call_s)), clock)
-    for _ in range(100):
+    for _ in range(10):
         renewal()
     assert len(calls) == untimed
 
