@@ -22,6 +22,7 @@ from netcost.claims.evidence import counted
 from netcost.claims.explanation import simplest
 from netcost.claims.surgery import altered, part
 from netcost.claims.windows import weighted_depth, windows
+from netcost.cli.app import run
 from netcost.formats import renderer
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -195,12 +196,15 @@ def test_a_window_slides_over_as_many_places_as_its_map_has(target: str) -> None
         assert window.grid_out[0] in (floor(window.places), ceil(window.places))
 
 
-def test_a_changed_verdict_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_verdict_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     other = Claim(**{**_parts(CLAIMS.get("inception-naive-854")), "recorded": Verdict.FAILS})
     monkeypatch.setitem(CLAIMS._entries, "inception-naive-854", other)
     result = review("inception-naive-854")
     assert [each.claim.id for each in result.changed] == ["inception-naive-854"]
     assert "recorded as fails" in renderer("markdown")(result.sums()[0])
+    assert run(["claims", "inception-naive-854"]) == 1
+    assert "recorded as fails" in capsys.readouterr().out
+    assert run(["claims", "inception-naive-channels"]) == 0
 
 
 def _parts(claim: Claim) -> dict[str, Any]:
