@@ -31,19 +31,16 @@ def like(x: Tensor, dtype: torch.dtype | None = None) -> Tensor | None:
 
 
 def arranged(shape: tuple[int, ...], *operands: Tensor) -> Tensor | None:
-    """A tensor laid out as a point-wise operator's result on several operands that broadcast to `shape`."""
-    dtype = operands[0].dtype
-    if all(operand.shape == shape and operand.is_contiguous() for operand in operands):
+    """A tensor laid out as a point-wise operator's result on several operands that broadcast to `shape`.
+
+    None where a broadcast operand decides the order: strides of its single elements are ambiguous.
+    """
+    dtype, are_full = operands[0].dtype, [operand.shape == shape for operand in operands]
+    if any(are_full) and all(operand.is_contiguous() for operand in operands):
         return torch.empty(shape, dtype=dtype, device=META)
-    strides = [_broadcast_strides(operand, shape) for operand in operands]
-    return torch.empty_strided(shape, _strides(shape, strides), dtype=dtype, device=META)
-
-
-def _broadcast_strides(x: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Strides of `x` expanded to `shape`."""
-    ahead = len(shape) - x.dim()
-    sides = zip(x.shape, x.stride(), shape[ahead:], strict=True)
-    return (0,) * ahead + tuple([0 if size == 1 != side else stride for size, stride, side in sides])
+    if not all(are_full):
+        return None
+    return torch.empty_strided(shape, _strides(shape, [each.stride() for each in operands]), dtype=dtype, device=META)
 
 
 def _strides(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> tuple[int, ...]:
