@@ -165,6 +165,18 @@ def test_a_side_that_dies_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(worker.ended for worker in workers)
 
 
+def test_the_base_looks_for_modules_in_its_own_tree_and_nowhere_in_the_working_tree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, tree = (tmp_path / "project").resolve(), (tmp_path / "base").resolve()
+    (tree / "nets" / "src").mkdir(parents=True)
+    monkeypatch.setattr("sys.path", [str(root / "tools"), str(tmp_path / "site-packages")])
+    then = latency.place_in(tree, tree / "nets", instead_of=root)
+    assert then.folder == tree / "nets"
+    own = [tree / "nets", tree / "nets" / "src", tree / "tools"]
+    assert then.path == (*map(str, own), str(tmp_path / "site-packages"))
+
+
 # ---- in words -------------------------------------------------------------------------------------------------------
 
 OLD = snapshot({"conv": module(params=216)})
