@@ -78,6 +78,13 @@ def test_a_benchmark_of_the_clock_runs_quickly(benchmark, tmp_path, script, said
     assert said in ran(benchmark(script), tmp_path / "report.md", "--quick")
 
 
+def test_latency_gate_asks_of_the_same_and_of_the_doubled_network(benchmark, tmp_path):
+    arguments = ("--times", "1", "--budget", "1", "--limit", "50%")
+    written = ran(benchmark("latency_gate"), tmp_path / "latency_gate.md", *arguments)
+    assert "| the same: checks of 1 that pass |" in written
+    assert "| doubled: checks of 1 that fail |" in written
+
+
 def test_verdicts_are_kept_and_go_on_where_they_were_broken_off(benchmark, tmp_path, monkeypatch, capsys):
     script, results = benchmark("verdicts"), tmp_path / "results.jsonl"
     arguments = ("--quick", "--load", "--results", str(results))

@@ -82,6 +82,11 @@ def test_the_action_hands_its_inputs_on_as_words(job: Path) -> None:
     assert not (job / "sprung").exists()
 
 
+def test_the_action_times_targets_where_it_is_asked_to(job: Path) -> None:
+    check(job, latency="true")
+    assert called(job) == ["check", "--format", "github", "--latency", "--"]
+
+
 def test_the_action_ends_as_the_check_does_and_adds_to_the_summary(job: Path) -> None:
     (job / "summary").write_text("before\n")
     for code in ("0", "1", "2", "3"):

@@ -14,9 +14,20 @@ from netcost._version import __version__
 from netcost.baseline import Baseline, read
 from netcost.checking.elsewhere import ElsewhereError, record_in
 from netcost.checking.guards import selected
+from netcost.checking.latency import (
+    Pairing,
+    Timing,
+    against_others,
+    against_revision,
+    not_timed,
+    place_in,
+    ruled,
+    with_latency,
+)
 from netcost.checking.recording import Progress, Record, at_depths, record_all
-from netcost.config import PROJECT_FILE, Config, Guard
+from netcost.config import PROJECT_FILE, Config, Guard, root_of
 from netcost.entries import shown
+from netcost.environment import require_device
 from netcost.errors import NetcostError, RequestError
 from netcost.regression import UPDATE, Report, Result, compare
 from netcost.revision import checked_out, repository
@@ -53,6 +64,7 @@ def check(
     arguments: Mapping[str, Any] | None = None,
     exact: bool = False,
     base: str | None = None,
+    timing: Timing | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Count targets and hold them against the baseline, or another revision, and their budgets.
@@ -64,20 +76,26 @@ def check(
         arguments: of such a model.
         exact: whether any difference fails, for the better too.
         base: the git revision to compare with, instead of the baseline.
+        timing: how latency is measured, against the revision and by the targets' own rules; None measures none.
         progress: told how much is done.
 
     Raises:
         RequestError: the baseline is missing or damaged, a target is none, or the revision is none.
-        NetcostError: a target cannot be counted.
+        MeasurementError: there is no such device.
+        NetcostError: a target cannot be counted or timed.
     """
     guards = selected(config, models, inputs, arguments)
+    _require_timed(guards, base, timing)
     if base is not None:
-        return _against_revision(config, guards, base, exact, progress)
+        return _against_revision(config, guards, base, exact, timing, progress)
     baseline = _baseline_for(config, guards)
     old = {} if baseline is None else baseline.targets
     records = record_all(at_depths(guards, old), config.folder, progress)
     missing = () if baseline is None else (f"has no entry in {shown(config.baseline)!r}",)
     results = _compared(guards, old, records, exact, missing)
+    if timing is not None:
+        here = place_in(root_of(config.folder), config.folder.resolve())
+        results = with_latency(results, list(against_others(config, guards, here)), timing, progress)
     file = "" if baseline is None else shown(config.baseline)
     return Report(
         results,
@@ -86,25 +104,52 @@ def check(
         settings=config.file or PROJECT_FILE,
         updating=updating(config),
         stale=() if models else tuple(sorted(set(old) - set(records))),
-        remarks=() if baseline is None else other_versions(baseline),
+        remarks=(
+            *(() if baseline is None else other_versions(baseline)),
+            *(not_timed(guards) if timing is None else ()),
+        ),
         exact=exact,
     )
 
 
+def _require_timed(guards: Sequence[Guard], base: str | None, timing: Timing | None) -> None:
+    """Refuse to measure where there is nothing to measure, or no such device, before any work is done."""
+    if timing is None:
+        return
+    require_device(timing.device)
+    if base is None and not ruled(guards):
+        raise RequestError(
+            "--latency has nothing to hold a target against; give --base REVISION, or a target "
+            'latency = {relative_to = "mobilenet_v2", max_ratio = 1.2}'
+        )
+
+
 def _against_revision(
-    config: Config, guards: Sequence[Guard], base: str, exact: bool, progress: Progress | None
+    config: Config, guards: Sequence[Guard], base: str, exact: bool, timing: Timing | None, progress: Progress | None
 ) -> Report:
-    """Count both sides, each in a process of its own."""
-    root = repository(config.folder)
+    """Count both sides, each in a process of its own; then time them while the revision is still there."""
+    root, say = repository(config.folder), progress or (lambda _share, _text: None)
+    against = f"revision {base!r}"
     with checked_out(root, base) as tree:
-        if progress is not None:
-            progress(0.0, f"counting at {base}")
+        say(0.0, f"counting at {base}")
         old = _record_revision(config, guards, base, root, tree)
-    if progress is not None:
-        progress(0.5, "counting here")
-    records = record_in(root, config.folder.resolve(), guards)
-    results = _compared(guards, {name: each.snapshot for name, each in old.items()}, records, exact)
-    return Report(results, f"revision {base!r}", settings=config.file or PROJECT_FILE, exact=exact)
+        say(0.5, "counting here")
+        records = record_in(root, config.folder.resolve(), guards)
+        results = _compared(guards, {name: each.snapshot for name, each in old.items()}, records, exact)
+        if timing is not None:
+            pairings = _pairings(config, guards, against, timing, root, tree)
+            results = with_latency(results, pairings, timing, progress)
+    remarks = not_timed(guards) if timing is None else ()
+    return Report(results, against, settings=config.file or PROJECT_FILE, remarks=remarks, exact=exact)
+
+
+def _pairings(
+    config: Config, guards: Sequence[Guard], revision: str, timing: Timing, root: Path, tree: Path
+) -> list[Pairing]:
+    """What is timed: every target against the revision, and those with a rule of their own by it."""
+    folder = config.folder.resolve()
+    here, then = place_in(root, folder), place_in(tree, tree / folder.relative_to(root), instead_of=root)
+    return [*against_revision(guards, revision, timing.limit, then, here), *against_others(config, guards, here)]
 
 
 def _record_revision(config: Config, guards: Sequence[Guard], base: str, root: Path, tree: Path) -> dict[str, Record]:

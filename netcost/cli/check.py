@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from netcost.cli import options, output
+from netcost.errors import RequestError
 from netcost.formats.check import CHECK_FORMATS, check_renderer
 
 if TYPE_CHECKING:
+    from netcost.checking import Timing
     from netcost.regression import Report
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -25,6 +27,18 @@ def check(
     base: Annotated[
         str | None, typer.Option(metavar="REVISION", help="Compare with the code of a git revision, not with a file.")
     ] = None,
+    latency: Annotated[
+        bool, typer.Option("--latency", help="Time targets too: against --base, and by the latency rules they have.")
+    ] = False,
+    latency_limit: Annotated[
+        str | None,
+        typer.Option(metavar="SHARE", help="How much slower than at --base a target may be; 5% unless given."),
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="With --latency: cpu, cuda or cuda:1; cpu unless given.")] = None,
+    threads: options.Threads = None,
+    budget: Annotated[
+        float | None, typer.Option(min=0.0, help="With --latency: seconds to time each target; 10 unless given.")
+    ] = None,
     config: options.ConfigFile = None,
     inputs: options.Inputs = None,
     arguments: options.Arguments = None,
@@ -36,10 +50,12 @@ def check(
 ) -> int:
     """Count the targets of [tool.netcost] again; fail (1) where one costs more than its baseline or its budget allows.
 
-    Examples: netcost check; netcost check net.py:Net --exact; netcost check --base origin/main --format github
+    Examples: netcost check; netcost check net.py:Net --exact; netcost check --base origin/main --format github;
+    netcost check --base origin/main --latency --latency-limit 10%
     """
     output.check_request(format_name, out, CHECK_FORMATS)
     given = options.parse_arguments(arguments)
+    timing = _timing(latency, base, limit=latency_limit, device=device, threads=threads, budget_s=budget)
     from netcost import config as settings
 
     loaded = settings.load(config)
@@ -47,7 +63,14 @@ def check(
 
     with output.progress_bar(quiet) as progress:
         report = run(
-            loaded, models or (), inputs=inputs or (), arguments=given, exact=exact, base=base, progress=progress
+            loaded,
+            models or (),
+            inputs=inputs or (),
+            arguments=given,
+            exact=exact,
+            base=base,
+            timing=timing,
+            progress=progress,
         )
     output.emit(_rendered(report, format_name, out), out)
     if format_name == "github":
@@ -55,6 +78,25 @@ def check(
     if strict:
         output.refuse_unknown(report.unknown_ops)
     return int(report.fails)
+
+
+def _timing(latency: bool, base: str | None, *, limit: str | None, **asked: Any) -> Timing | None:
+    """How latency is to be measured, if it is.
+
+    Raises:
+        RequestError: an option has no meaning without --latency or --base, or is no share.
+    """
+    given = {name: value for name, value in {"limit": limit, **asked}.items() if value is not None}
+    if not latency:
+        if given:
+            option = {"limit": "latency-limit", "budget_s": "budget"}.get(next(iter(given)), next(iter(given)))
+            raise RequestError(f"--{option} is for timing; add --latency")
+        return None
+    if limit is not None and base is None:
+        raise RequestError("--latency-limit is for a base revision; add --base REVISION, like origin/main")
+    from netcost.checking import Timing
+
+    return Timing(**{**given, **({} if limit is None else {"limit": options.parse_share("--latency-limit", limit)})})
 
 
 def _rendered(report: Report, format_name: str, out: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -73,6 +74,22 @@ def parse_batches(written: str | None) -> tuple[int, ...]:
     if len(set(batches)) < len(batches):
         raise RequestError(f"--batch {written!r} names a size twice; expected each once: 1,2,4,8")
     return batches
+
+
+def parse_share(option: str, written: str) -> float:
+    """`5%` or `0.05` as 0.05.
+
+    Raises:
+        RequestError: it is no share of 0 or more.
+    """
+    number = written.strip().removesuffix("%")
+    try:
+        share = float(number) / (100 if number != written.strip() else 1)
+    except ValueError:
+        share = math.nan
+    if not (math.isfinite(share) and share >= 0):
+        raise RequestError(f"{option} {written!r} does not parse; expected a share like 5% or 0.05")
+    return share
 
 
 def parse_arguments(written: Sequence[str] | None) -> dict[str, Any]:

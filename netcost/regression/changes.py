@@ -21,6 +21,7 @@ class Verdict(StrEnum):
     TOLERATED = "tolerated"
     UNGUARDED = "not guarded"
     HOLDS = "holds"
+    CANNOT_TELL = "cannot tell"
     FAILS = "FAILS"
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from netcost.breakdown import ADDITIVE, RULED, WHOLE
 from netcost.limits import FIGURES
-from netcost.regression.changes import Change
+from netcost.regression.changes import Change, Verdict
+from netcost.regression.latency import LatencyResult
 from netcost.regression.modules import ModuleChange
 from netcost.regression.results import Result
 from netcost.snapshot import Snapshot
@@ -79,9 +80,15 @@ class Report:
         outcome = outcome or f"{total} {'target passes' if total == 1 else 'targets pass'}"
         change = f"{changed} changed" if changed else "nothing changed"
         change += f", {less} cost less" if less else ""
-        return (
-            f"{outcome} against {self.against}: {change}" if self.against else f"{outcome} (budgets alone, no baseline)"
-        )
+        work = f" against {self.against}: {change}" if self.against else " (budgets alone, no baseline)"
+        return f"{outcome}{work}{self._pace()}"
+
+    def _pace(self) -> str:
+        """How many targets were timed and do not plainly hold."""
+        slower = sum(result.is_slower for result in self.results)
+        unclear = sum(result.warns for result in self.results)
+        said = f", {slower} slower than allowed" if slower else ""
+        return said + (f", latency of {unclear} unclear" if unclear else "")
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -111,9 +118,17 @@ class Report:
             )
         if over:
             lines.append(f"to accept: change {', '.join(over)} of {result.name!r} in {self.settings!r}")
+        for latency in result.latencies:
+            if latency.verdict is Verdict.FAILS:
+                lines.append(f"to accept: {self._slower_allowed(result, latency)}")
         if result.improves and self.baseline:
             lines.append(f"costs less than recorded; to keep it so: {self.command(result.name)}")
         return tuple(lines)
+
+    def _slower_allowed(self, result: Result, latency: LatencyResult) -> str:
+        if latency.is_relative:
+            return f"change latency.max_ratio of {result.name!r} in {self.settings!r}"
+        return "merge it, or allow more with --latency-limit"
 
     def words(self, result: Result) -> tuple[str, ...]:
         """All that is said about a target besides its figures."""
@@ -132,16 +147,22 @@ class Report:
         """The figures that changed or have a budget."""
         title = f"{result.name}: {'FAILS' if result.fails else 'passes'}"
         shown = [change for change in result.changes if change.fails or change.is_budget or change.old != change.new]
-        if not shown:
+        if not shown and not result.latencies:
             return Table((), (), title, self.words(result))
         records = [{**_record(result, change), "metric": FIGURES[change.figure].heading} for change in shown]
+        records += [{**_latency_record(latency), "metric": "Latency"} for latency in result.latencies]
         return from_records(FIGURE_COLUMNS, records, title, self.words(result))
 
     def rows(self) -> Table:
         """For programs: a row a figure and rule."""
         columns = (Column("target", "Target"), *FIGURE_COLUMNS)
         records = [
-            {"target": result.name, **_record(result, change)} for result in self.results for change in result.changes
+            {"target": result.name, **record}
+            for result in self.results
+            for record in (
+                *(_record(result, change) for change in result.changes),
+                *map(_latency_record, result.latencies),
+            )
         ]
         return from_records(columns, records)
 
@@ -165,6 +186,7 @@ class Report:
                 {**_plain(change), "rule": change.rule or None, "verdict": str(change.verdict)}
                 for change in result.changes
             ],
+            "latency": [latency.to_dict() for latency in result.latencies],
             "modules": [_module(change) for change in result.modules],
             "renamed": dict(result.renamed),
             "operators": {name: list(counts) for name, counts in result.operators.items()},
@@ -220,6 +242,13 @@ def _record(result: Result, change: Change) -> dict[str, Any]:
         "rule": change.rule or None,
         "verdict": str(change.verdict),
     }
+
+
+def _latency_record(latency: LatencyResult) -> dict[str, Any]:
+    """One row of figures that only holds a share: the times are in the words and in the JSON."""
+    nothing = dict.fromkeys(column.name for column in FIGURE_COLUMNS)
+    said = {"metric": "latency", "share": latency.share, "rule": latency.rule, "verdict": str(latency.verdict)}
+    return {**nothing, **said}
 
 
 def _plain(change: Change) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from netcost.limits import Limits
 from netcost.regression.changes import Change, Verdict, budget_changes, changes
+from netcost.regression.latency import LatencyResult
 from netcost.regression.modules import ModuleChange, diff
 from netcost.snapshot import Snapshot
 
@@ -36,6 +37,7 @@ class Result:
         operators: how often each ran then and now, where that differs.
         problems: what fails besides figures, in words.
         place: where the model is written, if that is known.
+        latencies: what rules for its latency came to, where it was timed.
     """
 
     name: str
@@ -47,16 +49,27 @@ class Result:
     operators: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     place: Place | None = None
+    latencies: tuple[LatencyResult, ...] = ()
 
     @property
     def fails(self) -> bool:
         """Whether any rule is broken."""
-        return bool(self.problems) or any(change.fails for change in self.changes)
+        return bool(self.problems or self.failures) or self.is_slower
 
     @property
     def failures(self) -> tuple[Change, ...]:
         """The figures that broke a rule."""
         return tuple(change for change in self.changes if change.fails)
+
+    @property
+    def is_slower(self) -> bool:
+        """Whether a rule for its latency is broken."""
+        return any(latency.verdict is Verdict.FAILS for latency in self.latencies)
+
+    @property
+    def warns(self) -> bool:
+        """Whether nothing can be told of its latency, which passes."""
+        return any(latency.verdict is Verdict.CANNOT_TELL for latency in self.latencies)
 
     @property
     def work_changed(self) -> bool:
@@ -71,9 +84,8 @@ class Result:
     @property
     def notes(self) -> tuple[str, ...]:
         """What else a reader should know."""
-        return tuple(
-            note for note in (self._renames(), self._moves(), self._other_operators(), self._unknown()) if note
-        )
+        found = (self._renames(), self._moves(), self._other_operators(), self._unknown())
+        return (*(note for note in found if note), *(line for latency in self.latencies for line in latency.words))
 
     def _renames(self) -> str:
         """That modules have other names, and their work is the same."""

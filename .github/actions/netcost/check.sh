@@ -11,6 +11,7 @@ options=(--format github)
 [[ -z ${NETCOST_BASE:-} ]] || options+=("--base=$NETCOST_BASE")
 [[ -z ${NETCOST_CONFIG:-} ]] || options+=("--config=$NETCOST_CONFIG")
 [[ ${NETCOST_EXACT:-} != true ]] || options+=(--exact)
+[[ ${NETCOST_LATENCY:-} != true ]] || options+=(--latency)
 models=()
 while IFS= read -r model; do
     [[ -z $model ]] || models+=("$model")

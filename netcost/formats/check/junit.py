@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from netcost.formats.check.lines import lines
-from netcost.regression import Report, Result
+from netcost.regression import Report, Result, Verdict
 from netcost.tables import printable
 
 
@@ -18,6 +18,8 @@ def render(report: Report) -> str:
         _case(suite, result.name, lines(report, result), _reason(result))
     if _stale(report):
         _case(suite, report.baseline, list(report.notes), "names targets that are no more")
+    if report.remarks:
+        ElementTree.SubElement(suite, "system-out").text = "\n".join(map(printable, report.remarks))
     ElementTree.indent(suite)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(suite, encoding="unicode")}\n'
 
@@ -30,7 +32,8 @@ def _stale(report: Report) -> bool:
 def _reason(result: Result) -> str:
     """What fails, in a line; empty where nothing does."""
     broken = [f"{change.figure} ({change.rule})" for change in result.failures]
-    return "; ".join([*broken, *result.problems])
+    slower = [f"latency ({each.rule})" for each in result.latencies if each.verdict is Verdict.FAILS]
+    return "; ".join([*broken, *slower, *result.problems])
 
 
 def _case(suite: ElementTree.Element, name: str, said: list[str], reason: str) -> None:

@@ -18,7 +18,7 @@ _PROPERTY = _MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
 def render(report: Report) -> str:
     """An annotation a target that there is something to say about, and one for the whole."""
     whole = [report.headline, *map(printable, report.notes)]
-    level = "error" if report.fails else "notice"
+    level = _level(report.fails, any(result.warns for result in report.results))
     return "".join(
         [*(_annotation(report, result) for result in report.spoken), _command(level, {"title": "netcost check"}, whole)]
     )
@@ -28,7 +28,13 @@ def _annotation(report: Report, result: Result) -> str:
     """What is said of a target, where its model is written."""
     place = {} if result.place is None else {"file": result.place.file, "line": str(result.place.line)}
     title = f"netcost: {printable(result.name)} {'fails' if result.fails else 'passes'}"
-    return _command("error" if result.fails else "notice", {**place, "title": title}, lines(report, result))
+    return _command(_level(result.fails, result.warns), {**place, "title": title}, lines(report, result))
+
+
+def _level(fails: bool, warns: bool) -> str:
+    if fails:
+        return "error"
+    return "warning" if warns else "notice"
 
 
 def _command(level: str, properties: Mapping[str, str], message: list[str]) -> str:
