@@ -15,9 +15,9 @@ from netcost.guidelines.guideline import GUIDELINES, SCALES
 from netcost.guidelines.networks.panels import TABLE8, ZOO, Panel, PanelTimes
 from netcost.guidelines.networks.study import Study
 from netcost.guidelines.networks.table8 import TABLE_8
-from netcost.guidelines.options import Peaks
 from netcost.guidelines.place import Place
 from netcost.guidelines.trial import Goal, Series, Trial
+from netcost.roofline import Peaks
 from netcost.sampling import Stop
 from netcost.zoo import ARCHITECTURES
 
@@ -124,13 +124,12 @@ def _goal(place: Place) -> Goal:
 
 
 def _study(place: Place) -> Study:
-    peaks = place.get("peaks") and place.inside("peaks")
     seconds = place.get("seconds_by_kind") and place.inside("seconds_by_kind")
     return Study(
         tuple(_panel(each) for each in place.each("panels")),
         place.whole("planned", least=0),
         None if place.get("goal") is None else _goal(place.inside("goal")),
-        Peaks(peaks.number("flops_per_s"), peaks.number("bytes_per_s")) if peaks else None,
+        None if place.get("peaks") is None else Peaks.from_dict(place.get("peaks"), place.at("peaks")),
         {name: _numbers(seconds.inside(name)) for name in seconds.mapping()} if seconds else None,
     )
 

@@ -10,7 +10,6 @@ from torch._ops import OpOverload
 from netcost import rules
 from netcost.tracing.shapes import SHAPE_RULES, WORKSPACES
 
-
 DROPOUTS = frozenset({"aten.dropout_", "aten.feature_dropout_", "aten.alpha_dropout_", "aten.feature_alpha_dropout_"})
 """Dropout in place, of (x, p, train): its schema says that it writes, and in evaluation it does not."""
 
