@@ -320,7 +320,7 @@ def test_damage_anywhere_is_one_line_or_does_no_harm(path: tuple[object, ...], v
         (b"[1, 2]", "expected an object"),
         (b'{"schema": 2}', "expected 1, which is what this netcost writes"),
         (b'{"schema": true}', "expected a whole number"),
-        (b"NaN", "expected an object"),
+        (b"NaN", "not JSON .NaN is no number"),
         (b" " * (saved.LARGEST_BYTES + 1), "too large"),
     ],
 )

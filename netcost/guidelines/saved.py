@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from netcost.documents import parsed_json
 from netcost.errors import RequestError
 from netcost.guidelines.findings import SCHEMA, Findings
 from netcost.guidelines.grid import Setting, Task
@@ -68,9 +68,8 @@ def load(path: str) -> Saved:
         RequestError: it cannot be read, or is no such file.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        document = Place(json.loads(text, parse_constant=_refuse), path)
-    except (OSError, ValueError, RecursionError) as error:
+        document = Place(parsed_json(Path(path).read_bytes()), path)
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise RequestError(
             f"cannot read {path!r} ({reason}); expected what `netcost guidelines -f json` wrote"
@@ -92,10 +91,6 @@ def load(path: str) -> Saved:
         networks,
     )
     return Saved(path, found)
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no number")
 
 
 def _trial(place: Place) -> Trial:
