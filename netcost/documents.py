@@ -147,21 +147,28 @@ def read_document(path: str | os.PathLike[str]) -> Node:
         raise RequestError(f"cannot read {file!r}: {error.strerror or error}") from error
     if len(written) > LARGEST_FILE:
         raise RequestError(f"cannot read {file!r}: larger than {LARGEST_FILE >> 20} MiB, which no comparison is")
-    node = Node(_parsed(written, file), file)
+    try:
+        node = Node(parsed_json(written), file)
+    except ValueError as error:
+        raise RequestError(
+            f"{file!r} is damaged or no JSON: {error}; write it anew: netcost compare … --format json -o FILE"
+        ) from error
     return node if isinstance(node.value, dict) else node.refuse("an object that `netcost compare --format json` wrote")
 
 
-def _parsed(written: bytes, file: str) -> Any:
-    """The value that the bytes of a JSON file hold."""
+def parsed_json(written: bytes) -> Any:
+    """The value that the bytes of a JSON file hold.
+
+    Raises:
+        ValueError: it is not JSON in UTF-8, names an infinity, says a key twice or is nested too deeply; one line.
+    """
     try:
         return json.loads(written.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_number)
     except RecursionError:
         said = "nested too deeply"
     except ValueError as error:  # of the encoding, of JSON, of a number with thousands of digits
         said = str(error).partition("\n")[0]
-    raise RequestError(
-        f"{file!r} is damaged or no JSON: {said}; write it anew: netcost compare … --format json -o FILE"
-    )
+    raise ValueError(said)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

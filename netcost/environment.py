@@ -216,17 +216,33 @@ def core_quota(root: Path = ROOT) -> float | None:
     return int(granted) / int(period) if granted.isdecimal() and period.isdecimal() else None
 
 
-def last_level_cache_bytes(root: Path = ROOT) -> int | None:
-    """Bytes of the last-level caches that the available cores reach, each counted once; None where nothing tells."""
-    sizes: dict[tuple[int, str], int] = {}
+def cache_sizes(root: Path = ROOT) -> dict[int, list[int]]:
+    """Bytes of each data cache that the available cores reach, by level, 1 first; a shared one is there once."""
+    sizes: dict[int, dict[str, int]] = {}
     for core in available_cores():
         for index in (root / f"sys/devices/system/cpu/cpu{core}/cache").glob("index*"):
-            level, size, shared = (_read(index / name) for name in ("level", "size", "shared_cpu_list"))
-            match = re.fullmatch(r"([0-9]+)([KM])", size or "", re.ASCII)
-            if match and level and level.isdecimal() and _read(index / "type") != "Instruction":
-                sizes[int(level), shared or str(core)] = int(match[1]) * (2**10 if match[2] == "K" else 2**20)
-    last = max((level for level, _ in sizes), default=0)
-    return sum(size for (level, _), size in sizes.items() if level == last) or None
+            level, size, kind, shared = (_read(index / name) for name in ("level", "size", "type", "shared_cpu_list"))
+            match = re.fullmatch(r"([0-9]+)([KMG]?)", size or "", re.ASCII)
+            if match and int(match[1]) and level and level.isdecimal() and kind != "Instruction":
+                size_bytes = int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[match[2]]
+                sizes.setdefault(int(level), {})[shared or str(core)] = size_bytes
+    return {level: [*sizes[level].values()] for level in sorted(sizes)}
+
+
+def last_level_cache_bytes(root: Path = ROOT) -> int | None:
+    """Bytes of the last-level caches that the available cores reach, together; None where nothing tells."""
+    sizes = cache_sizes(root)
+    return sum(sizes[max(sizes)]) if sizes else None
+
+
+def available_memory(root: Path = ROOT) -> int | None:
+    """Bytes that may still be allocated, by the machine and by the control group, or None where neither tells."""
+    free = re.search(r"^MemAvailable:\s*([0-9]+) kB", _read(root / "proc/meminfo") or "", re.MULTILINE)
+    limit, used = (_read(root / f"sys/fs/cgroup/memory.{name}") or "" for name in ("max", "current"))
+    left = [int(free[1]) * 1024] if free else []
+    if limit.isdecimal() and used.isdecimal():
+        left.append(max(0, int(limit) - int(used)))
+    return min(left, default=None)
 
 
 def governor(root: Path = ROOT) -> str | None:

@@ -89,7 +89,7 @@ def ready_to_run(
     except MeasurementError as error:
         yield Ready.failed(error)
         return
-    with _evaluating(there), placed(there) if known is None else nullcontext(known) as placement:
+    with evaluating(there), placed(there) if known is None else nullcontext(known) as placement:
         placements[id(model)] = placement
         ready = _started(device, there, call, setting, clock)
         stays = device.name != "cpu" or setting.backend == COMPILE
@@ -97,8 +97,8 @@ def ready_to_run(
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Every module is in evaluation mode within."""
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Every module is in evaluation mode within, and in its own mode afterwards."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

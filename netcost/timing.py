@@ -8,8 +8,8 @@ rounds: the times of one `measure_all` stand side by side, and `stats.ratio` tak
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,8 +19,8 @@ from torch import nn
 from netcost.conversion import Call
 from netcost.devices import Device, open_device
 from netcost.doubts import Doubt, doubts_about, launch_bound, throttled
-from netcost.environment import LoadMeter, flushed_denormals
-from netcost.errors import MeasurementError, RequestError
+from netcost.environment import LoadMeter, flushed_denormals, thread_number
+from netcost.errors import MeasurementError
 from netcost.measurement import Effort, Measurement
 from netcost.placement import Placement
 from netcost.preparation import Outcome, Ready, ready_to_run
@@ -189,21 +189,6 @@ def random_call(inputs: Inputs, dtype: torch.dtype = torch.float32, seed: int = 
         return (replace(spec, dtype=floating) if spec.dtype == "float32" else spec).random(generator)
 
     return call_arguments(inputs, make)
-
-
-@contextmanager
-def thread_number(threads: int | None) -> Iterator[int]:
-    """Torch uses that many threads within an operator; yields the number that it does use."""
-    if threads is not None and threads < 1:
-        raise RequestError(f"--threads {threads!r}: expected 1 or more")
-    before = torch.get_num_threads()
-    if threads is not None:
-        torch.set_num_threads(threads)
-    try:
-        yield torch.get_num_threads()
-    finally:
-        if threads is not None:
-            torch.set_num_threads(before)
 
 
 def batch_of(call: Call) -> int | None:

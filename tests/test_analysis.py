@@ -297,8 +297,17 @@ def test_a_forward_pass_that_does_nothing_has_no_ratio_of_anything():
     assert found.to_dict()["intensity"] is None
 
 
-def test_a_dropout_in_eval_is_no_operator_and_in_training_one():
-    model = nn.Sequential(nn.Dropout(0.5))
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize("dropout", [nn.Dropout, nn.Dropout1d, nn.AlphaDropout, nn.FeatureAlphaDropout])
+def test_every_dropout_in_eval_is_no_operator_whether_in_place_or_not(dropout, inplace):
+    found = netcost.analyze(nn.Sequential(nn.Conv1d(2, 4, 1), dropout(0.5, inplace=inplace)), (3, 2, 8))
+    assert [op.name for op in found.graph.ops] == ["aten.conv1d"]
+    assert found.unknown_ops == {}
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+def test_a_dropout_in_eval_is_no_operator_and_in_training_one(inplace):
+    model = nn.Sequential(nn.Dropout(0.5, inplace=inplace))
     assert netcost.analyze(model, (3, 8)).kernels == 0
     assert netcost.analyze(model, (3, 8), mode="train").flops == 3 * (3 * 8)
 

@@ -3,36 +3,48 @@
 import csv
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from fake_bench import Bench
 from fake_clock import Clock
+from fake_device import quiet_meter
 from fake_trials import ROUNDS, FakeTimer, measurement
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from netcost.cli.app import run as run_command
-from netcost.cost import Cost
 from netcost.errors import MeasurementError, RequestError, TargetError
 from netcost.formats.json_text import render
+from netcost.guidelines import profiled
 from netcost.guidelines.findings import Findings
+from netcost.guidelines.grid import Setting
 from netcost.guidelines.networks import panels
 from netcost.guidelines.networks.decomposition import DECOMPOSED, decompose
 from netcost.guidelines.networks.explaining import explain, held_out_errors, over_units, ranks, spearman
 from netcost.guidelines.networks.panels import REFERENCE, TABLE8, ZOO, Panel, counted, family, plan
 from netcost.guidelines.networks.study import METRICS
 from netcost.guidelines.networks.table8 import ROWS_PRINTED, TABLE_8
-from netcost.guidelines.options import Options, Peaks
+from netcost.guidelines.options import Options
 from netcost.guidelines.overview import sections
 from netcost.guidelines.records import tables
 from netcost.guidelines.running import run
 from netcost.guidelines.saved import load
 from netcost.guidelines.trial import Goal
+from netcost.roofline import Peaks, bounds_s, measure_peaks
 from netcost.targets import Target
 from netcost.zoo import ARCHITECTURES
 
 really_built = panels.built
+
+
+def made_up_peaks() -> Peaks:
+    """Those of the made-up device."""
+    bench = Bench(Clock())
+    return measure_peaks(threads=1, budget_s=0.0, clock=bench.clock, workbench=lambda _: bench, meter=quiet_meter)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -284,21 +296,24 @@ def test_orders_of_table_8_are_compared_with_the_papers(found: Findings) -> None
 
 
 def test_peaks_add_a_roofline() -> None:
-    study = studied(peaks=Peaks(1e11, 1e10)).networks
+    peaks = made_up_peaks()
+    study = studied(peaks=peaks).networks
     assert [each.metric for each in study.explanations] == [*METRICS, "roofline_s"]
-    assert study.metric("roofline_s", "lenet5") > counted("lenet5").flops / 1e11
+    bounds = bounds_s(counted("lenet5").count, peaks)
+    assert study.metric("roofline_s", "lenet5") == sum(bounds) > counted("lenet5").flops / 2**36
 
 
-def test_a_roofline_takes_the_slower_bound_of_each_operator() -> None:
-    costs = [Cost(flops=100, memory_access_bytes=10), Cost(flops=10, memory_access_bytes=100)]
-    assert Peaks(10.0, 10.0).roofline_s(costs) == 100 / 10 + 100 / 10
-    assert Peaks(20.0, 10.0).roofline_s(costs) == 100 / 20 + 100 / 10
+def test_peaks_of_another_kind_of_device_are_refused_before_anything_runs() -> None:
+    timer = FakeTimer()
+    with pytest.raises(RequestError, match="--peaks measure"):
+        studied(peaks=replace(made_up_peaks(), device="cuda"), time_all=timer)
+    assert timer.calls == []
 
 
 def test_a_profile_of_the_two_networks_reaches_the_table() -> None:
     asked: list[str] = []
 
-    def profile(name: str) -> dict[str, float]:
+    def profile(name: str, *_) -> dict[str, float]:
         asked.append(name)
         return {"1x1 convolution": 1.0}
 
@@ -307,9 +322,37 @@ def test_a_profile_of_the_two_networks_reaches_the_table() -> None:
     assert {part.time for part in study.parts if part.kind == "1x1 convolution"} == {1.0}
 
 
+def test_networks_are_profiled_after_the_timing() -> None:
+    done: list[str] = []
+    studied(
+        time_all=FakeTimer(seconds, spend=lambda _: done.append("timed")),
+        time_by_kind=lambda name, device, threads: done.append(f"{name} on {device}, {threads}"),
+    )
+    assert done[-3:] == ["timed", *(f"{name} on cpu, 1" for name in DECOMPOSED)]
+
+
+def test_a_profile_gives_seconds_by_kind_and_the_share_of_element_wise_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    analysis = counted("lenet5")  # the times are 1 s an operator
+    made = SimpleNamespace(analysis=analysis, times_s=(1.0,) * len(analysis.count.kinds))
+    monkeypatch.setattr(profiled, "profile", lambda *_, **__: made)
+    seconds_by_kind = profiled.time_by_kind("lenet5", "cpu", 1)
+    assert sum(seconds_by_kind.values()) == len(analysis.graph.ops)
+    share = profiled.elementwise_share(nn.Identity(), ((), {}), Setting("cpu", 1, 1, "paper", 1))
+    assert share == seconds_by_kind["element-wise"] / len(analysis.graph.ops)
+
+
+def test_what_cannot_be_profiled_has_no_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_, **__) -> None:
+        raise MeasurementError("out of memory")
+
+    monkeypatch.setattr(profiled, "profile", failing)
+    assert profiled.time_by_kind("lenet5", "cpu", 1) is None
+    assert profiled.elementwise_share(nn.Identity(), ((), {}), Setting("cpu", 1, 1, "paper", 1)) is None
+
+
 def test_what_was_saved_reads_back_as_it_was_and_is_not_measured_again(found: Findings, tmp_path: Path) -> None:
     path = tmp_path / "networks.json"
-    with_peaks = studied(peaks=Peaks(1e11, 1e10), time_by_kind=lambda _: {"linear": 1.0})
+    with_peaks = studied(peaks=made_up_peaks(), time_by_kind=lambda *_: {"linear": 1.0})
     path.write_text(render(with_peaks.to_dict()))
     timer = FakeTimer()
     again = studied(saved=load(str(path)), time_all=timer)
@@ -370,6 +413,7 @@ def test_progress_of_guidelines_and_networks_is_one() -> None:
         ("panels.0.series", []),
         ("panels", 3),
         ("peaks", {"flops_per_s": "many"}),
+        ("peaks", 3),
         ("seconds_by_kind", {"mobilenet_v2": {"linear": "long"}}),
     ],
 )
@@ -413,6 +457,26 @@ def test_a_row_a_network_for_programs(found: Findings) -> None:
     googlenet = next(row for row in rows if row["network"] == "googlenet")
     assert googlenet["latency_s"] == pytest.approx(googlenet["mult_adds"] / MULT_ADDS_A_SECOND)
     assert googlenet["roofline_s"] is None
+
+
+def test_the_command_adds_a_roofline_to_a_saved_study(
+    found: Findings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, study, peaks = made_up_peaks(), tmp_path / "networks.json", tmp_path / "peaks.json"
+    study.write_text(render(found.to_dict()))
+    peaks.write_text(render(made.to_dict()))
+    command = ["guidelines", "--from", str(study), "--device", "none", "--peaks", str(peaks), "--format", "json"]
+    assert run_command(command) == 0
+    networks = json.loads(capsys.readouterr().out)["networks"]
+    assert networks["explanations"][-1]["metric"] == "roofline_s"
+    assert Peaks.from_dict(networks["peaks"]) == made
+
+
+def test_peaks_without_networks_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    peaks = tmp_path / "peaks.json"
+    peaks.write_text(render(made_up_peaks().to_dict()))
+    assert run_command(["guidelines", "g1", "--device", "none", "--peaks", str(peaks)]) == 2
+    assert "netcost guidelines networks --peaks" in capsys.readouterr().err
 
 
 def test_the_command_shows_a_saved_study_in_80_columns(

@@ -469,3 +469,14 @@ def test_a_real_run_is_judged() -> None:
     [trial] = found.trials
     assert all(min(series.times_s) > 0 for series in trial.series)
     assert str(found.findings[0].verdict) in ("holds", "does not hold", "cannot tell")
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [('{"schema": 1, "schema": 1}', "'schema' stands twice"), ("[" * 10**5, "too deeply"), ('{"a": NaN}', "no number")],
+)
+def test_a_run_that_cannot_be_trusted_is_refused(written: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "odd.json"
+    file.write_text(written)
+    with pytest.raises(RequestError, match=rf"odd\.json.*{said}"):
+        load(str(file))

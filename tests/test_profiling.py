@@ -473,10 +473,12 @@ def test_what_changes_nothing_is_timed_and_not_joined():
     x = torch.ones(2, 3)
     with torch.inference_mode(), stopwatch:
         nn.functional.dropout(x, training=False).contiguous()
+        nn.functional.dropout(x, training=False, inplace=True)
         x.add_(1)
         x.reshape(-1).sum().item()
     traced = {span.name: span.traced for span in stopwatch.spans}
     assert not traced["aten.dropout"]
+    assert not traced["aten.dropout_"]
     assert not traced["aten._local_scalar_dense"]
     assert traced["aten.add_"]
     assert traced["aten.reshape"]

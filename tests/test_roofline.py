@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from netcost import breakdown, environment
 from netcost.cost import Cost, Kind
 from netcost.counting import count
+from netcost.environment import available_memory
 from netcost.errors import MeasurementError, RequestError
 from netcost.formats import renderer
 from netcost.formats.json_text import render
@@ -33,7 +34,7 @@ from netcost.roofline import (
     under_roof,
     with_bounds,
 )
-from netcost.roofline.caches import ASSUMED_BYTES, Cache, available_memory, cpu_caches
+from netcost.roofline.caches import ASSUMED_BYTES, Cache, cpu_caches
 from netcost.roofline.workbench import TorchWorkbench
 from netcost.tracing import trace
 
@@ -193,7 +194,7 @@ def machine(root: Path, caches: dict[tuple[int, int], tuple[str, str, str, str]]
 
 @pytest.fixture
 def two_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("netcost.roofline.caches.available_cores", lambda: (0, 1))
+    monkeypatch.setattr("netcost.environment.available_cores", lambda: (0, 1))
     listed: dict[tuple[int, int], tuple[str, str, str, str]] = {}
     for core in (0, 1):
         listed[core, 0] = ("1", "Data", "48K", str(core))
@@ -212,7 +213,7 @@ def test_private_caches_add_up_over_the_threads_and_a_shared_one_is_one(two_core
 def test_a_cache_too_small_to_time_is_left_out_unless_it_is_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("netcost.roofline.caches.available_cores", lambda: (0,))
+    monkeypatch.setattr("netcost.environment.available_cores", lambda: (0,))
     root = machine(tmp_path, {(0, 2): ("2", "Unified", "256K", "0")})
     assert cpu_caches(1, root) == (Cache("L2", 256 << 10),)
     machine(root, {(0, 3): ("3", "Unified", "8M", "0")})
@@ -223,7 +224,7 @@ def test_a_cache_too_small_to_time_is_left_out_unless_it_is_the_last(
 def test_a_machine_that_does_not_tell_has_an_assumed_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str | None
 ) -> None:
-    monkeypatch.setattr("netcost.roofline.caches.available_cores", lambda: (0,))
+    monkeypatch.setattr("netcost.environment.available_cores", lambda: (0,))
     if written is not None:
         machine(tmp_path, {(0, 3): ("3", "Unified", written, "0")})
     assert cpu_caches(1, tmp_path) == (Cache("last level", ASSUMED_BYTES, assumed=True),)
@@ -319,7 +320,7 @@ def test_damage_anywhere_is_one_line_or_does_no_harm(path: tuple[object, ...], v
         (b"[1, 2]", "expected an object"),
         (b'{"schema": 2}', "expected 1, which is what this netcost writes"),
         (b'{"schema": true}', "expected a whole number"),
-        (b"NaN", "expected an object"),
+        (b"NaN", "not JSON .NaN is no number"),
         (b" " * (saved.LARGEST_BYTES + 1), "too large"),
     ],
 )

@@ -31,6 +31,10 @@ def guidelines(
         float | None,
         typer.Option(min=0.0, help="Stop a setting when every ratio is within ± this share; 0.005, networks 0.02."),
     ] = None,
+    peaks: options.Peaks = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Then profile, too: G4's element-wise time, and networks by kind.")
+    ] = False,
     saved: Annotated[
         str | None, typer.Option("--from", help="Go on with a run saved as JSON; with --device none, show it.")
     ] = None,
@@ -47,9 +51,11 @@ def guidelines(
     netcost guidelines --format json -o guidelines.json; netcost guidelines --from guidelines.json --device none
     """
     output.check_request(format_name, out)
+    from netcost.guidelines import profiled
     from netcost.guidelines.options import NO_DEVICE, Options
     from netcost.guidelines.running import ALL, run
     from netcost.guidelines.saved import load
+    from netcost.roofline import given_peaks
 
     kept: list[str] = []
 
@@ -60,9 +66,18 @@ def guidelines(
 
     earlier = None if saved is None else load(saved)
     asked = names or ([] if earlier is not None and device == NO_DEVICE else ALL)
-    how = Options(device=device, threads=threads, quick=quick, budget_s=budget, precision=precision)
     try:
         with output.progress_bar(quiet) as progress:
+            how = Options(
+                device=device,
+                threads=threads,
+                quick=quick,
+                budget_s=budget,
+                precision=precision,
+                elementwise_share=profiled.elementwise_share if profile else None,
+                time_by_kind=profiled.time_by_kind if profile else None,
+                peaks=None if peaks is None else given_peaks(peaks, device, threads, progress),
+            )
             found = run(asked, how, saved=earlier, keep=keep, progress=progress)
     except KeyboardInterrupt:
         if kept and format_name == "json":

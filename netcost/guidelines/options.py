@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from torch import nn
 
 from netcost.conversion import Call
-from netcost.cost import Cost
 from netcost.guidelines.grid import Setting
 from netcost.guidelines.trial import Goal, TimeAll
+from netcost.roofline import Peaks
 from netcost.sampling import Clock
 from netcost.timing import measure_all
 
@@ -21,19 +20,9 @@ NO_DEVICE = "none"
 ElementwiseShare = Callable[[nn.Module, Call, Setting], float | None]
 """The part of a variant's time that element-wise operators take, by a profile; None where there is none."""
 
-TimeByKind = Callable[[str], Mapping[str, float] | None]
-"""Seconds that each kind of operator takes in a network of the zoo, by a profile; None where there is none."""
-
-
-class Peaks(NamedTuple):
-    """What a device can do at most."""
-
-    flops_per_s: float
-    bytes_per_s: float
-
-    def roofline_s(self, costs: Sequence[Cost]) -> float:
-        """Seconds that operators take, each bound by arithmetic or by memory access, whichever takes longer."""
-        return sum(max(cost.flops / self.flops_per_s, cost.memory_access_bytes / self.bytes_per_s) for cost in costs)
+TimeByKind = Callable[[str, str, int], Mapping[str, float] | None]
+"""Seconds that each kind of operator takes in a network of the zoo, on a device with that number of threads, by a
+profile; None where there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +38,7 @@ class Options:
         precision: half width of every ratio's 95 % interval at which a setting may stop before; guidelines and networks
             have their own unless given.
         time_all, clock: how times are taken, and the budget is watched; a test brings its own.
-        elementwise_share, time_by_kind: asked after the timing of variants and of Figure 2's networks.
+        elementwise_share, time_by_kind: profiles, asked after the timing of G4's variants and of the networks.
         peaks: of the device, measured; without them there is no roofline.
     """
 

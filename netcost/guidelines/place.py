@@ -62,16 +62,20 @@ class Place:
             raise self.wrong(name, "a list of seconds")
         return tuple(map(float, values))
 
+    def at(self, name: str) -> str:
+        """Where a value stands."""
+        return f"{self._path}, {name}"
+
     def inside(self, name: str) -> Place:
         """A mapping within this one."""
-        return Place(self._values.get(name), f"{self._path}, {name}")
+        return Place(self._values.get(name), self.at(name))
 
     def each(self, name: str) -> list[Place]:
         """The mappings of a list."""
         values = self._values.get(name)
         if not isinstance(values, list):
             raise self.wrong(name, "a list")
-        return [Place(value, f"{self._path}, {name}[{at}]") for at, value in enumerate(values)]
+        return [Place(value, f"{self.at(name)}[{at}]") for at, value in enumerate(values)]
 
 
 def _is_number(value: Any) -> bool:

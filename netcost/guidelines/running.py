@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from netcost.environment import Environment, read_environment, require_device
+from netcost.errors import RequestError
 from netcost.guidelines import g1, g2, g3, g4
 from netcost.guidelines.budget import share_out
 from netcost.guidelines.findings import Findings
@@ -18,6 +19,7 @@ from netcost.guidelines.networks.study import Study, study
 from netcost.guidelines.options import NO_DEVICE, Options
 from netcost.guidelines.saved import Saved
 from netcost.guidelines.trial import Goal, Trial, series_of, stop_of
+from netcost.roofline import Peaks
 from netcost.sampling import Progress
 from netcost.timing import random_call
 
@@ -49,12 +51,16 @@ def run(
         progress: told the share done and what is being done.
 
     Raises:
-        RequestError: no such guideline, or `saved` is from another environment.
+        RequestError: no such guideline, or `saved` or the peaks are from another environment.
         MeasurementError: there is no such device.
     """
     options = options or Options()
+    if options.peaks is not None and options.device != NO_DEVICE:
+        options.peaks.require(options.device)
     asked = [GUIDELINES.get(name) for name in dict.fromkeys(names) if name != NETWORKS]
     found = _shown(asked, NETWORKS in names, None if saved is None else saved.findings)
+    if options.peaks is not None:
+        found = _under_peaks(found, options.peaks)
     if options.device == NO_DEVICE:
         return found
     environment = read_environment(require_device(options.device), options.threads)
@@ -85,6 +91,17 @@ def _shown(asked: Sequence[Guideline], with_networks: bool, saved: Findings | No
         guidelines=tuple(each for each in map(GUIDELINES.get, GUIDELINES) if each in guidelines),
         networks=before.networks or (Study() if with_networks else None),
     )
+
+
+def _under_peaks(found: Findings, peaks: Peaks) -> Findings:
+    """The findings with a roofline for their networks.
+
+    Raises:
+        RequestError: there are none.
+    """
+    if found.networks is None:
+        raise RequestError("--peaks is for networks, which were not asked for: netcost guidelines networks --peaks …")
+    return replace(found, networks=replace(found.networks, peaks=peaks))
 
 
 def _threads(options: Options, environment: Environment) -> list[int]:
@@ -143,7 +160,8 @@ def measure_trial(
         goal: when it is to stop, which is recorded.
         granted_s: seconds that it may take: those of the goal, and what others have left over.
     """
-    setting, share = task.setting, options.elementwise_share
+    setting = task.setting
+    share = options.elementwise_share if task.guideline is g4.G4 else None
     ready = [(each.name, each.build(), random_call(each.input_shape(setting.batch))) for each in task.variants]
     results = options.time_all(ready, setting.device, setting.threads, granted_s, goal.precision, progress)
     shares = [None if share is None else share(model, call, setting) for _, model, call in ready]

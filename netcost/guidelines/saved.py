@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from netcost.documents import parsed_json
 from netcost.errors import RequestError
 from netcost.guidelines.findings import SCHEMA, Findings
 from netcost.guidelines.grid import Setting, Task
@@ -15,9 +15,9 @@ from netcost.guidelines.guideline import GUIDELINES, SCALES
 from netcost.guidelines.networks.panels import TABLE8, ZOO, Panel, PanelTimes
 from netcost.guidelines.networks.study import Study
 from netcost.guidelines.networks.table8 import TABLE_8
-from netcost.guidelines.options import Peaks
 from netcost.guidelines.place import Place
 from netcost.guidelines.trial import Goal, Series, Trial
+from netcost.roofline import Peaks
 from netcost.sampling import Stop
 from netcost.zoo import ARCHITECTURES
 
@@ -68,9 +68,8 @@ def load(path: str) -> Saved:
         RequestError: it cannot be read, or is no such file.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        document = Place(json.loads(text, parse_constant=_refuse), path)
-    except (OSError, ValueError, RecursionError) as error:
+        document = Place(parsed_json(Path(path).read_bytes()), path)
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise RequestError(
             f"cannot read {path!r} ({reason}); expected what `netcost guidelines -f json` wrote"
@@ -92,10 +91,6 @@ def load(path: str) -> Saved:
         networks,
     )
     return Saved(path, found)
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no number")
 
 
 def _trial(place: Place) -> Trial:
@@ -124,13 +119,12 @@ def _goal(place: Place) -> Goal:
 
 
 def _study(place: Place) -> Study:
-    peaks = place.get("peaks") and place.inside("peaks")
     seconds = place.get("seconds_by_kind") and place.inside("seconds_by_kind")
     return Study(
         tuple(_panel(each) for each in place.each("panels")),
         place.whole("planned", least=0),
         None if place.get("goal") is None else _goal(place.inside("goal")),
-        Peaks(peaks.number("flops_per_s"), peaks.number("bytes_per_s")) if peaks else None,
+        None if place.get("peaks") is None else Peaks.from_dict(place.get("peaks"), place.at("peaks")),
         {name: _numbers(seconds.inside(name)) for name in seconds.mapping()} if seconds else None,
     )
 

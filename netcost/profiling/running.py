@@ -21,6 +21,7 @@ from netcost.doubts import doubts_about, throttled
 from netcost.environment import LoadMeter, flushed_denormals, read_environment, thread_number
 from netcost.errors import MeasurementError, NetcostError, RequestError
 from netcost.graph import Op
+from netcost.preparation import evaluating
 from netcost.profiling.probes import HostProbe, KernelProbe, Probe
 from netcost.profiling.result import Profile
 from netcost.roofline import Peaks
@@ -75,7 +76,7 @@ def profile(
         dtype = next((each.dtype for each in built.parameters() if each.is_floating_point()), torch.float32)
         call = random_call(target.required_inputs() if inputs is None else inputs, dtype)
         placed, (args, kwargs) = opened.place(built, call)
-        with _evaluating(placed), torch.inference_mode():
+        with evaluating(placed), torch.inference_mode():
             run = opened.watch(lambda: placed(*args, **kwargs))
             probe = _probe(opened, lambda: placed(*args, **kwargs), analysis.graph.ops, clock)
             _try_out(probe, analysis.model, opened.name)
@@ -148,18 +149,6 @@ def _without_errors(rounds: Rounds) -> tuple[Series, Series]:
             raise series.error
     plain, instrumented = rounds.series
     return plain, instrumented
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """The model is in evaluation mode within, and each of its modules in its own mode afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 @contextmanager

@@ -177,13 +177,16 @@ class Peaks:
         }
 
     @classmethod
-    def from_dict(cls, plain: Any) -> Peaks:
+    def from_dict(cls, plain: Any, where: str = "the file") -> Peaks:
         """The value of which `to_dict` is `plain`; figures that follow from others are computed anew.
+
+        Args:
+            where: what to call it in an error.
 
         Raises:
             RequestError: it is no such object; the message names the place.
         """
-        top = Fields(plain, "the file")
+        top = Fields(plain, where)
         if top.whole("schema") != SCHEMA:
             raise top.refused("schema", f"{SCHEMA}, which is what this netcost writes")
         products, missing = top.inner("matrix_product"), top.inner("missing")

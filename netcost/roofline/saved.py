@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from netcost.documents import parsed_json
 from netcost.errors import RequestError
 from netcost.roofline.peaks import Peaks
 from netcost.roofline.probing import measure_peaks
@@ -49,10 +49,9 @@ def read_peaks(path: str) -> Peaks:
     if len(content) > LARGEST_BYTES:
         raise RequestError(f"{path!r} is too large for a file of peaks; write one with {_COMMAND}")
     try:
-        plain = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        said = "too deep" if isinstance(error, RecursionError) else str(error)
-        raise RequestError(f"{path!r} is not JSON ({said}); write peaks with {_COMMAND}") from error
+        plain = parsed_json(content)
+    except ValueError as error:
+        raise RequestError(f"{path!r} is not JSON ({error}); write peaks with {_COMMAND}") from error
     try:
         return Peaks.from_dict(plain)
     except RequestError as error:

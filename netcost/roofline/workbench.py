@@ -10,7 +10,8 @@ from typing import TypeVar
 import torch
 
 from netcost.devices import open_device, within_memory
-from netcost.roofline.caches import Cache, available_memory, cpu_caches
+from netcost.environment import available_memory
+from netcost.roofline.caches import Cache, cpu_caches
 from netcost.roofline.peaks import DTYPES
 from netcost.sampling import Run
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch._ops import OpOverload
 
 from netcost import rules
 from netcost.tracing.shapes import SHAPE_RULES, WORKSPACES
+
+DROPOUTS = frozenset({"aten.dropout_", "aten.feature_dropout_", "aten.alpha_dropout_", "aten.feature_alpha_dropout_"})
+"""Dropout in place, of (x, p, train): its schema says that it writes, and in evaluation it does not."""
 
 
 class Plan:
@@ -15,6 +20,7 @@ class Plan:
     __slots__ = (
         "aliases",
         "decompose",
+        "drops",
         "known",
         "name",
         "reshapes",
@@ -43,3 +49,8 @@ class Plan:
         self.shape_rule = None if any(argument.is_out for argument in written) else SHAPE_RULES.get(self.name)
         self.workspace = WORKSPACES.get(self.name)
         self.takes_device = "device" in self.roles
+        self.drops = self.name in DROPOUTS
+
+    def is_idle(self, args: tuple[Any, ...]) -> bool:
+        """Whether a call only gives back its first operand, against what its schema says: dropout in place, in eval."""
+        return self.drops and not args[2]

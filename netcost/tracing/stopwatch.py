@@ -82,6 +82,8 @@ _NOTHING = nullcontext()
 
 def _is_traced(plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> bool:
     """Whether `recorder.Recorder` records the call: it writes, or makes a tensor, or nobody knows what it does."""
+    if plan.is_idle(args):
+        return False
     if plan.writes or plan.reshapes:
         return True
     given = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]

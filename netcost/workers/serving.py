@@ -22,7 +22,7 @@ import torch
 
 from netcost.analysis import analyze
 from netcost.devices import Device, open_device
-from netcost.environment import flushed_denormals
+from netcost.environment import flushed_denormals, thread_number
 from netcost.errors import RequestError
 from netcost.preparation import Ready, ready_to_run
 from netcost.sampling import Subject
@@ -30,7 +30,7 @@ from netcost.setting import Setting
 from netcost.subjects import in_setting
 from netcost.tables import bare
 from netcost.targets import Target
-from netcost.timing import batch_of, random_call, thread_number
+from netcost.timing import batch_of, random_call
 from netcost.workers import lines
 from netcost.workers.recipes import Recipe
 

@@ -23,8 +23,9 @@ from netcost.guidelines.networks.panels import (
     plan,
 )
 from netcost.guidelines.networks.table8 import TABLE_8
-from netcost.guidelines.options import Options, Peaks
+from netcost.guidelines.options import Options
 from netcost.guidelines.trial import Goal, Series
+from netcost.roofline import Peaks, under_roof
 from netcost.sampling import Progress
 from netcost.stats import Interval
 
@@ -118,7 +119,8 @@ class Study:
     def metric(self, metric: str, name: str) -> float:
         """A metric of a network of the zoo."""
         if metric == ROOFLINE and self.peaks is not None:
-            return self.peaks.roofline_s(counted(name).count.costs)
+            analysis = counted(name)
+            return under_roof(analysis.count, analysis.peak_memory_bytes, self.peaks).bound_s
         return float(getattr(counted(name), metric))
 
     @cached_property
@@ -150,7 +152,7 @@ class Study:
         return {
             "planned": self.planned,
             "goal": None if self.goal is None else self.goal._asdict(),
-            "peaks": None if self.peaks is None else self.peaks._asdict(),
+            "peaks": None if self.peaks is None else self.peaks.to_dict(),
             "seconds_by_kind": None
             if self.seconds_by_kind is None
             else {name: dict(kinds) for name, kinds in self.seconds_by_kind.items()},
@@ -231,12 +233,8 @@ def study(
     before = saved or Study()
     done = {each.panel: each for each in before.times}
     todo = [panel for panel in panels if panel not in done or not done[panel].suffices(goal)]
-    empty = Study(
-        planned=len(panels),
-        goal=goal,
-        peaks=options.peaks or before.peaks,
-        seconds_by_kind=_profiled(options) or before.seconds_by_kind,
-    )
+    peaks = options.peaks or before.peaks
+    empty = Study(planned=len(panels), goal=goal, peaks=peaks, seconds_by_kind=before.seconds_by_kind)
 
     def measure(panel: Panel, granted_s: float, part: Progress | None) -> PanelTimes:
         return measure_panel(panel, granted_s, part, goal=goal, time_all=options.time_all)
@@ -251,12 +249,12 @@ def study(
             keep(found())
 
     share_out(todo, goal.budget_s, measure, after, clock=options.clock, progress=progress)
-    return found()
+    return replace(found(), seconds_by_kind=_profiled(options, threads[-1]) or before.seconds_by_kind)
 
 
-def _profiled(options: Options) -> dict[str, Mapping[str, float]]:
+def _profiled(options: Options, threads: int) -> dict[str, Mapping[str, float]]:
     """The time of each kind of operator in Figure 2's networks, where there is a profile."""
     if options.time_by_kind is None:
         return {}
-    asked = {name: options.time_by_kind(name) for name in DECOMPOSED}
+    asked = {name: options.time_by_kind(name, options.device, threads) for name in DECOMPOSED}
     return {name: kinds for name, kinds in asked.items() if kinds is not None}
