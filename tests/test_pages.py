@@ -16,10 +16,11 @@ import netcost
 from netcost.batches import Sweep
 from netcost.charts import show as show_charts
 from netcost.charts import svg
+from netcost.claims import review
 from netcost.comparison import Comparison, Entry, Run, compare
 from netcost.errors import RequestError
 from netcost.formats import EXTRA, html, require
-from netcost.pages import Page, Section, compare_page, show_page, sweep_page
+from netcost.pages import Page, Section, claims_page, compare_page, show_page, sweep_page
 from netcost.tables import Column, Table
 
 HOSTILE = "<script>hacked = true</script>"
@@ -62,6 +63,7 @@ PAGES: dict[str, Any] = {
     "sweep": lambda: sweep_page(swept()),
     "show": lambda: show_page(netcost.analyze("googlenet")),
     "show_plain": lambda: show_page(netcost.analyze("lenet5")),
+    "claims": lambda: claims_page(review(), "netcost claims"),
     "hostile": lambda: show_page(netcost.analyze(Hostile(), (1, 3, 8, 8))),
 }
 
@@ -102,7 +104,7 @@ def test_names_are_text_and_never_markup(files: dict[str, Path]) -> None:
 
 def test_titles_headings_notes_and_cells_are_escaped() -> None:
     table = Table((Column("a", HOSTILE), Column("b", "B")), ((HOSTILE, HOSTILE),), HOSTILE, (HOSTILE,))
-    page = Page(HOSTILE, HOSTILE, (Section(HOSTILE, (HOSTILE,), (), (table,)),), HOSTILE, (HOSTILE,))
+    page = Page(HOSTILE, HOSTILE, (Section(HOSTILE, (HOSTILE,), (table,)),), HOSTILE, (HOSTILE,))
     assert HOSTILE not in html.render(page)
 
 
@@ -213,6 +215,14 @@ def test_a_tooltip_shows_the_figures(files: dict[str, Path], started: Any) -> No
         tooltip = seen.page.locator("#vg-tooltip-element.visible")
         tooltip.wait_for()
         assert "1.58 G" in tooltip.inner_text() and "10.0 ms" in tooltip.inner_text()
+
+
+@NEEDS_BROWSER
+def test_every_claim_is_reached_from_the_overview_of_its_topic(files: dict[str, Path], started: Any) -> None:
+    with opened(started, files["claims"]) as seen:
+        links = seen.page.evaluate("[...document.querySelectorAll('a[href^=\"#\"]')].map((link) => link.hash.slice(1))")
+        assert {"inception", "inception-854-358", "speed"} <= set(links)
+        assert all(seen.page.evaluate("(id) => document.getElementById(id) !== null", link) for link in links)
 
 
 @NEEDS_BROWSER

@@ -25,7 +25,7 @@ def compare_page(comparison: Comparison, made_by: str = "") -> Page:
     if any(entry.figures is not None for entry in comparison.entries):
         sections.append(Section("Metric by metric", figures=(charts.bars(comparison),)))
     table = comparison.table()
-    sections.append(Section("Side by side", tables=(replace(table, notes=()),), words=table.notes))
+    sections.append(Section("Side by side", tables=(replace(table, notes=()),), paragraphs=table.notes))
     sections.append(Section("Every figure", tables=(comparison.records(),), folded=True))
     names = ", ".join(entry.model for entry in comparison.entries)
     return Page(names, _lead(comparison), tuple(sections), made_by, _made_with(comparison))
@@ -38,7 +38,7 @@ def sweep_page(sweep: Sweep, made_by: str = "") -> Page:
     if sweep.knees:
         both = (charts.over_batch(sweep, "throughput_per_s"), charts.over_batch(sweep, "median_s"))
         sections.append(Section("Over the batch size", figures=both))
-    sections.append(Section("Point by point", tables=(replace(table, notes=()),), words=table.notes))
+    sections.append(Section("Point by point", tables=(replace(table, notes=()),), paragraphs=table.notes))
     sections.append(Section("Every figure", tables=(sweep.records(),), folded=True))
     names = ", ".join(dict.fromkeys(entry.model for entry in sweep.entries))
     lead = " ".join(f"{knee.model}: {knee.verdict}." for knee in sweep.knees)
