@@ -9,18 +9,25 @@ from typing import Any
 
 import pytest
 from chromium import browser, chromium, opened
+from fake_bench import Bench
+from fake_clock import Clock
+from fake_device import quiet_meter
 from made_up import figures, machine, measurement
 from torch import Tensor, nn
 
 import netcost
 from netcost.batches import Sweep
+from netcost.charts import profile as profile_charts
 from netcost.charts import show as show_charts
 from netcost.charts import svg
 from netcost.claims import review
 from netcost.comparison import Comparison, Entry, Run, compare
 from netcost.errors import RequestError
 from netcost.formats import EXTRA, html, require
-from netcost.pages import Page, Section, claims_page, compare_page, show_page, sweep_page
+from netcost.pages import Page, Section, claims_page, compare_page, profile_page, show_page, sweep_page
+from netcost.profiling import Profile
+from netcost.profiling.probes import Pass
+from netcost.roofline import Peaks, measure_peaks
 from netcost.tables import Column, Table
 
 HOSTILE = "<script>hacked = true</script>"
@@ -44,6 +51,21 @@ def swept() -> Sweep:
     return Sweep(Comparison(tuple(entries), (Run(machine()),)), (1, 2, 4))
 
 
+def peaks() -> Peaks:
+    """Of a made-up device: 2^36 FLOP/s, and 2^32 bytes a second from memory."""
+    bench = Bench(Clock())
+    return measure_peaks(budget_s=0.0, clock=bench.clock, workbench=lambda _: bench, meter=quiet_meter)
+
+
+def profiled(name: str, over: Peaks | None = None) -> Profile:
+    """A network as if each operator had taken a nanosecond an element that it reads or writes, and 1 ms beside them."""
+    analysis = netcost.analyze(name)
+    times_s = tuple(1e-9 * cost.memory_access for cost in analysis.count.costs)
+    whole_s = sum(times_s) + 1e-3
+    passes = (Pass((None,) * len(times_s), times_s, 1e-3),) * 12
+    return Profile(analysis, machine(), (whole_s,) * 12, (whole_s,) * 12, passes, peaks=over)
+
+
 class Hostile(nn.Module):
     """A module whose children's names are markup."""
 
@@ -63,6 +85,8 @@ PAGES: dict[str, Any] = {
     "sweep": lambda: sweep_page(swept()),
     "show": lambda: show_page(netcost.analyze("googlenet")),
     "show_plain": lambda: show_page(netcost.analyze("lenet5")),
+    "profile": lambda: profile_page(profiled("nasnet_a_mobile"), "netcost profile …"),
+    "profile_roofline": lambda: profile_page(profiled("googlenet", peaks())),
     "claims": lambda: claims_page(review(), "netcost claims"),
     "hostile": lambda: show_page(netcost.analyze(Hostile(), (1, 3, 8, 8))),
 }
@@ -148,6 +172,35 @@ def test_balanced_pointwise_convolutions_meet_the_bound_of_g1() -> None:
 
 def test_a_network_without_pointwise_convolutions_has_no_such_chart() -> None:
     assert show_charts.pointwise_channels(netcost.analyze("lenet5")) is None
+
+
+@pytest.mark.parametrize("name", ["googlenet", "nasnet_a_mobile"])
+def test_the_bars_of_a_profile_add_up_to_all_of_each_part(name: str) -> None:
+    profile = profiled(name)
+    records = profile_charts.by_kind(profile).spec["data"]["values"]
+    for part in ("Time", "Mult-adds", "Memory access"):
+        shares = {record["label"]: record["share"] for record in records if record["part"] == part}
+        assert sum(shares.values()) == pytest.approx(1)
+    [gap] = [record["share"] for record in records if record["label"] == "(gap)"]
+    assert gap == pytest.approx(profile.gap_s / profile.total_s)
+
+
+def test_an_operator_lies_where_its_work_and_time_put_it() -> None:
+    figure = profile_charts.under_roof(profiled("lenet5"))
+    assert figure is not None
+    flops, elements = 2 * 28 * 28 * 5 * 5 * 6 + 28 * 28 * 6, 32 * 32 + 5 * 5 * 6 + 6 + 28 * 28 * 6  # and a bias each
+    [conv] = [point for point in figure.spec["data"]["values"] if point["module"] == "c1.0"]
+    assert conv["intensity"] == pytest.approx(flops / (4 * elements))
+    assert conv["flops_per_s"] == pytest.approx(flops / (1e-9 * elements))
+
+
+def test_the_roof_is_the_slope_of_the_memory_up_to_the_peak() -> None:
+    figure = profile_charts.under_roof(profiled("googlenet", peaks()))
+    assert figure is not None
+    corners = figure.spec["layer"][0]["data"]["values"]
+    slope = [each for each in corners if each["line"].startswith("memory")]
+    assert slope[0]["y"] == slope[0]["x"] * 2**32
+    assert (slope[-1]["x"], slope[-1]["y"]) == (2**36 / 2**32, 2**36)
 
 
 @pytest.mark.parametrize("name", PAGES)

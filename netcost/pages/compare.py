@@ -9,7 +9,7 @@ from netcost._version import __version__
 from netcost.batches import Sweep
 from netcost.charts import compare as charts
 from netcost.comparison import Comparison
-from netcost.pages.page import Page, Section
+from netcost.pages.page import Page, Section, timed_on
 
 MOST_SENTENCES = 3
 """Networks that the lead speaks of; the table has all."""
@@ -65,6 +65,5 @@ def _made_with(comparison: Comparison) -> tuple[str, ...]:
     facts = [f"netcost {__version__}"]
     for environment in (run.environment for run in comparison.runs):
         if environment is not None:
-            where = environment.gpu.name if environment.gpu else environment.cpu or environment.machine
-            facts += [f"torch {environment.torch}", where, f"threads: {units.exact(environment.threads)}"]
+            facts += timed_on(environment)
     return tuple(dict.fromkeys(facts))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from netcost import tables
+from netcost import tables, units
 from netcost._version import __version__
 from netcost.charts import Figure
+from netcost.environment import Environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,12 @@ class Page:
 def illustrated(section: tables.Section, figures: Sequence[Figure] = ()) -> Section:
     """A part of a text report with charts."""
     return Section(section.title, section.paragraphs, section.tables, section.level, tuple(figures))
+
+
+def timed_on(environment: Environment) -> tuple[str, ...]:
+    """What a page says of where it was timed, a fact each."""
+    where = environment.gpu.name if environment.gpu else environment.cpu or environment.machine
+    return f"torch {environment.torch}", where, f"threads: {units.exact(environment.threads)}"
 
 
 def tables_page(shown: Sequence[tables.Table], title: str = "netcost") -> Page:
