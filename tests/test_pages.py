@@ -4,19 +4,24 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from chromium import browser, chromium, opened
 from fake_bench import Bench
 from fake_clock import Clock
 from fake_device import quiet_meter
+from fake_trials import FakeTimer
 from made_up import figures, machine, measurement
 from torch import Tensor, nn
 
 import netcost
 from netcost.batches import Sweep
+from netcost.charts import guidelines as guideline_charts
+from netcost.charts import networks as network_charts
 from netcost.charts import profile as profile_charts
 from netcost.charts import show as show_charts
 from netcost.charts import svg
@@ -24,7 +29,12 @@ from netcost.claims import review
 from netcost.comparison import Comparison, Entry, Run, compare
 from netcost.errors import RequestError
 from netcost.formats import EXTRA, html, require
-from netcost.pages import Page, Section, claims_page, compare_page, profile_page, show_page, sweep_page
+from netcost.guidelines.findings import Findings
+from netcost.guidelines.networks import panels
+from netcost.guidelines.networks.study import METRICS
+from netcost.guidelines.options import Options
+from netcost.guidelines.running import run
+from netcost.pages import Page, Section, claims_page, compare_page, guidelines_page, profile_page, show_page, sweep_page
 from netcost.profiling import Profile
 from netcost.profiling.probes import Pass
 from netcost.roofline import Peaks, measure_peaks
@@ -66,6 +76,17 @@ def profiled(name: str, over: Peaks | None = None) -> Profile:
     return Profile(analysis, machine(), (whole_s,) * 12, (whole_s,) * 12, passes, peaks=over)
 
 
+@cache
+def tried(*names: str) -> Findings:
+    """A quick run whose every variant, and every network, is a little slower than the one before in the alphabet."""
+
+    def seconds(name: str) -> list[float]:
+        return [(1 + 0.01 * (sum(map(ord, name)) % 97)) * each for each in (1.0, 1.01, 0.99, 1.02) * 5]
+
+    with patch.object(panels, "built", lambda _: (nn.Identity(), ((), {}))):
+        return run(names, Options(threads=1, quick=True, budget_s=3.0, time_all=FakeTimer(seconds)))
+
+
 class Hostile(nn.Module):
     """A module whose children's names are markup."""
 
@@ -87,6 +108,9 @@ PAGES: dict[str, Any] = {
     "show_plain": lambda: show_page(netcost.analyze("lenet5")),
     "profile": lambda: profile_page(profiled("nasnet_a_mobile"), "netcost profile …"),
     "profile_roofline": lambda: profile_page(profiled("googlenet", peaks())),
+    "guidelines": lambda: guidelines_page(tried("g1", "g2", "g3", "g4"), "netcost guidelines …"),
+    "guidelines_untimed": lambda: guidelines_page(run(["g1"], Options(device="none"))),
+    "networks": lambda: guidelines_page(tried("networks")),
     "claims": lambda: claims_page(review(), "netcost claims"),
     "hostile": lambda: show_page(netcost.analyze(Hostile(), (1, 3, 8, 8))),
 }
@@ -201,6 +225,36 @@ def test_the_roof_is_the_slope_of_the_memory_up_to_the_peak() -> None:
     slope = [each for each in corners if each["line"].startswith("memory")]
     assert slope[0]["y"] == slope[0]["x"] * 2**32
     assert (slope[-1]["x"], slope[-1]["y"]) == (2**36 / 2**32, 2**36)
+
+
+def test_a_guideline_is_drawn_beside_the_paper_and_the_prediction() -> None:
+    findings = tried("g1", "g2", "g3", "g4")
+    g1 = findings.guidelines[0]
+    figures = guideline_charts.slow_downs(findings, g1)
+    assert [figure.name for figure in figures] == ["g1-gpu-x1", "g1-arm-x1", "g1-aligned-x1"]
+    points = [
+        value
+        for layer in figures[0].spec["layer"]
+        for value in layer.get("data", figures[0].spec.get("data"))["values"]
+    ]
+    at = {(point["series"], point["variant"]): point for point in points if "series" in point}
+    assert at["paper GPU", "1:12"]["slow_down"] == g1.paper_slow_down("GPU", "1:12", 1)
+    ratio = findings.of(g1)[0].slow_down("1:12")
+    assert ratio is not None
+    here = at["here, batch 1, 1 thread", "1:12"]
+    assert (here["slow_down"], (here["low"], here["high"])) == (ratio.median, ratio.ci95)
+    # 1:12 moves (36 + 432) / (128 + 128) of the activations and 36·432 / (128·128) of the weights, a mult-add.
+    place = 56 * 56
+    ends = [(place * (one + other) + one * other) / (place * one * other) for one, other in ((36, 432), (128, 128))]
+    assert at["predicted by memory access", "1:12"]["slow_down"] == pytest.approx(ends[0] / ends[1])
+
+
+def test_networks_are_drawn_against_each_count_with_its_correlation() -> None:
+    study = tried("networks").networks
+    assert study is not None
+    figures = network_charts.against_latency(study)
+    assert [figure.name for figure in figures] == [f"networks-{name.replace('_', '-')}" for name in METRICS]
+    assert all("rho" in figure.title for figure in figures)
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -2,8 +2,19 @@
 
 from netcost.pages.claims import claims_page
 from netcost.pages.compare import compare_page, sweep_page
+from netcost.pages.guidelines import guidelines_page
 from netcost.pages.page import Page, Section, tables_page
 from netcost.pages.profile import profile_page
 from netcost.pages.show import show_page
 
-__all__ = ["Page", "Section", "claims_page", "compare_page", "profile_page", "show_page", "sweep_page", "tables_page"]
+__all__ = [
+    "Page",
+    "Section",
+    "claims_page",
+    "compare_page",
+    "guidelines_page",
+    "profile_page",
+    "show_page",
+    "sweep_page",
+    "tables_page",
+]
