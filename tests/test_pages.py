@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 import netcost
 from netcost.batches import Sweep
+from netcost.charts import compare as compare_charts
 from netcost.charts import guidelines as guideline_charts
 from netcost.charts import networks as network_charts
 from netcost.charts import profile as profile_charts
@@ -102,6 +103,7 @@ class Hostile(nn.Module):
 
 PAGES: dict[str, Any] = {
     "compare": lambda: compare_page(compared("googlenet", "mobilenet_v2", "shufflenet_v2_x1_0"), "netcost compare …"),
+    "compare_roofline": lambda: compare_page(replace(compared("googlenet", "mobilenet_v2"), peaks=peaks())),
     "compare_untimed": lambda: compare_page(compare(["lenet5", "alexnet"], "none")),
     "sweep": lambda: sweep_page(swept()),
     "show": lambda: show_page(netcost.analyze("googlenet")),
@@ -255,6 +257,18 @@ def test_networks_are_drawn_against_each_count_with_its_correlation() -> None:
     figures = network_charts.against_latency(study)
     assert [figure.name for figure in figures] == [f"networks-{name.replace('_', '-')}" for name in METRICS]
     assert all("rho" in figure.title for figure in figures)
+
+
+def test_a_network_lies_under_the_roof_where_its_work_and_time_put_it() -> None:
+    comparison = replace(compared("googlenet", "mobilenet_v2"), peaks=peaks())
+    figure = compare_charts.under_roof(comparison)
+    assert figure is not None
+    values = [value for layer in figure.spec["layer"] for value in layer["data"]["values"]]
+    points = {value["model"]: value for value in values if "model" in value}
+    counted = netcost.analyze("googlenet").total
+    assert points["googlenet"]["flops_per_s"] == pytest.approx(counted.flops / 0.010)
+    assert points["googlenet"]["intensity"] == pytest.approx(counted.flops / counted.memory_access_bytes)
+    assert compare_charts.under_roof(compared("googlenet")) is None
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -24,6 +24,9 @@ def compare_page(comparison: Comparison, made_by: str = "") -> Page:
         sections.append(Section("On paper and on the clock", figures=against))
     if any(entry.figures is not None for entry in comparison.entries):
         sections.append(Section("Metric by metric", figures=(charts.bars(comparison),)))
+    roofline = charts.under_roof(comparison)
+    if roofline is not None:
+        sections.append(Section("How near to the roof", figures=(roofline,)))
     table = comparison.table()
     sections.append(Section("Side by side", tables=(replace(table, notes=()),), paragraphs=table.notes))
     sections.append(Section("Every figure", tables=(comparison.records(),), folded=True))
