@@ -27,6 +27,7 @@ from netcost.charts import profile as profile_charts
 from netcost.charts import show as show_charts
 from netcost.charts import svg
 from netcost.claims import review
+from netcost.cli.app import run as run_command
 from netcost.comparison import Comparison, Entry, Run, compare
 from netcost.errors import RequestError
 from netcost.formats import EXTRA, html, require
@@ -271,12 +272,35 @@ def test_a_network_lies_under_the_roof_where_its_work_and_time_put_it() -> None:
     assert compare_charts.under_roof(compared("googlenet")) is None
 
 
+def test_names_in_a_chart_are_as_small_as_its_other_words() -> None:
+    for page in (PAGES["compare_roofline"](), PAGES["networks"](), PAGES["profile_roofline"]()):
+        for figure in (figure for section in page.sections for figure in section.figures):
+            layers = [layer for layer in figure.spec.get("layer", []) if layer["mark"]["type"] == "text"]
+            assert not any("size" in layer["encoding"] for layer in layers)
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_every_chart_becomes_a_picture_without_a_browser(name: str) -> None:
     for section in PAGES[name]().sections:
         for figure in section.figures:
             assert svg(figure).startswith("<svg")
             assert figure.description
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["claims", "inception-854-358"],
+        ["guidelines", "g1", "--device", "none"],
+        ["profile", "lenet5", "--budget", "0", "--quiet"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_command_writes_its_page(command: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    assert run_command([*command, "--format", "html", "-o", str(file)]) == 0
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>") and "<table>" in text
 
 
 # --- in a browser

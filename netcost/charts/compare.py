@@ -138,10 +138,9 @@ def under_roof(comparison: Comparison) -> Figure | None:
     records = list(_attained(comparison))
     if comparison.peaks is None or not records:
         return None
-    chart = roofline.points(
+    base = roofline.points(
         records,
         alt.Color("model:N", legend=None),
-        size=alt.value(90),
         tooltip=[
             alt.Tooltip("model:N", title="Model"),
             alt.Tooltip("intensity_text:N", title="FLOP/byte"),
@@ -149,11 +148,12 @@ def under_roof(comparison: Comparison) -> Figure | None:
             alt.Tooltip("share_text:N", title="Of the roofline"),
         ],
     )
-    names = chart.mark_text(align="left", dx=8, dy=-6).encode(text="model:N", color=alt.Undefined, size=alt.Undefined)
+    marks = base.mark_point(filled=True, size=90, opacity=1)
+    names = base.mark_text(align="left", dx=8, dy=-6).encode(text="model:N", color=alt.Undefined)
     told = "; ".join(f"{record['model']} attains {record['rate_text']}, {record['share_text']}" for record in records)
     title = "Under the roofline"
     words = f"{title} of {comparison.peaks.title}: {told} of what its operators could at best."
-    return figure("roofline", title, words, roofline.roof(comparison.peaks, records) + chart + names)
+    return figure("roofline", title, words, roofline.roof(comparison.peaks, records) + marks + names)
 
 
 def _attained(comparison: Comparison) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from netcost import units
-from netcost.charts.figure import PALETTE, Figure, figure, required
+from netcost.charts.figure import GREY, PALETTE, Figure, figure, required
 from netcost.guidelines.findings import Findings, predicted
 from netcost.guidelines.grid import Setting, Task
 from netcost.guidelines.guideline import ARM, GPU, SCALES, Guideline
@@ -16,9 +16,6 @@ PREDICTED, PAPER_GPU, PAPER_ARM = "predicted by memory access", "paper GPU", "pa
 
 SHAPES = {PREDICTED: "cross", PAPER_GPU: "diamond", PAPER_ARM: "triangle-up"}
 """How what was not measured here is drawn."""
-
-GREY = "#7b8494"
-"""Of what was not measured here: a contrast of 3:1 on white and on near-black."""
 
 
 def slow_downs(findings: Findings, guideline: Guideline) -> tuple[Figure, ...]:
