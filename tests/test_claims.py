@@ -20,6 +20,7 @@ from netcost.claims.checks import bounds, exactly, printed, rising, rounds_to
 from netcost.claims.claim import Check, Term, found
 from netcost.claims.evidence import counted
 from netcost.claims.explanation import simplest
+from netcost.claims.report import sections
 from netcost.claims.surgery import altered, part
 from netcost.claims.windows import weighted_depth, windows
 from netcost.cli.app import run
@@ -172,10 +173,19 @@ def test_an_overview_says_what_was_found_instead() -> None:
     assert "puts out 28x28x480. Computed: 672 instead of 480." in shown
 
 
-def test_what_is_handed_out_begins_with_the_overview() -> None:
+def test_what_is_handed_out_says_how_to_read_it_and_has_every_claim_below_its_topic() -> None:
     result = review("inception-naive-*")
-    assert result.report() == [*result.overview(), *result.sums()]
-    assert [table.title for table in result.sums()].count("") == len(result.results)
+    first, topic, *claims = sections(result)
+    assert first.paragraphs[0] == "4 claims: holds 3, fails 1."
+    assert [row[:2] for row in first.tables[0].rows] == [("holds", 3), ("fails", 1)]
+    assert (first.level, topic.title, topic.level) == (1, "Inception", 2)
+    assert [(part.title, part.level) for part in claims] == [(each.claim.id, 3) for each in result.results]
+    assert [part.paragraphs[1] for part in claims].count("Verdict: fails.") == 1
+
+
+def test_errata_are_figures_in_papers() -> None:
+    first = sections(review("googlenet-5a", errata=True))[0]
+    assert (first.title, first.paragraphs[0]) == ("Figures in papers, recomputed", "1 figure: fails 1.")
 
 
 def test_a_layer_left_out_takes_its_own_cost_away() -> None:

@@ -4,22 +4,42 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from chromium import browser, chromium, opened
+from fake_bench import Bench
+from fake_clock import Clock
+from fake_device import quiet_meter
+from fake_trials import FakeTimer
 from made_up import figures, machine, measurement
 from torch import Tensor, nn
 
 import netcost
 from netcost.batches import Sweep
+from netcost.charts import compare as compare_charts
+from netcost.charts import guidelines as guideline_charts
+from netcost.charts import networks as network_charts
+from netcost.charts import profile as profile_charts
 from netcost.charts import show as show_charts
 from netcost.charts import svg
+from netcost.claims import review
+from netcost.cli.app import run as run_command
 from netcost.comparison import Comparison, Entry, Run, compare
 from netcost.errors import RequestError
 from netcost.formats import EXTRA, html, require
-from netcost.pages import Page, Section, compare_page, show_page, sweep_page
+from netcost.guidelines.findings import Findings
+from netcost.guidelines.networks import panels
+from netcost.guidelines.networks.study import METRICS
+from netcost.guidelines.options import Options
+from netcost.guidelines.running import run
+from netcost.pages import Page, Section, claims_page, compare_page, guidelines_page, profile_page, show_page, sweep_page
+from netcost.profiling import Profile
+from netcost.profiling.probes import Pass
+from netcost.roofline import Peaks, measure_peaks
 from netcost.tables import Column, Table
 
 HOSTILE = "<script>hacked = true</script>"
@@ -43,6 +63,32 @@ def swept() -> Sweep:
     return Sweep(Comparison(tuple(entries), (Run(machine()),)), (1, 2, 4))
 
 
+def peaks() -> Peaks:
+    """Of a made-up device: 2^36 FLOP/s, and 2^32 bytes a second from memory."""
+    bench = Bench(Clock())
+    return measure_peaks(budget_s=0.0, clock=bench.clock, workbench=lambda _: bench, meter=quiet_meter)
+
+
+def profiled(name: str, over: Peaks | None = None) -> Profile:
+    """A network as if each operator had taken a nanosecond an element that it reads or writes, and 1 ms beside them."""
+    analysis = netcost.analyze(name)
+    times_s = tuple(1e-9 * cost.memory_access for cost in analysis.count.costs)
+    whole_s = sum(times_s) + 1e-3
+    passes = (Pass((None,) * len(times_s), times_s, 1e-3),) * 12
+    return Profile(analysis, machine(), (whole_s,) * 12, (whole_s,) * 12, passes, peaks=over)
+
+
+@cache
+def tried(*names: str) -> Findings:
+    """A quick run whose every variant, and every network, is a little slower than the one before in the alphabet."""
+
+    def seconds(name: str) -> list[float]:
+        return [(1 + 0.01 * (sum(map(ord, name)) % 97)) * each for each in (1.0, 1.01, 0.99, 1.02) * 5]
+
+    with patch.object(panels, "built", lambda _: (nn.Identity(), ((), {}))):
+        return run(names, Options(threads=1, quick=True, budget_s=3.0, time_all=FakeTimer(seconds)))
+
+
 class Hostile(nn.Module):
     """A module whose children's names are markup."""
 
@@ -58,10 +104,17 @@ class Hostile(nn.Module):
 
 PAGES: dict[str, Any] = {
     "compare": lambda: compare_page(compared("googlenet", "mobilenet_v2", "shufflenet_v2_x1_0"), "netcost compare …"),
+    "compare_roofline": lambda: compare_page(replace(compared("googlenet", "mobilenet_v2"), peaks=peaks())),
     "compare_untimed": lambda: compare_page(compare(["lenet5", "alexnet"], "none")),
     "sweep": lambda: sweep_page(swept()),
     "show": lambda: show_page(netcost.analyze("googlenet")),
     "show_plain": lambda: show_page(netcost.analyze("lenet5")),
+    "profile": lambda: profile_page(profiled("nasnet_a_mobile"), "netcost profile …"),
+    "profile_roofline": lambda: profile_page(profiled("googlenet", peaks())),
+    "guidelines": lambda: guidelines_page(tried("g1", "g2", "g3", "g4"), "netcost guidelines …"),
+    "guidelines_untimed": lambda: guidelines_page(run(["g1"], Options(device="none"))),
+    "networks": lambda: guidelines_page(tried("networks")),
+    "claims": lambda: claims_page(review(), "netcost claims"),
     "hostile": lambda: show_page(netcost.analyze(Hostile(), (1, 3, 8, 8))),
 }
 
@@ -102,7 +155,7 @@ def test_names_are_text_and_never_markup(files: dict[str, Path]) -> None:
 
 def test_titles_headings_notes_and_cells_are_escaped() -> None:
     table = Table((Column("a", HOSTILE), Column("b", "B")), ((HOSTILE, HOSTILE),), HOSTILE, (HOSTILE,))
-    page = Page(HOSTILE, HOSTILE, (Section(HOSTILE, (HOSTILE,), (), (table,)),), HOSTILE, (HOSTILE,))
+    page = Page(HOSTILE, HOSTILE, (Section(HOSTILE, (HOSTILE,), (table,)),), HOSTILE, (HOSTILE,))
     assert HOSTILE not in html.render(page)
 
 
@@ -148,12 +201,106 @@ def test_a_network_without_pointwise_convolutions_has_no_such_chart() -> None:
     assert show_charts.pointwise_channels(netcost.analyze("lenet5")) is None
 
 
+@pytest.mark.parametrize("name", ["googlenet", "nasnet_a_mobile"])
+def test_the_bars_of_a_profile_add_up_to_all_of_each_part(name: str) -> None:
+    profile = profiled(name)
+    records = profile_charts.by_kind(profile).spec["data"]["values"]
+    for part in ("Time", "Mult-adds", "Memory access"):
+        shares = {record["label"]: record["share"] for record in records if record["part"] == part}
+        assert sum(shares.values()) == pytest.approx(1)
+    [gap] = [record["share"] for record in records if record["label"] == "(gap)"]
+    assert gap == pytest.approx(profile.gap_s / profile.total_s)
+
+
+def test_an_operator_lies_where_its_work_and_time_put_it() -> None:
+    figure = profile_charts.under_roof(profiled("lenet5"))
+    assert figure is not None
+    flops, elements = 2 * 28 * 28 * 5 * 5 * 6 + 28 * 28 * 6, 32 * 32 + 5 * 5 * 6 + 6 + 28 * 28 * 6  # and a bias each
+    [conv] = [point for point in figure.spec["data"]["values"] if point["module"] == "c1.0"]
+    assert conv["intensity"] == pytest.approx(flops / (4 * elements))
+    assert conv["flops_per_s"] == pytest.approx(flops / (1e-9 * elements))
+
+
+def test_the_roof_is_the_slope_of_the_memory_up_to_the_peak() -> None:
+    figure = profile_charts.under_roof(profiled("googlenet", peaks()))
+    assert figure is not None
+    corners = figure.spec["layer"][0]["data"]["values"]
+    slope = [each for each in corners if each["line"].startswith("memory")]
+    assert slope[0]["y"] == slope[0]["x"] * 2**32
+    assert (slope[-1]["x"], slope[-1]["y"]) == (2**36 / 2**32, 2**36)
+
+
+def test_a_guideline_is_drawn_beside_the_paper_and_the_prediction() -> None:
+    findings = tried("g1", "g2", "g3", "g4")
+    g1 = findings.guidelines[0]
+    figures = guideline_charts.slow_downs(findings, g1)
+    assert [figure.name for figure in figures] == ["g1-gpu-x1", "g1-arm-x1", "g1-aligned-x1"]
+    points = [
+        value
+        for layer in figures[0].spec["layer"]
+        for value in layer.get("data", figures[0].spec.get("data"))["values"]
+    ]
+    at = {(point["series"], point["variant"]): point for point in points if "series" in point}
+    assert at["paper GPU", "1:12"]["slow_down"] == g1.paper_slow_down("GPU", "1:12", 1)
+    ratio = findings.of(g1)[0].slow_down("1:12")
+    assert ratio is not None
+    here = at["here, batch 1, 1 thread", "1:12"]
+    assert (here["slow_down"], (here["low"], here["high"])) == (ratio.median, ratio.ci95)
+    # 1:12 moves (36 + 432) / (128 + 128) of the activations and 36·432 / (128·128) of the weights, a mult-add.
+    place = 56 * 56
+    ends = [(place * (one + other) + one * other) / (place * one * other) for one, other in ((36, 432), (128, 128))]
+    assert at["predicted by memory access", "1:12"]["slow_down"] == pytest.approx(ends[0] / ends[1])
+
+
+def test_networks_are_drawn_against_each_count_with_its_correlation() -> None:
+    study = tried("networks").networks
+    assert study is not None
+    figures = network_charts.against_latency(study)
+    assert [figure.name for figure in figures] == [f"networks-{name.replace('_', '-')}" for name in METRICS]
+    assert all("rho" in figure.title for figure in figures)
+
+
+def test_a_network_lies_under_the_roof_where_its_work_and_time_put_it() -> None:
+    comparison = replace(compared("googlenet", "mobilenet_v2"), peaks=peaks())
+    figure = compare_charts.under_roof(comparison)
+    assert figure is not None
+    values = [value for layer in figure.spec["layer"] for value in layer["data"]["values"]]
+    points = {value["model"]: value for value in values if "model" in value}
+    counted = netcost.analyze("googlenet").total
+    assert points["googlenet"]["flops_per_s"] == pytest.approx(counted.flops / 0.010)
+    assert points["googlenet"]["intensity"] == pytest.approx(counted.flops / counted.memory_access_bytes)
+    assert compare_charts.under_roof(compared("googlenet")) is None
+
+
+def test_names_in_a_chart_are_as_small_as_its_other_words() -> None:
+    for page in (PAGES["compare_roofline"](), PAGES["networks"](), PAGES["profile_roofline"]()):
+        for figure in (figure for section in page.sections for figure in section.figures):
+            layers = [layer for layer in figure.spec.get("layer", []) if layer["mark"]["type"] == "text"]
+            assert not any("size" in layer["encoding"] for layer in layers)
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_every_chart_becomes_a_picture_without_a_browser(name: str) -> None:
     for section in PAGES[name]().sections:
         for figure in section.figures:
             assert svg(figure).startswith("<svg")
             assert figure.description
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["claims", "inception-854-358"],
+        ["guidelines", "g1", "--device", "none"],
+        ["profile", "lenet5", "--budget", "0", "--quiet"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_command_writes_its_page(command: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    assert run_command([*command, "--format", "html", "-o", str(file)]) == 0
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>") and "<table>" in text
 
 
 # --- in a browser
@@ -213,6 +360,14 @@ def test_a_tooltip_shows_the_figures(files: dict[str, Path], started: Any) -> No
         tooltip = seen.page.locator("#vg-tooltip-element.visible")
         tooltip.wait_for()
         assert "1.58 G" in tooltip.inner_text() and "10.0 ms" in tooltip.inner_text()
+
+
+@NEEDS_BROWSER
+def test_every_claim_is_reached_from_the_overview_of_its_topic(files: dict[str, Path], started: Any) -> None:
+    with opened(started, files["claims"]) as seen:
+        links = seen.page.evaluate("[...document.querySelectorAll('a[href^=\"#\"]')].map((link) => link.hash.slice(1))")
+        assert {"inception", "inception-854-358", "speed"} <= set(links)
+        assert all(seen.page.evaluate("(id) => document.getElementById(id) !== null", link) for link in links)
 
 
 @NEEDS_BROWSER

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from netcost import units
 from netcost.batches import Sweep
+from netcost.charts import roofline
 from netcost.charts.figure import Figure, figure, required
 from netcost.comparison import Comparison, Entry
 from netcost.tables import METRICS
@@ -126,6 +127,45 @@ def _relative(comparison: Comparison) -> list[dict[str, Any]]:
         for at, (entry, value) in enumerate(zip(entries, row, strict=True))
         if value is not None
     ]
+
+
+def under_roof(comparison: Comparison) -> Figure | None:
+    """Each network that was timed: FLOP/s attained over FLOPs a byte, below the roof of the device.
+
+    None without peaks, or where no network was timed.
+    """
+    alt: Any = required("altair")
+    records = list(_attained(comparison))
+    if comparison.peaks is None or not records:
+        return None
+    base = roofline.points(
+        records,
+        alt.Color("model:N", legend=None),
+        tooltip=[
+            alt.Tooltip("model:N", title="Model"),
+            alt.Tooltip("intensity_text:N", title="FLOP/byte"),
+            alt.Tooltip("rate_text:N", title="Attained"),
+            alt.Tooltip("share_text:N", title="Of the roofline"),
+        ],
+    )
+    marks = base.mark_point(filled=True, size=90, opacity=1)
+    names = base.mark_text(align="left", dx=8, dy=-6).encode(text="model:N", color=alt.Undefined)
+    told = "; ".join(f"{record['model']} attains {record['rate_text']}, {record['share_text']}" for record in records)
+    title = "Under the roofline"
+    words = f"{title} of {comparison.peaks.title}: {told} of what its operators could at best."
+    return figure("roofline", title, words, roofline.roof(comparison.peaks, records) + marks + names)
+
+
+def _attained(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    """A point for each network that has a graph, arithmetic and a time."""
+    for entry in timed(comparison):
+        found = comparison.roofline(entry)
+        if found is not None and found.latency_s and found.flops and found.access_bytes:
+            yield {
+                "model": comparison.label(entry),
+                "share_text": units.MISSING if found.share is None else units.percent(found.share),
+                **roofline.attained(found.flops, found.access_bytes, found.latency_s),
+            }
 
 
 def over_batch(sweep: Sweep, figure_name: str) -> Figure:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 PALETTE = ("#3b76c4", "#d1662b", "#2f9277", "#a9567f", "#8a7a2b", "#6b63b5", "#b24a4a", "#4a8a9c")
 """Eight hues that keep a contrast of 3:1 on white and on near-black, so that one set serves both schemes."""
 
+GREY = "#7b8494"
+"""Of what stands beside the subject of a chart; with the same contrast."""
+
 STILL_WIDTH = 640
 """Pixels that a picture is wide where no page gives it a width."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from itertools import groupby
 from math import isclose
@@ -33,6 +33,11 @@ class Reviewed:
     def changed(self) -> bool:
         """Whether the verdict is not the recorded one; what is timed depends on the device, and has no record."""
         return not self.finding.measured and self.finding.verdict is not self.claim.recorded
+
+    @property
+    def verdict(self) -> str:
+        """What came of it, as a sentence."""
+        return f"Verdict: {self.finding.verdict}" + (f"; recorded as {self.claim.recorded}." if self.changed else ".")
 
     def to_dict(self) -> dict[str, Any]:
         """One entry of `claims --format json` (design, section 6)."""
@@ -107,10 +112,6 @@ class Review:
     def sums(self) -> list[Table]:
         """Two tables a claim: its figures beside the published ones, and the arithmetic that leads to them."""
         return [table for result in self.results for table in _sums(result)]
-
-    def report(self) -> list[Table]:
-        """The overview, and below it the figures and sums of every claim: what is handed out."""
-        return [*self.overview(), *self.sums()]
 
     def tally(self) -> Table:
         """How many claims came to each verdict, and which of them changed."""
@@ -201,12 +202,19 @@ def _overview_record(result: Reviewed) -> dict[str, str | None]:
 
 
 def _sums(result: Reviewed) -> Iterable[Table]:
-    """The figures of a claim, and how they come about if any of them has terms."""
+    """The figures of a claim with its sentence and verdict, and how they come about if any of them has terms."""
+    figures, *terms = arithmetic(result)
+    title = f"{result.claim.id}: {result.claim.says}"
+    yield replace(figures, title=title, notes=(result.verdict, *figures.notes))
+    yield from terms
+
+
+def arithmetic(result: Reviewed) -> Iterable[Table]:
+    """The figures of a claim beside the published ones, and how they come about if any of them has terms."""
     claim, finding = result.claim, result.finding
-    verdict = f"Verdict: {finding.verdict}" + (f"; recorded as {claim.recorded}." if result.changed else ".")
     compared = any(check.beside and check.agrees is not None for check in finding.checks)
-    notes = [verdict, *finding.notes, *([BESIDE] if compared else []), f"Source: {claim.source}."]
-    yield from_records(FIGURES, map(_figure, finding.checks), title=f"{claim.id}: {claim.says}", notes=notes)
+    notes = [*finding.notes, *([BESIDE] if compared else []), f"Source: {claim.source}."]
+    yield from_records(FIGURES, map(_figure, finding.checks), notes=notes)
     rows = [row for check in finding.checks if check.terms for row in _rows(check)]
     if rows:
         named = [name for name in ("what", "arithmetic", "computed") if any(row[name] for row in rows)]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from netcost.cli import options, output
+
+if TYPE_CHECKING:
+    from netcost.claims import Review
 
 
 def claims(
@@ -34,15 +37,26 @@ def claims(
     stopwatch = None if device is None else Stopwatch(require_device(device), threads, budget)
     with output.progress_bar(quiet) as progress:
         result = review(pattern, stopwatch, errata=errata, progress=progress)
+    _show(result, sums, format_name, out)
+    return int(bool(result.changed))
+
+
+def _show(result: Review, sums: bool, format_name: str, out: str | None) -> None:
+    """Write the claims as they were asked for: what is handed out has their sums, a terminal has them on request."""
     if format_name == "json":
         from netcost.formats.json_text import render
 
-        text = render(result.to_dict())
+        output.emit(render(result.to_dict()), out)
     elif format_name == "csv":
-        text = output.render([result.records()], format_name, out)
+        output.emit_tables([result.records()], format_name, out)
+    elif format_name == "html":
+        from netcost.pages import claims_page
+
+        output.emit_page(claims_page(result), out)
+    elif format_name == "markdown":
+        from netcost.claims.report import sections
+
+        output.emit(output.render_sections(sections(result, output.command()), format_name, out), out)
     else:
-        one, handed_out = len(result.results) == 1, format_name == "markdown"
-        tables = result.sums() if sums or one else result.report() if handed_out else result.overview()
-        text = output.render(tables, format_name, out)
-    output.emit(text, out)
-    return int(bool(result.changed))
+        tables = result.sums() if sums or len(result.results) == 1 else result.overview()
+        output.emit_tables(tables, format_name, out)

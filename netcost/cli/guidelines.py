@@ -99,6 +99,10 @@ def _text(found: Findings, format_name: str, out: str | None) -> str:
         from netcost.guidelines.records import tables
 
         return output.render(tables(found), format_name, out)
+    if format_name == "html":
+        from netcost.pages import guidelines_page
+
+        return output.page_text(guidelines_page(found))
     from netcost.guidelines.overview import sections
 
     return output.render_sections(sections(found), format_name, out)

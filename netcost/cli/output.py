@@ -107,9 +107,14 @@ def emit_tables(tables: Sequence[Table], format_name: str, output: str | None) -
 
 def emit_page(page: Page, output: str | None) -> None:
     """Write a page as HTML."""
+    emit(page_text(page), output)
+
+
+def page_text(page: Page) -> str:
+    """A page as HTML, with the command that makes it again."""
     from netcost.formats import html
 
-    emit(html.render(replace(page, made_by=command())), output)
+    return html.render(replace(page, made_by=command()))
 
 
 def command() -> str:

@@ -66,19 +66,27 @@ def profile(
             concrete=concrete,
             progress=progress,
         )
-    if format_name == "json":
-        from netcost.formats.json_text import render
-
-        text = render(_document(result, by or "kind", depth))
-    else:
-        tables = [result.table(by or "op", depth)] if format_name == "csv" else _tables(result, by, depth)
-        text = output.render([replace(each, notes=()) if quiet else each for each in tables], format_name, out)
     if trace is not None:
         output.emit(result.chrome_trace(), trace)
-    output.emit(text, out)
+    _show(result, by, depth, format_name, out, quiet)
     if strict:
         output.refuse_unknown(result.analysis.unknown_ops)
     return 0
+
+
+def _show(result: Profile, by: str | None, depth: int, format_name: str, out: str | None, quiet: bool) -> None:
+    """Write the profile as it was asked for; a page has every grouping."""
+    if format_name == "json":
+        from netcost.formats.json_text import render
+
+        output.emit(render(_document(result, by or "kind", depth)), out)
+    elif format_name == "html":
+        from netcost.pages import profile_page
+
+        output.emit_page(profile_page(result, depth=depth), out)
+    else:
+        tables = [result.table(by or "op", depth)] if format_name == "csv" else _tables(result, by, depth)
+        output.emit_tables([replace(each, notes=()) if quiet else each for each in tables], format_name, out)
 
 
 def _tables(result: Profile, by: str | None, depth: int) -> list[Table]:

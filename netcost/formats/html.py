@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from netcost.charts import script
 from netcost.charts.figure import DARK, LIGHT, required, theme
 from netcost.pages import Page, tables_page
-from netcost.tables import Table, bare
+from netcost.tables import Table, bare, distinct
 
 
 def render(page: Page) -> str:
@@ -28,6 +29,7 @@ def render(page: Page) -> str:
         undefined=jinja.StrictUndefined,
     )
     figures = [figure for section in page.sections for figure in section.figures]
+    anchors = _anchors(page)
     drawn: str = environment.from_string(_resource("page.html.j2")).render(
         page=page,
         style=_markup(_resource("page.css")),
@@ -37,6 +39,8 @@ def render(page: Page) -> str:
         themes=_markup(_json({"light": theme(LIGHT), "dark": theme(DARK)})),
         number={figure.name: at for at, figure in enumerate(figures)},
         cells=cells,
+        anchors=anchors,
+        parts=dict(zip((section.title for section in page.sections), anchors, strict=True)),
     )
     return drawn
 
@@ -68,6 +72,13 @@ def cells(table: Table) -> list[list[dict[str, Any]]]:
         ]
         for row in range(len(table.rows))
     ]
+
+
+def _anchors(page: Page) -> tuple[str, ...]:
+    """What each section is called in a link; a chart has its own name."""
+    figures = [figure.name for section in page.sections for figure in section.figures]
+    titles = [re.sub(r"[^0-9a-z]+", "-", section.title.lower()).strip("-") or "part" for section in page.sections]
+    return distinct([*figures, *titles])[len(figures) :]
 
 
 def _resource(name: str) -> str:

@@ -1,7 +1,20 @@
 """Results as pages, a function a command: what is drawn, what stands in tables, and what is said about it."""
 
+from netcost.pages.claims import claims_page
 from netcost.pages.compare import compare_page, sweep_page
+from netcost.pages.guidelines import guidelines_page
 from netcost.pages.page import Page, Section, tables_page
+from netcost.pages.profile import profile_page
 from netcost.pages.show import show_page
 
-__all__ = ["Page", "Section", "compare_page", "show_page", "sweep_page", "tables_page"]
+__all__ = [
+    "Page",
+    "Section",
+    "claims_page",
+    "compare_page",
+    "guidelines_page",
+    "profile_page",
+    "show_page",
+    "sweep_page",
+    "tables_page",
+]

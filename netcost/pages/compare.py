@@ -9,7 +9,7 @@ from netcost._version import __version__
 from netcost.batches import Sweep
 from netcost.charts import compare as charts
 from netcost.comparison import Comparison
-from netcost.pages.page import Page, Section
+from netcost.pages.page import Page, Section, timed_on
 
 MOST_SENTENCES = 3
 """Networks that the lead speaks of; the table has all."""
@@ -24,8 +24,11 @@ def compare_page(comparison: Comparison, made_by: str = "") -> Page:
         sections.append(Section("On paper and on the clock", figures=against))
     if any(entry.figures is not None for entry in comparison.entries):
         sections.append(Section("Metric by metric", figures=(charts.bars(comparison),)))
+    roofline = charts.under_roof(comparison)
+    if roofline is not None:
+        sections.append(Section("How near to the roof", figures=(roofline,)))
     table = comparison.table()
-    sections.append(Section("Side by side", tables=(replace(table, notes=()),), words=table.notes))
+    sections.append(Section("Side by side", tables=(replace(table, notes=()),), paragraphs=table.notes))
     sections.append(Section("Every figure", tables=(comparison.records(),), folded=True))
     names = ", ".join(entry.model for entry in comparison.entries)
     return Page(names, _lead(comparison), tuple(sections), made_by, _made_with(comparison))
@@ -38,7 +41,7 @@ def sweep_page(sweep: Sweep, made_by: str = "") -> Page:
     if sweep.knees:
         both = (charts.over_batch(sweep, "throughput_per_s"), charts.over_batch(sweep, "median_s"))
         sections.append(Section("Over the batch size", figures=both))
-    sections.append(Section("Point by point", tables=(replace(table, notes=()),), words=table.notes))
+    sections.append(Section("Point by point", tables=(replace(table, notes=()),), paragraphs=table.notes))
     sections.append(Section("Every figure", tables=(sweep.records(),), folded=True))
     names = ", ".join(dict.fromkeys(entry.model for entry in sweep.entries))
     lead = " ".join(f"{knee.model}: {knee.verdict}." for knee in sweep.knees)
@@ -65,6 +68,5 @@ def _made_with(comparison: Comparison) -> tuple[str, ...]:
     facts = [f"netcost {__version__}"]
     for environment in (run.environment for run in comparison.runs):
         if environment is not None:
-            where = environment.gpu.name if environment.gpu else environment.cpu or environment.machine
-            facts += [f"torch {environment.torch}", where, f"threads: {units.exact(environment.threads)}"]
+            facts += timed_on(environment)
     return tuple(dict.fromkeys(facts))

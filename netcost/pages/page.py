@@ -5,27 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from netcost import tables, units
 from netcost._version import __version__
 from netcost.charts import Figure
-from netcost.tables import Table
+from netcost.environment import Environment
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """A part of a page.
+class Section(tables.Section):
+    """A part of a report, with what only a page can show.
 
     Args:
-        heading: of the part.
-        words: a paragraph each.
-        figures: charts.
-        tables: in the order in which they are read.
+        figures: charts; they come before the tables.
         folded: whether the tables are shown only when asked for.
     """
 
-    heading: str
-    words: tuple[str, ...] = ()
     figures: tuple[Figure, ...] = ()
-    tables: tuple[Table, ...] = ()
     folded: bool = False
 
 
@@ -39,6 +34,7 @@ class Page:
         sections: its parts.
         made_by: the command that makes it again.
         made_with: versions and environment, a fact each.
+        has_contents: whether it begins with a list of its parts.
     """
 
     title: str
@@ -46,9 +42,21 @@ class Page:
     sections: tuple[Section, ...]
     made_by: str = ""
     made_with: tuple[str, ...] = ()
+    has_contents: bool = False
 
 
-def tables_page(tables: Sequence[Table], title: str = "netcost") -> Page:
+def illustrated(section: tables.Section, figures: Sequence[Figure] = ()) -> Section:
+    """A part of a text report with charts."""
+    return Section(section.title, section.paragraphs, section.tables, section.level, tuple(figures))
+
+
+def timed_on(environment: Environment) -> tuple[str, ...]:
+    """What a page says of where it was timed, a fact each."""
+    where = environment.gpu.name if environment.gpu else environment.cpu or environment.machine
+    return f"torch {environment.torch}", where, f"threads: {units.exact(environment.threads)}"
+
+
+def tables_page(shown: Sequence[tables.Table], title: str = "netcost") -> Page:
     """A page of tables alone: each under its title, with its notes."""
-    sections = tuple(Section(table.title or title, tables=(replace(table, title=""),)) for table in tables)
+    sections = tuple(Section(table.title or title, tables=(replace(table, title=""),)) for table in shown)
     return Page(title, "", sections, made_with=(f"netcost {__version__}",))
