@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -132,6 +132,10 @@ class Sweep:
         each = len(self.batches)
         entries = [self.entries[at : at + each] for at in range(0, len(self.entries), each)]
         return tuple(Knee(points[0].model, _shares(points, self.batches)) for points in entries)
+
+    def run_by(self, command: str) -> Sweep:
+        """The same, known to come from a command line."""
+        return replace(self, comparison=self.comparison.run_by(command))
 
     def to_dict(self) -> dict[str, Any]:
         """The object of `compare --format json`, every point a model of its own, and the knees."""

@@ -42,11 +42,13 @@ class Run:
         environment: of the timing; None where nothing was timed.
         name: of the file that it was read from; "" for a run of this process.
         version: of the netcost that ran.
+        command: the command line that ran it; "" where it was none.
     """
 
     environment: Environment | None = None
     name: str = ""
     version: str = __version__
+    command: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,10 @@ class Comparison:
         batch = f", batch {entry.batch}" if len(batches) > 1 and entry.batch is not None else ""
         return f"{entry.model}{batch}" + (f" ({self.runs[entry.run].name})" if len(self.runs) > 1 else "")
 
+    def run_by(self, command: str) -> Comparison:
+        """The same, known to come from a command line."""
+        return replace(self, runs=tuple(replace(run, command=command) for run in self.runs))
+
     def rated(self, bases: Sequence[int]) -> Comparison:
         """The same with the ratio of each network to that of the given index; none to itself."""
         entries = [replace(entry, ratio=self._ratio(at, bases[at])) for at, entry in enumerate(self.entries)]
@@ -150,12 +156,13 @@ class Comparison:
         several = len(self.runs) > 1
         environments = [None if run.environment is None else run.environment.to_dict() for run in self.runs]
         runs = [
-            {"name": run.name, "netcost": run.version, "environment": environment}
+            {"name": run.name, "netcost": run.version, "command": run.command, "environment": environment}
             for run, environment in zip(self.runs, environments, strict=True)
         ]
         return {
             "schema": SCHEMA,
             "netcost": __version__ if several else self.runs[0].version,
+            **({} if several else {"command": self.runs[0].command}),
             "environment": None if several else environments[0],
             **({"runs": runs} if several else {}),
             "models": [self._plain(entry) | ({"run": entry.run} if several else {}) for entry in self.entries],

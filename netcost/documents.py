@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import types
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -36,7 +36,7 @@ class Node:
     """
 
     def __init__(self, value: Any, file: str, place: str = "") -> None:
-        self.value, self.file, self._place = value, file, place
+        self.value, self.file, self.place = value, file, place
 
     def has(self, key: str) -> bool:
         """Whether this is an object with that key."""
@@ -48,13 +48,37 @@ class Node:
             self.refuse("an object")
         if key not in self.value:
             self.refuse(f"the key {key!r}", "none")
-        return Node(self.value[key], self.file, f"{self._place}.{key}" if self._place else key)
+        return Node(self.value[key], self.file, f"{self.place}.{key}" if self.place else key)
+
+    def find(self, key: str) -> Node | None:
+        """The value under a key of this object; None where there is none, or null."""
+        return self.key(key) if self.has(key) and self.value[key] is not None else None
 
     def items(self) -> list[Node]:
         """The values of this list."""
         if not isinstance(self.value, list):
             self.refuse("a list")
-        return [Node(each, self.file, f"{self._place}[{at}]") for at, each in enumerate(self.value)]
+        return [Node(each, self.file, f"{self.place}[{at}]") for at, each in enumerate(self.value)]
+
+    def mapping(self) -> dict[str, Any]:
+        """This object as it is, its values not looked at."""
+        self._names()
+        return dict(self.value)
+
+    def whole(self, least: int = 1) -> int:
+        """This value as a whole number of `least` or more."""
+        number = self.read(int)
+        return number if number >= least else self.refuse(f"a whole number of {least} or more")
+
+    def quantity(self) -> float:
+        """This value as a number of 0 or more."""
+        number = self.read(float)
+        return number if number >= 0 else self.refuse("a number of 0 or more")
+
+    def one_of(self, words: Collection[str]) -> str:
+        """This value as one of the words."""
+        word = self.read(str)
+        return word if word in words else self.refuse(f"one of {', '.join(words)}")
 
     def read(self, kind: type[T]) -> T:
         """This value as a str, bool, int, float, an enumeration, a dataclass of such, or None, tuple and dict of them.
@@ -71,7 +95,7 @@ class Node:
             RequestError: always.
         """
         got = got or _short(self.value)
-        raise RequestError(f"{self.file!r} is damaged: {self._place or 'the file'}: expected {expected}, got {got}")
+        raise RequestError(f"{self.file!r} is damaged: {self.place or 'the file'}: expected {expected}, got {got}")
 
     def _read(self, kind: Any) -> Any:
         origin, inner = get_origin(kind), get_args(kind)
@@ -133,8 +157,11 @@ class Node:
         return kind(self.value)
 
 
-def read_document(path: str | os.PathLike[str]) -> Node:
+def read_document(path: str | os.PathLike[str], writer: str = "netcost compare") -> Node:
     """The JSON object in a file.
+
+    Args:
+        writer: the command that writes such files.
 
     Raises:
         RequestError: there is no such file, it cannot be read, or it is no JSON object.
@@ -146,14 +173,14 @@ def read_document(path: str | os.PathLike[str]) -> Node:
     except OSError as error:
         raise RequestError(f"cannot read {file!r}: {error.strerror or error}") from error
     if len(written) > LARGEST_FILE:
-        raise RequestError(f"cannot read {file!r}: larger than {LARGEST_FILE >> 20} MiB, which no comparison is")
+        raise RequestError(f"cannot read {file!r}: larger than {LARGEST_FILE >> 20} MiB, which no result is")
     try:
         node = Node(parsed_json(written), file)
     except ValueError as error:
         raise RequestError(
-            f"{file!r} is damaged or no JSON: {error}; write it anew: netcost compare … --format json -o FILE"
+            f"{file!r} is damaged or no JSON: {error}; write it anew: {writer} … --format json -o FILE"
         ) from error
-    return node if isinstance(node.value, dict) else node.refuse("an object that `netcost compare --format json` wrote")
+    return node if isinstance(node.value, dict) else node.refuse(f"an object that `{writer} --format json` wrote")
 
 
 def parsed_json(written: bytes) -> Any:

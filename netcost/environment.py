@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from netcost._version import __version__
 from netcost.doubts import OtherLoad, other_load
 from netcost.errors import MeasurementError, RequestError
 from netcost.gpu import Gpu, read_gpu
@@ -148,6 +149,11 @@ def require_device(name: str) -> str:
         return name
     what = "no CUDA device" if seen == 0 else f"CUDA devices 0 to {seen - 1}, not {name!r}"
     raise MeasurementError(f"torch {torch.__version__} sees {what}; use --device cpu, or --device none to count only")
+
+
+def versions() -> tuple[str, str]:
+    """What counts rest on, for people: "netcost 0.1.0" and "torch 2.14.1"."""
+    return f"netcost {__version__}", f"torch {torch.__version__}"
 
 
 def torch_build() -> str:

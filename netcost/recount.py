@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from netcost.analysis import analyze
+from netcost.figures import Figures
 from netcost.tables import Column, Table, from_records
 from netcost.zoo.catalogue import entry, matching
 
@@ -68,10 +69,15 @@ def recount(pattern: str = "*", progress: Callable[[float, str], None] | None = 
     for at, name in enumerate(names):
         if progress is not None:
             progress(at / len(names), f"counting {name}")
-        analysis, figures = analyze(name), entry(name).published
-        printed = {figure: getattr(figures, figure) for figure in FIGURES}
-        found.append(Recount(name, printed, {figure: getattr(analysis, figure) for figure in FIGURES}, figures.why))
+        found.append(beside_published(name, analyze(name).figures))
     return found
+
+
+def beside_published(name: str, counted: Figures) -> Recount:
+    """What was published of an architecture, beside its figures."""
+    figures = entry(name).published
+    printed = {figure: getattr(figures, figure) for figure in FIGURES}
+    return Recount(name, printed, {figure: counted.values[figure] for figure in FIGURES}, figures.why)
 
 
 def recount_table(found: list[Recount], why: bool = False) -> Table:

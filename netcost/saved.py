@@ -85,7 +85,8 @@ def _comparison(document: Node, name: str) -> Comparison:
 
 def _run(node: Node, name: str) -> Run:
     environment: Environment | None = node.key("environment").read(Environment | None)  # type: ignore[arg-type]
-    return Run(environment, name, node.key("netcost").read(str))
+    command = node.key("command").read(str) if node.has("command") else ""
+    return Run(environment, name, node.key("netcost").read(str), command)
 
 
 def _entry(model: Node, runs: list[Run]) -> Entry:
@@ -136,13 +137,13 @@ def _measurement(latency: Node) -> Measurement:
     device_times = latency.key("device_times_s")
     found = Measurement(
         device=latency.key("device").read(str),
-        threads=_positive(latency.key("threads")),
-        batch=None if latency.key("batch").value is None else _positive(latency.key("batch")),
+        threads=latency.key("threads").whole(),
+        batch=None if latency.key("batch").value is None else latency.key("batch").whole(),
         setting=latency.read(Observed),
         compile_s=latency.key("compile_s").read(float | None),  # type: ignore[arg-type]
         first_call_s=latency.key("first_call_s").read(float),
         warmup_s=latency.key("warmup_s").read(Seconds),
-        calls_per_sample=_positive(latency.key("calls_per_sample")),
+        calls_per_sample=latency.key("calls_per_sample").whole(),
         times_s=times,
         device_times_s=None if device_times.value is None else _seconds(device_times, len(times)),
         effort=latency.read(Effort),
@@ -157,17 +158,10 @@ def _measurement(latency: Node) -> Measurement:
 
 def _seconds(node: Node, number: int | None = None) -> Seconds:
     """Times: one or more, or just as many as told."""
-    times = node.read(Seconds)
+    times = tuple(each.quantity() for each in node.items())
     if not times or (number is not None and len(times) != number):
         node.refuse("one time or more" if number is None else f"{number} times")
-    if min(times) < 0:
-        node.refuse("times of 0 s or more", repr(min(times)))
     return times
-
-
-def _positive(node: Node) -> int:
-    number = node.read(int)
-    return number if number >= 1 else node.refuse("a number of 1 or more")
 
 
 def _doubt(node: Node) -> Doubt:

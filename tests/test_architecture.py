@@ -73,6 +73,7 @@ FLOORS = {
     "pages": 14,
     "formats": 15,
     "saved": 16,
+    "report": 17,
     "cli": 20,
     "pytest_plugin": 20,
 }

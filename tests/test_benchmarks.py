@@ -71,7 +71,7 @@ def test_peak_memory_agrees_with_a_real_run(benchmark, tmp_path):
     [
         ("bias", "torchvision:squeezenet1_1: deviation"),
         ("precision", "3x3 convolutions and separable: longest time"),
-        ("mobilenets", "mobilenet_v2, by kind"),
+        ("mobilenets", "Where the time goes, 2 threads"),
     ],
 )
 def test_a_benchmark_of_the_clock_runs_quickly(benchmark, tmp_path, script, said):

@@ -347,6 +347,25 @@ def test_an_internal_error_shows_its_traceback_and_ends_with_70(
     assert "a slip of ours" in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["lenet5", "--budget", "0"], "netcost compare lenet5 --budget 0"),
+        (["lenet5", "--arg=num_classes=7"], "netcost compare lenet5 --arg=num_classes=7"),
+        (["lenet5", "-i", "1x1x32x32"], "netcost compare lenet5 -i 1x1x32x32"),
+        (["{}/net.py:Net", "-i", "1x3x8x8"], "netcost compare net.py:Net -i 1x3x8x8"),
+    ],
+)
+def test_what_was_measured_knows_its_command_and_no_folder_of_this_machine(
+    net: Path, arguments: list[str], said: str
+) -> None:
+    written = ["-o", str(net / "out.json"), "--device", "none", "--format=json"]
+    assert run(["compare", *(each.format(net) for each in arguments), *written]) == 0
+    document = json.loads((net / "out.json").read_text())
+    assert document["command"] == f"{said} --device none --format=json"
+    assert str(net) not in document["command"]
+
+
 def test_an_interrupt_ends_with_130(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt

@@ -91,6 +91,30 @@ def test_what_is_wrong_is_named_with_its_place_what_came_and_what_was_expected(c
     assert said in refused({**PLAIN, **changes}, Outer)
 
 
+def test_a_value_that_is_not_there_or_null_is_none():
+    node = Node({"there": 0, "null": None}, "a.json")
+    assert node.find("there").whole(least=0) == 0
+    assert node.find("null") is None
+    assert node.find("gone") is None
+
+
+@pytest.mark.parametrize(
+    ("read", "said"),
+    [
+        (lambda node: node.key("below").whole(), "below: expected a whole number of 1 or more, got 0"),
+        (lambda node: node.key("below").whole(least=2), "below: expected a whole number of 2 or more, got 0"),
+        (lambda node: node.key("flag").whole(), "flag: expected a whole number, got true"),
+        (lambda node: node.key("debt").quantity(), "debt: expected a number of 0 or more, got -0.5"),
+        (lambda node: node.key("word").one_of(["a", "b"]), 'word: expected one of a, b, got "c"'),
+        (lambda node: node.key("word").mapping(), 'word: expected an object, got "c"'),
+    ],
+)
+def test_bounds_are_kept(read, said):
+    with pytest.raises(RequestError) as caught:
+        read(Node({"below": 0, "flag": True, "debt": -0.5, "word": "c"}, "a.json"))
+    assert said in str(caught.value)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

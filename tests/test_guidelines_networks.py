@@ -24,7 +24,7 @@ from netcost.guidelines.findings import Findings
 from netcost.guidelines.grid import Setting
 from netcost.guidelines.networks import panels
 from netcost.guidelines.networks.decomposition import DECOMPOSED, decompose
-from netcost.guidelines.networks.explaining import explain, held_out_errors, over_units, ranks, spearman
+from netcost.guidelines.networks.explaining import explain, held_out, over_units, ranks, spearman
 from netcost.guidelines.networks.panels import REFERENCE, TABLE8, ZOO, Panel, counted, family, plan
 from netcost.guidelines.networks.study import METRICS
 from netcost.guidelines.networks.table8 import ROWS_PRINTED, TABLE_8
@@ -97,13 +97,13 @@ def test_spearman_does_not_depend_on_which_side_is_which(first: list[float], sec
 
 def test_a_family_is_predicted_from_the_others_alone() -> None:
     """Latency is 2 x the value in one family and 3 x in another: each is predicted with the other's constant."""
-    errors = held_out_errors([1.0, 2.0, 5.0], [2.0, 4.0, 15.0], ["a", "a", "b"])
-    assert errors == pytest.approx([3 / 2 - 1, 3 / 2 - 1, 1 - 2 / 3])
+    predicted = held_out([1.0, 2.0, 5.0], [2.0, 4.0, 15.0], ["a", "a", "b"])
+    assert predicted == pytest.approx([3 / 2, 3 / 2, 2 / 3])
 
 
 def test_one_family_predicts_nothing_and_a_value_of_zero_neither() -> None:
-    assert held_out_errors([1.0, 2.0], [1.0, 2.0], ["a", "a"]) == []
-    assert held_out_errors([0.0, 2.0], [1.0, 2.0], ["a", "b"]) == []
+    assert held_out([1.0, 2.0], [1.0, 2.0], ["a", "a"]) == []
+    assert held_out([0.0, 2.0], [1.0, 2.0], ["a", "b"]) == []
     told = explain("mult_adds", [1.0, 2.0, 3.0], [1.0, 2.0, 3.0], ["a", "a", "a"])
     assert (told.rho, told.error, told.rho_ci95, told.error_ci95) == (1.0, None, None, None)
 
@@ -301,6 +301,14 @@ def test_peaks_add_a_roofline() -> None:
     assert [each.metric for each in study.explanations] == [*METRICS, "roofline_s"]
     bounds = bounds_s(counted("lenet5").count, peaks)
     assert study.metric("roofline_s", "lenet5") == sum(bounds) > counted("lenet5").flops / 2**36
+
+
+def test_a_roofline_says_whose_it_is_and_in_what_it_is_not_of_this_run() -> None:
+    peaks = made_up_peaks()
+    own, other = (sections(studied(peaks=each))[-1].tables[0].notes for each in (peaks, replace(peaks, threads=7)))
+    assert own[0].startswith("Roofline of ")
+    assert not any("threads, times of" in note for note in own)
+    assert any("peaks of 7 threads, times of 1" in note for note in other)
 
 
 def test_peaks_of_another_kind_of_device_are_refused_before_anything_runs() -> None:

@@ -201,6 +201,17 @@ def test_an_interruption_keeps_what_was_finished_and_the_rest_is_done_later(tmp_
     assert [trial.task.setting.widths for trial in found.trials] == ["GPU", "ARM", "aligned"]
 
 
+def test_a_profile_that_is_missing_is_taken_when_a_run_goes_on(tmp_path: Path) -> None:
+    plain = load(saved(tried(["g4"]), tmp_path))
+    timer = FakeTimer()
+    profiled = tried(["g4"], saved=plain, time_all=timer, elementwise_share=lambda *_: 0.25)
+    assert len(timer.calls) == len(profiled.trials)
+    assert all(series.elementwise_time_share == 0.25 for trial in profiled.trials for series in trial.series)
+    again = FakeTimer()
+    tried(["g4"], saved=load(saved(profiled, tmp_path)), time_all=again, elementwise_share=lambda *_: 0.25)
+    assert again.calls == []
+
+
 def test_times_of_another_machine_are_not_added_to(tmp_path: Path) -> None:
     plain = tried().to_dict()
     plain["environment"]["cpu"] = "another"

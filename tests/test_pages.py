@@ -36,11 +36,22 @@ from netcost.guidelines.networks import panels
 from netcost.guidelines.networks.study import METRICS
 from netcost.guidelines.options import Options
 from netcost.guidelines.running import run
-from netcost.pages import Page, Section, claims_page, compare_page, guidelines_page, profile_page, show_page, sweep_page
+from netcost.pages import (
+    Page,
+    Section,
+    claims_page,
+    compare_page,
+    guidelines_page,
+    profile_page,
+    show_page,
+    sweep_page,
+    zoo_page,
+)
 from netcost.profiling import Profile
 from netcost.profiling.probes import Pass
 from netcost.roofline import Peaks, measure_peaks
 from netcost.tables import Column, Table
+from netcost.zoo import ARCHITECTURES
 
 HOSTILE = "<script>hacked = true</script>"
 NEEDS_BROWSER = pytest.mark.skipif(chromium() is None, reason="no Chromium here: apt-get install chromium")
@@ -114,6 +125,7 @@ PAGES: dict[str, Any] = {
     "guidelines": lambda: guidelines_page(tried("g1", "g2", "g3", "g4"), "netcost guidelines …"),
     "guidelines_untimed": lambda: guidelines_page(run(["g1"], Options(device="none"))),
     "networks": lambda: guidelines_page(tried("networks")),
+    "zoo": lambda: zoo_page(compare(list(ARCHITECTURES), "none"), "netcost report"),
     "claims": lambda: claims_page(review(), "netcost claims"),
     "hostile": lambda: show_page(netcost.analyze(Hostile(), (1, 3, 8, 8))),
 }
@@ -258,6 +270,19 @@ def test_networks_are_drawn_against_each_count_with_its_correlation() -> None:
     figures = network_charts.against_latency(study)
     assert [figure.name for figure in figures] == [f"networks-{name.replace('_', '-')}" for name in METRICS]
     assert all("rho" in figure.title for figure in figures)
+
+
+def test_the_networks_of_figure_2_are_divided_by_kind_once_they_are_profiled() -> None:
+    study = tried("networks").networks
+    assert study is not None
+    assert network_charts.by_kind(study) == ()
+    profiled_s = {"mobilenet_v2": {"1x1 convolution": 3.0, "depthwise convolution": 1.0}}
+    [figure] = network_charts.by_kind(replace(study, seconds_by_kind=profiled_s))
+    records = figure.spec["data"]["values"]
+    times = {record["kind"]: record["share"] for record in records if record["of"] == "Time"}
+    assert times == {"1x1 convolution": 0.75, "depthwise convolution": 0.25}
+    for part in ("Mult-adds", "Memory access"):
+        assert sum(record["share"] for record in records if record["of"] == part) == pytest.approx(1)
 
 
 def test_a_network_lies_under_the_roof_where_its_work_and_time_put_it() -> None:

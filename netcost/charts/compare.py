@@ -52,7 +52,7 @@ def against_latency(comparison: Comparison, metric: str) -> Figure:
     names = base.mark_text(align="left", dx=8, dy=-6).encode(y=y, text="model:N", color=alt.Undefined)
     title = f"{column.heading} against latency"
     spread = _spread(records)
-    return figure(f"{metric.replace('_', '-')}-against-latency", title, f"{title}. {spread}", bars + points + names)
+    return figure(f"{metric.replace('_', '-')}-against-latency", title, f"{title}, {spread}.", bars + points + names)
 
 
 def _point(label: str, entry: Entry, metric: str) -> dict[str, Any]:

@@ -79,10 +79,10 @@ def _beside(guideline: Guideline, widths: str, scale: int) -> Iterator[dict[str,
     for variant in task.variants:
         yield _point(variant.name, PREDICTED, predicted(task, variant))
     for name, platform in ((PAPER_GPU, GPU), (PAPER_ARM, ARM)):
-        for variant in task.variants:
-            slow_down = guideline.paper_slow_down(platform, variant.name, scale)
-            if slow_down is not None:
-                yield _point(variant.name, name, slow_down)
+        found = {each.name: guideline.paper_slow_down(platform, each.name, scale) for each in task.variants}
+        printed = {variant: slow_down for variant, slow_down in found.items() if slow_down is not None}
+        if len(printed) > 1:  # the base alone is 1 by definition
+            yield from (_point(variant, name, slow_down) for variant, slow_down in printed.items())
 
 
 def _point(variant: str, series: str, slow_down: float, ends: tuple[float, float] | None = None) -> dict[str, Any]:

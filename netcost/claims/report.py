@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-import torch
-
 from netcost import units
-from netcost._version import __version__
 from netcost.claims.claim import ERRATA, Verdict
 from netcost.claims.review import Review, Reviewed, arithmetic
+from netcost.environment import versions
 from netcost.tables import Column, Section, Table
 
 MEANINGS = {
@@ -41,7 +39,7 @@ def sections(review: Review, made_by: str = "") -> list[Section]:
         made_by: the command that makes it again.
     """
     *topics, tally = review.overview()
-    made = [f"Made by {made_by} with {' and '.join(made_with())}."] if made_by else []
+    made = [f"Made by {made_by} with {' and '.join(versions())}."] if made_by else []
     first = Section(title(review), (summary(review), HOW_TO_READ, *made), (_explained(tally),), level=1)
     return [first, *(part for topic in topics for part in _topic(review, topic.title, replace(topic, title="")))]
 
@@ -57,11 +55,6 @@ def summary(review: Review) -> str:
     told = ", ".join(f"{each} {units.exact(verdicts.count(each))}" for each in Verdict if each in verdicts)
     noun = "figure" if _are_errata(review) else "claim"
     return f"{units.exact(len(verdicts))} {noun}{'s' if len(verdicts) > 1 else ''}: {told}."
-
-
-def made_with() -> tuple[str, ...]:
-    """The versions that counts rest on."""
-    return f"netcost {__version__}", f"torch {torch.__version__}"
 
 
 def _are_errata(review: Review) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import typer
 
 from netcost._version import __version__
-from netcost.cli import baseline
+from netcost.cli import baseline, output
 from netcost.cli.check import check
 from netcost.cli.claims import claims
 from netcost.cli.compare import compare
@@ -18,6 +18,7 @@ from netcost.cli.device import device
 from netcost.cli.guidelines import guidelines
 from netcost.cli.list_models import list_models
 from netcost.cli.profile import profile
+from netcost.cli.report import report
 from netcost.cli.show import show
 from netcost.errors import NetcostError
 
@@ -67,6 +68,7 @@ app.command("check")(check)
 app.add_typer(baseline.app, name="baseline")
 app.command("profile")(profile)
 app.command("device")(device)
+app.command("report")(report)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -76,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line; the exit code."""
+    output.ARGUMENTS.set(tuple(arguments))
     try:
         code = app(arguments or ["--help"], standalone_mode=False)
         sys.stdout.flush()

@@ -100,7 +100,7 @@ def compare(
         )
     if len(result.errors) == len(result.entries):
         raise result.errors[0]
-    _show(result, format_name, out, quiet)
+    _show(result.run_by(output.command()), format_name, out, quiet)
     for error in result.errors:
         typer.echo(f"netcost: {error}", err=True)
     if strict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -58,14 +59,15 @@ def guidelines(
     from netcost.roofline import given_peaks
 
     kept: list[str] = []
+    is_timed = device != NO_DEVICE
 
     def keep(found: Findings) -> None:
         if out is not None:
-            output.emit(_text(found, format_name, out), out)
+            output.emit(_text(_by_this_command(found, is_timed), format_name, out), out)
             kept[:] = [out]
 
     earlier = None if saved is None else load(saved)
-    asked = names or ([] if earlier is not None and device == NO_DEVICE else ALL)
+    asked = names or ([] if earlier is not None and not is_timed else ALL)
     try:
         with output.progress_bar(quiet) as progress:
             how = Options(
@@ -83,10 +85,16 @@ def guidelines(
         if kept and format_name == "json":
             typer.echo(f"netcost: settings that were finished are in {out!r}; --from goes on with them", err=True)
         raise
-    output.emit(_text(found, format_name, out), out)
+    output.emit(_text(_by_this_command(found, is_timed), format_name, out), out)
     for error in found.errors:
         typer.echo(f"netcost: {error}", err=True)
     return 3 if found.errors else 0
+
+
+def _by_this_command(found: Findings, is_timed: bool) -> Findings:
+    """The findings with the commands that timed them, this one last; what is only shown keeps those of its run."""
+    commands = dict.fromkeys([*found.command.split("; "), output.command()])
+    return replace(found, command="; ".join(filter(None, commands))) if is_timed else found
 
 
 def _text(found: Findings, format_name: str, out: str | None) -> str:

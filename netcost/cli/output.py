@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from netcost.pages import Page
 
 Progress = Callable[[float, str], None]
+
+ARGUMENTS: ContextVar[tuple[str, ...]] = ContextVar("arguments", default=())
+"""Of the command line that is run."""
 
 
 def check_request(format_name: str, output: str | None, formats: Sequence[str] = FORMATS) -> None:
@@ -118,14 +122,24 @@ def page_text(page: Page) -> str:
 
 
 def command() -> str:
-    """The command line that was given, without where its result goes: that is of no use to another reader."""
-    words, given = ["netcost"], iter(sys.argv[1:])
+    """The command line that was given, for another reader.
+
+    Where its result went is of no use to that reader, and where this machine keeps its files is nobody's business: of
+    an absolute path, only the last part is left.
+    """
+    words, given = ["netcost"], iter(ARGUMENTS.get())
     for word in given:
         if word in ("-o", "--output"):
             next(given, None)
         elif not word.startswith(("-o", "--output=")):
-            words.append(word)
+            words.append(_without_folder(word))
     return shlex.join(words)
+
+
+def _without_folder(word: str) -> str:
+    """An absolute path to `net.py:Net` as `net.py:Net`, after an option's `=` too."""
+    option, separator, value = word.rpartition("=")
+    return option + separator + (Path(value).name if Path(value).is_absolute() else value)
 
 
 def refuse_unknown(unknown: dict[str, int]) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from netcost.formats import markdown, terminal
 from netcost.tables import Section
+
+if TYPE_CHECKING:  # pages bring charts and claims, which a report in a terminal does without
+    from netcost import pages
 
 WIDTH = 80
 """Characters in a line of words where no terminal says otherwise."""
@@ -17,6 +21,27 @@ def as_markdown(sections: Sequence[Section]) -> str:
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
+def page_as_markdown(page: pages.Page, pictures: Mapping[str, str]) -> str:
+    """A page as far as Markdown can show it; tables that it folds away are left to the formats for programs.
+
+    Args:
+        pictures: the path of each chart's still picture, by the chart's name.
+    """
+    parts = [part for section in page.sections if not section.folded for part in _with_pictures(section, pictures)]
+    lead = [markdown.escaped(page.lead)] if page.lead else []
+    made_by = [f"Made by `{page.made_by}`"] if page.made_by else []
+    made = " with ".join([*made_by, markdown.escaped(", ".join(page.made_with))])
+    everything = [f"# {markdown.escaped(page.title)}", *lead, *parts, f"{made}."]
+    return "\n\n".join(part.rstrip("\n") for part in everything) + "\n"
+
+
+def _with_pictures(section: pages.Section, pictures: Mapping[str, str]) -> Iterable[str]:
+    """A part of a page, its pictures before its tables, as the page has them."""
+    yield from _words(section)
+    yield from (f"![{markdown.escaped(each.description)}]({pictures[each.name]})" for each in section.figures)
+    yield from map(markdown.render, section.tables)
+
+
 def as_terminal(sections: Sequence[Section], *, width: int = WIDTH, color: bool = False) -> str:
     """The same for a terminal, words folded to its width."""
     parts = [part for section in sections for part in _terminal(section, width, color)]
@@ -24,8 +49,12 @@ def as_terminal(sections: Sequence[Section], *, width: int = WIDTH, color: bool 
 
 
 def _markdown(section: Section) -> list[str]:
-    heading = f"{'#' * section.level} {markdown.escaped(section.title)}"
-    return [heading, *map(markdown.escaped, section.paragraphs), *map(markdown.render, section.tables)]
+    return [*_words(section), *map(markdown.render, section.tables)]
+
+
+def _words(section: Section) -> list[str]:
+    """Heading and paragraphs."""
+    return [f"{'#' * section.level} {markdown.escaped(section.title)}", *map(markdown.escaped, section.paragraphs)]
 
 
 def _terminal(section: Section, width: int, color: bool) -> list[str]:

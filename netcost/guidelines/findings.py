@@ -29,6 +29,7 @@ class Findings:
         planned: settings of the grid.
         goal: when each of them was to stop; None where nothing was timed.
         networks: the same question on whole networks; None where it was not asked.
+        command: the command line that timed it, several in their order; "" where it was none.
     """
 
     guidelines: tuple[Guideline, ...]
@@ -37,6 +38,7 @@ class Findings:
     planned: int = 0
     goal: Goal | None = None
     networks: Study | None = None
+    command: str = ""
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -63,6 +65,7 @@ class Findings:
         return {
             "schema": SCHEMA,
             "netcost": __version__,
+            "command": self.command,
             "environment": None if self.environment is None else dict(self.environment),
             "planned": self.planned,
             "goal": None if self.goal is None else self.goal._asdict(),

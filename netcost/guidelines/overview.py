@@ -66,7 +66,7 @@ def sections(findings: Findings) -> list[Section]:
         (summary,) if findings.trials else (),
         level=1,
     )
-    whole = [] if findings.networks is None else [networks_overview.section(findings.networks)]
+    whole = [] if findings.networks is None else [networks_overview.section(findings.networks, findings.environment)]
     return [first, *(_section(findings, guideline) for guideline in findings.guidelines), *whole]
 
 

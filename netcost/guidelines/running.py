@@ -129,7 +129,7 @@ def _try(
     tasks = grid([each for each in before.guidelines if each in asked], options.device, threads, quick=options.quick)
     goal = options.goal(len(tasks), full_s=FULL_S, quick_s=QUICK_S, precision=PRECISION)
     done = {trial.task.key: trial for trial in before.trials}
-    todo = [task for task in tasks if task.key not in done or not done[task.key].suffices(goal)]
+    todo = [task for task in tasks if task.key not in done or not _suffices(done[task.key], goal, options)]
     empty = replace(before, planned=len(tasks), goal=goal)
 
     def measure(task: Task, granted_s: float, part: Progress | None) -> Trial:
@@ -142,6 +142,13 @@ def _try(
 
     share_out(todo, goal.budget_s, measure, after, clock=options.clock, progress=progress)
     return replace(empty, trials=_in_order(done, tasks))
+
+
+def _suffices(trial: Trial, goal: Goal, options: Options) -> bool:
+    """Whether measuring it again would add nothing: neither better times, nor a profile that was asked for."""
+    asked = options.elementwise_share is not None and trial.task.guideline is g4.G4
+    profiled = any(each.elementwise_time_share is not None for each in trial.series)
+    return trial.suffices(goal) and (profiled or not asked)
 
 
 def _in_order(done: Mapping[Key, Trial], tasks: Sequence[Task]) -> tuple[Trial, ...]:

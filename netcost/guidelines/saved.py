@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from netcost.documents import parsed_json
+from netcost.documents import Node, read_document
 from netcost.errors import RequestError
 from netcost.guidelines.findings import SCHEMA, Findings
 from netcost.guidelines.grid import Setting, Task
@@ -15,7 +14,6 @@ from netcost.guidelines.guideline import GUIDELINES, SCALES
 from netcost.guidelines.networks.panels import TABLE8, ZOO, Panel, PanelTimes
 from netcost.guidelines.networks.study import Study
 from netcost.guidelines.networks.table8 import TABLE_8
-from netcost.guidelines.place import Place
 from netcost.guidelines.trial import Goal, Series, Trial
 from netcost.roofline import Peaks
 from netcost.sampling import Stop
@@ -67,102 +65,100 @@ def load(path: str) -> Saved:
     Raises:
         RequestError: it cannot be read, or is no such file.
     """
-    try:
-        document = Place(parsed_json(Path(path).read_bytes()), path)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise RequestError(
-            f"cannot read {path!r} ({reason}); expected what `netcost guidelines -f json` wrote"
-        ) from error
-    if document.get("schema") != SCHEMA or document.get("trials") is None:
+    document = read_document(path, "netcost guidelines")
+    if document.find("schema") is None or document.key("schema").value != SCHEMA or document.find("trials") is None:
         raise RequestError(f"{path!r} is not a saved run of `netcost guidelines` (schema {SCHEMA}); give one it wrote")
-    environment = document.get("environment")
-    if environment is not None and not isinstance(environment, Mapping):
-        raise document.wrong("environment", "a mapping")
-    trials = tuple(_trial(each) for each in document.each("trials"))
-    networks = None if document.get("networks") is None else _study(document.inside("networks"))
+    environment, goal, networks = (document.find(key) for key in ("environment", "goal", "networks"))
+    trials = tuple(_trial(each) for each in document.key("trials").items())
     tried = {trial.task.guideline for trial in trials}
     found = Findings(
         tuple(each for each in map(GUIDELINES.get, GUIDELINES) if each in tried),
         trials,
-        environment,
-        document.whole("planned", least=0),
-        None if document.get("goal") is None else _goal(document.inside("goal")),
-        networks,
+        None if environment is None else environment.mapping(),
+        document.key("planned").whole(least=0),
+        None if goal is None else _goal(goal),
+        None if networks is None else _study(networks),
+        _text(document, "command") or "",
     )
     return Saved(path, found)
 
 
-def _trial(place: Place) -> Trial:
-    guideline = GUIDELINES.get(place.text("guideline"))
-    setting = _setting(place.inside("setting"))
+def _text(node: Node, key: str) -> str | None:
+    found = node.find(key)
+    return None if found is None else found.read(str)
+
+
+def _quantity(node: Node, key: str) -> float | None:
+    found = node.find(key)
+    return None if found is None else found.quantity()
+
+
+def _seconds(node: Node) -> tuple[float, ...]:
+    return tuple(each.quantity() for each in node.items())
+
+
+def _trial(node: Node) -> Trial:
+    guideline = GUIDELINES.get(node.key("guideline").one_of([*GUIDELINES]))
+    setting = _setting(node.key("setting"))
     if setting.widths not in guideline.width_sets or setting.scale not in SCALES:
-        raise place.wrong("setting", f"widths of {', '.join(guideline.width_sets)} at x1, x2 or x4")
+        node.key("setting").refuse(f"widths of {', '.join(guideline.width_sets)} at x1, x2 or x4")
     task = Task(guideline, setting)
-    series = tuple(_series(each) for each in place.each("series"))
-    names = tuple(each.name for each in series)
-    if names != tuple(variant.name for variant in task.variants):
-        raise place.wrong("series", f"the variants {', '.join(variant.name for variant in task.variants)}")
-    return Trial(task=task, series=series, **_sampled(place))
+    series = tuple(map(_series, node.key("series").items()))
+    if [each.name for each in series] != [variant.name for variant in task.variants]:
+        node.key("series").refuse(f"the variants {', '.join(variant.name for variant in task.variants)}")
+    return Trial(task=task, series=series, **_sampled(node))
 
 
-def _sampled(place: Place) -> dict[str, Any]:
+def _sampled(node: Node) -> dict[str, Any]:
     """What every sampling has beside its series."""
-    return {
-        "goal": _goal(place),
-        "stopped": place.text("stopped", [*map(str, Stop)]),
-    }
+    return {"goal": _goal(node), "stopped": node.key("stopped").one_of([*map(str, Stop)])}
 
 
-def _goal(place: Place) -> Goal:
-    return Goal(place.number("budget_s"), place.number("precision"))
+def _goal(node: Node) -> Goal:
+    return Goal(node.key("budget_s").quantity(), node.key("precision").quantity())
 
 
-def _study(place: Place) -> Study:
-    seconds = place.get("seconds_by_kind") and place.inside("seconds_by_kind")
+def _study(node: Node) -> Study:
+    goal, peaks, seconds = (node.find(key) for key in ("goal", "peaks", "seconds_by_kind"))
     return Study(
-        tuple(_panel(each) for each in place.each("panels")),
-        place.whole("planned", least=0),
-        None if place.get("goal") is None else _goal(place.inside("goal")),
-        None if place.get("peaks") is None else Peaks.from_dict(place.get("peaks"), place.at("peaks")),
-        {name: _numbers(seconds.inside(name)) for name in seconds.mapping()} if seconds else None,
+        tuple(map(_panel, node.key("panels").items())),
+        node.key("planned").whole(least=0),
+        None if goal is None else _goal(goal),
+        None if peaks is None else Peaks.from_dict(peaks.value, f"{peaks.file!r}, {peaks.place}"),
+        None if seconds is None else {name: _quantities(seconds.key(name)) for name in seconds.mapping()},
     )
 
 
-def _numbers(place: Place) -> dict[str, float]:
-    return {name: place.number(name) for name in place.mapping()}
+def _quantities(node: Node) -> dict[str, float]:
+    return {name: node.key(name).quantity() for name in node.mapping()}
 
 
-def _panel(place: Place) -> PanelTimes:
-    kind = place.text("kind", [ZOO, TABLE8])
+def _panel(node: Node) -> PanelTimes:
+    kind = node.key("kind").one_of([ZOO, TABLE8])
     known = set(ARCHITECTURES) if kind == ZOO else {row.name for row in TABLE_8}
-    series = tuple(_series(each) for each in place.each("series"))
+    series = tuple(map(_series, node.key("series").items()))
     members = tuple(each.name for each in series)
-    if not members or not known.issuperset(members) or list(members) != place.get("members"):
-        raise place.wrong("members", f"names of the {kind} with a series each")
-    panel = Panel(kind, place.text("device"), place.whole("threads"), place.whole("batch"), members)
-    return PanelTimes(panel=panel, series=series, **_sampled(place))
+    if not members or not known.issuperset(members) or list(members) != node.key("members").value:
+        node.key("members").refuse(f"names of the {kind} with a series each")
+    threads, batch = (node.key(key).whole() for key in ("threads", "batch"))
+    panel = Panel(kind, node.key("device").read(str), threads, batch, members)
+    return PanelTimes(panel=panel, series=series, **_sampled(node))
 
 
-def _setting(place: Place) -> Setting:
-    return Setting(
-        place.text("device"),
-        place.whole("threads"),
-        place.whole("batch"),
-        place.text("widths"),
-        place.whole("scale"),
-    )
+def _setting(node: Node) -> Setting:
+    threads, batch, scale = (node.key(key).whole() for key in ("threads", "batch", "scale"))
+    return Setting(node.key("device").read(str), threads, batch, node.key("widths").read(str), scale)
 
 
-def _series(place: Place) -> Series:
-    device_times = place.get("device_times_s")
+def _series(node: Node) -> Series:
+    device_times, calls = node.find("device_times_s"), node.find("calls_per_sample")
     return Series(
-        name=place.text("name"),
-        times_s=place.seconds("times_s"),
-        device_times_s=None if device_times is None else place.seconds("device_times_s"),
-        first_call_s=place.optional_number("first_call_s"),
-        calls_per_sample=None if place.get("calls_per_sample") is None else place.whole("calls_per_sample"),
-        doubts=tuple(each.mapping() for each in place.each("doubts")),
-        error=None if place.get("error") is None else place.text("error"),
-        elementwise_time_share=place.optional_number("elementwise_time_share"),
+        name=node.key("name").read(str),
+        times_s=_seconds(node.key("times_s")),
+        device_times_s=None if device_times is None else _seconds(device_times),
+        first_call_s=_quantity(node, "first_call_s"),
+        calls_per_sample=None if calls is None else calls.whole(),
+        doubts=tuple(each.mapping() for each in node.key("doubts").items()),
+        error=_text(node, "error"),
+        elementwise_time_share=_quantity(node, "elementwise_time_share"),
     )

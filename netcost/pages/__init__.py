@@ -6,6 +6,7 @@ from netcost.pages.guidelines import guidelines_page
 from netcost.pages.page import Page, Section, tables_page
 from netcost.pages.profile import profile_page
 from netcost.pages.show import show_page
+from netcost.pages.zoo import zoo_page
 
 __all__ = [
     "Page",
@@ -17,4 +18,5 @@ __all__ = [
     "show_page",
     "sweep_page",
     "tables_page",
+    "zoo_page",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netcost.claims import Review, report
+from netcost.environment import versions
 from netcost.pages.page import Page, illustrated
 
 
@@ -12,5 +13,5 @@ def claims_page(review: Review, made_by: str = "") -> Page:
     """A part a topic, which begins with an overview whose rows lead to the claims below it."""
     first, *topics = map(illustrated, report.sections(review))
     how_to_read = replace(first, title="How to read this", paragraphs=first.paragraphs[1:], level=2)
-    lead, made_with = report.summary(review), report.made_with()
-    return Page(first.title, lead, (how_to_read, *topics), made_by, made_with, has_contents=True)
+    lead = report.summary(review)
+    return Page(first.title, lead, (how_to_read, *topics), made_by, versions(), has_contents=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from netcost import units
@@ -10,6 +11,9 @@ from netcost.batches import Sweep
 from netcost.charts import compare as charts
 from netcost.comparison import Comparison
 from netcost.pages.page import Page, Section, timed_on
+
+MOST_IN_TITLE = 4
+"""Networks that a heading names."""
 
 MOST_SENTENCES = 3
 """Networks that the lead speaks of; the table has all."""
@@ -30,8 +34,13 @@ def compare_page(comparison: Comparison, made_by: str = "") -> Page:
     table = comparison.table()
     sections.append(Section("Side by side", tables=(replace(table, notes=()),), paragraphs=table.notes))
     sections.append(Section("Every figure", tables=(comparison.records(),), folded=True))
-    names = ", ".join(entry.model for entry in comparison.entries)
-    return Page(names, _lead(comparison), tuple(sections), made_by, _made_with(comparison))
+    return Page(
+        _title([entry.model for entry in comparison.entries]),
+        _lead(comparison),
+        tuple(sections),
+        made_by,
+        _made_with(comparison),
+    )
 
 
 def sweep_page(sweep: Sweep, made_by: str = "") -> Page:
@@ -43,9 +52,15 @@ def sweep_page(sweep: Sweep, made_by: str = "") -> Page:
         sections.append(Section("Over the batch size", figures=both))
     sections.append(Section("Point by point", tables=(replace(table, notes=()),), paragraphs=table.notes))
     sections.append(Section("Every figure", tables=(sweep.records(),), folded=True))
-    names = ", ".join(dict.fromkeys(entry.model for entry in sweep.entries))
+    title = _title(list(dict.fromkeys(entry.model for entry in sweep.entries)))
     lead = " ".join(f"{knee.model}: {knee.verdict}." for knee in sweep.knees)
-    return Page(f"{names} by batch size", lead, tuple(sections), made_by, _made_with(sweep.comparison))
+    return Page(f"{title} by batch size", lead, tuple(sections), made_by, _made_with(sweep.comparison))
+
+
+def _title(names: Sequence[str]) -> str:
+    """The networks by name, as far as a heading has room."""
+    more = len(names) - MOST_IN_TITLE
+    return ", ".join(names[:MOST_IN_TITLE]) + (f" and {units.exact(more)} more" if more > 0 else "")
 
 
 def _lead(comparison: Comparison) -> str:

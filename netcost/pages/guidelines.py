@@ -21,7 +21,9 @@ def guidelines_page(findings: Findings, made_by: str = "") -> Page:
     overall = replace(first, title="What holds where", level=2)
     figures = [charts.slow_downs(findings, guideline) for guideline in findings.guidelines]
     if findings.networks is not None:
-        figures.append(networks_charts.against_latency(findings.networks))
+        study = findings.networks
+        drawn_of = (networks_charts.predicted, networks_charts.against_latency, networks_charts.by_kind)
+        figures.append(tuple(figure for draw in drawn_of for figure in draw(study)))
     drawn = [illustrated(part, each) for part, each in zip(parts, figures, strict=True)]
     every = tuple(table for table in tables(findings) if table.rows)
     details = [Section("Every figure", tables=every, folded=True)] if every else []

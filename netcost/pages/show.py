@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from netcost import units
-from netcost._version import __version__
 from netcost.analysis import Analysis
 from netcost.charts import show as charts
+from netcost.environment import versions
 from netcost.pages.page import Page, Section
 
 MOST_ROWS = 400
@@ -25,7 +25,7 @@ def show_page(analysis: Analysis, made_by: str = "") -> Page:
     ]
     if len(analysis.graph.ops) <= MOST_ROWS:
         sections.append(Section("Operator by operator", tables=(analysis.table("op"),), folded=True))
-    return Page(analysis.model, _lead(analysis), tuple(sections), made_by, (f"netcost {__version__}",))
+    return Page(analysis.model, _lead(analysis), tuple(sections), made_by, versions())
 
 
 def _lead(analysis: Analysis) -> str:

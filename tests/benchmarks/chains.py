@@ -55,9 +55,11 @@ def _linear(width: int) -> nn.Module:
 
 
 KINDS = {
-    "3x3 convolutions": Kind(_convolution, lambda width: (1, width, 28, 28), (8, 16, 24, 32, 48, 64, 96, 128, 192)),
-    "separable": Kind(_separable, lambda width: (1, width, 28, 28), (8, 16, 32, 48, 64, 96, 128, 192, 256, 384)),
-    "linear": Kind(_linear, lambda width: (8, width), (128, 192, 256, 384, 512, 640, 768, 1024, 1536, 2048)),
+    "3x3 convolutions": Kind(
+        _convolution, lambda width: (1, width, 28, 28), (8, 16, 24, 32, 48, 64, 96, 128, 160, 192)
+    ),
+    "separable": Kind(_separable, lambda width: (1, width, 28, 28), (8, 16, 32, 48, 64, 96, 128, 192, 256, 320, 384)),
+    "linear": Kind(_linear, lambda width: (8, width), (128, 192, 256, 384, 512, 640, 768, 1024, 1280, 1536, 2048)),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -45,8 +45,10 @@ class Requirement:
         return ", ".join(f"{sign} {units.text(bound, self.unit)}" for sign, bound in bounds if bound is not None)
 
 
-def requirements_table(requirements: Iterable[Requirement], packages: Sequence[str]) -> Table:
-    """A row a required figure, and what it was found on."""
+def requirements_table(requirements: Sequence[Requirement], packages: Sequence[str]) -> Table:
+    """A row a required figure, and what it was found on; where nothing was required, that alone."""
+    if not requirements:
+        return Table((), (), notes=(machine(packages),))
     columns = (Column("figure", "Figure"), Column("needed", "Needed"), Column("found", "Found"), Column("holds", ""))
     records = [
         {

@@ -1,8 +1,8 @@
 """MobileNet v1 against v2 on a processor: who is faster, and why?
 
 v2 has half of v1's mult-adds. An article says that it is 40 % slower on a CPU all the same; published runs say anything
-from 0.66 x to 1.32 x. Both are timed here side by side, batch 1, on one thread and on two, and their work is told apart
-by kind of operator: what v2 saves in arithmetic it adds in memory access and in kernels.
+from 0.66 x to 1.32 x. Both are timed here side by side, batch 1, on one thread and on two, and then each is profiled:
+a table sets their kinds of operator side by side, in mult-adds, in memory access and in time.
 
     python tests/benchmarks/mobilenets.py [--threads N ...] [--budget SECONDS] [-o FILE]
 """
@@ -17,49 +17,79 @@ from dataclasses import replace
 from findings import add_output, finish
 
 import netcost
-from netcost import breakdown
-from netcost.comparison import Comparison
-from netcost.tables import Table, with_total
+from netcost import units
+from netcost.tables import Column, Table, from_records
 
-MODELS = ("mobilenet_v1", "mobilenet_v2")
+V1, V2 = "mobilenet_v1", "mobilenet_v2"
+
+FIGURES = {"mult_adds": "count", "memory_access": "elements", "time_s": "seconds"}
+"""What is set side by side of each kind, with its unit."""
+
+HEADINGS = {"mult_adds": "Mult-adds", "memory_access": "Memory access", "time_s": "Time"}
 
 
-def timed(threads: int, inputs: str | None, budget_s: float) -> tuple[Comparison, Table]:
-    """Both networks, timed on so many threads, and the table of it."""
-    targets = [netcost.resolve(name, inputs=() if inputs is None else (inputs,)) for name in MODELS]
+def timed(threads: int, inputs: Sequence[str], budget_s: float) -> Table:
+    """Both networks, timed side by side on so many threads."""
+    targets = [netcost.resolve(name, inputs=inputs) for name in (V1, V2)]
     result = netcost.compare(targets, threads=threads, budget_s=budget_s, precision=0.01)
-    return result, replace(result.table(), title=f"Batch 1, {threads} thread{'s' if threads > 1 else ''}")
+    return replace(result.table(), title=f"Batch 1, {_threads(threads)}")
 
 
-def explained(comparison: Comparison, threads: int) -> list[Table]:  # a profile is of so many threads
-    """Why: where the work of each network lies.
-
-    A profile says it in time, operator by operator: this is the place to call `netcost.profile(name, threads=threads)`
-    and return its table by kind. Until then, the count by kind says where the work lies, without its time.
-    """
-    counted = [entry for entry in comparison.entries if entry.analysis is not None]
-    return [
-        replace(with_total(entry.analysis.table("kind"), breakdown.ADDITIVE), title=f"{entry.model}, by kind")
-        for entry in counted
+def explained(threads: int, inputs: Sequence[str], budget_s: float) -> Table:
+    """Why: each kind of operator in both networks, the one whose time grows most first."""
+    targets = {name: netcost.resolve(name, inputs=inputs) for name in (V1, V2)}
+    found = {name: netcost.profile(target, threads=threads, budget_s=budget_s) for name, target in targets.items()}
+    kinds = {name: {str(row["kind"]): row for row in _records(profile)} for name, profile in found.items()}
+    records = []
+    for kind in dict.fromkeys([*kinds[V1], *kinds[V2]]):
+        both = {name: kinds[name].get(kind, {}) for name in (V1, V2)}
+        cells = {f"{figure}_{name}": row.get(figure) for figure in FIGURES for name, row in both.items()}
+        more = (both[V2].get("time_s") or 0.0) - (both[V1].get("time_s") or 0.0)
+        records.append({"kind": kind, **cells, "more_s": more})
+    records.sort(key=lambda record: -record["more_s"])
+    columns = [
+        Column("kind", "Kind"),
+        *(
+            Column(f"{figure}_{name}", f"{HEADINGS[figure]}, {name.removeprefix('mobilenet_')}", unit)
+            for figure, unit in FIGURES.items()
+            for name in (V1, V2)
+        ),
+        Column("more_s", "Time, v2 - v1", "seconds"),
     ]
+    notes = [_summary(found), *(f"{name}: {doubt}" for name, profile in found.items() for doubt in profile.doubts)]
+    return from_records(columns, records, f"Where the time goes, {_threads(threads)}", notes)
+
+
+def _records(profile: netcost.Profile) -> list[dict[str, object]]:
+    table = profile.table("kind")
+    return [dict(zip(table.names, row, strict=True)) for row in table.rows]
+
+
+def _summary(found: dict[str, netcost.Profile]) -> str:
+    """Of each network the whole, and how near operators and gap come to it."""
+    told = [
+        f"{name}: {units.seconds(profile.median_s)}, of which {units.seconds(profile.gap_s)} between operators "
+        f"(the sum is off by {units.percent(profile.deviation)})"
+        for name, profile in found.items()
+    ]
+    return "; ".join(told) + "."
+
+
+def _threads(threads: int) -> str:
+    return f"{threads} thread{'s' if threads > 1 else ''}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Time both, print the tables; there is no figure to reach."""
+    """Time both, profile both, print the tables; there is no figure to reach."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--budget", type=float, default=60.0, metavar="SECONDS", help="of each comparison")
     parser.add_argument("--quick", action="store_true", help="on small images and for a moment, to see that it runs")
     add_output(parser)
     asked = parser.parse_args(arguments)
-    inputs, budget_s = ("1x3x64x64", 0.3) if asked.quick else (None, asked.budget)
-    tables: list[Table] = []
-    comparisons: list[Comparison] = []
-    for threads in asked.threads:
-        comparison, table = timed(threads, inputs, budget_s)
-        comparisons.append(comparison)
-        tables.append(table)
-    tables += explained(comparisons[-1], asked.threads[-1])
+    inputs, budget_s = (("1x3x64x64",), 0.3) if asked.quick else ((), asked.budget)
+    tables = [timed(threads, inputs, budget_s) for threads in asked.threads]
+    tables += [explained(threads, inputs, budget_s / 3) for threads in asked.threads]
     return finish("MobileNet v1 against v2 on a processor", tables, [], asked.output)
 
 

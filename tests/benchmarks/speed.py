@@ -242,7 +242,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tables = [by_model(found, ratios, groups_of(counters)), by_tool(ratios, groups_of(counters))]
     packages = ["torchvision", *(counter.name for counter in counters if counter in FIVE)]
     required = requirements_of(found, ratios, counters)
-    return finish("Time to build and count a network", tables, required, asked.output, packages)
+    beside = "FlopCounterMode" if asked.tools == ["torch"] else "counters of the field"
+    return finish(f"Time to build and count a network, beside {beside}", tables, required, asked.output, packages)
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def explain(metric: str, values: Sequence[float], latencies_s: Sequence[float], 
         latencies_s: seconds, above 0.
         families: to which each network belongs; variants of one network would otherwise predict each other.
     """
-    errors = held_out_errors(values, latencies_s, families)
+    errors = [abs(each - 1) for each in held_out(values, latencies_s, families)]
 
     def rho(chosen: Sequence[int]) -> float | None:
         return spearman([values[at] for at in chosen], [latencies_s[at] for at in chosen])
@@ -77,8 +77,9 @@ def explain(metric: str, values: Sequence[float], latencies_s: Sequence[float], 
     )
 
 
-def held_out_errors(values: Sequence[float], latencies_s: Sequence[float], families: Sequence[str]) -> list[float]:
-    """|c·value / latency - 1| of each network, with c the median of latency / value over the other families.
+def held_out(values: Sequence[float], latencies_s: Sequence[float], families: Sequence[str]) -> list[float]:
+    """Predicted / measured, c·value / latency, of each network, with c the median of latency / value over the other
+    families.
 
     The median ratio is the constant that leaves as many networks above as below it. Empty where there are fewer than
     two families, or a value is not above 0.
@@ -90,7 +91,7 @@ def held_out_errors(values: Sequence[float], latencies_s: Sequence[float], famil
         family: median(ratio for ratio, its in zip(ratios, families, strict=True) if its != family)
         for family in set(families)
     }
-    return [abs(fitted[family] / ratio - 1) for ratio, family in zip(ratios, families, strict=True)]
+    return [fitted[family] / ratio for ratio, family in zip(ratios, families, strict=True)]
 
 
 def ranks(values: Sequence[float]) -> list[float]:

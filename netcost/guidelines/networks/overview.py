@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from netcost import stats, units
 from netcost.guidelines.networks.explaining import Explanation
@@ -65,9 +66,13 @@ RECORDS = (
 )
 
 
-def section(study: Study) -> Section:
-    """Which count explains latency, Table 8 here and in the paper, and where the work of Figure 2's networks lies."""
-    tables = [_explanations(study)] if study.explanations else []
+def section(study: Study, environment: Mapping[str, Any] | None = None) -> Section:
+    """Which count explains latency, Table 8 here and in the paper, and where the work of Figure 2's networks lies.
+
+    Args:
+        environment: of the timing, as `Environment.to_dict` gives it; None where nothing was timed.
+    """
+    tables = [_explanations(study, environment or {})] if study.explanations else []
     tables += [_complexity(), *_speeds(study), _agreements(study), _parts(study)]
     if study.latencies:
         tables.append(_networks(study))
@@ -128,7 +133,7 @@ def _answer(found: list[Explanation]) -> str:
     return f"{told}; the smallest error is {least}, by {HEADINGS[best.metric]} (rho {rho})."
 
 
-def _explanations(study: Study) -> Table:
+def _explanations(study: Study, environment: Mapping[str, Any]) -> Table:
     rows = [
         {
             "metric": HEADINGS[each.metric],
@@ -139,9 +144,17 @@ def _explanations(study: Study) -> Table:
         }
         for each in study.explanations
     ]
-    notes = () if study.peaks else ("A roofline needs the device's measured peaks, which were not given.",)
     title = f"What explains the latency of {study.explanations[0].networks} networks"
-    return from_records(EXPLANATIONS, rows, title, notes)
+    return from_records(EXPLANATIONS, rows, title, [*_whose_roofline(study, environment)])
+
+
+def _whose_roofline(study: Study, environment: Mapping[str, Any]) -> Iterable[str]:
+    """Of which peaks the roofline is, and in what they are not those of the timing."""
+    if study.peaks is None:
+        yield "A roofline needs the device's measured peaks, which were not given."
+        return
+    yield f"Roofline of {study.peaks.title}."
+    yield from (f"Not of one run: {each}." for each in study.peaks.differences(environment))
 
 
 def _complexity() -> Table:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from netcost.guidelines.budget import share_out
 from netcost.guidelines.networks.decomposition import DECOMPOSED, Part, decompose
-from netcost.guidelines.networks.explaining import Explanation, explain, over_units, spearman
+from netcost.guidelines.networks.explaining import Explanation, explain, held_out, over_units, spearman
 from netcost.guidelines.networks.panels import (
     REFERENCE,
     TABLE8,
@@ -115,6 +115,16 @@ class Study:
             explain(metric, [self.metric(metric, name) for name in names], seconds, list(map(family, names)))
             for metric in (*METRICS, *((ROOFLINE,) if self.peaks else ()))
         ]
+
+    def predictions(self, metric: str) -> dict[str, float]:
+        """Of each network, the latency that the metric tells / the measured one, with the constant of other families.
+
+        Empty where there is only one family, or a network whose metric is 0.
+        """
+        names = list(self.latencies)
+        values = [self.metric(metric, name) for name in names]
+        found = held_out(values, [self.latencies[name].median_s for name in names], list(map(family, names)))
+        return dict(zip(names, found, strict=True)) if found else {}
 
     def metric(self, metric: str, name: str) -> float:
         """A metric of a network of the zoo."""

@@ -1,0 +1,44 @@
+"""`netcost report -o DIR`: everything that is handed out, made from saved measurements and fresh counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netcost.cli import options, output
+from netcost.errors import OutputError
+from netcost.formats import require
+
+
+def report(
+    out: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="Folder to write; it may be new.")],
+    saved: Annotated[
+        str | None,
+        typer.Option("--from", metavar="DIR", help="Folder of saved measurements, if it is not the one to write."),
+    ] = None,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
+) -> int:
+    """Write a folder of reports: the zoo and published claims counted anew, saved measurements drawn, and an index.
+
+    Measurements are files compare-NAME.json and guidelines-NAME.json, written by netcost compare and netcost guidelines
+    with --format json; none is timed again. Examples: netcost report -o reports; netcost report --from runs -o site
+    """
+    require("html")
+    folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"cannot write into {out!r}: it is a file; name a folder")
+    if not folder.parent.is_dir():
+        raise OutputError(f"cannot make {out!r}: there is no folder {str(folder.parent)!r}; create it first")
+    from netcost.report import made, write
+
+    measurements = Path(saved) if saved is not None else folder if folder.is_dir() else None
+    with output.progress_bar(quiet) as progress:
+        files = made(measurements, progress)
+    write(folder, files)
+    typer.echo(
+        f"wrote {len(files)} file{'s' if len(files) > 1 else ''} to {out}; {folder / 'README.md'} leads to all of them"
+    )
+    return 0

@@ -1,0 +1,84 @@
+"""How long does `netcost report` take, and how fast do its pages open?
+
+All reports are made from the saved measurements of a folder, then each page is opened in a headless Chromium until all
+of its charts are drawn, as often as asked. Everything must be made within 60 s; a page must be smaller than 3 MB and
+open within 2 s.
+
+    python tests/benchmarks/reports.py [--from DIR] [--times N] [-o FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from findings import Requirement, add_output, finish
+from playwright.sync_api import Browser, sync_playwright
+
+from netcost import stats
+from netcost.report import made, write
+from netcost.tables import Column, from_records
+
+MADE_S, OPENED_S, PAGE_BYTES = 60.0, 2.0, 3e6
+
+DRAWN = "[...document.querySelectorAll('[data-chart]')].every((place) => place.querySelector('svg'))"
+"""Whether every chart of a page is there."""
+
+COLUMNS = (Column("page", "Page"), Column("bytes", "Size", "bytes"), Column("opened_s", "Opens in", "seconds"))
+
+
+def opened_s(browser: Browser, page: Path) -> float:
+    """Seconds from asking for the page to its last chart."""
+    context = browser.new_context(offline=True)
+    try:
+        tab = context.new_page()
+        begun = time.perf_counter()
+        tab.goto(page.as_uri())
+        tab.wait_for_function(DRAWN)
+        return time.perf_counter() - begun
+    finally:
+        context.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the reports, open the pages, print the table; 1 where a figure is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--from", dest="saved", type=Path, metavar="DIR", help="folder of saved measurements")
+    parser.add_argument("--times", type=int, default=5, metavar="N", help="how often each page is opened")
+    add_output(parser)
+    asked = parser.parse_args(arguments)
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    begun = time.perf_counter()
+    files = made(asked.saved)
+    made_s = time.perf_counter() - begun
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        write(Path(folder), files)
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        pages = sorted(Path(folder).glob("*.html"))
+        records = [
+            {
+                "page": page.name,
+                "bytes": page.stat().st_size,
+                "opened_s": stats.median([opened_s(browser, page) for _ in range(asked.times)]),
+            }
+            for page in pages
+        ]
+        browser.close()
+    requirements = [
+        Requirement(f"netcost report: {len(files)} files", made_s, high=MADE_S, unit="seconds"),
+        Requirement("largest page", max(each["bytes"] for each in records), high=PAGE_BYTES, unit="bytes"),
+        Requirement("slowest page", max(each["opened_s"] for each in records), high=OPENED_S, unit="seconds"),
+    ]
+    title = f"Pages in a headless Chromium, median of {asked.times}"
+    return finish(
+        "Time to make and open the reports", [from_records(COLUMNS, records, title)], requirements, asked.output
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
