@@ -22,8 +22,8 @@ T = TypeVar("T")
 LARGEST_FILE = 256 * 2**20
 """Bytes: a comparison of a hundred networks with a thousand samples each has some 10 MB."""
 
-LARGEST_NUMBER = 1e30
-"""Nothing that netcost counts or times comes near it."""
+SMALLEST_NUMBER, LARGEST_NUMBER = 1e-30, 1e30
+"""Nothing that netcost counts or times comes near them."""
 
 
 class Node:
@@ -71,8 +71,10 @@ class Node:
         return number if number >= least else self.refuse(f"a whole number of {least} or more")
 
     def quantity(self) -> float:
-        """This value as a number of 0 or more."""
+        """This value as a number of 0 or more, none so small that dividing by it ends in infinity."""
         number = self.read(float)
+        if 0 < number < SMALLEST_NUMBER:
+            self.refuse(f"0, or a number of {SMALLEST_NUMBER:.0e} or more")
         return number if number >= 0 else self.refuse("a number of 0 or more")
 
     def one_of(self, words: Collection[str]) -> str:

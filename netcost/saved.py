@@ -85,8 +85,8 @@ def _comparison(document: Node, name: str) -> Comparison:
 
 def _run(node: Node, name: str) -> Run:
     environment: Environment | None = node.key("environment").read(Environment | None)  # type: ignore[arg-type]
-    command = node.key("command").read(str) if node.has("command") else ""
-    return Run(environment, name, node.key("netcost").read(str), command)
+    command = node.find("command")
+    return Run(environment, name, node.key("netcost").read(str), "" if command is None else command.read(str))
 
 
 def _entry(model: Node, runs: list[Run]) -> Entry:

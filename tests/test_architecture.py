@@ -19,6 +19,7 @@ ROOT = PACKAGE.parent
 FLOORS = {
     "errors": 0,
     "_version": 0,
+    "privacy": 1,
     "registry": 1,
     "revision": 1,
     "units": 1,

@@ -354,16 +354,27 @@ def test_an_internal_error_shows_its_traceback_and_ends_with_70(
         (["lenet5", "--arg=num_classes=7"], "netcost compare lenet5 --arg=num_classes=7"),
         (["lenet5", "-i", "1x1x32x32"], "netcost compare lenet5 -i 1x1x32x32"),
         (["{}/net.py:Net", "-i", "1x3x8x8"], "netcost compare net.py:Net -i 1x3x8x8"),
+        (["{}/run=1/net.py:Net", "-i", "1x3x8x8"], "netcost compare net.py:Net -i 1x3x8x8"),
     ],
 )
+@pytest.mark.parametrize(("output", "flags"), [("-o", ""), ("-qo", " -q")])
 def test_what_was_measured_knows_its_command_and_no_folder_of_this_machine(
-    net: Path, arguments: list[str], said: str
+    net: Path, arguments: list[str], said: str, output: str, flags: str
 ) -> None:
-    written = ["-o", str(net / "out.json"), "--device", "none", "--format=json"]
+    (net / "run=1").mkdir()
+    (net / "run=1" / "net.py").write_text(NET)
+    written = [output, str(net / "out.json"), "--device", "none", "--format=json"]
     assert run(["compare", *(each.format(net) for each in arguments), *written]) == 0
-    document = json.loads((net / "out.json").read_text())
-    assert document["command"] == f"{said} --device none --format=json"
-    assert str(net) not in document["command"]
+    text = (net / "out.json").read_text()
+    assert json.loads(text)["command"] == f"{said}{flags} --device none --format=json"
+    assert str(net) not in text
+
+
+def test_an_absolute_path_can_be_timed_in_a_process_of_its_own(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["compare", f"{net}/net.py:Net", "-i", "1x3x8x8", "--isolate", "--budget", "0", "--format", "csv"]
+    assert run(command) == 0
+    [row] = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert row["model"] == "net.py:Net"
 
 
 def test_an_interrupt_ends_with_130(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,7 @@ def timed() -> netcost.Comparison:
 
 def test_the_json_has_every_key_of_the_design(timed: netcost.Comparison) -> None:
     plain = timed.to_dict()
-    assert list(plain) == ["schema", "netcost", "environment", "models"]
+    assert list(plain) == ["schema", "netcost", "command", "environment", "models"]
     assert (plain["schema"], plain["netcost"]) == (1, netcost.__version__)
     for model in plain["models"]:
         assert set(DESIGN_KEYS) <= set(model)

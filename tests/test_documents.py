@@ -105,13 +105,14 @@ def test_a_value_that_is_not_there_or_null_is_none():
         (lambda node: node.key("below").whole(least=2), "below: expected a whole number of 2 or more, got 0"),
         (lambda node: node.key("flag").whole(), "flag: expected a whole number, got true"),
         (lambda node: node.key("debt").quantity(), "debt: expected a number of 0 or more, got -0.5"),
+        (lambda node: node.key("speck").quantity(), "speck: expected 0, or a number of 1e-30 or more, got 1e-300"),
         (lambda node: node.key("word").one_of(["a", "b"]), 'word: expected one of a, b, got "c"'),
         (lambda node: node.key("word").mapping(), 'word: expected an object, got "c"'),
     ],
 )
 def test_bounds_are_kept(read, said):
     with pytest.raises(RequestError) as caught:
-        read(Node({"below": 0, "flag": True, "debt": -0.5, "word": "c"}, "a.json"))
+        read(Node({"below": 0, "flag": True, "debt": -0.5, "word": "c", "speck": 1e-300}, "a.json"))
     assert said in str(caught.value)
 
 

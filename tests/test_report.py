@@ -1,4 +1,4 @@
-"""`netcost report`: a folder made of saved measurements and fresh counts, whole or not at all."""
+"""`netcost report`: a folder made of saved measurements and fresh counts; nothing is written before all is made."""
 
 import io
 import json
@@ -58,7 +58,7 @@ def measurements(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def files(measurements: Path) -> dict[str, str]:
-    return made(measurements)
+    return made(measurements, measurements)
 
 
 def test_each_report_comes_in_every_format(files: dict[str, str]) -> None:
@@ -66,8 +66,15 @@ def test_each_report_comes_in_every_format(files: dict[str, str]) -> None:
         "zoo": {"md", "csv", "csv-metadata.json", "json", "html"},
         "claims": {"md", "csv", "csv-metadata.json", "json", "html"},
         "errata": {"md", "csv", "csv-metadata.json", "json", "html"},
-        "compare-two": {"md", "csv", "csv-metadata.json", "json", "html"},
-        "guidelines-here": {"md", "json", "html"},
+        "compare-two": {"md", "csv", "csv-metadata.json", "html"},
+        "guidelines-here": {
+            "md",
+            "csv",
+            "csv-metadata.json",
+            "networks.csv",
+            "networks.csv-metadata.json",
+            "html",
+        },
     }
     expected = {f"{name}.{ending}" for name, each in endings.items() for ending in each}
     assert {name for name in files if not name.startswith("pictures/")} == {"README.md", *expected}
@@ -80,7 +87,7 @@ def test_each_report_comes_in_every_format(files: dict[str, str]) -> None:
         ("compare-two.html", COMPARED),
         ("guidelines-here.md", TRIED),
         ("guidelines-here.html", TRIED),
-        ("zoo.md", "netcost report"),
+        ("zoo.md", "netcost report -o DIR"),
         ("claims.md", "netcost claims --format markdown"),
         ("errata.md", "netcost claims --errata --format markdown"),
     ],
@@ -98,7 +105,7 @@ def test_what_was_timed_names_the_machine(files: dict[str, str], name: str) -> N
 def test_every_link_of_the_index_leads_to_a_file(files: dict[str, str], measurements: Path) -> None:
     links = re.findall(r"\]\(([^)]+)\)", files["README.md"])
     assert {"zoo.html", "claims.md", "compare-two.csv", "guidelines-here.json", "benchmark.md"} <= set(links)
-    assert all(link in files or (measurements / link).is_file() for link in links)
+    assert [link for link in links if link not in files and not (measurements / link).is_file()] == []
     assert r"How long \<it\> takes" in files["README.md"]
 
 
@@ -111,9 +118,37 @@ def test_the_pictures_of_the_markdown_are_drawings(files: dict[str, str]) -> Non
         assert drawing.tag.endswith("svg") and drawing.findall(".//{*}path")
 
 
-def test_measurements_are_handed_on_as_they_were(files: dict[str, str], measurements: Path) -> None:
-    for name in ("compare-two.json", "guidelines-here.json"):
-        assert files[name] == (measurements / name).read_text(encoding="utf-8")
+def test_measurements_from_elsewhere_are_handed_on_as_they_are(measurements: Path, tmp_path: Path) -> None:
+    (tmp_path / "from").mkdir()
+    text = (measurements / "compare-two.json").read_text(encoding="utf-8").replace("\n", "\r\n")
+    (tmp_path / "from" / "compare-two.json").write_bytes(text.encode())
+    (tmp_path / "from" / "notes.md").write_text("# Notes of that folder\n")
+    (tmp_path / "to").mkdir()
+    (tmp_path / "to" / "mine.md").write_text("no heading\n")
+    (tmp_path / "to" / "compare-gone.md").write_text("# Of a measurement that is gone\n")
+    (tmp_path / "to" / "folder.md").mkdir()
+    found = made(tmp_path / "to", tmp_path / "from")
+    assert found["compare-two.json"] == text
+    links = re.findall(r"\]\(([^)]+)\)", found["README.md"])
+    assert "mine.md" in links
+    assert [link for link in links if link not in found and not (tmp_path / "to" / link).is_file()] == []
+    assert not {"notes.md", "compare-gone.md", "folder.md"} & set(links)
+
+
+def test_names_and_commands_of_a_stranger_are_text(tmp_path: Path) -> None:
+    document = comparison().to_dict()
+    document["command"] = "x` <img src=//evil.example> `\n\n# Title"
+    document["models"][0]["model"] = "[a](http://evil.example)\ud800\u0001"
+    (tmp_path / "compare-a b)[.json").write_text(json.dumps(document))
+    found = made(tmp_path, tmp_path)
+    for name in ("README.md", "compare-a b)[.md"):
+        assert "<img" not in re.sub(r"``[^\n]+?``", "", found[name])
+        assert "\n# Title" not in found[name]
+        assert not re.search(r"(?<!\\)\]\(http://evil", found[name])
+    assert "(compare-a%20b%29%5B.md)" in found["README.md"]
+    for name in found:
+        if name.startswith("pictures/"):
+            ET.fromstring(found[name])
 
 
 def test_the_same_number_reads_the_same_everywhere(files: dict[str, str]) -> None:
@@ -142,16 +177,19 @@ def test_all_of_the_zoo_is_in_it(files: dict[str, str]) -> None:
 
 
 def test_a_folder_made_again_is_the_same(files: dict[str, str], measurements: Path, tmp_path: Path) -> None:
-    write(tmp_path, {**files, "benchmark.md": (measurements / "benchmark.md").read_text(encoding="utf-8")})
-    again = made(tmp_path)
+    here = [path for path in measurements.iterdir() if path.suffix in (".json", ".md")]
+    write(tmp_path, {**files, **{path.name: path.read_text(encoding="utf-8") for path in here}})
+    again = made(tmp_path, tmp_path)
     assert again.keys() == files.keys()
     assert [name for name in files if again[name] != files[name]] == []
 
 
-def test_what_is_there_already_stays_untouched(tmp_path: Path) -> None:
+def test_a_file_that_is_as_it_should_be_is_left_alone(tmp_path: Path) -> None:
     write(tmp_path / "new", {"a.md": "one", "pictures/b.svg": "two"})
-    (tmp_path / "new" / "a.md").chmod(0o444)
+    before = (tmp_path / "new" / "a.md").stat()
     write(tmp_path / "new", {"a.md": "one", "pictures/b.svg": "three"})
+    after = (tmp_path / "new" / "a.md").stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
     assert (tmp_path / "new" / "pictures" / "b.svg").read_text() == "three"
 
 
@@ -170,6 +208,9 @@ def test_a_damaged_measurement_is_named_and_nothing_is_written(
         (["-o", "{}/file"], "it is a file; name a folder"),
         (["-o", "{}/no/such"], "create it first"),
         (["-o", "{}/new", "--from", "{}/nowhere"], "name that of the saved measurements"),
+        (["-o", ""], "--output is empty"),
+        (["-o", "{}"], "was not written by netcost report"),
+        (["-o", "{}/" + 300 * "x"], "too long"),
         ([], "--output"),
     ],
 )
@@ -177,10 +218,12 @@ def test_a_folder_that_cannot_be_is_refused_before_any_work(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
     (tmp_path / "file").write_text("")
+    (tmp_path / "README.md").write_text("# My project\n")
     assert run_command(["report", "--quiet", *(each.format(tmp_path) for each in arguments)]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert said in line
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "file"]
+    assert (tmp_path / "README.md").read_text() == "# My project\n"
 
 
 def test_a_missing_extra_is_said_before_any_work(
@@ -195,7 +238,9 @@ def test_a_missing_extra_is_said_before_any_work(
 def test_a_new_folder_without_measurements_has_what_is_counted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("netcost.report.made", lambda measurements, _progress: {"README.md": str(measurements)})
+    monkeypatch.setattr(
+        "netcost.report.made", lambda _folder, measurements, _progress: {"README.md": str(measurements)}
+    )
     assert run_command(["report", "-o", str(tmp_path / "new"), "--quiet"]) == 0
     assert (tmp_path / "new" / "README.md").read_text() == "None"
     assert "wrote 1 file" in capsys.readouterr().out
@@ -203,7 +248,7 @@ def test_a_new_folder_without_measurements_has_what_is_counted(
 
 def test_the_readme_opens_with_what_was_measured() -> None:
     readme = (REPORTS.parent / "README.md").read_text(encoding="utf-8")
-    [path] = REPORTS.glob("guidelines-networks-*.json")
+    [path] = [path for path in REPORTS.glob("guidelines-networks-*.json") if not path.name.endswith("metadata.json")]
     study = load(str(path)).findings.networks
     assert study is not None
     rows = [
@@ -228,7 +273,7 @@ def test_the_readme_shows_the_comparison_that_was_measured(capsys: pytest.Captur
 
 def test_the_reports_of_this_project_are_as_they_are_made_today() -> None:
     """Pages and pictures carry the versions of what drew them; words and numbers are netcost's own."""
-    found = made(REPORTS)
+    found = made(REPORTS, REPORTS)
     own = [name for name in found if name.endswith((".md", ".csv", "zoo.json")) and name not in TORCH_IN_IT]
     stale = [name for name in own if (REPORTS / name).read_text(encoding="utf-8") != found[name]]
     assert stale == [], "run: netcost report -o reports"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from netcost.errors import RequestError
+from netcost.tables import printable
 
 if TYPE_CHECKING:
     import altair
@@ -23,6 +25,8 @@ GREY = "#7b8494"
 
 STILL_WIDTH = 640
 """Pixels that a picture is wide where no page gives it a width."""
+
+_NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 LIGHT = {"text": "#1d2430", "faint": "#d9dee6", "back": "#ffffff"}
 DARK = {"text": "#e4e8ee", "faint": "#3a4250", "back": "#14181f"}
@@ -50,7 +54,16 @@ def figure(name: str, title: str, description: str, chart: altair.Chart | altair
     fitted = {"type": "fit-x", "contains": "padding"}
     looks = {"width": "container", "background": "transparent", "autosize": fitted}
     spec = chart.properties(**looks, description=description).to_dict()
-    return Figure(name, title, description, spec)
+    return Figure(name, title, description, _printable(spec))
+
+
+def _printable(spec: Any) -> Any:
+    """The same with no control character or half a surrogate in any text: no picture could hold it."""
+    if isinstance(spec, dict):
+        return {name: _printable(value) for name, value in spec.items()}
+    if isinstance(spec, list):
+        return [_printable(value) for value in spec]
+    return printable(spec) if isinstance(spec, str) else spec
 
 
 def required(package: str) -> ModuleType:
@@ -91,7 +104,8 @@ def svg(chart: Figure, scheme: Mapping[str, str] = LIGHT) -> str:
     """
     spec = {**chart.spec, "width": STILL_WIDTH, "background": scheme["back"]}
     picture: str = required("vl_convert").vegalite_to_svg(json.dumps(spec), config=theme(scheme))
-    return picture
+    # Vega takes a backslash in a name for the beginning of an escape, even of a sign that no XML may hold.
+    return _NOT_IN_XML.sub("\ufffd", picture)
 
 
 @cache

@@ -13,7 +13,7 @@ def apart(points: Sequence[tuple[float, float]], most: int) -> list[int]:
 
     Args:
         points: where they are drawn, in any units, those first that matter most.
-        most: indices.
+        most: how many of them.
     """
     if not points:
         return []

@@ -28,7 +28,7 @@ def against_mult_adds(zoo: Sequence[Figures], metric: str = "memory_access") -> 
     """
     alt: Any = required("altair")
     heading = METRICS[metric].heading
-    records = _for_their_mult_adds(zoo, metric)
+    records = _records(zoo, metric)
     scale = alt.Scale(type="log", nice=False, padding=20)
     base = alt.Chart(alt.Data(values=records)).encode(
         x=alt.X("mult_adds:Q", title=METRICS["mult_adds"].heading, scale=scale).axis(format="~s"),
@@ -52,7 +52,7 @@ def against_mult_adds(zoo: Sequence[Figures], metric: str = "memory_access") -> 
     return figure(name, f"{heading} against mult-adds", words, points + names)
 
 
-def _for_their_mult_adds(zoo: Sequence[Figures], metric: str) -> list[dict[str, Any]]:
+def _records(zoo: Sequence[Figures], metric: str) -> list[dict[str, Any]]:
     """A record a network, the name shown of those farthest from the median of mult-adds / metric."""
     each = {figures.model: figures.values["mult_adds"] / figures.values[metric] for figures in zoo}
     middle = median(list(each.values()))

@@ -92,9 +92,10 @@ def guidelines(
 
 
 def _by_this_command(found: Findings, is_timed: bool) -> Findings:
-    """The findings with the commands that timed them, this one last; what is only shown keeps those of its run."""
-    commands = dict.fromkeys([*found.command.split("; "), output.command()])
-    return replace(found, command="; ".join(filter(None, commands))) if is_timed else found
+    """The findings with the commands that timed them; what is only shown keeps those of its run."""
+    own, before = output.command(), found.command
+    both = before if before.endswith(own) else f"{before}; {own}" if before else own
+    return replace(found, command=both) if is_timed else found
 
 
 def _text(found: Findings, format_name: str, out: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -17,6 +18,7 @@ import typer
 
 from netcost.errors import OutputError, RequestError, VerdictError
 from netcost.formats import FORMATS, renderer, require
+from netcost.privacy import without_folders
 from netcost.registry import suggestion
 from netcost.tables import Section, Table
 
@@ -27,6 +29,9 @@ Progress = Callable[[float, str], None]
 
 ARGUMENTS: ContextVar[tuple[str, ...]] = ContextVar("arguments", default=())
 """Of the command line that is run."""
+
+_ENDS_IN_OUTPUT = re.compile(r"-[hq]*o")
+"""Flags in one word, of which the last is `-o`: its file is the next word."""
 
 
 def check_request(format_name: str, output: str | None, formats: Sequence[str] = FORMATS) -> None:
@@ -122,24 +127,15 @@ def page_text(page: Page) -> str:
 
 
 def command() -> str:
-    """The command line that was given, for another reader.
-
-    Where its result went is of no use to that reader, and where this machine keeps its files is nobody's business: of
-    an absolute path, only the last part is left.
-    """
+    """The command line that was given, for another reader: without where its result went, and no folder named."""
     words, given = ["netcost"], iter(ARGUMENTS.get())
     for word in given:
-        if word in ("-o", "--output"):
+        if word == "--output" or _ENDS_IN_OUTPUT.fullmatch(word):
             next(given, None)
+            words += [word[:-1]] if len(word) > len("-o") and not word.startswith("--") else []
         elif not word.startswith(("-o", "--output=")):
-            words.append(_without_folder(word))
+            words.append(without_folders(word))
     return shlex.join(words)
-
-
-def _without_folder(word: str) -> str:
-    """An absolute path to `net.py:Net` as `net.py:Net`, after an option's `=` too."""
-    option, separator, value = word.rpartition("=")
-    return option + separator + (Path(value).name if Path(value).is_absolute() else value)
 
 
 def refuse_unknown(unknown: dict[str, int]) -> None:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from netcost import formats
 from netcost.cli import options, output
-from netcost.errors import OutputError
-from netcost.formats import require
+from netcost.errors import RequestError
 
 
 def report(
@@ -26,19 +26,16 @@ def report(
     Measurements are files compare-NAME.json and guidelines-NAME.json, written by netcost compare and netcost guidelines
     with --format json; none is timed again. Examples: netcost report -o reports; netcost report --from runs -o site
     """
-    require("html")
-    folder = Path(out)
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"cannot write into {out!r}: it is a file; name a folder")
-    if not folder.parent.is_dir():
-        raise OutputError(f"cannot make {out!r}: there is no folder {str(folder.parent)!r}; create it first")
-    from netcost.report import made, write
+    formats.require("html")
+    if not out:
+        raise RequestError("--output is empty; name the folder to write")
+    from netcost.report import made, require, write
 
+    folder = Path(out)
+    require(folder)
     measurements = Path(saved) if saved is not None else folder if folder.is_dir() else None
     with output.progress_bar(quiet) as progress:
-        files = made(measurements, progress)
+        files = made(folder, measurements, progress)
     write(folder, files)
-    typer.echo(
-        f"wrote {len(files)} file{'s' if len(files) > 1 else ''} to {out}; {folder / 'README.md'} leads to all of them"
-    )
+    typer.echo(f"wrote {len(files)} file{'s' if len(files) > 1 else ''} to {out}; begin with {folder / 'README.md'}")
     return 0

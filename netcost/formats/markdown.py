@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
+from urllib.parse import quote
 
 from netcost.tables import Column, Table, printable
 
@@ -40,6 +42,19 @@ def _rule(column: Column) -> str:
 
 def _cells(table: Table, row: int) -> Iterable[str]:
     return (escaped(table.text(row, column)) for column in range(len(table.columns)))
+
+
+def link(path: str) -> str:
+    """`path`, relative to the document, as a link's target: quoted, so that no name ends it."""
+    return quote(os.fsencode(path))
+
+
+def code(text: str) -> str:
+    """`text` on one line as code, within more backticks than it holds in a row."""
+    shown = printable(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
+    padding = " " if shown.startswith("`") or shown.endswith("`") else ""
+    return f"{fence}{padding}{shown}{padding}{fence}"
 
 
 def escaped(text: str) -> str:

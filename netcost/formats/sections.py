@@ -10,6 +10,7 @@ from netcost.tables import Section
 
 if TYPE_CHECKING:  # pages bring charts and claims, which a report in a terminal does without
     from netcost import pages
+    from netcost.charts import Figure
 
 WIDTH = 80
 """Characters in a line of words where no terminal says otherwise."""
@@ -29,16 +30,25 @@ def page_as_markdown(page: pages.Page, pictures: Mapping[str, str]) -> str:
     """
     parts = [part for section in page.sections if not section.folded for part in _with_pictures(section, pictures)]
     lead = [markdown.escaped(page.lead)] if page.lead else []
-    made_by = [f"Made by `{page.made_by}`"] if page.made_by else []
-    made = " with ".join([*made_by, markdown.escaped(", ".join(page.made_with))])
-    everything = [f"# {markdown.escaped(page.title)}", *lead, *parts, f"{made}."]
+    everything = [f"# {markdown.escaped(page.title)}", *lead, *parts, made(page)]
     return "\n\n".join(part.rstrip("\n") for part in everything) + "\n"
+
+
+def made(page: pages.Page) -> str:
+    """What made a page, in a sentence of Markdown."""
+    made_by = [f"Made by {markdown.code(page.made_by)}"] if page.made_by else []
+    return " with ".join([*made_by, markdown.escaped(", ".join(page.made_with))]) + "."
+
+
+def picture(figure: Figure, path: str) -> str:
+    """A chart's still picture in Markdown, its description for those who cannot see it."""
+    return f"![{markdown.escaped(figure.description)}]({markdown.link(path)})"
 
 
 def _with_pictures(section: pages.Section, pictures: Mapping[str, str]) -> Iterable[str]:
     """A part of a page, its pictures before its tables, as the page has them."""
     yield from _words(section)
-    yield from (f"![{markdown.escaped(each.description)}]({pictures[each.name]})" for each in section.figures)
+    yield from (picture(each, pictures[each.name]) for each in section.figures)
     yield from map(markdown.render, section.tables)
 
 

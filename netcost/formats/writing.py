@@ -20,12 +20,24 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         OutputError: it could not be written; the message says why.
     """
     written = os.fspath(path)
-    # Half a surrogate, which a file name can hold, has no UTF-8.
-    content = text.encode("utf-8", errors="backslashreplace")
     try:
-        _write(Path(path), content, names_directory=written.endswith(os.sep))
+        _write(Path(path), _encoded(text), names_directory=written.endswith(os.sep))
     except OSError as error:
         raise OutputError(f"cannot write {written!r}: {_reason(Path(path), error)}") from error
+
+
+def renew_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write `text` in UTF-8 to `path`, but leave a file alone that holds it already.
+
+    Raises:
+        OutputError: it could not be written; the message says why.
+    """
+    try:
+        is_same = Path(path).read_bytes() == _encoded(text)
+    except OSError:  # nothing there, or nothing that can be read: writing says whether that matters
+        is_same = False
+    if not is_same:
+        write_text(path, text)
 
 
 def append_text(path: str | os.PathLike[str], text: str) -> None:
@@ -39,6 +51,11 @@ def append_text(path: str | os.PathLike[str], text: str) -> None:
     except (OSError, ValueError) as error:
         raise OutputError(f"cannot add to {os.fspath(path)!r}: {error}; name a file of text") from error
     write_text(path, before + text)
+
+
+def _encoded(text: str) -> bytes:
+    """In UTF-8; half a surrogate, which a file name can hold, has none and is spelled out."""
+    return text.encode("utf-8", errors="backslashreplace")
 
 
 def _write(path: Path, content: bytes, names_directory: bool) -> None:

@@ -30,6 +30,7 @@ class Findings:
         goal: when each of them was to stop; None where nothing was timed.
         networks: the same question on whole networks; None where it was not asked.
         command: the command line that timed it, several in their order; "" where it was none.
+        version: of the netcost that timed it.
     """
 
     guidelines: tuple[Guideline, ...]
@@ -39,6 +40,7 @@ class Findings:
     goal: Goal | None = None
     networks: Study | None = None
     command: str = ""
+    version: str = __version__
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -64,7 +66,7 @@ class Findings:
         """Plain numbers: times in seconds, a missing value None."""
         return {
             "schema": SCHEMA,
-            "netcost": __version__,
+            "netcost": self.version,
             "command": self.command,
             "environment": None if self.environment is None else dict(self.environment),
             "planned": self.planned,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from netcost._version import __version__
 from netcost.environment import Environment, read_environment, require_device
 from netcost.errors import RequestError
 from netcost.guidelines import g1, g2, g3, g4
@@ -66,7 +67,7 @@ def run(
     environment = read_environment(require_device(options.device), options.threads)
     if saved is not None:
         saved.require(environment.to_dict())
-    found = replace(found, environment=environment.to_dict())
+    found = replace(found, environment=environment.to_dict(), version=__version__)
     both = bool(asked) and NETWORKS in names
     if asked:
         found = _try(asked, found, options, _threads(options, environment), keep, _half(progress, 0, both))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netcost.documents import Node, read_document
+from netcost.environment import Environment
 from netcost.errors import RequestError
 from netcost.guidelines.findings import SCHEMA, Findings
 from netcost.guidelines.grid import Setting, Task
@@ -74,13 +75,20 @@ def load(path: str) -> Saved:
     found = Findings(
         tuple(each for each in map(GUIDELINES.get, GUIDELINES) if each in tried),
         trials,
-        None if environment is None else environment.mapping(),
+        None if environment is None else _environment(environment),
         document.key("planned").whole(least=0),
         None if goal is None else _goal(goal),
         None if networks is None else _study(networks),
         _text(document, "command") or "",
+        document.key("netcost").read(str),
     )
     return Saved(path, found)
+
+
+def _environment(node: Node) -> dict[str, Any]:
+    """As it is, once it is known to be one."""
+    node.read(Environment)
+    return node.mapping()
 
 
 def _text(node: Node, key: str) -> str | None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from netcost import units
-from netcost._version import __version__
 from netcost.batches import Sweep
 from netcost.charts import compare as charts
 from netcost.comparison import Comparison
@@ -70,7 +69,7 @@ def _lead(comparison: Comparison) -> str:
         return ""
     sentences = []
     for entry in others[:MOST_SENTENCES]:
-        if entry.figures is None:
+        if entry.figures is None or entry.figures.values["mult_adds"] is None:
             continue
         work = units.times(entry.figures.values["mult_adds"] / base.figures.values["mult_adds"])
         timed = f" and takes {units.times(entry.ratio.median)} its time ({entry.verdict})" if entry.ratio else ""
@@ -80,8 +79,7 @@ def _lead(comparison: Comparison) -> str:
 
 def _made_with(comparison: Comparison) -> tuple[str, ...]:
     """Versions, and where it was timed."""
-    facts = [f"netcost {__version__}"]
-    for environment in (run.environment for run in comparison.runs):
-        if environment is not None:
-            facts += timed_on(environment)
+    facts = [f"netcost {run.version}" for run in comparison.runs]
+    for run in comparison.runs:
+        facts += [] if run.environment is None else timed_on(run.environment)
     return tuple(dict.fromkeys(facts))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netcost import units
-from netcost._version import __version__
 from netcost.charts import guidelines as charts
 from netcost.charts import networks as networks_charts
 from netcost.guidelines.findings import Findings
@@ -48,4 +47,4 @@ def _made_with(findings: Findings) -> tuple[str, ...]:
     gpu = environment.get("gpu") or {}
     where = gpu.get("name") or environment.get("cpu") or environment.get("machine")
     timed = (f"torch {environment.get('torch')}", str(where)) if environment else ()
-    return f"netcost {__version__}", *timed
+    return f"netcost {findings.version}", *timed

@@ -4,6 +4,6 @@ One file a kind of report makes a `Report` of it: `zoo`, `claims`, `compare` and
 leads to all of them, and `folder` finds the measurements and writes the files.
 """
 
-from netcost.report.folder import made, write
+from netcost.report.folder import made, require, write
 
-__all__ = ["made", "write"]
+__all__ = ["made", "require", "write"]

@@ -23,6 +23,5 @@ def compare_report(path: Path) -> Report:
     comparison = found.comparison if isinstance(found, Sweep) else found
     command = "; ".join(dict.fromkeys(run.command for run in comparison.runs if run.command))
     page = sweep_page(found, command) if isinstance(found, Sweep) else compare_page(found, command)
-    files = {"json": path.read_text(encoding="utf-8"), **as_csv(found.records(), path.stem)}
     shown = tuple(f"{metric.replace('_', '-')}-against-latency" for metric in AGAINST_LATENCY)
-    return Report(path.stem, page, files, shown)
+    return Report(path.stem, page, as_csv(found.records(), path.stem), shown, is_measured=True)

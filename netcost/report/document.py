@@ -23,12 +23,19 @@ class Report:
         page: what people see of it.
         files: what is for programs, and what is not made from the page, by what follows the name ("json", "csv").
         shown: names of the page's charts that the index shows.
+        is_measured: whether it was made from a saved measurement, NAME.json.
     """
 
     name: str
     page: Page
     files: Mapping[str, str] = field(default_factory=dict)
     shown: tuple[str, ...] = ()
+    is_measured: bool = False
+
+    @property
+    def endings(self) -> set[str]:
+        """What follows the name of each of its files, but for the pictures."""
+        return {"md", "html", *self.files, *(["json"] if self.is_measured else [])}
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -52,6 +59,6 @@ def as_json(document: Mapping[str, object]) -> dict[str, str]:
     return {"json": json_text.render(dict(document))}
 
 
-def as_csv(table: Table, name: str) -> dict[str, str]:
+def as_csv(table: Table, name: str, ending: str = "csv") -> dict[str, str]:
     """A table as a file of the report called `name`, with the description of its columns beside it."""
-    return {"csv": csv_text.render(table), "csv-metadata.json": csv_text.metadata(table, f"{name}.csv")}
+    return {ending: csv_text.render(table), f"{ending}-metadata.json": csv_text.metadata(table, f"{name}.{ending}")}

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from netcost.guidelines.networks.overview import records as networks_records
+from netcost.guidelines.records import records
 from netcost.guidelines.saved import load
 from netcost.pages import guidelines_page
-from netcost.report.document import Report
+from netcost.report.document import Report, as_csv
 
 PATTERN = "guidelines-*.json"
+
+NETWORKS = "networks.csv"
+"""What follows the name of the rows of whole networks, which have other columns than those of the variants."""
 
 SHOWN = (
     "networks-predicted",
@@ -21,8 +26,8 @@ SHOWN = (
     "g3-aligned-x1",
     "g4-paper-x1",
 )
-"""Which charts stand for the many: what two counts know of latency, Figure 2, and the widths that fill vector
-registers."""
+"""Which charts stand for the many: what two counts know of latency, Figure 2, and each guideline
+at one set of widths, aligned where there is one."""
 
 
 def guidelines_report(path: Path) -> Report:
@@ -33,4 +38,6 @@ def guidelines_report(path: Path) -> Report:
     """
     found = load(str(path)).findings
     page = guidelines_page(found, found.command)
-    return Report(path.stem, page, {"json": path.read_text(encoding="utf-8")}, SHOWN)
+    variants = as_csv(records(found), path.stem) if found.guidelines else {}
+    networks = {} if found.networks is None else as_csv(networks_records(found.networks), path.stem, NETWORKS)
+    return Report(path.stem, page, {**variants, **networks}, SHOWN, is_measured=True)

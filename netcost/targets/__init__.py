@@ -20,6 +20,7 @@ from typing import Any
 from torch import nn
 
 from netcost.errors import RequestError, TargetError
+from netcost.privacy import without_folders
 from netcost.registry import suggestion
 from netcost.targets.loading import importable, load_file, load_module
 from netcost.targets.making import maker
@@ -34,16 +35,18 @@ class Target:
     """A network that can be built, and what goes into it.
 
     Args:
-        name: as it was asked for.
+        name: as it was asked for, but that an absolute path is only its last part.
         make: builds the module with its real initialisation.
         inputs: of one forward pass; None where the target has none of its own and none were given.
         arguments: that it was asked for with; None where no name stands for it, so that only this process can make it.
+        text: what `resolve` was asked for; "" where it was not.
     """
 
     name: str
     make: Callable[[], nn.Module]
     inputs: tuple[InputSpec, ...] | None = None
     arguments: Mapping[str, Any] | None = None
+    text: str = ""
 
     def build(self) -> nn.Module:
         """The module with real weights.
@@ -100,7 +103,7 @@ def resolve(text: str, arguments: Mapping[str, Any] | None = None, inputs: Seque
     """
     given = tuple(parse_input(each) if isinstance(each, str) else each for each in inputs)
     options = dict(arguments or {})
-    return replace(_resolved(text, options, given), arguments=options)
+    return replace(_resolved(text, options, given), name=without_folders(text), arguments=options, text=text)
 
 
 def _resolved(text: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:

@@ -70,7 +70,7 @@ def recipe_of(target: Target) -> Recipe:
             f"{target.name!r} is an nn.Module of this process and cannot be timed in another; "
             "name the code that builds it: package.module:callable or path/to/file.py:Net"
         )
-    return Recipe(target.name, target.arguments, target.inputs or ())
+    return Recipe(target.text, target.arguments, target.inputs or ())
 
 
 def _is_literal(written: str, value: Any) -> bool:

@@ -112,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Time the networks, print the table; 1 where the medians part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=list(MODELS), metavar="TARGET")
-    parser.add_argument("--blocks", type=int, default=12)
+    parser.add_argument("--blocks", type=int, default=24)
     parser.add_argument("--block-seconds", type=float, default=1.5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="two short blocks of two networks, to see that it runs")

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     begun = time.perf_counter()
-    files = made(asked.saved)
+    files = made(asked.saved or Path("reports"), asked.saved)
     made_s = time.perf_counter() - begun
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         write(Path(folder), files)
