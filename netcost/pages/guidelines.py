@@ -9,6 +9,7 @@ from netcost.charts import guidelines as charts
 from netcost.charts import networks as networks_charts
 from netcost.guidelines.findings import Findings
 from netcost.guidelines.judging import Verdict
+from netcost.guidelines.networks import overview as networks_overview
 from netcost.guidelines.overview import sections
 from netcost.guidelines.records import tables
 from netcost.pages.page import Page, Section, illustrated
@@ -31,14 +32,16 @@ def guidelines_page(findings: Findings, made_by: str = "") -> Page:
 
 
 def _lead(findings: Findings) -> str:
-    """How often each guideline holds, in a sentence."""
+    """How often each guideline holds, and what explains the latency of whole networks."""
     told = []
     for guideline in findings.guidelines:
         found = [each for order in guideline.orders for each in findings.verdicts(guideline, order.label)]
         holds = sum(each.verdict is Verdict.HOLDS for each in found)
         if found:
             told.append(f"{guideline.name.upper()} holds in {units.exact(holds)} of {units.exact(len(found))} verdicts")
-    return f"{'; '.join(told)}." if told else ""
+    study = findings.networks
+    answered = [networks_overview.answer(study)] if study is not None and study.explanations else []
+    return " ".join([*([f"{'; '.join(told)}."] if told else []), *answered])
 
 
 def _made_with(findings: Findings) -> tuple[str, ...]:

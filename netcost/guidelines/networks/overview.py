@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from netcost import stats, units
-from netcost.guidelines.networks.explaining import Explanation
 from netcost.guidelines.networks.panels import REFERENCE, TABLE8, counted, family
 from netcost.guidelines.networks.study import METRICS, ROOFLINE, Agreement, Study
 from netcost.guidelines.networks.table8 import ROWS_PRINTED, SOURCE, TABLE_8
@@ -114,11 +113,12 @@ def _paragraphs(study: Study) -> Iterable[str]:
         f"Networks run beside {REFERENCE} in {len(study.reference_s)} panels, and their latency is the ratio to it "
         f"times its median, which was {units.seconds(least)} to {units.seconds(most)}."
     )
-    yield _answer(study.explanations)
+    yield answer(study)
 
 
-def _answer(found: list[Explanation]) -> str:
-    """What mult-adds know, and what knows more."""
+def answer(study: Study) -> str:
+    """What mult-adds know, and what knows more, of networks that were timed."""
+    found = study.explanations
     [plain] = [each for each in found if each.metric == "mult_adds"]
     told = f"Over {plain.networks} networks, mult-adds rank latency with rho {units.text(plain.rho, 'ratio')}"
     if plain.error is None:
