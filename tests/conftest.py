@@ -2,6 +2,8 @@
 and denormals flushed, because an untrained network's activations fade into them and then take ten times as long.
 """
 
+import signal
+
 import torch
 from hypothesis import settings
 
@@ -11,3 +13,7 @@ torch.set_flush_denormal(True)
 # A machine that is busy with something else is no fault of the code.
 settings.register_profile("netcost", deadline=None)
 settings.load_profile("netcost")
+
+# Run in the background, a shell has us ignore interrupts, and so would every process that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

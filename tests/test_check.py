@@ -340,7 +340,7 @@ def test_an_interrupt_from_outside_leaves_the_old_file(recorded: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "counting\n"
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate()
+        _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, "netcost: interrupted\n")
     assert (recorded / "netcost-baseline.json").read_bytes() == before
 

@@ -256,7 +256,7 @@ def test_ctrl_c_while_a_revision_is_counted_removes_the_worktree(repository: Rep
     repository.write("net.py", "import os, signal\nos.kill(os.getppid(), signal.SIGINT)\nsignal.pause()\n")
     repository.commit("waits for ever")
     command = [sys.executable, "-m", "netcost", "check", "--base", "HEAD"]
-    done = subprocess.run(command, cwd=repository.folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=repository.folder, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "netcost: interrupted\n")
 
 

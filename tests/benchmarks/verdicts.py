@@ -18,6 +18,7 @@ import argparse
 import itertools
 import json
 import math
+import os
 import subprocess
 import sys
 import time
@@ -42,8 +43,8 @@ EQUAL, LONGER = "equal", "10 % longer"
 LINKS_OF_OTHER = {EQUAL: LINKS, LONGER: LINKS * 11 // 10}
 
 LOAD = """
-import time
-while True:
+import os, sys, time
+while os.getppid() == int(sys.argv[1]):
     until = time.perf_counter() + 0.05
     while time.perf_counter() < until:
         pass
@@ -53,8 +54,8 @@ while True:
 
 @contextmanager
 def another_process() -> Iterator[None]:
-    """Another program keeps one core busy half of the time meanwhile."""
-    process = subprocess.Popen([sys.executable, "-c", LOAD])
+    """Another program keeps one core busy half of the time meanwhile, and no longer, however this one ends."""
+    process = subprocess.Popen([sys.executable, "-c", LOAD, str(os.getpid())])
     try:
         yield
     finally:
