@@ -2,9 +2,11 @@
 
 import json
 import re
+import statistics
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -15,6 +17,8 @@ from fake_bench import Bench
 from fake_clock import Clock
 from fake_device import quiet_meter
 from fake_trials import FakeTimer
+from hypothesis import given
+from hypothesis import strategies as st
 from made_up import figures, machine, measurement
 from torch import Tensor, nn
 
@@ -22,10 +26,10 @@ import netcost
 from netcost.batches import Sweep
 from netcost.charts import compare as compare_charts
 from netcost.charts import guidelines as guideline_charts
+from netcost.charts import labels, svg
 from netcost.charts import networks as network_charts
 from netcost.charts import profile as profile_charts
 from netcost.charts import show as show_charts
-from netcost.charts import svg
 from netcost.claims import review
 from netcost.cli.app import run as run_command
 from netcost.comparison import Comparison, Entry, Run, compare
@@ -33,6 +37,7 @@ from netcost.errors import RequestError
 from netcost.formats import EXTRA, html, require
 from netcost.guidelines.findings import Findings
 from netcost.guidelines.networks import panels
+from netcost.guidelines.networks.overview import HEADINGS
 from netcost.guidelines.networks.study import METRICS
 from netcost.guidelines.options import Options
 from netcost.guidelines.running import run
@@ -258,6 +263,8 @@ def test_a_guideline_is_drawn_beside_the_paper_and_the_prediction() -> None:
     assert ratio is not None
     here = at["here, batch 1, 1 thread", "1:12"]
     assert (here["slow_down"], (here["low"], here["high"])) == (ratio.median, ratio.ci95)
+    assert here["verdict"] == str(findings.verdicts(g1, "")[0].verdict)
+    assert f"({here['verdict']})" in figures[0].description
     # 1:12 moves (36 + 432) / (128 + 128) of the activations and 36·432 / (128·128) of the weights, a mult-add.
     place = 56 * 56
     ends = [(place * (one + other) + one * other) / (place * one * other) for one, other in ((36, 432), (128, 128))]
@@ -270,6 +277,36 @@ def test_networks_are_drawn_against_each_count_with_its_correlation() -> None:
     figures = network_charts.against_latency(study)
     assert [figure.name for figure in figures] == [f"networks-{name.replace('_', '-')}" for name in METRICS]
     assert all("rho" in figure.title for figure in figures)
+
+
+def test_predicted_over_measured_is_what_the_median_error_is_of() -> None:
+    study = tried("networks").networks
+    assert study is not None
+    [figure] = network_charts.predicted(study)
+    points = [value for layer in figure.spec["layer"] for value in layer["data"]["values"] if "ratio" in value]
+    for explanation in (each for each in study.explanations if each.metric in network_charts.PREDICTING):
+        heading = f"by {HEADINGS[explanation.metric]}:"
+        errors = [abs(point["ratio"] - 1) for point in points if point["by"].startswith(heading)]
+        assert len(errors) == explanation.networks
+        assert statistics.median(errors) == pytest.approx(explanation.error)
+
+
+POINTS = st.lists(st.tuples(*[st.integers(-100, 100).map(float)] * 2), min_size=1, max_size=30)
+
+
+@given(POINTS, st.integers(1, 12))
+def test_names_in_a_crowd_have_room_and_the_first_has_its_own(points: list[tuple[float, float]], most: int) -> None:
+    kept = labels.apart(points, most)
+    assert kept[0] == 0 and len(kept) <= most
+    spans = [max(axis) - min(axis) or 1.0 for axis in zip(*points, strict=True)]
+    for one, other in combinations(kept, 2):
+        between = [abs(a / span - b / span) for a, b, span in zip(points[one], points[other], spans, strict=True)]
+        assert any(distance >= room for distance, room in zip(between, labels.ROOM, strict=True))
+
+
+def test_as_many_points_are_named_as_there_is_room_for() -> None:
+    assert labels.apart([(0.0, 0.0), (0.1, 0.01), (0.1, 1.0), (1.0, 0.0)], 10) == [0, 2, 3]
+    assert labels.apart([], 10) == []
 
 
 def test_the_networks_of_figure_2_are_divided_by_kind_once_they_are_profiled() -> None:

@@ -10,6 +10,7 @@ from netcost.charts.figure import GREY, PALETTE, Figure, figure, required
 from netcost.guidelines.findings import Findings, predicted
 from netcost.guidelines.grid import Setting, Task
 from netcost.guidelines.guideline import ARM, GPU, SCALES, Guideline
+from netcost.guidelines.records import verdicts
 from netcost.guidelines.trial import Trial
 
 PREDICTED, PAPER_GPU, PAPER_ARM = "predicted by memory access", "paper GPU", "paper ARM"
@@ -50,6 +51,7 @@ def _slow_downs(guideline: Guideline, widths: str, scale: int, trials: list[Tria
             alt.Tooltip("series:N", title="By"),
             alt.Tooltip("text:N", title="Slow-down"),
             alt.Tooltip("interval:N", title="95 % interval"),
+            alt.Tooltip("verdict:N", title="Verdict"),
         ],
     )
     y = alt.Y("slow_down:Q", title="slow-down", scale=alt.Scale(zero=False, padding=8))
@@ -66,11 +68,12 @@ def _slow_downs(guideline: Guideline, widths: str, scale: int, trials: list[Tria
 
 def _measured(trial: Trial) -> Iterator[dict[str, Any]]:
     """A point a variant that was timed; the base is 1 by definition."""
+    here, verdict = f"here, {trial.task.setting.conditions}", verdicts(trial)
     for at, series in enumerate(trial.series):
         ratio = trial.slow_down(series.name)
         if ratio is not None:
             ends = (1.0, 1.0) if at == 0 else ratio.ci95
-            yield _point(series.name, f"here, {trial.task.setting.conditions}", ratio.median, ends)
+            yield {**_point(series.name, here, ratio.median, ends), "verdict": verdict}
 
 
 def _beside(guideline: Guideline, widths: str, scale: int) -> Iterator[dict[str, Any]]:
@@ -95,14 +98,19 @@ def _point(variant: str, series: str, slow_down: float, ends: tuple[float, float
         "low": low,
         "high": high,
         "interval": units.MISSING if ends is None else f"{units.times(low)} – {units.times(high)}",
+        "verdict": units.MISSING,
     }
 
 
 def _told(records: Iterable[dict[str, Any]]) -> str:
-    """The largest slow-down of each series, in words."""
+    """The largest slow-down of each series, and the verdict on what was timed, in words."""
     largest: dict[str, dict[str, Any]] = {}
     for record in records:
         if record["slow_down"] > largest.get(record["series"], {"slow_down": 0.0})["slow_down"]:
             largest[record["series"]] = record
-    told = "; ".join(f"{name}: {record['text']} at {record['variant']}" for name, record in largest.items())
-    return f"The largest slow-downs, {told}."
+    told = [f"{name}: {record['text']} at {record['variant']}{_judged(record)}" for name, record in largest.items()]
+    return f"The largest slow-downs, {'; '.join(told)}."
+
+
+def _judged(record: dict[str, Any]) -> str:
+    return "" if record["verdict"] == units.MISSING else f" ({record['verdict']})"

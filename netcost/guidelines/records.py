@@ -60,10 +60,15 @@ def paper_slow_downs(guideline: Guideline, variant: str, scale: int) -> dict[str
     }
 
 
+def verdicts(trial: Trial) -> str:
+    """The verdict on each order of a trial, on one line."""
+    return "; ".join(f"{each.order.label}: {each.verdict}".removeprefix(": ") for each in judge(trial))
+
+
 def rows_of(trial: Trial) -> Iterable[dict[str, Any]]:
     """Every variant of a trial as a flat row of numbers."""
     setting, guideline = trial.task.setting, trial.task.guideline
-    verdicts = "; ".join(f"{each.order.label}: {each.verdict}".removeprefix(": ") for each in judge(trial))
+    judged = verdicts(trial)
     for variant, series in zip(trial.task.variants, trial.series, strict=True):
         found, ratio = variant.counted(setting.batch), trial.slow_down(series.name)
         low_s, high_s = series.ci95_s or (None, None)
@@ -87,6 +92,6 @@ def rows_of(trial: Trial) -> Iterable[dict[str, Any]]:
             "slow_down_high": high,
             **paper_slow_downs(guideline, variant.name, setting.scale),
             "elementwise_time_share": series.elementwise_time_share,
-            "verdict": verdicts,
+            "verdict": judged,
             "error": series.error,
         }
