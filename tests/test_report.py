@@ -257,6 +257,7 @@ def test_the_readme_opens_with_what_was_measured() -> None:
     ]
     opening = readme.partition("## ")[0]
     assert [row for row in rows if row not in opening] == []
+    assert f"The points are {study.explanations[0].networks} networks" in opening
     in_words = {each.metric: f"{round(100 * each.error)} %" for each in study.explanations if each.error is not None}
     assert in_words["mult_adds"] in opening and in_words["memory_access"] in opening
     pictures = re.findall(r"\((reports/pictures/[^)]+)\)", readme)
