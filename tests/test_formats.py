@@ -1,10 +1,6 @@
 """Formats and the writing of files.
 
-The golden files in `golden/formats_*` are the same fixed table in every format. After a change that is meant,
-renew them and read the difference before it is committed:
-
-    NETCOST_RENEW_GOLDEN=1 python -m pytest tests/test_formats.py -k golden
-    git diff tests/golden
+The golden files in `golden/formats_*` are the same fixed table in every format.
 """
 
 import csv
@@ -20,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from golden_files import golden_names, require_golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -30,8 +27,6 @@ from netcost.formats import FORMATS, csv_text, json_text, latex, markdown, rende
 from netcost.formats.writing import write_text
 from netcost.tables import METRICS, Column, Table, from_records, printable, transposed
 from netcost.units import AtLeast
-
-GOLDEN = Path(__file__).parent / "golden"
 
 TABLE = from_records(
     [
@@ -109,15 +104,11 @@ def tables(draw: st.DrawFn) -> Table:
 
 @pytest.mark.parametrize("name", GOLDEN_TEXTS)
 def test_the_fixed_table_reads_as_its_golden_file(name):
-    path, text = GOLDEN / f"formats_{name}", GOLDEN_TEXTS[name]()
-    if os.environ.get("NETCOST_RENEW_GOLDEN") == "1":
-        path.write_bytes(text.encode())
-        pytest.skip(f"{path.name} was renewed, not compared")
-    assert text == path.read_bytes().decode()
+    require_golden(f"formats_{name}", GOLDEN_TEXTS[name]())
 
 
 def test_every_golden_file_is_compared_with_something():
-    assert {path.name for path in GOLDEN.glob("formats_*")} == {f"formats_{name}" for name in GOLDEN_TEXTS}
+    assert golden_names("formats_*") == {f"formats_{name}" for name in GOLDEN_TEXTS}
 
 
 @pytest.mark.parametrize("name", FORMATS)

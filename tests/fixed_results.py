@@ -1,0 +1,80 @@
+"""What the commands that time something are given instead: results that are the same on every machine and every day.
+
+All that tests of fixed results replace inside netcost is named here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+import netcost
+from netcost.profiling.probes import Pass
+from netcost.roofline import Peaks, read_peaks
+
+PROFILE, PEAKS, REPORT = "netcost.profiling.profile", "netcost.roofline.measure_peaks", "netcost.report.made"
+"""What `netcost profile`, `netcost device` and `netcost report` call."""
+
+INPUTS = Path(__file__).parent / "golden" / "inputs"
+
+NET = """
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, width=24):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, bias=False)
+        self.body = nn.Conv2d(8, width, 3, bias=False)
+        self.head = nn.Linear(width, 10)
+
+    def forward(self, x):
+        x = self.body(self.stem(x).relu()).relu()
+        return self.head(x.mean((2, 3)))
+"""
+
+SETTINGS = """
+baseline = "baseline.json"
+
+[[targets]]
+name = "small"
+model = "net.py:Net"
+input = "1x3x34x34"
+budget = { mult_adds = "<= 1.5M" }
+
+[[targets]]
+name = "narrow"
+model = "net.py:Net"
+input = "1x3x34x34"
+args = { width = 8 }
+"""
+
+
+def put_in_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Go to a folder that has a network, its settings and its baseline, and everything saved; time nothing there."""
+    monkeypatch.chdir(folder)
+    for name in ("GITHUB_STEP_SUMMARY", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for saved in INPUTS.iterdir():
+        shutil.copy(saved, folder)
+    (folder / "net.py").write_text(NET)
+    (folder / "netcost.toml").write_text(SETTINGS)
+    monkeypatch.setattr(torch, "__version__", torch.torch_version.TorchVersion("2.99.0"))
+    monkeypatch.setattr(PROFILE, fixed_profile)
+    monkeypatch.setattr(PEAKS, lambda *_, **__: read_peaks(INPUTS / "peaks.json"))
+    monkeypatch.setattr(REPORT, lambda *_: {"README.md": "# Reports\n", "zoo.md": "# The zoo\n"})
+
+
+def fixed_profile(target: netcost.Target, *, peaks: Peaks | None, **_: object) -> netcost.Profile:
+    """As if each operator had taken a nanosecond an element that it reads or writes, and Python 1 ms beside them."""
+    analysis = netcost.analyze(target)
+    saved = netcost.load_comparison(INPUTS / "compare.json")
+    assert isinstance(saved, netcost.Comparison)
+    assert saved.environment is not None
+    times_s = tuple(1e-9 * cost.memory_access for cost in analysis.count.costs)
+    whole_s = sum(times_s) + 1e-3
+    passes = (Pass((None,) * len(times_s), times_s, 1e-3),) * 12
+    return netcost.Profile(analysis, saved.environment, (whole_s,) * 12, (whole_s,) * 12, passes, peaks=peaks)
