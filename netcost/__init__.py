@@ -5,55 +5,56 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from netcost._version import __version__
+from netcost.text.version import __version__
 
 if TYPE_CHECKING:
-    from netcost.analysis import Analysis, analyze
-    from netcost.batches import Sweep, sweep
-    from netcost.comparison import Comparison, compare
-    from netcost.cost import Cost, Kind
-    from netcost.errors import NetcostError
-    from netcost.graph import Graph, Op, TensorSpec
-    from netcost.measurement import Measurement
+    from netcost.comparison.batches import Sweep, sweep
+    from netcost.comparison.result import Comparison, compare
+    from netcost.comparison.saved import load_comparison
+    from netcost.counting.analysis import Analysis, analyze
+    from netcost.graph.cost import Cost, Kind
+    from netcost.graph.graph import Graph, Op, TensorSpec
+    from netcost.graph.rules import access, rule
     from netcost.profiling import Profile, profile
-    from netcost.roofline import Peaks, measure_peaks
-    from netcost.rules import access, rule
-    from netcost.saved import load_comparison
-    from netcost.targets import Target, resolve
-    from netcost.timing import measure
-    from netcost.tracing import InputSpec, trace, weightless
+    from netcost.profiling.roofline import Peaks, measure_peaks
+    from netcost.targets.naming import Target, resolve
+    from netcost.targets.weightless import weightless
+    from netcost.text.errors import NetcostError
+    from netcost.timing.measurement import Measurement
+    from netcost.timing.measuring import measure
+    from netcost.tracing import InputSpec, trace
     from netcost.zoo import build, list_models
 
 # Public names and where they live. Resolved on first use (PEP 562), so that `netcost --help` does not import torch.
 _PLACES = {
-    "Analysis": "analysis",
-    "Comparison": "comparison",  # not compare.py: a module of that name would hide the function
-    "Cost": "cost",
-    "Graph": "graph",
+    "Analysis": "counting.analysis",
+    "Comparison": "comparison.result",  # not compare.py: a module of that name would hide the function
+    "Cost": "graph.cost",
+    "Graph": "graph.graph",
     "InputSpec": "tracing",
-    "Kind": "cost",
-    "Measurement": "measurement",
-    "NetcostError": "errors",
-    "Op": "graph",
-    "Sweep": "batches",  # not sweep.py, for the same reason
-    "Peaks": "roofline",
+    "Kind": "graph.cost",
+    "Measurement": "timing.measurement",
+    "NetcostError": "text.errors",
+    "Op": "graph.graph",
+    "Sweep": "comparison.batches",  # not sweep.py, for the same reason
+    "Peaks": "profiling.roofline",
     "Profile": "profiling",
-    "Target": "targets",
-    "TensorSpec": "graph",
-    "access": "rules",
-    "analyze": "analysis",
+    "Target": "targets.naming",
+    "TensorSpec": "graph.graph",
+    "access": "graph.rules",
+    "analyze": "counting.analysis",
     "build": "zoo",
-    "compare": "comparison",
+    "compare": "comparison.result",
     "list_models": "zoo",
-    "load_comparison": "saved",
-    "measure": "timing",
-    "measure_peaks": "roofline",
+    "load_comparison": "comparison.saved",
+    "measure": "timing.measuring",
+    "measure_peaks": "profiling.roofline",
     "profile": "profiling",
-    "resolve": "targets",
-    "rule": "rules",
-    "sweep": "batches",
+    "resolve": "targets.naming",
+    "rule": "graph.rules",
+    "sweep": "comparison.batches",
     "trace": "tracing",
-    "weightless": "tracing",
+    "weightless": "targets.weightless",
 }
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from contextlib import nullcontext
 
-from netcost.roofline.caches import Cache
+from netcost.profiling.roofline.caches import Cache
 
 CACHES = (Cache("L2", 2**21), Cache("L3", 2**25))
 FLOPS_PER_S = {"fp32": 2.0**36, "bf16": 2.0**38, "fp16": 2.0**37}

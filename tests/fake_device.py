@@ -5,8 +5,8 @@ from contextlib import nullcontext
 import torch
 from torch import nn
 
-from netcost.devices import EventRun
-from netcost.environment import LoadMeter
+from netcost.timing.devices import EventRun
+from netcost.timing.environment import LoadMeter
 
 
 class Event:

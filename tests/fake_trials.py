@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import made_up
 
-from netcost.errors import MeasurementError
 from netcost.guidelines.grid import Setting, Task
 from netcost.guidelines.guideline import GUIDELINES
 from netcost.guidelines.trial import Goal, Series, Trial
-from netcost.measurement import Measurement
-from netcost.sampling import Stop
+from netcost.text.errors import MeasurementError
+from netcost.timing.measurement import Measurement
+from netcost.timing.sampling import Stop
 
 ROUNDS = 20
 

@@ -1,7 +1,7 @@
 """A worker that is none: it answers orders from this process, and its calls spend time on a made-up clock."""
 
-from netcost.errors import MeasurementError
-from netcost.setting import Observed
+from netcost.text.errors import MeasurementError
+from netcost.timing.setting import Observed
 
 
 class FakeWorker:

@@ -13,9 +13,9 @@ import torch
 
 import netcost
 from netcost.profiling.probes import Pass
-from netcost.roofline import Peaks, read_peaks
+from netcost.profiling.roofline import Peaks, read_peaks
 
-PROFILE, PEAKS, REPORT = "netcost.profiling.profile", "netcost.roofline.measure_peaks", "netcost.report.made"
+PROFILE, PEAKS, REPORT = "netcost.profiling.profile", "netcost.profiling.roofline.measure_peaks", "netcost.reports.made"
 """What `netcost profile`, `netcost device` and `netcost report` call."""
 
 INPUTS = Path(__file__).parent / "golden" / "inputs"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from netcost.graph import CONSTANT, MODEL_INPUT, Graph, Op, TensorSpec
+from netcost.graph.graph import CONSTANT, MODEL_INPUT, Graph, Op, TensorSpec
 
 Written = TensorSpec | Sequence[int] | Sequence[Sequence[int]] | Sequence[TensorSpec]
 

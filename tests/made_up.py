@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from netcost import environment
-from netcost.comparison import Comparison, Entry, Run
-from netcost.figures import Figures
-from netcost.measurement import Effort, Measurement
-from netcost.sampling import Stop
-from netcost.setting import Observed
-from netcost.tables import METRICS
+from netcost.comparison.result import Comparison, Entry, Run
+from netcost.counting.figures import Figures
+from netcost.text.tables import METRICS
+from netcost.timing import environment
+from netcost.timing.measurement import Effort, Measurement
+from netcost.timing.sampling import Stop
+from netcost.timing.setting import Observed
 
 STEADY = (1.0, 1.0, 1.0, 1.25, 1.0, 0.75, 1.0, 1.0, 1.25, 1.0, 0.75, 1.0)
 """Twelve rounds around one second, whose median is known well."""

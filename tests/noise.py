@@ -4,8 +4,8 @@ import math
 import random
 from collections.abc import Callable
 
-from netcost import stats
-from netcost.sampling import Rounds, Subject, sample_rounds
+from netcost.timing import stats
+from netcost.timing.sampling import Rounds, Subject, sample_rounds
 
 
 class Machine:

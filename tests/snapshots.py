@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from hypothesis import strategies as st
 
-from netcost.breakdown import ADDITIVE
-from netcost.snapshot import TOTALS, Module, Snapshot
+from netcost.checking.snapshot import TOTALS, Module, Snapshot
+from netcost.counting.breakdown import ADDITIVE
 
 counts = st.integers(0, 10**12)
 names = st.text("abc.01", min_size=1, max_size=6)

@@ -1,7 +1,7 @@
-"""The floor plan of the house, held by reading the imports.
+"""The house, held by reading the imports: rooms on one line of stages, no circles, and a door for each dependency.
 
-A module imports only from lower floors, and each outside package has its doors. A new idea goes into the room that
-fits; where none does, the table here is redrawn, on purpose.
+A room knows only the rooms left of it on the line; neighbours between the same arrows do not know each other. A new
+idea goes into the room that fits; where none does, the line here is redrawn, on purpose.
 """
 
 import ast
@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import networkx
 import pytest
 
 import netcost
@@ -16,106 +17,40 @@ import netcost
 PACKAGE = Path(netcost.__file__).parent
 ROOT = PACKAGE.parent
 
-FLOORS = {
-    "errors": 0,
-    "_version": 0,
-    "privacy": 1,
-    "registry": 1,
-    "revision": 1,
-    "units": 1,
-    "cost": 2,
-    "graph": 2,
-    "stats": 2,
-    "tables": 2,
-    "setting": 2,
-    "documents": 2,
-    "doubts": 3,
-    "conversion": 3,
-    "gpu": 3,
-    "entries": 3,
-    "frames": 3,
-    "limits": 3,
-    "rules": 3,
-    "structure": 3,
-    "fusion": 3,
-    "liveness": 3,
-    "config": 4,
-    "counting": 4,
-    "placement": 4,
-    "sampling": 4,
-    "tracing": 4,
-    "environment": 4,
-    "breakdown": 5,
-    "zoo": 5,
-    "devices": 5,
-    "measurement": 5,
-    "figures": 6,
-    "preparation": 6,
-    "ratios": 6,
-    "targets": 6,
-    "snapshot": 6,
-    "timing": 7,
-    "analysis": 7,
-    "subjects": 7,
-    "baseline": 7,
-    "regression": 7,
-    "roofline": 7,
-    "side_by_side": 8,
-    "crosscheck": 8,
-    "profiling": 8,
-    "recount": 8,
-    "workers": 8,
-    "checking": 9,
-    "comparison": 9,
-    "batches": 10,
-    "guidelines": 11,
-    "claims": 12,
-    "charts": 13,
-    "pages": 14,
-    "formats": 15,
-    "saved": 16,
-    "report": 17,
-    "cli": 20,
-    "pytest_plugin": 20,
-}
+LINE = """
+text -> graph | zoo -> tracing -> targets -> counting -> timing -> profiling
+     -> checking | comparison | guidelines -> claims -> reports -> cli
+"""
+
+STAGES = {room: stage for stage, rooms in enumerate(LINE.split("->")) for room in re.findall(r"\w+", rooms)}
 
 DOORS = {
     "torch": {
-        "analysis",
-        "batches",
-        "checking",
-        "claims",
-        "comparison",
-        "conversion",
-        "crosscheck",
-        "devices",
-        "environment",
-        "gpu",
-        "guidelines",
-        "placement",
-        "preparation",
-        "profiling",
-        "roofline",
-        "subjects",
-        "targets",
-        "timing",
-        "tracing",
-        "workers",
         "zoo",
+        "tracing",
+        "targets",
+        "counting",
+        "timing",
+        "profiling",
+        "checking",
+        "comparison",
+        "guidelines",
+        "claims",
     },
     "torchvision": {"targets"},
     "timm": {"targets"},
-    "fvcore": {"crosscheck"},
-    "networkx": {"structure"},
-    "numpy": {"stats"},
-    "pandas": {"frames"},
-    "rich": {"cli", "formats"},
+    "fvcore": {"counting"},
+    "networkx": {"graph"},
+    "numpy": {"timing"},
+    "pandas": {"text", "counting", "profiling"},
+    "rich": {"text", "cli"},
     "typer": {"cli"},
-    "pytest": {"pytest_plugin"},
-    "altair": {"charts"},
-    "vl_convert": {"charts"},
-    "jinja2": {"formats"},
+    "pytest": {"checking"},
+    "altair": {"reports"},
+    "vl_convert": {"reports"},
+    "jinja2": {"reports"},
 }
+"""Which outside packages have doors, and the rooms they lead to."""
 
 FACADE = {"__init__", "__main__"}
 
@@ -125,48 +60,54 @@ def python_files() -> list[Path]:
 
 
 def room_of(path: Path) -> str:
-    first = path.relative_to(PACKAGE).parts[0]
-    return first.removesuffix(".py")
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def imports(path: Path) -> Iterator[tuple[str, int]]:
-    """Every module that a file imports, with its line; what only the type checker sees is left out."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    skipped = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if id(node) in skipped:
-            continue
+    """Every module that a file imports, for the type checker alone too, with its line."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name}:{node.lineno}: relative import"
             assert node.module is not None
-            if node.module == "netcost":
-                yield from ((f"netcost.{alias.name}", node.lineno) for alias in node.names)
-            else:
-                yield node.module, node.lineno
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if file_of(inner) else node.module, node.lineno
 
 
-def test_every_room_has_a_floor() -> None:
-    rooms = {room_of(path) for path in python_files()} - FACADE
-    assert rooms == set(FLOORS)
+def file_of(module: str) -> Path | None:
+    """The file of a module of ours."""
+    path = ROOT.joinpath(*module.split("."))
+    files = (path.with_suffix(".py"), path / "__init__.py")
+    return next((file for file in files if file.is_file() and file.is_relative_to(PACKAGE)), None)
+
+
+def test_the_package_has_its_rooms_and_nothing_else() -> None:
+    entries = {path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"}
+    assert entries == {"__init__.py", "__main__.py", "py.typed", *STAGES}
 
 
 @pytest.mark.parametrize("path", python_files(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_imports_only_from_lower_floors(path: Path) -> None:
+def test_a_file_imports_only_from_rooms_left_of_its_own(path: Path) -> None:
     room = room_of(path)
     if room in FACADE:
         return
     for module, line in imports(path):
-        parts = module.split(".")
-        if parts[0] != "netcost" or len(parts) == 1 or parts[1] == room:
+        first, *others = module.split(".")
+        if first != "netcost" or (others and others[0] == room):
             continue
-        assert FLOORS[parts[1]] < FLOORS[room], f"{path.name}:{line}: {room} imports {parts[1]}"
+        assert others, f"{path.name}:{line}: a room imports the facade"
+        assert STAGES[others[0]] < STAGES[room], f"{path.name}:{line}: {room} imports {others[0]}"
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    drawn = networkx.DiGraph()
+    for path in python_files():
+        known = (file_of(module) for module, _ in imports(path))
+        drawn.add_edges_from((path, other) for other in known if other is not None and other != path)
+    circles = [sorted(str(file.relative_to(PACKAGE)) for file in each) for each in networkx.simple_cycles(drawn)]
+    assert circles == []
 
 
 @pytest.mark.parametrize("path", python_files(), ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -180,8 +121,8 @@ def test_an_outside_package_enters_by_its_door(path: Path) -> None:
 def test_the_architecture_check_sees_a_wrong_import(tmp_path: Path) -> None:
     file = tmp_path / "cost.py"
     file.write_text("from netcost import cli\nimport torch\nif TYPE_CHECKING:\n    import pandas\n")
-    assert [module for module, _ in imports(file)] == ["netcost.cli", "torch"]
-    assert FLOORS["cli"] > FLOORS["cost"]
+    assert [module for module, _ in imports(file)] == ["netcost.cli", "torch", "pandas"]
+    assert STAGES["cli"] > STAGES["graph"] == STAGES["zoo"] > STAGES["text"]
 
 
 def test_no_identifier_is_a_bare_mac() -> None:
@@ -202,6 +143,6 @@ def test_no_file_names_a_folder_of_one_machine() -> None:
 
 
 def test_the_house_has_no_utils() -> None:
-    vague = {"utils", "util", "core", "common", "helpers", "misc"}
+    vague = {"utils", "util", "core", "common", "helpers", "misc", "manager"}
     assert not vague & {path.stem for path in python_files()}
     assert not vague & {path.parent.name for path in python_files()}

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from netcost import config
-from netcost.baseline import read
+from netcost.checking import config
+from netcost.checking.baseline import read
+from netcost.checking.formats.comment import MARKER
 from netcost.cli.app import run
-from netcost.formats.check.comment import MARKER
 from netcost.zoo import list_models
 
 ROOT = Path(__file__).parent.parent

@@ -12,7 +12,7 @@ import typer
 from commands import commands
 from typer.testing import CliRunner
 
-from netcost import config
+from netcost.checking import config
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)

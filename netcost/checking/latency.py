@@ -17,16 +17,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from netcost.checking.elsewhere import ElsewhereError, search_path
-from netcost.checking.guards import all_guards
+from netcost.checking.config import Config, Guard, Subject
+from netcost.checking.process import ElsewhereError, search_path
 from netcost.checking.recording import Progress
-from netcost.config import Config, Guard, Subject
-from netcost.errors import NetcostError
-from netcost.measurement import Measurement
-from netcost.ratios import ratio_of_rounds
-from netcost.regression import SAMPLINGS, LatencyResult, Result, Sampling, Verdict
+from netcost.checking.regression import SAMPLINGS, LatencyResult, Result, Sampling, Verdict
+from netcost.checking.selection import all_guards
+from netcost.text.errors import NetcostError
+from netcost.timing.measurement import Measurement
+from netcost.timing.ratios import ratio_of_rounds
+from netcost.timing.workers import Place, Recipe, Worker, measure_in
 from netcost.tracing import parse_input
-from netcost.workers import Place, Recipe, Worker, measure_in
 
 LIMIT = 0.05
 """How much slower than at the base revision a target may be, as a share, unless told."""

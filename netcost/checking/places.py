@@ -8,7 +8,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from netcost.regression import Place
+from netcost.checking.regression import Place
 
 
 def place_of(kind: type, target: str, root: Path) -> Place | None:

@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from netcost.analysis import analyze
+from netcost.checking.config import Guard, Subject, root_of
 from netcost.checking.places import place_of
-from netcost.config import Guard, Subject, root_of
-from netcost.errors import NetcostError
-from netcost.regression import Place
-from netcost.snapshot import Snapshot, take
-from netcost.targets import resolve
+from netcost.checking.regression import Place
+from netcost.checking.snapshot import Snapshot, take
+from netcost.counting.analysis import analyze
+from netcost.targets.naming import resolve
+from netcost.text.errors import NetcostError
 from netcost.tracing import paused_collection
 
 Progress = Callable[[float, str], None]

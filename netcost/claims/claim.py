@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from netcost.registry import Registry
+from netcost.text.names import Registry
 
 if TYPE_CHECKING:
     from netcost.claims.stopwatch import Stopwatch

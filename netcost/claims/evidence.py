@@ -13,12 +13,13 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from netcost.analysis import Analysis, analyze
 from netcost.claims.claim import Term
-from netcost.cost import Kind
-from netcost.graph import Op
-from netcost.targets import resolve
-from netcost.tracing import input_specs, weightless
+from netcost.counting.analysis import Analysis, analyze
+from netcost.graph.cost import Kind
+from netcost.graph.graph import Op
+from netcost.targets.naming import resolve
+from netcost.targets.weightless import weightless
+from netcost.tracing import input_specs
 
 Network = TypeVar("Network", bound=nn.Module)
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from netcost import units
 from netcost.claims.checks import rounds_to
 from netcost.claims.claim import Number, Term
+from netcost.text import units
 
 TIMES = (0, 1, 2)
 """How often a term may have been counted: left out, as it should be, once more."""

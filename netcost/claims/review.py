@@ -9,13 +9,13 @@ from itertools import groupby
 from math import isclose
 from typing import Any
 
-from netcost import units
-from netcost._version import __version__
 from netcost.claims.claim import CLAIMS, ERRATA, Check, Claim, Finding, Topic, Value, Verdict
 from netcost.claims.stopwatch import Stopwatch
-from netcost.errors import RequestError
-from netcost.registry import suggestion
-from netcost.tables import Column, Table, from_records, selected
+from netcost.text import units
+from netcost.text.errors import RequestError
+from netcost.text.names import suggestion
+from netcost.text.tables import Column, Table, from_records, selected
+from netcost.text.version import __version__
 
 SCHEMA = 1
 TOPICS = tuple(Topic)

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from netcost import stats, units
 from netcost.claims.claim import Check, Finding
-from netcost.comparison import Comparison, Entry, compare
-from netcost.environment import read_environment
-from netcost.errors import MeasurementError
+from netcost.comparison.result import Comparison, Entry, compare
 from netcost.guidelines.grid import PRECISION, Setting, Task
 from netcost.guidelines.guideline import GUIDELINES
 from netcost.guidelines.judging import Finding as Judged
@@ -18,9 +15,13 @@ from netcost.guidelines.judging import judge as judged
 from netcost.guidelines.options import Options
 from netcost.guidelines.running import measure_trial
 from netcost.guidelines.trial import Goal, TimeAll
-from netcost.ratios import Ratio
-from netcost.targets import Target
-from netcost.timing import measure_all
+from netcost.targets.naming import Target
+from netcost.text import units
+from netcost.text.errors import MeasurementError
+from netcost.timing import stats
+from netcost.timing.environment import read_environment
+from netcost.timing.measuring import measure_all
+from netcost.timing.ratios import Ratio
 
 AGREES = {Judgement.HOLDS: True, Judgement.DOES_NOT_HOLD: False, Judgement.CANNOT_TELL: None}
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from torch import nn
 
-from netcost.analysis import Analysis, analyze
 from netcost.claims.evidence import counted
 from netcost.claims.windows import windows
-from netcost.targets import Target, resolve
-from netcost.tracing import input_specs, weightless
+from netcost.counting.analysis import Analysis, analyze
+from netcost.targets.naming import Target, resolve
+from netcost.targets.weightless import weightless
+from netcost.tracing import input_specs
 
 Changes = Mapping[str, Any]
 """What to put where, by path: {"pool2.stride": 1, "conv4": nn.Identity}; what can be called is, to make it."""

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from netcost import structure
-from netcost.analysis import Analysis
 from netcost.claims.claim import Term
 from netcost.claims.evidence import CONVOLUTIONS, sides
-from netcost.cost import Kind
-from netcost.graph import Op
+from netcost.counting.analysis import Analysis
+from netcost.graph import structure
+from netcost.graph.cost import Kind
+from netcost.graph.graph import Op
 
 POOLINGS = {"aten.max_pool2d": "max", "aten.avg_pool2d": "average", "aten.adaptive_avg_pool2d": "average"}
 WEIGHTED = CONVOLUTIONS | {Kind.LINEAR}

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import typer
 
-from netcost._version import __version__
 from netcost.cli import baseline, output
 from netcost.cli.check import check
 from netcost.cli.claims import claims
@@ -20,7 +19,8 @@ from netcost.cli.list_models import list_models
 from netcost.cli.profile import profile
 from netcost.cli.report import report
 from netcost.cli.show import show
-from netcost.errors import NetcostError
+from netcost.text.errors import NetcostError
+from netcost.text.version import __version__
 
 INTERNAL_ERROR = 70
 INTERRUPTED = 130

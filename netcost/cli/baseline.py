@@ -23,12 +23,12 @@ def update(
     Examples: netcost baseline update; netcost baseline update net.py:Net
     """
     given = options.parse_arguments(arguments)
-    from netcost import config as settings
+    from netcost.checking import config as settings
 
     loaded = settings.load(config)
-    from netcost.baseline import render
     from netcost.checking import update as run
-    from netcost.formats.check import text
+    from netcost.checking.baseline import render
+    from netcost.checking.formats import text
 
     with output.progress_bar(quiet) as progress:
         found = run(loaded, models or (), inputs=inputs or (), arguments=given, progress=progress)
@@ -51,8 +51,8 @@ def show(
     Examples: netcost baseline show; netcost baseline show 'resnet*' --format csv
     """
     output.check_request(format_name, out)
-    from netcost import baseline
-    from netcost import config as settings
+    from netcost.checking import baseline
+    from netcost.checking import config as settings
 
     recorded = baseline.read(settings.load(config).baseline)
     output.emit(output.render([baseline.table(recorded, models or ("*",))], format_name, out), out)

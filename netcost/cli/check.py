@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from netcost.checking.formats import CHECK_FORMATS, check_renderer
 from netcost.cli import options, output
-from netcost.errors import RequestError
-from netcost.formats.check import CHECK_FORMATS, check_renderer
+from netcost.text.errors import RequestError
 
 if TYPE_CHECKING:
     from netcost.checking import Timing
-    from netcost.regression import Report
+    from netcost.checking.regression import Report
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 """The variable that names the file of a GitHub job's summary."""
@@ -56,7 +56,7 @@ def check(
     output.check_request(format_name, out, CHECK_FORMATS)
     given = options.parse_arguments(arguments)
     timing = _timing(latency, base, limit=latency_limit, device=device, threads=threads, budget_s=budget)
-    from netcost import config as settings
+    from netcost.checking import config as settings
 
     loaded = settings.load(config)
     from netcost.checking import check as run
@@ -102,7 +102,7 @@ def _timing(latency: bool, base: str | None, *, limit: str | None, **asked: Any)
 def _rendered(report: Report, format_name: str, out: str | None) -> str:
     """The report; in a terminal as wide as it is."""
     if output.is_terminal(format_name, out):
-        from netcost.formats.check import text
+        from netcost.checking.formats import text
 
         return text.render(report, **output.terminal_style())
     return check_renderer(format_name)(report)
@@ -112,7 +112,7 @@ def _add_to_summary(report: Report) -> None:
     """Write the report to the job's summary, where the job has one."""
     path = os.environ.get(SUMMARY)
     if path:
-        from netcost.formats.check import comment
-        from netcost.formats.writing import append_text
+        from netcost.checking.formats import comment
+        from netcost.text.writing import append_text
 
         append_text(path, comment.render(report))

@@ -32,7 +32,7 @@ def claims(
     """
     output.check_request(format_name, out)
     from netcost.claims import Stopwatch, review
-    from netcost.environment import require_device
+    from netcost.timing.environment import require_device
 
     stopwatch = None if device is None else Stopwatch(require_device(device), threads, budget)
     with output.progress_bar(quiet) as progress:
@@ -44,17 +44,17 @@ def claims(
 def _show(result: Review, sums: bool, format_name: str, out: str | None) -> None:
     """Write the claims as they were asked for: what is handed out has their sums, a terminal has them on request."""
     if format_name == "json":
-        from netcost.formats.json_text import render
+        from netcost.text.formats.json_text import render
 
         output.emit(render(result.to_dict()), out)
     elif format_name == "csv":
         output.emit_tables([result.records()], format_name, out)
     elif format_name == "html":
-        from netcost.pages import claims_page
+        from netcost.reports.pages import claims_page
 
         output.emit_page(claims_page(result), out)
     elif format_name == "markdown":
-        from netcost.claims.report import sections
+        from netcost.claims.sections import sections
 
         output.emit(output.render_sections(sections(result, output.command()), format_name, out), out)
     else:

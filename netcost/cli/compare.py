@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netcost.cli import options, output
-from netcost.errors import RequestError
+from netcost.text.errors import RequestError
 
 if TYPE_CHECKING:
-    from netcost.batches import Sweep
-    from netcost.comparison import Comparison
-    from netcost.targets import Target
+    from netcost.comparison.batches import Sweep
+    from netcost.comparison.result import Comparison
+    from netcost.targets.naming import Target
 
 FOR_SAVED = frozenset({"models", "saved", "format_name", "out", "quiet", "strict", "debug"})
 """Parameters that mean something where nothing is run."""
@@ -74,8 +74,8 @@ def compare(
     if not models:
         raise RequestError("nothing to compare; name a MODEL, such as googlenet, or saved runs: --from a.json b.json")
     given, batches = options.parse_arguments(arguments), options.parse_batches(batch)
-    from netcost.roofline import given_peaks
-    from netcost.targets import resolve
+    from netcost.profiling.roofline import given_peaks
+    from netcost.targets.naming import resolve
 
     targets = [resolve(model, given, inputs or ()) for model in models]
     with output.progress_bar(quiet) as progress:
@@ -111,10 +111,10 @@ def compare(
 def _run(targets: Sequence[Target], batches: tuple[int, ...], **options: Any) -> Comparison | Sweep:
     """One batch size compared, or several swept."""
     if len(batches) > 1:
-        from netcost.batches import sweep
+        from netcost.comparison.batches import sweep
 
         return sweep(targets, batches, **options)
-    from netcost.comparison import compare
+    from netcost.comparison.result import compare
 
     return compare(targets, batch=batches[0] if batches else None, **options)
 
@@ -133,7 +133,7 @@ def _load(paths: Sequence[str], context: typer.Context) -> Comparison | Sweep:
     missing = next((path for path in paths if not Path(path).exists()), None)
     if missing is not None:
         raise RequestError(f"--from: there is no file {missing!r}; all arguments name runs saved with --format json")
-    from netcost.saved import load_comparison
+    from netcost.comparison.saved import load_comparison
 
     return load_comparison(*paths)
 
@@ -141,12 +141,12 @@ def _load(paths: Sequence[str], context: typer.Context) -> Comparison | Sweep:
 def _show(result: Comparison | Sweep, format_name: str, out: str | None, quiet: bool) -> None:
     """Write the result as it was asked for."""
     if format_name == "json":
-        from netcost.formats.json_text import render
+        from netcost.text.formats.json_text import render
 
         output.emit(render(result.to_dict()), out)
     elif format_name == "html":
-        from netcost.batches import Sweep
-        from netcost.pages import compare_page, sweep_page
+        from netcost.comparison.batches import Sweep
+        from netcost.reports.pages import compare_page, sweep_page
 
         output.emit_page(sweep_page(result) if isinstance(result, Sweep) else compare_page(result), out)
     else:

@@ -24,12 +24,12 @@ def device(
     Examples: netcost device --threads 1; netcost device --device cuda --format json -o peaks.json
     """
     output.check_request(format_name, out)
-    from netcost.roofline import measure_peaks
+    from netcost.profiling.roofline import measure_peaks
 
     with output.progress_bar(quiet) as progress:
         peaks = measure_peaks(device, threads, budget_s=budget, progress=progress)
     if format_name == "json":
-        from netcost.formats.json_text import render
+        from netcost.text.formats.json_text import render
 
         text = render(peaks.to_dict())
     else:

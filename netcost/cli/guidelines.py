@@ -56,7 +56,7 @@ def guidelines(
     from netcost.guidelines.options import NO_DEVICE, Options
     from netcost.guidelines.running import ALL, run
     from netcost.guidelines.saved import load
-    from netcost.roofline import given_peaks
+    from netcost.profiling.roofline import given_peaks
 
     kept: list[str] = []
     is_timed = device != NO_DEVICE
@@ -101,7 +101,7 @@ def _by_this_command(found: Findings, is_timed: bool) -> Findings:
 def _text(found: Findings, format_name: str, out: str | None) -> str:
     """The result in a format."""
     if format_name == "json":
-        from netcost.formats.json_text import render
+        from netcost.text.formats.json_text import render
 
         return render(found.to_dict())
     if format_name == "csv":
@@ -109,7 +109,7 @@ def _text(found: Findings, format_name: str, out: str | None) -> str:
 
         return output.render(tables(found), format_name, out)
     if format_name == "html":
-        from netcost.pages import guidelines_page
+        from netcost.reports.pages import guidelines_page
 
         return output.page_text(guidelines_page(found))
     from netcost.guidelines.overview import sections

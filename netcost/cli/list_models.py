@@ -27,7 +27,7 @@ def list_models(
 
         output.emit_tables([catalogue_table(pattern, why)], format_name, out)
         return 0
-    from netcost.recount import Agreement, recount, recount_table
+    from netcost.counting.recount import Agreement, recount, recount_table
 
     with output.progress_bar(quiet) as progress:
         found = recount(pattern, progress)

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from netcost.errors import RequestError
-from netcost.formats import FORMATS
+from netcost.text.errors import RequestError
+from netcost.text.formats import FORMATS
 
 Format = Annotated[str, typer.Option("--format", "-f", help=f"How to write the result: {', '.join(FORMATS)}.")]
 Models = Annotated[

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from netcost.errors import OutputError, RequestError, VerdictError
-from netcost.formats import FORMATS, renderer, require
-from netcost.privacy import without_folders
-from netcost.registry import suggestion
-from netcost.tables import Section, Table
+from netcost.text.errors import OutputError, RequestError, VerdictError
+from netcost.text.formats import FORMATS, renderer, require
+from netcost.text.names import suggestion
+from netcost.text.privacy import without_folders
+from netcost.text.tables import Section, Table
 
 if TYPE_CHECKING:
-    from netcost.pages import Page
+    from netcost.reports.pages import Page
 
 Progress = Callable[[float, str], None]
 
@@ -56,11 +56,11 @@ def check_request(format_name: str, output: str | None, formats: Sequence[str] =
 def render(tables: Sequence[Table], format_name: str, output: str | None) -> str:
     """Tables in the format, one below the other; in a terminal as wide as it is, and in colour if that is wanted."""
     if is_terminal(format_name, output):
-        from netcost.formats import terminal
+        from netcost.text.formats import terminal
 
         return "\n".join(terminal.render(table, **terminal_style()) for table in tables)
     if format_name == "html":
-        from netcost.formats import html
+        from netcost.reports import html
 
         return html.render_tables(tables)
     write = renderer(format_name)
@@ -69,7 +69,7 @@ def render(tables: Sequence[Table], format_name: str, output: str | None) -> str
 
 def render_sections(parts: Sequence[Section], format_name: str, output: str | None) -> str:
     """Sections as a Markdown report, or for a terminal as wide as it is and in colour if that is wanted."""
-    from netcost.formats import sections
+    from netcost.text.formats import sections
 
     if format_name == "markdown":
         return sections.as_markdown(parts)
@@ -96,7 +96,7 @@ def emit(text: str, output: str | None) -> None:
     if output is None:
         typer.echo(text, nl=False)
         return
-    from netcost.formats.writing import write_text
+    from netcost.text.writing import write_text
 
     write_text(output, text)
 
@@ -109,7 +109,7 @@ def emit_tables(tables: Sequence[Table], format_name: str, output: str | None) -
     """
     emit(render(tables, format_name, output), output)
     if format_name == "csv" and output is not None and len(tables) == 1:
-        from netcost.formats import csv_text
+        from netcost.text.formats import csv_text
 
         emit(csv_text.metadata(tables[0], Path(output).name), f"{output}-metadata.json")
 
@@ -121,7 +121,7 @@ def emit_page(page: Page, output: str | None) -> None:
 
 def page_text(page: Page) -> str:
     """A page as HTML, with the command that makes it again."""
-    from netcost.formats import html
+    from netcost.reports import html
 
     return html.render(replace(page, made_by=command()))
 

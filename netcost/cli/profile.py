@@ -11,7 +11,7 @@ from netcost.cli import options, output
 
 if TYPE_CHECKING:
     from netcost.profiling import Profile
-    from netcost.tables import Table
+    from netcost.text.tables import Table
 
 
 def profile(
@@ -45,10 +45,10 @@ def profile(
     output.check_request(format_name, out)
     output.check_request(format_name, trace)
     given = options.parse_arguments(arguments)
-    from netcost import breakdown
+    from netcost.counting import breakdown
     from netcost.profiling import profile as run
-    from netcost.roofline import given_peaks
-    from netcost.targets import resolve
+    from netcost.profiling.roofline import given_peaks
+    from netcost.targets.naming import resolve
 
     if by is not None:
         breakdown.require_grouping(by)
@@ -77,11 +77,11 @@ def profile(
 def _show(result: Profile, by: str | None, depth: int, format_name: str, out: str | None, quiet: bool) -> None:
     """Write the profile as it was asked for; a page has every grouping."""
     if format_name == "json":
-        from netcost.formats.json_text import render
+        from netcost.text.formats.json_text import render
 
         output.emit(render(_document(result, by or "kind", depth)), out)
     elif format_name == "html":
-        from netcost.pages import profile_page
+        from netcost.reports.pages import profile_page
 
         output.emit_page(profile_page(result, depth=depth), out)
     else:
@@ -98,6 +98,6 @@ def _tables(result: Profile, by: str | None, depth: int) -> list[Table]:
 
 def _document(result: Profile, by: str, depth: int) -> dict[str, Any]:
     """The JSON of one profile: every operator with its raw times, and the rows by what was asked for."""
-    from netcost.formats.json_text import document
+    from netcost.text.formats.json_text import document
 
     return {**result.to_dict(), "by": by, "rows": document(result.table(by, depth))["rows"]}

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from netcost import formats
 from netcost.cli import options, output
-from netcost.errors import RequestError
+from netcost.text import formats
+from netcost.text.errors import RequestError
 
 
 def report(
@@ -29,7 +29,7 @@ def report(
     formats.require("html")
     if not out:
         raise RequestError("--output is empty; name the folder to write")
-    from netcost.report import made, require, write
+    from netcost.reports import made, require, write
 
     folder = Path(out)
     require(folder)

@@ -10,10 +10,10 @@ import typer
 from netcost.cli import options, output
 
 if TYPE_CHECKING:
-    from netcost.analysis import Analysis
-    from netcost.roofline import Peaks
-    from netcost.tables import Table
-    from netcost.targets import Target
+    from netcost.counting.analysis import Analysis
+    from netcost.profiling.roofline import Peaks
+    from netcost.targets.naming import Target
+    from netcost.text.tables import Table
 
 SHOWN = """
 module type calls output kind ops block fragments width index op
@@ -45,32 +45,32 @@ def show(
     --input 1x3x160x160
     """
     output.check_request(format_name, out)
-    from netcost.analysis import analyze
-    from netcost.targets import resolve
+    from netcost.counting.analysis import analyze
+    from netcost.targets.naming import resolve
 
     target = resolve(model, options.parse_arguments(arguments), inputs or ())
     if batch is not None:
         target = target.with_batch(batch)
     found = None
     if peaks is not None:
-        from netcost.roofline import given_peaks
+        from netcost.profiling.roofline import given_peaks
 
         with output.progress_bar(quiet) as progress:
             found = given_peaks(peaks, progress=progress)
     analysis = analyze(target, mode="train" if train else "eval", concrete=concrete)
     depth = 1 if depth is None else depth
     if format_name == "json":
-        from netcost.formats.json_text import render
+        from netcost.text.formats.json_text import render
 
         output.emit(render(_document(analysis, by or "module", depth, target if verify else None, found)), out)
     elif format_name == "html" and by is None and not verify:
-        from netcost.pages import show_page
+        from netcost.reports.pages import show_page
 
         output.emit_page(show_page(analysis), out)
     else:
         tables = _tables(analysis, by, depth, format_name == "csv", found)
         if verify:
-            from netcost.crosscheck import crosscheck
+            from netcost.counting.crosscheck import crosscheck
 
             tables.append(crosscheck(target).table())
         output.emit_tables([replace(each, notes=()) if quiet else each for each in tables], format_name, out)
@@ -81,8 +81,8 @@ def show(
 
 def _tables(analysis: Analysis, by: str | None, depth: int, bare: bool, peaks: Peaks | None) -> list[Table]:
     """What to show: the totals and the modules, or where the cost sits by what was asked for."""
-    from netcost.breakdown import ADDITIVE
-    from netcost.tables import selected, with_total
+    from netcost.counting.breakdown import ADDITIVE
+    from netcost.text.tables import selected, with_total
 
     found = _rows(analysis, by or "module", depth, peaks)
     if bare:
@@ -92,7 +92,7 @@ def _tables(analysis: Analysis, by: str | None, depth: int, bare: bool, peaks: P
         return [found]
     summary = analysis.summary()
     if peaks is not None:
-        from netcost.roofline import under_roof, with_roofline
+        from netcost.profiling.roofline import under_roof, with_roofline
 
         roofline = under_roof(analysis.count, analysis.peak_memory_bytes, peaks)
         summary = with_roofline(summary, roofline, peaks)
@@ -108,23 +108,23 @@ def _rows(analysis: Analysis, by: str, depth: int, peaks: Peaks | None) -> Table
     found = analysis.table(by, depth)
     if peaks is None:
         return found
-    from netcost.roofline import with_bounds
+    from netcost.profiling.roofline import with_bounds
 
     return with_bounds(found, analysis.count, by, depth, peaks)
 
 
 def _document(analysis: Analysis, by: str, depth: int, verified: Target | None, peaks: Peaks | None) -> dict[str, Any]:
     """The JSON of one network: its totals, and its rows by what was asked for."""
-    from netcost._version import __version__
-    from netcost.formats.json_text import document
-    from netcost.roofline import under_roof
+    from netcost.profiling.roofline import under_roof
+    from netcost.text.formats.json_text import document
+    from netcost.text.version import __version__
 
     roofline = None if peaks is None else under_roof(analysis.count, analysis.peak_memory_bytes, peaks).to_dict()
     totals = {**analysis.to_dict(), "roofline": roofline}
     rows = document(_rows(analysis, by, depth, peaks))["rows"]
     plain = {"schema": 1, "netcost": __version__, **totals, "by": by, "rows": rows}
     if verified is not None:
-        from netcost.crosscheck import crosscheck
+        from netcost.counting.crosscheck import crosscheck
 
         plain["verify"] = document(crosscheck(verified).table())["rows"]
     return plain

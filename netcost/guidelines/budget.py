@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from netcost.sampling import Clock, Progress
+from netcost.timing.sampling import Clock, Progress
 
 T = TypeVar("T")
 R = TypeVar("R")

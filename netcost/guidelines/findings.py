@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from netcost._version import __version__
 from netcost.guidelines.grid import Task
 from netcost.guidelines.guideline import ARM, GPU, SCALES, Guideline
 from netcost.guidelines.judging import Finding, Verdict, judge
 from netcost.guidelines.networks.study import Study
 from netcost.guidelines.trial import Goal, Series, Trial
 from netcost.guidelines.variant import Variant
+from netcost.text.version import __version__
 
 SCHEMA = 1
 

@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from netcost import stats, units
 from netcost.guidelines.guideline import Order
 from netcost.guidelines.trial import Trial
+from netcost.text import units
+from netcost.timing import stats
 
 THRESHOLD = 0.01
 """A slow-down of less is none in practice; the same as in `stats.verdict`."""

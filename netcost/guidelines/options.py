@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from netcost.conversion import Call
 from netcost.guidelines.grid import Setting
 from netcost.guidelines.trial import Goal, TimeAll
-from netcost.roofline import Peaks
-from netcost.sampling import Clock
-from netcost.timing import measure_all
+from netcost.profiling.roofline import Peaks
+from netcost.timing.conversion import Call
+from netcost.timing.measuring import measure_all
+from netcost.timing.sampling import Clock
 
 NO_DEVICE = "none"
 

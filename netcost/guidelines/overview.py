@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from netcost import stats, units
 from netcost.guidelines.findings import Findings, counted
 from netcost.guidelines.guideline import PAPER, Guideline, Order
 from netcost.guidelines.judging import THRESHOLD, Finding, Verdict, judge
 from netcost.guidelines.networks import overview as networks_overview
 from netcost.guidelines.records import paper_slow_downs, rows_of
 from netcost.guidelines.trial import Series, Trial
-from netcost.tables import Column, Section, Table, from_records
+from netcost.text import units
+from netcost.text.tables import Column, Section, Table, from_records
+from netcost.timing import stats
 
 SUMMARY = (
     Column("guideline", "Guideline"),

@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import nn
 
-from netcost.conversion import Call
-from netcost.cost import Kind
-from netcost.errors import NetcostError
+from netcost.graph.cost import Kind
 from netcost.guidelines.grid import Setting
 from netcost.profiling import Profile, profile
+from netcost.text.errors import NetcostError
+from netcost.timing.conversion import Call
 
 VARIANT_S, NETWORK_S = 1.0, 3.0
 """Seconds for each profile: shares of a whole need less than ratios of two."""

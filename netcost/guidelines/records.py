@@ -10,7 +10,7 @@ from netcost.guidelines.guideline import ARM, GPU, Guideline
 from netcost.guidelines.judging import judge
 from netcost.guidelines.networks import overview as networks_overview
 from netcost.guidelines.trial import Trial
-from netcost.tables import Column, Table, from_records
+from netcost.text.tables import Column, Table, from_records
 
 RECORDS = (
     Column("guideline", "Guideline"),

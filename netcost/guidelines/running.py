@@ -8,9 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from netcost._version import __version__
-from netcost.environment import Environment, read_environment, require_device
-from netcost.errors import RequestError
 from netcost.guidelines import g1, g2, g3, g4
 from netcost.guidelines.budget import share_out
 from netcost.guidelines.findings import Findings
@@ -20,9 +17,12 @@ from netcost.guidelines.networks.study import Study, study
 from netcost.guidelines.options import NO_DEVICE, Options
 from netcost.guidelines.saved import Saved
 from netcost.guidelines.trial import Goal, Trial, series_of, stop_of
-from netcost.roofline import Peaks
-from netcost.sampling import Progress
-from netcost.timing import random_call
+from netcost.profiling.roofline import Peaks
+from netcost.text.errors import RequestError
+from netcost.text.version import __version__
+from netcost.timing.environment import Environment, read_environment, require_device
+from netcost.timing.measuring import random_call
+from netcost.timing.sampling import Progress
 
 ALL = tuple(each.name for each in (g1.G1, g2.G2, g3.G3, g4.G4))
 NETWORKS = "networks"

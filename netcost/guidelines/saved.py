@@ -6,9 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from netcost.documents import Node, read_document
-from netcost.environment import Environment
-from netcost.errors import RequestError
 from netcost.guidelines.findings import SCHEMA, Findings
 from netcost.guidelines.grid import Setting, Task
 from netcost.guidelines.guideline import GUIDELINES, SCALES
@@ -16,8 +13,11 @@ from netcost.guidelines.networks.panels import TABLE8, ZOO, Panel, PanelTimes
 from netcost.guidelines.networks.study import Study
 from netcost.guidelines.networks.table8 import TABLE_8
 from netcost.guidelines.trial import Goal, Series, Trial
-from netcost.roofline import Peaks
-from netcost.sampling import Stop
+from netcost.profiling.roofline import Peaks
+from netcost.text.errors import RequestError
+from netcost.text.reading import Node, read_document
+from netcost.timing.environment import Environment
+from netcost.timing.sampling import Stop
 from netcost.zoo import ARCHITECTURES
 
 VOLATILE = frozenset({"load_per_core", "clock_mhz", "throttle_reasons", "threads"})

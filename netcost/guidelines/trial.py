@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from netcost import stats
-from netcost.conversion import Call
-from netcost.errors import MeasurementError
 from netcost.guidelines.grid import Task
-from netcost.measurement import Measurement
-from netcost.sampling import Progress, Stop
+from netcost.text.errors import MeasurementError
+from netcost.timing import stats
+from netcost.timing.conversion import Call
+from netcost.timing.measurement import Measurement
+from netcost.timing.sampling import Progress, Stop
 
 Timed = Sequence[tuple[str, nn.Module, Call]]
 TimeAll = Callable[[Timed, str, int | None, float, float, Progress | None], list[Measurement | MeasurementError]]

@@ -8,7 +8,7 @@ from functools import cache
 
 from torch import nn
 
-from netcost.analysis import analyze
+from netcost.counting.analysis import analyze
 
 MAP = (56, 56)
 """Height and width of the input. G1 to G3 state it; for G4 it is our assumption."""

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from netcost import breakdown, stats
+from netcost.counting import breakdown
 from netcost.profiling.probes import Pass
-from netcost.tracing import Span
+from netcost.profiling.stopwatch import Span
+from netcost.timing import stats
 
 if TYPE_CHECKING:
     from netcost.profiling.result import Profile

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, Protocol
 
 import torch
 
-from netcost.errors import MeasurementError
-from netcost.graph import Op
-from netcost.sampling import Clock, Run
-from netcost.tracing import Span, Stopwatch
+from netcost.graph.graph import Op
+from netcost.profiling.stopwatch import Span, Stopwatch
+from netcost.text.errors import MeasurementError
+from netcost.timing.sampling import Clock, Run
 
 MARK = "netcost:"
 """What the profiler's ranges are called, before the number of the operator."""

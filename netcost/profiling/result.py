@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from netcost import frames, stats, units
-from netcost._version import __version__
-from netcost.analysis import Analysis
-from netcost.doubts import Doubt
-from netcost.environment import Environment
-from netcost.profiling import where
+from netcost.counting.analysis import Analysis
+from netcost.profiling import tables as where
 from netcost.profiling.chrome import chrome_trace
 from netcost.profiling.probes import Pass
-from netcost.roofline import Peaks, Roofline, bounds_s, under_roof
-from netcost.tables import Table
+from netcost.profiling.roofline import Peaks, Roofline, bounds_s, under_roof
+from netcost.text import frames, units
+from netcost.text.tables import Table
+from netcost.text.version import __version__
+from netcost.timing import stats
+from netcost.timing.doubts import Doubt
+from netcost.timing.environment import Environment
 
 if TYPE_CHECKING:
     import pandas

@@ -15,19 +15,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from netcost.analysis import analyze
-from netcost.devices import Device, open_device, within_memory
-from netcost.doubts import doubts_about, throttled
-from netcost.environment import LoadMeter, flushed_denormals, read_environment, thread_number
-from netcost.errors import MeasurementError, NetcostError, RequestError
-from netcost.graph import Op
-from netcost.preparation import evaluating
+from netcost.counting.analysis import analyze
+from netcost.graph.graph import Op
 from netcost.profiling.probes import HostProbe, KernelProbe, Probe
 from netcost.profiling.result import Profile
-from netcost.roofline import Peaks
-from netcost.sampling import Clock, Progress, Rounds, Run, Series, Subject, sample_rounds
-from netcost.targets import Target, resolve
-from netcost.timing import random_call
+from netcost.profiling.roofline import Peaks
+from netcost.targets.naming import Target, resolve
+from netcost.text.errors import MeasurementError, NetcostError, RequestError
+from netcost.timing.devices import Device, open_device, within_memory
+from netcost.timing.doubts import doubts_about, throttled
+from netcost.timing.environment import LoadMeter, flushed_denormals, read_environment, thread_number
+from netcost.timing.measuring import random_call
+from netcost.timing.preparation import evaluating
+from netcost.timing.sampling import Clock, Progress, Rounds, Run, Series, Subject, sample_rounds
 from netcost.tracing import input_specs
 
 

@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
-from netcost.errors import TargetError
-from netcost.registry import suggestion
+from netcost.text.errors import TargetError
+from netcost.text.names import suggestion
 from netcost.tracing import described
 
 

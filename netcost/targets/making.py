@@ -10,9 +10,10 @@ from typing import Any
 
 from torch import nn
 
-from netcost.errors import TargetError
-from netcost.registry import suggestion
-from netcost.tracing import described, weightless
+from netcost.targets.weightless import weightless
+from netcost.text.errors import TargetError
+from netcost.text.names import suggestion
+from netcost.tracing import described
 
 
 def maker(

@@ -1,19 +1,14 @@
 """nn.Module + inputs -> Graph, by shapes alone: the one user of torch's dispatch."""
 
-from netcost.tracing.construction import weightless
 from netcost.tracing.forward import described, paused_collection, trace
 from netcost.tracing.inputs import InputSpec, call_arguments, input_specs, parse_input
-from netcost.tracing.stopwatch import Span, Stopwatch
 
 __all__ = [
     "InputSpec",
-    "Span",
-    "Stopwatch",
     "call_arguments",
     "described",
     "input_specs",
     "parse_input",
     "paused_collection",
     "trace",
-    "weightless",
 ]

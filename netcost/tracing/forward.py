@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
 from torch.utils._pytree import tree_map_only
 
-from netcost.errors import DataDependentError, ForwardError, NetcostError, RequestError
-from netcost.graph import Graph
+from netcost.graph.graph import Graph
+from netcost.text.errors import DataDependentError, ForwardError, NetcostError, RequestError
 from netcost.tracing.arguments import lacks_values
 from netcost.tracing.attribution import ModuleStack
 from netcost.tracing.memory import spec_of

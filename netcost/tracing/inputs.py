@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netcost.errors import RequestError
+from netcost.text.errors import RequestError
 
 LARGEST = 2**60
 """Elements above which torch cannot even say how large a tensor would be."""

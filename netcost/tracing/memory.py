@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from netcost.graph import TensorSpec
+from netcost.graph.graph import TensorSpec
 
 if TYPE_CHECKING:
     from netcost.tracing.recorder import Recorder

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch._ops import OpOverload
 
-from netcost import rules
+from netcost.graph import rules
 from netcost.tracing.shapes import SHAPE_RULES, WORKSPACES
 
 DROPOUTS = frozenset({"aten.dropout_", "aten.feature_dropout_", "aten.alpha_dropout_", "aten.feature_alpha_dropout_"})

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from netcost import rules
-from netcost.errors import DataDependentError
-from netcost.graph import CONSTANT, MODEL_INPUT, Op, Storage, TensorSpec
+from netcost.graph import rules
+from netcost.graph.graph import CONSTANT, MODEL_INPUT, Op, Storage, TensorSpec
+from netcost.text.errors import DataDependentError
 from netcost.tracing.arguments import META, SCALARS, is_large, lacks_values, moved, replace, shadow, sort, without_masks
 from netcost.tracing.attribution import ModuleStack
 from netcost.tracing.inputs import InputSpec

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netcost.graph import Op
+from netcost.graph.graph import Op
 from netcost.tracing.layouts import arranged, is_channels_last, like, new
 
 ShapeRule = Callable[..., Any]

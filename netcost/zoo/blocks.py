@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from netcost.errors import TargetError
+from netcost.text.errors import TargetError
 
 Activation = Callable[..., nn.Module]
 """A point-wise layer that takes `inplace`: `nn.ReLU`, `nn.ReLU6`."""

@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from netcost.errors import TargetError
+from netcost.text.errors import TargetError
 from netcost.zoo.blocks import Branches, Conv, ConvNorm, chain
 from netcost.zoo.catalogue import architecture, published
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from torch import nn
 
-from netcost.errors import RequestError, TargetError
-from netcost.registry import Registry, suggestion
-from netcost.tables import Column, Table, from_records
+from netcost.text.errors import RequestError, TargetError
+from netcost.text.names import Registry, suggestion
+from netcost.text.tables import Column, Table, from_records
 
 Builder = Callable[..., nn.Module]
 

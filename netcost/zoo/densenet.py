@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from netcost.errors import TargetError
+from netcost.text.errors import TargetError
 from netcost.zoo.blocks import ConvNorm
 from netcost.zoo.catalogue import architecture, published
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from netcost.errors import TargetError
+from netcost.text.errors import TargetError
 from netcost.zoo import inception_v4
 from netcost.zoo.blocks import Branches, Conv
 from netcost.zoo.catalogue import architecture, published

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from netcost.errors import TargetError
+from netcost.text.errors import TargetError
 from netcost.zoo.blocks import Conv, NaiveInception
 from netcost.zoo.bn_inception import InceptionV2
 from netcost.zoo.catalogue import module, published

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from netcost.errors import TargetError
+from netcost.text.errors import TargetError
 from netcost.zoo.blocks import ConvNorm
 from netcost.zoo.catalogue import architecture, published
 from netcost.zoo.resnet import BOTTLENECK_WIDTHS, MODEL_ZOO, TIMM, Residual, ResNet, Unit, paper_bottleneck

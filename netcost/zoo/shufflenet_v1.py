@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from netcost.errors import TargetError
+from netcost.text.errors import TargetError
 from netcost.zoo.blocks import ConvNorm, checked_width
 from netcost.zoo.catalogue import architecture, published
 

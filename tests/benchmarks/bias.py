@@ -25,10 +25,10 @@ from torch import nn
 from torch.utils.benchmark import Timer
 
 import netcost
-from netcost import stats
-from netcost.environment import flushed_denormals
-from netcost.placement import placed
-from netcost.tables import Column, from_records
+from netcost.text.tables import Column, from_records
+from netcost.timing import stats
+from netcost.timing.environment import flushed_denormals
+from netcost.timing.placement import placed
 
 MODELS = (
     "torchvision:resnet18",

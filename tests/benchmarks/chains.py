@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from netcost.environment import flushed_denormals
+from netcost.timing.environment import flushed_denormals
 
 LINKS = 20
 

@@ -24,7 +24,7 @@ from findings import Requirement, add_output, finish
 from torch import Tensor, nn
 
 import netcost
-from netcost.tables import Column, from_records
+from netcost.text.tables import Column, from_records
 
 
 class SmallNet(nn.Module):

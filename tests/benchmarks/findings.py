@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from netcost import environment, units
-from netcost.formats import renderer
-from netcost.formats.writing import write_text
-from netcost.tables import Column, Table, from_records
+from netcost.text import units
+from netcost.text.formats import renderer
+from netcost.text.tables import Column, Table, from_records
+from netcost.text.writing import write_text
+from netcost.timing import environment
 
 
 @dataclass(frozen=True, slots=True)

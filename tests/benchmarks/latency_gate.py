@@ -21,7 +21,7 @@ from typing import Any
 
 from findings import Requirement, add_output, finish
 
-from netcost.tables import Column, Table, from_records
+from netcost.text.tables import Column, Table, from_records
 
 LINKS = 8
 NET = """

@@ -20,8 +20,8 @@ from rounds import Series, interleave
 from torch import Tensor, nn
 
 import netcost
-from netcost import stats
-from netcost.tables import Column, from_records
+from netcost.text.tables import Column, from_records
+from netcost.timing import stats
 
 TOLERANCE = 0.3
 

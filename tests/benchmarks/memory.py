@@ -25,8 +25,8 @@ from findings import Requirement, add_output, finish
 from torch import Tensor, nn
 
 import netcost
-from netcost import stats
-from netcost.tables import Column, from_records
+from netcost.text.tables import Column, from_records
+from netcost.timing import stats
 
 BASE = "torchvision:alexnet"
 TRANSFORMER = "memory.py:Transformer"

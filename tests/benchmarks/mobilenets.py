@@ -17,8 +17,8 @@ from dataclasses import replace
 from findings import add_output, finish
 
 import netcost
-from netcost import units
-from netcost.tables import Column, Table, from_records
+from netcost.text import units
+from netcost.text.tables import Column, Table, from_records
 
 V1, V2 = "mobilenet_v1", "mobilenet_v2"
 

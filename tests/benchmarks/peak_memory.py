@@ -33,8 +33,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
 import netcost
-from netcost import liveness
-from netcost.tables import Column, from_records
+from netcost.graph import liveness
+from netcost.text.tables import Column, from_records
 
 MODELS = (
     "torchvision:resnet18",

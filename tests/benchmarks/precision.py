@@ -19,9 +19,9 @@ from chains import KINDS, calibrated
 from findings import Requirement, add_output, finish
 
 import netcost
-from netcost import stats
-from netcost.tables import Column, from_records
-from netcost.targets import Target
+from netcost.targets.naming import Target
+from netcost.text.tables import Column, from_records
+from netcost.timing import stats
 from netcost.tracing import InputSpec
 
 CALL_S = 20e-3

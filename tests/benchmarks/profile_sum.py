@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from findings import Requirement, add_output, finish
 
 import netcost
-from netcost import stats
-from netcost.tables import Column, from_records
+from netcost.text.tables import Column, from_records
+from netcost.timing import stats
 
 TOLERANCE = 0.10
 

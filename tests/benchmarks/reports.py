@@ -20,9 +20,9 @@ from pathlib import Path
 from findings import Requirement, add_output, finish
 from playwright.sync_api import Browser, sync_playwright
 
-from netcost import stats
-from netcost.report import made, write
-from netcost.tables import Column, from_records
+from netcost.reports import made, write
+from netcost.text.tables import Column, from_records
+from netcost.timing import stats
 
 MADE_S, OPENED_S, PAGE_BYTES = 60.0, 2.0, 3e6
 

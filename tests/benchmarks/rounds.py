@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from netcost import stats
+from netcost.timing import stats
 
 Run = Callable[[], object]
 Name = TypeVar("Name", bound=Hashable)

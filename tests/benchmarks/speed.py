@@ -38,8 +38,8 @@ from rounds import Run, Series, interleave
 from torchvision import models
 
 import netcost
-from netcost import stats
-from netcost.tables import Column, Table, from_records
+from netcost.text.tables import Column, Table, from_records
+from netcost.timing import stats
 
 NETCOST = "netcost"
 WARM_UP = "squeezenet1_1"

@@ -32,9 +32,9 @@ from chains import KINDS, LINKS, calibrated
 from findings import Requirement, add_output, finish, machine
 
 import netcost
-from netcost import stats
-from netcost.stats import Verdict
-from netcost.tables import Column, Table, from_records
+from netcost.text.tables import Column, Table, from_records
+from netcost.timing import stats
+from netcost.timing.stats import Verdict
 
 CALL_S = 3.2e-3
 """Between 2 and 5 ms, in ratio."""

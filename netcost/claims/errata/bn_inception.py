@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import nn
 
-from netcost.analysis import Analysis
 from netcost.claims.checks import beside, exactly, printed, unstated
 from netcost.claims.claim import ERRATA, Finding, Topic, Verdict, claim, found
 from netcost.claims.evidence import (
@@ -18,6 +17,7 @@ from netcost.claims.evidence import (
     with_convolutions,
 )
 from netcost.claims.sources import BN_INCEPTION
+from netcost.counting.analysis import Analysis
 from netcost.zoo.blocks import Conv, chain
 from netcost.zoo.googlenet import GoogLeNet
 

@@ -9,8 +9,6 @@ from functools import cache
 
 from torch import nn
 
-from netcost import units
-from netcost.analysis import Analysis
 from netcost.claims.checks import beside, exactly, printed, unstated
 from netcost.claims.claim import ERRATA, Check, Finding, Term, Topic, Verdict, claim, found
 from netcost.claims.evidence import (
@@ -24,8 +22,10 @@ from netcost.claims.evidence import (
     with_convolutions,
     within,
 )
-from netcost.claims.inception import reductions
 from netcost.claims.sources import ALEXNET, BN_INCEPTION, CS231N, GOOGLENET, INCEPTION_V3
+from netcost.claims.topics.inception import reductions
+from netcost.counting.analysis import Analysis
+from netcost.text import units
 from netcost.zoo.googlenet import GoogLeNet
 
 TABLE_1 = f"{GOOGLENET}, Table 1"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import mean
 
-from netcost import units
 from netcost.claims.checks import beside, printed, stated, unstated
 from netcost.claims.claim import ERRATA, Check, Finding, Term, Topic, Verdict, claim, found, not_a_cost
 from netcost.claims.evidence import counted_convolution
 from netcost.claims.sources import SHUFFLENET_V2
+from netcost.text import units
 
 SIDE = 56
 

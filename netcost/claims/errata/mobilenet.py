@@ -17,9 +17,9 @@ from netcost.claims.evidence import (
     with_convolutions,
     within,
 )
-from netcost.claims.mobilenet import shares
 from netcost.claims.sources import MOBILENET, MOBILENET_V2, SLIM
-from netcost.cost import Kind
+from netcost.claims.topics.mobilenet import shares
+from netcost.graph.cost import Kind
 from netcost.zoo.mobilenet import MobileNetV1, inverted_residuals
 
 IMAGE = (1, 3, 224, 224)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from netcost import units
 from netcost.claims.checks import beside, printed, unstated
 from netcost.claims.claim import ERRATA, Finding, Topic, Verdict, claim, found
 from netcost.claims.evidence import counted, operators
 from netcost.claims.sources import NASNET, SENET
+from netcost.text import units
 
 
 @claim(

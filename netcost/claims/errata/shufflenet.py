@@ -6,7 +6,7 @@ from netcost.claims.checks import beside, exactly, printed, unstated
 from netcost.claims.claim import ERRATA, Finding, Term, Topic, Verdict, claim, found
 from netcost.claims.evidence import counted, layers
 from netcost.claims.sources import SHUFFLENET, SHUFFLENET_V2
-from netcost.cost import Kind
+from netcost.graph.cost import Kind
 
 
 @claim(

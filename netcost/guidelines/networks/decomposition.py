@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from netcost.cost import Cost, Kind
+from netcost.graph.cost import Cost, Kind
 from netcost.guidelines.networks.panels import counted
 
 DECOMPOSED = ("shufflenet_v1_g3_x1_0", "mobilenet_v2")

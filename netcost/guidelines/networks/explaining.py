@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from netcost.stats import MIN_ROUNDS, Interval
+from netcost.timing.stats import MIN_ROUNDS, Interval
 
 RESAMPLES = 2000
 """Bootstrap resamples: the 2.5 % tail then rests on 50 of them."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from netcost import stats, units
 from netcost.guidelines.networks.panels import REFERENCE, TABLE8, counted, family
 from netcost.guidelines.networks.study import METRICS, ROOFLINE, Agreement, Study
 from netcost.guidelines.networks.table8 import ROWS_PRINTED, SOURCE, TABLE_8
-from netcost.tables import METRICS as COUNTED
-from netcost.tables import Column, Section, Table, from_records
+from netcost.text import units
+from netcost.text.tables import METRICS as COUNTED
+from netcost.text.tables import Column, Section, Table, from_records
+from netcost.timing import stats
 
 HEADINGS = {**{name: COUNTED[name].heading for name in METRICS}, ROOFLINE: "Roofline"}
 

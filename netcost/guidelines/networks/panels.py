@@ -9,15 +9,15 @@ from typing import Any
 
 from torch import nn
 
-from netcost.analysis import Analysis, analyze
-from netcost.conversion import Call
-from netcost.errors import MeasurementError, NetcostError
+from netcost.counting.analysis import Analysis, analyze
 from netcost.guidelines.grid import conditions
 from netcost.guidelines.networks.table8 import TABLE_8
 from netcost.guidelines.trial import Goal, Sampling, Series, TimeAll, Timed, series_of, stop_of
-from netcost.sampling import Progress
-from netcost.targets import Target, resolve
-from netcost.timing import measure_all, random_call
+from netcost.targets.naming import Target, resolve
+from netcost.text.errors import MeasurementError, NetcostError
+from netcost.timing.conversion import Call
+from netcost.timing.measuring import measure_all, random_call
+from netcost.timing.sampling import Progress
 from netcost.zoo import ARCHITECTURES
 
 REFERENCE = "mobilenet_v2"

@@ -25,9 +25,9 @@ from netcost.guidelines.networks.panels import (
 from netcost.guidelines.networks.table8 import TABLE_8
 from netcost.guidelines.options import Options
 from netcost.guidelines.trial import Goal, Series
-from netcost.roofline import Peaks, under_roof
-from netcost.sampling import Progress
-from netcost.stats import Interval
+from netcost.profiling.roofline import Peaks, under_roof
+from netcost.timing.sampling import Progress
+from netcost.timing.stats import Interval
 
 FULL_S, QUICK_S = 600.0, 75.0
 """Seconds for all panels together, unless told."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from netcost.analysis import analyze
+from netcost.counting.analysis import analyze
 from netcost.guidelines.guideline import PAPER
-from netcost.targets import Target, resolve
+from netcost.targets.naming import Target, resolve
 
 SOURCE = f"{PAPER} Table 8"
 ROWS_PRINTED = 39

@@ -1,0 +1,77 @@
+"""Claims as a report that is handed out: how to read it, and topic by topic each claim with its sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from netcost.claims.claim import ERRATA, Verdict
+from netcost.claims.review import Review, Reviewed, arithmetic
+from netcost.text import units
+from netcost.text.tables import Column, Section, Table
+from netcost.timing.environment import versions
+
+MEANINGS = {
+    Verdict.HOLDS: "every figure agrees, to the digits that were published",
+    Verdict.PARTLY: "some figures agree and some do not",
+    Verdict.FAILS: "no figure agrees",
+    Verdict.NOT_STATED: "the source gives layers and no figure, and ours is the first",
+    Verdict.NOT_MEASURED: "it is about speed, and nothing was timed here",
+    Verdict.CANNOT_TELL: "it was timed, and the intervals do not decide",
+    Verdict.NOT_A_COST: "no layer decides it",
+}
+
+
+MEANING = Column("meaning", "What it means")
+
+
+HOW_TO_READ = (
+    "Each was recomputed from layers that are built and counted, and its verdict follows from the figures alone. Below "
+    "each topic stand its claims with what was computed beside what was published, the sum term by term, and the "
+    "source."
+)
+
+
+def sections(review: Review, made_by: str = "") -> list[Section]:
+    """How to read it, an overview a topic, and below each topic the figures and sums of its claims.
+
+    Args:
+        made_by: the command that makes it again.
+    """
+    *topics, tally = review.overview()
+    made = [f"Made by {made_by} with {' and '.join(versions())}."] if made_by else []
+    first = Section(title(review), (summary(review), HOW_TO_READ, *made), (_explained(tally),), level=1)
+    return [first, *(part for topic in topics for part in _topic(review, topic.title, replace(topic, title="")))]
+
+
+def title(review: Review) -> str:
+    """What the report is called."""
+    return "Figures in papers, recomputed" if _are_errata(review) else "Published claims, recomputed"
+
+
+def summary(review: Review) -> str:
+    """How many claims there are, and how many came to each verdict, in a sentence."""
+    verdicts = [result.finding.verdict for result in review.results]
+    told = ", ".join(f"{each} {units.exact(verdicts.count(each))}" for each in Verdict if each in verdicts)
+    noun = "figure" if _are_errata(review) else "claim"
+    return f"{units.exact(len(verdicts))} {noun}{'s' if len(verdicts) > 1 else ''}: {told}."
+
+
+def _are_errata(review: Review) -> bool:
+    return all(result.claim.id in ERRATA for result in review.results)
+
+
+def _explained(tally: Table) -> Table:
+    """The tally with the meaning of each verdict."""
+    rows = tuple((*row, MEANINGS[Verdict(row[0])]) for row in tally.rows)
+    return replace(tally, columns=(*tally.columns, MEANING), rows=rows)
+
+
+def _topic(review: Review, name: str, overview: Table) -> Iterable[Section]:
+    """A topic with its overview, and a section below it for each of its claims."""
+    yield Section(name.capitalize(), (), (overview,))
+    yield from (_claim(result) for result in review.results if result.claim.topic == name)
+
+
+def _claim(result: Reviewed) -> Section:
+    return Section(result.claim.id, (result.claim.says, result.verdict), tuple(arithmetic(result)), level=3)

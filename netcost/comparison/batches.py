@@ -1,0 +1,262 @@
+"""Networks timed over a range of batch sizes, all in the same rounds -> Sweep, which names each network's knee."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import nn
+
+from netcost.comparison import side_by_side
+from netcost.comparison.result import NO_DEVICE, Comparison, Entry, Progress, compared
+from netcost.comparison.side_by_side import interval
+from netcost.comparison.subjects import subjects
+from netcost.profiling.roofline import Peaks
+from netcost.targets.naming import Target
+from netcost.text.errors import NetcostError, RequestError
+from netcost.text.tables import Column, Table, from_records
+from netcost.timing import stats
+from netcost.timing.environment import require_device
+from netcost.timing.measurement import Measurement
+from netcost.timing.setting import Setting
+
+KNEE = 0.9
+"""The share of the best throughput from which on a larger batch is not worth its latency."""
+
+BUDGET_S = 10.0
+"""Seconds a batch size for timing all networks together, unless told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Throughput of one batch size as a share of the best one's, taken round by round; None where not measured."""
+
+    batch: int
+    median: float | None = None
+    ci95: stats.Interval | None = None
+
+    @property
+    def reaches(self) -> bool | None:
+        """Whether it is `KNEE` or more; None where the interval leaves that open, or there is none."""
+        if self.ci95 is None:
+            return None
+        low, high = self.ci95
+        return True if low >= KNEE else False if high < KNEE else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return {"batch": self.batch, "median": self.median, "ci95": None if self.ci95 is None else list(self.ci95)}
+
+
+@dataclass(frozen=True, slots=True)
+class Knee:
+    """Where the throughput of a network stops growing with the batch.
+
+    It is the smallest batch whose throughput reaches 90 % of the best one's: the whole 95 % interval of that share,
+    which is taken round by round, lies at 90 % or above. Where smaller batches may or may not reach it, it is one of
+    several. Where none but the largest batch surely reaches it, throughput may still be growing, and the knee beyond
+    the sweep. Without an interval for every batch there is no verdict.
+
+    Args:
+        model: the network.
+        shares: of the batch sizes, rising.
+    """
+
+    model: str
+    shares: tuple[Share, ...]
+
+    @property
+    def batches(self) -> tuple[int, ...]:
+        """The batch sizes that may be the knee, rising: the last one surely reaches 90 %; none without intervals."""
+        if any(share.ci95 is None for share in self.shares):
+            return ()
+        sure = next(at for at, share in enumerate(self.shares) if share.reaches)  # the best does
+        return tuple(share.batch for share in self.shares[: sure + 1] if share.reaches is not False)
+
+    @property
+    def verdict(self) -> str:
+        """ "knee at batch 4", "no knee within the sweep", or what keeps us from telling."""
+        if not self.batches:
+            return "cannot tell the knee: not every batch has an interval"
+        *unclear, last = self.batches
+        is_largest = last == self.shares[-1].batch
+        if not unclear:
+            grows = f"no knee within the sweep: throughput still grows at batch {last}"
+            return grows if is_largest else f"knee at batch {last}"
+        listed = f"knee at batch {', '.join(map(str, unclear))} or {last}"
+        return f"{listed}, or beyond the sweep" if is_largest else listed
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return {
+            "model": self.model,
+            "verdict": self.verdict,
+            "batches": list(self.batches),
+            "shares": [share.to_dict() for share in self.shares],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Networks over a range of batch sizes.
+
+    Args:
+        comparison: an entry for each network and batch size, network by network; ratios are to the first network at
+            the same batch size.
+        batches: rising.
+    """
+
+    comparison: Comparison
+    batches: tuple[int, ...]
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The points."""
+        return self.comparison.entries
+
+    @property
+    def errors(self) -> list[NetcostError]:
+        """What went wrong, point by point."""
+        return self.comparison.errors
+
+    @property
+    def unknown_ops(self) -> dict[str, int]:
+        """Operators that no rule counts, in all networks together."""
+        return self.comparison.unknown_ops
+
+    @property
+    def knees(self) -> tuple[Knee, ...]:
+        """Of each network; of none where nothing was timed."""
+        if self.comparison.environment is None:
+            return ()
+        each = len(self.batches)
+        entries = [self.entries[at : at + each] for at in range(0, len(self.entries), each)]
+        return tuple(Knee(points[0].model, _shares(points, self.batches)) for points in entries)
+
+    def run_by(self, command: str) -> Sweep:
+        """The same, known to come from a command line."""
+        return replace(self, comparison=self.comparison.run_by(command))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object of `compare --format json`, every point a model of its own, and the knees."""
+        knees = [knee.to_dict() for knee in self.knees]
+        return {**self.comparison.to_dict(), "sweep": {"batches": list(self.batches), "knees": knees}}
+
+    def records(self) -> Table:
+        """A row a point with every figure as a number: for CSV and pandas."""
+        return self.comparison.records()
+
+    def table(self) -> Table:
+        """A row a point: for people. Where nothing was timed, a column a point."""
+        if not self.knees:
+            return self.comparison.table()
+        shares = [share for knee in self.knees for share in knee.shares]
+        rows = [_shown(entry, share) for entry, share in zip(self.entries, shares, strict=True)]
+        alone = len(rows) == len(self.batches)
+        columns = [column for column in COLUMNS if column.name != "ratio" or not alone]
+        return from_records(columns, rows, notes=self.notes())
+
+    def notes(self) -> list[str]:
+        """What must be said under the table."""
+        knees = [f"{knee.model}: {knee.verdict}." for knee in self.knees]
+        several = any(entry.ratio for entry in self.entries)
+        base = [f"Ratios are to {self.entries[0].model} at the same batch, round by round."] if several else []
+        return [*knees, *base, *side_by_side.notes(self.comparison)]
+
+
+COLUMNS = (
+    Column("model", "Model"),
+    Column("batch", "Batch", "count"),
+    Column("latency_s", "Latency", "seconds"),
+    Column("latency_interval", "95 % interval", "seconds"),
+    Column("throughput_per_s", "Throughput", "per_second"),
+    Column("share", "Of best", "percent"),
+    Column("ratio", "Ratio", "times"),
+)
+
+
+def sweep(
+    models: Sequence[str | Target | nn.Module],
+    batches: Sequence[int],
+    device: str = "cpu",
+    *,
+    inputs: Any = None,
+    threads: int | None = None,
+    dtype: str | None = None,
+    memory_format: str | None = None,
+    backend: str = "eager",
+    cold_cache: bool = False,
+    mode: str = "eval",
+    concrete: bool = False,
+    isolate: bool = False,
+    budget_s: float | None = None,
+    precision: float = 0.02,
+    peaks: Peaks | None = None,
+    progress: Progress | None = None,
+) -> Sweep:
+    """Count each network at each batch size, then time all of them side by side.
+
+    Args:
+        batches: first dimensions of every input, in any order.
+        budget_s: seconds for timing all points together; `BUDGET_S` a batch size unless given.
+        models, device, inputs, threads, dtype, memory_format, backend, cold_cache, mode, concrete, isolate,
+            precision, peaks, progress: as for `compare`.
+
+    Raises:
+        RequestError: a target is unknown, its input missing, the setting none, or the batch sizes are no sweep.
+        MeasurementError: there is no such device.
+    """
+    if len(batches) < 2 or min(batches) < 1 or len(set(batches)) < len(batches):
+        given = ",".join(map(str, batches))
+        raise RequestError(f"--batch {given!r}: a sweep takes two sizes or more, each of at least 1 and once: 1,2,4,8")
+    setting = Setting(dtype, memory_format, backend, cold_cache)
+    if device != NO_DEVICE:
+        device = require_device(device)
+    rising = tuple(sorted(batches))
+    targets = [target.with_batch(batch) for target in subjects(models, inputs, setting) for batch in rising]
+    found = compared(
+        targets,
+        device,
+        setting,
+        threads=threads,
+        mode=mode,
+        concrete=concrete,
+        budget_s=BUDGET_S * len(batches) if budget_s is None else budget_s,
+        precision=precision,
+        progress=progress,
+        peaks=peaks,
+        isolate=isolate,
+    )
+    return Sweep(found.rated([at % len(rising) for at in range(len(targets))]), rising)
+
+
+def _shares(points: Sequence[Entry], batches: Sequence[int]) -> tuple[Share, ...]:
+    """The throughput of each batch size as a share of the best of them."""
+    measured = [point.measurement for point in points]
+    known = [(each.throughput_per_s or 0.0, each) for each in measured if each is not None and min(each.times_s) > 0]
+    best = max(known, key=lambda pair: pair[0])[1] if known else None
+    return tuple(_share(batch, each, best) for batch, each in zip(batches, measured, strict=True))
+
+
+def _share(batch: int, measured: Measurement | None, best: Measurement | None) -> Share:
+    """Throughput is batch / time, so its share is the inverse ratio of the times, scaled by the batches."""
+    if measured is None or best is None or min(measured.times_s) <= 0:
+        return Share(batch)
+    rounds = min(measured.samples, best.samples)
+    estimate = stats.ratio(measured.times_s[:rounds], best.times_s[:rounds])
+    scale = (measured.batch or batch) / (best.batch or batch)
+    ends = None if estimate.ci95 is None else (scale * estimate.ci95[0], scale * estimate.ci95[1])
+    return Share(batch, scale * estimate.median, ends)
+
+
+def _shown(entry: Entry, share: Share) -> dict[str, Any]:
+    """One point as people read it."""
+    row: dict[str, Any] = {"model": entry.model, "batch": share.batch, "share": share.median}
+    if (measured := entry.measurement) is not None:
+        row |= {
+            "latency_s": measured.median_s,
+            "latency_interval": interval(measured.ci95_s, "seconds"),
+            "throughput_per_s": measured.throughput_per_s,
+        }
+    return row if entry.ratio is None else {**row, "ratio": entry.ratio.median}

@@ -1,0 +1,226 @@
+"""A graph, counted: the cost of every operator, and of kinds, modules, blocks and the whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from netcost.counting import breakdown
+from netcost.counting.count import Count, count
+from netcost.counting.figures import Figures
+from netcost.graph import liveness
+from netcost.graph.cost import Cost, total
+from netcost.graph.graph import Graph
+from netcost.targets.naming import Target, resolve
+from netcost.text import frames
+from netcost.text.errors import RequestError
+from netcost.text.tables import METRICS, Column, Table, from_records
+from netcost.tracing import InputSpec, call_arguments, input_specs, paused_collection, trace
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What one forward pass of a network costs.
+
+    Args:
+        count: the counted graph.
+        model: the name it was asked for by.
+    """
+
+    count: Count
+    model: str = ""
+
+    @property
+    def graph(self) -> Graph:
+        """The forward pass as it was traced."""
+        return self.count.graph
+
+    @cached_property
+    def total(self) -> Cost:
+        """The sum of all operators' costs."""
+        return total(self.count.costs)
+
+    @cached_property
+    def unknown_ops(self) -> dict[str, int]:
+        """Operators without a counting rule, and how often each ran: the totals leave their work out."""
+        return self.count.unknown_ops
+
+    @property
+    def params(self) -> int:
+        """Unique parameters that the forward pass uses (count)."""
+        return self.total.params
+
+    @property
+    def params_total(self) -> int:
+        """Unique parameters of the module, auxiliary heads included (count)."""
+        return self.graph.params_total
+
+    @property
+    def mult_adds(self) -> int:
+        """Multiply-accumulates (count)."""
+        return self.total.mult_adds
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations (count)."""
+        return self.total.flops
+
+    @property
+    def memory_access(self) -> int:
+        """Elements read + written, unfused: the paper's MAC (elements)."""
+        return self.total.memory_access
+
+    @property
+    def memory_access_bytes(self) -> int:
+        """Bytes read + written, unfused."""
+        return self.total.memory_access_bytes
+
+    @property
+    def memory_access_fused(self) -> int:
+        """Elements read + written after fusion (elements)."""
+        return self.total.memory_access_fused
+
+    @property
+    def memory_access_fused_bytes(self) -> int:
+        """Bytes read + written after fusion."""
+        return self.total.memory_access_fused_bytes
+
+    @property
+    def activations(self) -> int:
+        """Elements written by convolutions, linear layers and matrix products (elements)."""
+        return self.total.activations
+
+    @property
+    def elementwise_access(self) -> int:
+        """The part of `memory_access` due to point-wise operators (elements)."""
+        return self.total.elementwise_access
+
+    @property
+    def kernels(self) -> int:
+        """Operators that launch work (count)."""
+        return self.total.kernels
+
+    @property
+    def depth(self) -> int:
+        """Longest chain of compute operators (count)."""
+        return self.count.structure.depth
+
+    @property
+    def parallelism(self) -> float | None:
+        """Compute operators / depth (ratio)."""
+        return self.count.structure.parallelism
+
+    @property
+    def max_fragments(self) -> int | None:
+        """Compute operators in the largest building block; None where nothing cuts the network into blocks."""
+        return self.count.structure.max_fragments
+
+    @cached_property
+    def peak_memory_bytes(self) -> int:
+        """Weights + the largest sum of live activations (bytes)."""
+        return liveness.peak_memory_bytes(self.graph)
+
+    @property
+    def intensity(self) -> float | None:
+        """FLOPs a byte of memory access (ratio)."""
+        return self.flops / self.memory_access_bytes if self.memory_access_bytes else None
+
+    def metrics(self) -> dict[str, Any]:
+        """Every metric by its identifier, in the order of the design."""
+        return {name: getattr(self, name) for name in METRICS}
+
+    @property
+    def figures(self) -> Figures:
+        """The figures alone, without the graph."""
+        shapes = tuple(tensor.shape for tensor in self.graph.inputs)
+        return Figures(self.model, shapes, self.metrics(), self.unknown_ops)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers under the JSON keys of the design (section 6)."""
+        return self.figures.to_dict()
+
+    def summary(self) -> Table:
+        """A row a metric, for people."""
+        figures = self.figures
+        records = [{"metric": METRICS[name].heading, "value": figures.shown(name)} for name in METRICS]
+        columns = (Column("metric", self.model or "model"), Column("value", "", "mixed"))
+        table = from_records(columns, records, notes=self.notes())
+        return replace(table, row_units=tuple(METRICS[name].unit for name in METRICS))
+
+    def notes(self) -> list[str]:
+        """What must be said under every table of this analysis."""
+        return self.figures.notes()
+
+    def by_module(self, depth: int | None = None) -> pandas.DataFrame:
+        """A row a module, in the order of first use.
+
+        Args:
+            depth: how many levels of modules to tell apart; None for the innermost ones.
+        """
+        return frames.frame(self.table("module", depth))
+
+    def by_op(self) -> pandas.DataFrame:
+        """A row an operator, in the order in which they ran."""
+        return frames.frame(self.table("op"))
+
+    def by_kind(self) -> pandas.DataFrame:
+        """A row a kind of operator."""
+        return frames.frame(self.table("kind"))
+
+    def by_block(self) -> pandas.DataFrame:
+        """A row a building block."""
+        return frames.frame(self.table("block"))
+
+    def table(self, by: str, depth: int | None = None) -> Table:
+        """The cost by "module", "kind", "block" or "op" as a neutral table; its rows add up to the whole.
+
+        Raises:
+            RequestError: another grouping was asked for.
+        """
+        found = breakdown.table(self.count, by, depth)
+        return replace(found, notes=(*self.notes(), *found.notes))
+
+
+def analyze(
+    model: nn.Module | str | Target,
+    inputs: Any = None,
+    *,
+    mode: str = "eval",
+    concrete: bool = False,
+) -> Analysis:
+    """Count what one forward pass of `model` costs; nothing of its size is allocated or computed.
+
+    Args:
+        model: an nn.Module, or a target such as "googlenet" or "torchvision:resnet50".
+        inputs: a shape (1, 3, 224, 224); a tensor; a tuple or list of shapes or tensors, one a positional input;
+            or a dict of them by keyword. None for a target's own input.
+        mode: "eval" or "train".
+        concrete: run on real tensors, for a forward pass that looks at values.
+
+    Raises:
+        RequestError: the target is unknown, the input missing or malformed, or the model's code raised.
+    """
+    with paused_collection():
+        return _analyze(model, inputs, mode, concrete)
+
+
+def _analyze(model: nn.Module | str | Target, inputs: Any, mode: str, concrete: bool) -> Analysis:
+    name = ""
+    if isinstance(model, str):
+        model = resolve(model, inputs=() if inputs is None else input_specs(inputs))
+    if isinstance(model, Target):
+        name = model.name
+        inputs = model.required_inputs() if inputs is None else inputs
+        model = model.build() if concrete else model.build_weightless()
+    if inputs is None:
+        raise RequestError("analyze needs the inputs of the model: a shape like (1, 3, 224, 224), or tensors")
+    make = partial(InputSpec.random, generator=torch.Generator().manual_seed(0)) if concrete else InputSpec.on_meta
+    args, kwargs = call_arguments(inputs, make)
+    return Analysis(count(trace(model, *args, mode=mode, concrete=concrete, **kwargs)), name or type(model).__name__)

@@ -1,0 +1,107 @@
+"""The zoo, counted again beside what was published: where they part, a reason must be stated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from netcost.counting.analysis import analyze
+from netcost.counting.figures import Figures
+from netcost.text.tables import Column, Table, from_records
+from netcost.zoo.catalogue import entry, matching
+
+TOLERANCE = 0.02
+"""Between a printed figure, which is rounded, and what the layers give."""
+
+FIGURES = ("params", "mult_adds")
+
+
+class Agreement(StrEnum):
+    """How a recount stands to the published figures."""
+
+    AGREES = "agrees"
+    UNPUBLISHED = "nothing published"
+    EXPLAINED = "differs, explained"
+    DISAGREES = "DISAGREES"
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """One architecture: what was published, and what its layers give.
+
+    Args:
+        name: of the architecture.
+        published: each figure as printed; None where none was.
+        computed: each figure counted here.
+        why: the stated reason for a difference.
+    """
+
+    name: str
+    published: dict[str, float | None]
+    computed: dict[str, int]
+    why: str
+
+    def difference(self, figure: str) -> float | None:
+        """(computed - published) / published; None where nothing was published."""
+        printed = self.published[figure]
+        return None if printed is None else self.computed[figure] / printed - 1
+
+    @property
+    def agreement(self) -> Agreement:
+        """Whether every published figure is met, or the difference explained."""
+        differences = [each for each in map(self.difference, FIGURES) if each is not None]
+        if not differences:
+            return Agreement.UNPUBLISHED
+        if all(abs(each) <= TOLERANCE for each in differences):
+            return Agreement.AGREES
+        return Agreement.EXPLAINED if self.why else Agreement.DISAGREES
+
+
+def recount(pattern: str = "*", progress: Callable[[float, str], None] | None = None) -> list[Recount]:
+    """Count every architecture whose name matches a shell pattern.
+
+    Raises:
+        RequestError: no name matches.
+    """
+    names = matching(pattern)
+    found = []
+    for at, name in enumerate(names):
+        if progress is not None:
+            progress(at / len(names), f"counting {name}")
+        found.append(beside_published(name, analyze(name).figures))
+    return found
+
+
+def beside_published(name: str, counted: Figures) -> Recount:
+    """What was published of an architecture, beside its figures."""
+    figures = entry(name).published
+    printed = {figure: getattr(figures, figure) for figure in FIGURES}
+    return Recount(name, printed, {figure: counted.values[figure] for figure in FIGURES}, figures.why)
+
+
+def recount_table(found: list[Recount], why: bool = False) -> Table:
+    """A row an architecture: published beside computed."""
+    records = [
+        {
+            "name": each.name,
+            **{f"{figure}_published": each.published[figure] for figure in FIGURES},
+            **{f"{figure}_computed": each.computed[figure] for figure in FIGURES},
+            **{f"{figure}_difference": each.difference(figure) for figure in FIGURES},
+            "agreement": str(each.agreement),
+            "why": each.why or None,
+        }
+        for each in found
+    ]
+    columns = (
+        Column("name", "Name"),
+        Column("params_published", "Params, published", "count"),
+        Column("params_computed", "computed", "count"),
+        Column("params_difference", "difference", "percent"),
+        Column("mult_adds_published", "Mult-adds, published", "count"),
+        Column("mult_adds_computed", "computed", "count"),
+        Column("mult_adds_difference", "difference", "percent"),
+        Column("agreement", "Agreement"),
+        *((Column("why", "Why"),) if why else ()),
+    )
+    return from_records(columns, records)

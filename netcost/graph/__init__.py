@@ -1,0 +1,1 @@
+"""The data flow of one pass, and what an operator costs. No torch."""

@@ -1,0 +1,21 @@
+"""Counting rules, one pure function of shapes an operator; importing this package registers them all."""
+
+from netcost.graph.rules import attention, conv, layout, linear, norm, pointwise, pooling, reduction
+from netcost.graph.rules.registry import RULES, Rule, access, find, free, rule
+
+__all__ = [
+    "RULES",
+    "Rule",
+    "access",
+    "attention",
+    "conv",
+    "find",
+    "free",
+    "layout",
+    "linear",
+    "norm",
+    "pointwise",
+    "pooling",
+    "reduction",
+    "rule",
+]

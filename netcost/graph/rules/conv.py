@@ -1,0 +1,66 @@
+"""Convolutions. Reference: ShuffleNet V2 (arXiv:1807.11164), section 2, G1 and G2."""
+
+from __future__ import annotations
+
+from math import prod
+
+from netcost.graph.cost import Cost, Kind
+from netcost.graph.graph import Op
+from netcost.graph.rules.registry import access, rule
+
+TRANSPOSED = frozenset({"aten.conv_transpose1d", "aten.conv_transpose2d", "aten.conv_transpose3d"})
+
+
+def is_transposed(op: Op) -> bool:
+    """Whether `op` is a transposed convolution."""
+    return op.name in TRANSPOSED or bool(op.arguments.get("transposed", False))
+
+
+def convolution_kind(op: Op) -> Kind:
+    """1x1, depthwise (one input channel a group, several groups) or any other convolution."""
+    weight = op.inputs[1]  # (O, C/g, *K), transposed (C, O/g, *K)
+    channels = op.inputs[0].shape[-len(weight.shape[2:]) - 1]
+    if op.arguments.get("groups", 1) == channels > 1:
+        return Kind.DEPTHWISE_CONVOLUTION
+    return Kind.POINTWISE_CONVOLUTION if prod(weight.shape[2:]) == 1 else Kind.CONVOLUTION
+
+
+@rule(
+    "aten.convolution",
+    "aten._convolution",
+    "aten.conv1d",
+    "aten.conv2d",
+    "aten.conv3d",
+    "aten.convolution_overrideable",
+    "aten.mkldnn_convolution",
+    "aten.cudnn_convolution",
+    *sorted(TRANSPOSED),
+    kind=convolution_kind,
+)
+def convolution(op: Op) -> Cost:
+    """Grouped, dilated and transposed convolution; padding is multiplied like everything else.
+
+    Each output element takes C/g * K multiply-adds. A transposed convolution is the adjoint, in which each input
+    element meets O/g * K weights. The bias is added, not multiplied.
+    """
+    x, weight, output = op.inputs[0], op.inputs[1], op.outputs[0]  # (N, C, *S), (O, C/g, *K), (N, O, *S')
+    positions = x.numel if is_transposed(op) else output.numel
+    bias_adds = output.numel if len(op.inputs) > 2 else 0
+    return access(op, mult_adds=positions * prod(weight.shape[1:]), flops=bias_adds, activations=output.numel)
+
+
+@rule("torchvision.deform_conv2d", kind=Kind.CONVOLUTION)
+def deformable_convolution(op: Op) -> Cost:
+    """Deformable convolution v1 and v2: the convolution, and 8 FLOPs a bilinear sample (4 products, 3 sums, mask).
+
+    Every input channel is sampled once for each place of the kernel and each position of the output, however many
+    groups of channels share their offsets.
+    """
+    x, weight, output = op.inputs[0], op.inputs[1], op.outputs[0]  # (N, C, H, W), (O, C/g, *K), (N, O, H', W')
+    samples = output.numel // weight.shape[0] * x.shape[1] * prod(weight.shape[2:])
+    return access(
+        op,
+        mult_adds=output.numel * prod(weight.shape[1:]),
+        flops=8 * samples + output.numel,
+        activations=output.numel,
+    )

@@ -1,0 +1,191 @@
+"""The roofline: how fast an operator or a network could run on a device at best, and how near it came.
+
+Reference: Williams, Waterman and Patterson, "Roofline" (CACM 52(4), 2009): attainable FLOP/s are the lesser of the
+peak and intensity x bandwidth. Here as a time: the greater of FLOPs / peak and bytes / bandwidth, because an operator
+that only moves data has a time too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from netcost.counting import breakdown
+from netcost.counting.count import Count
+from netcost.graph.cost import Cost, Kind
+from netcost.graph.graph import Op
+from netcost.profiling.roofline.peaks import Peaks
+from netcost.text.tables import Column, Table
+
+
+def operator_bound_s(op: Op, kind: Kind, cost: Cost, peaks: Peaks, dtype: str | None = None) -> float | None:
+    """Seconds that one operator takes at least; None for an unknown one, and 0 for a view, which does nothing.
+
+    Its operands may lie in the smallest cache that they fit into together. Arithmetic of an element type that has no
+    measured peak (integers) does not bound it.
+
+    Args:
+        dtype: as for `under_roof`.
+    """
+    if kind is Kind.UNKNOWN:
+        return None
+    element, size_bytes = _as_run(op, cost, dtype)
+    moving_s = size_bytes / peaks.bandwidth(size_bytes).best
+    peak = peaks.flops_per_s(element)
+    return moving_s if peak is None else max(moving_s, cost.flops / peak)
+
+
+def _as_run(op: Op, cost: Cost, dtype: str | None) -> tuple[str, int]:
+    """The type of the elements that an operator makes, and the bytes that it reads and writes."""
+    element = op.outputs[0].dtype if op.outputs else ""
+    if dtype is None or element != "float32":
+        return element, cost.memory_access_bytes
+    return dtype, cost.memory_access_bytes * ITEMSIZES[dtype] // ITEMSIZES["fp32"]
+
+
+ITEMSIZES = {"fp32": 4, "bf16": 2, "fp16": 2}
+
+
+def bounds_s(count: Count, peaks: Peaks, dtype: str | None = None) -> tuple[float | None, ...]:
+    """The bound of every operator (seconds)."""
+    counted = zip(count.graph.ops, count.kinds, count.costs, strict=True)
+    return tuple(operator_bound_s(op, kind, cost, peaks, dtype) for op, kind, cost in counted)
+
+
+@dataclass(frozen=True, slots=True)
+class Roofline:
+    """A network under the roof of a device.
+
+    Args:
+        bound_s: seconds that a forward pass takes at least: operators run one after the other, each at its bound.
+        flops: floating-point operations.
+        access_bytes: bytes read + written, operator by operator.
+        ridge: FLOPs a byte from which on arithmetic is the bound; None where the element type has no measured peak.
+        latency_s: seconds that a forward pass was measured to take; None where it was not.
+    """
+
+    bound_s: float
+    flops: int
+    access_bytes: int
+    ridge: float | None
+    latency_s: float | None = None
+
+    @property
+    def intensity(self) -> float | None:
+        """FLOPs a byte."""
+        return self.flops / self.access_bytes if self.access_bytes else None
+
+    @property
+    def side(self) -> str | None:
+        """What bounds the network as a whole: "memory" below the ridge, "compute" above it."""
+        if self.intensity is None or self.ridge is None:
+            return None
+        return "memory" if self.intensity < self.ridge else "compute"
+
+    @property
+    def flops_per_s(self) -> float | None:
+        """Attained FLOP/s."""
+        return self.flops / self.latency_s if self.latency_s else None
+
+    @property
+    def bytes_per_s(self) -> float | None:
+        """Attained bytes a second."""
+        return self.access_bytes / self.latency_s if self.latency_s else None
+
+    @property
+    def share(self) -> float | None:
+        """The bound as a share of the measured time: 1 is the best that the device can do."""
+        return self.bound_s / self.latency_s if self.latency_s else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers; what needs a measured time is None without one."""
+        return {
+            "bound_s": self.bound_s,
+            "side": self.side,
+            "intensity": self.intensity,
+            "ridge": self.ridge,
+            "flops_per_s": self.flops_per_s,
+            "bytes_per_s": self.bytes_per_s,
+            "share": self.share,
+        }
+
+
+BOUND = Column("roofline_bound_s", "Roofline bound", "seconds")
+ROOFLINE_COLUMNS = (
+    BOUND,
+    Column("roofline_side", "  bound by", "ratio"),
+    Column("attained_flops_per_s", "Attained", "flop_per_s"),
+    Column("attained_bytes_per_s", "  in memory", "byte_per_s"),
+    Column("roofline_share", "  of the roofline", "percent"),
+)
+"""What peaks say of a network; its side is a word among numbers."""
+
+
+def under_roof(
+    count: Count, peak_memory_bytes: int, peaks: Peaks, latency_s: float | None = None, dtype: str | None = None
+) -> Roofline:
+    """The network under the roof of the device that has these peaks.
+
+    Args:
+        count: the counted graph.
+        peak_memory_bytes: weights and activations, which decide in which level of memory all of it could stay.
+        latency_s: the measured time of a forward pass (seconds), if there is one.
+        dtype: "fp32", "bf16" or "fp16", where that was run instead of the float32 that was counted.
+    """
+    runs = [(*_as_run(op, cost, dtype), cost.flops) for op, cost in zip(count.graph.ops, count.costs, strict=True)]
+    work: Counter[str] = Counter()
+    for element, _, flops in runs:
+        work[element] += flops
+    main = max(work, key=lambda element: work[element], default="")  # the type in which most of the arithmetic is done
+    return Roofline(
+        bound_s=sum(bound for bound in bounds_s(count, peaks, dtype) if bound is not None),
+        flops=sum(flops for _, _, flops in runs),
+        access_bytes=sum(size_bytes for _, size_bytes, _ in runs),
+        ridge=peaks.ridge(main, peak_memory_bytes),
+        latency_s=latency_s,
+    )
+
+
+def record(roofline: Roofline | None) -> dict[str, Any]:
+    """The cells of `ROOFLINE_COLUMNS`; none without a roofline."""
+    if roofline is None:
+        return {}
+    return {
+        "roofline_bound_s": roofline.bound_s,
+        "roofline_side": roofline.side,
+        "attained_flops_per_s": roofline.flops_per_s,
+        "attained_bytes_per_s": roofline.bytes_per_s,
+        "roofline_share": roofline.share,
+    }
+
+
+def with_roofline(summary: Table, roofline: Roofline, peaks: Peaks) -> Table:
+    """A table of a row a metric, with the bound of the whole and its side of the ridge below."""
+    rows = (
+        ("Roofline bound", roofline.bound_s, "seconds"),
+        ("Ridge point, FLOP/byte", roofline.ridge, "ratio"),
+        ("Bound by", roofline.side, "ratio"),
+    )
+    return replace(
+        summary,
+        rows=(*summary.rows, *((heading, value) for heading, value, _ in rows)),
+        row_units=(*(summary.row_units or ()), *(unit for _, _, unit in rows)),
+        notes=(*summary.notes, f"Nothing was timed: the bound is that of the peaks of {peaks.title}."),
+    )
+
+
+def with_bounds(table: Table, count: Count, by: str, depth: int | None, peaks: Peaks) -> Table:
+    """The table that `breakdown.table` gives, with a column for what the operators of each row take at least."""
+    bounds = bounds_s(count, peaks)
+    members = breakdown.members(count, by, depth)
+    sums = [_known_sum([bounds[at] for at in each]) for each in members]
+    rows = tuple((*row, bound_s) for row, bound_s in zip(table.rows, sums, strict=True))
+    return replace(table, columns=(*table.columns, BOUND), rows=rows)
+
+
+def _known_sum(bounds: Sequence[float | None]) -> float | None:
+    """The sum of those that there are; None where there is none."""
+    known = [bound for bound in bounds if bound is not None]
+    return sum(known) if known else None

@@ -1,0 +1,139 @@
+"""The tables of a profile: time beside cost, by operator, kind, module or block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from netcost.counting import breakdown
+from netcost.graph.cost import Kind
+from netcost.text.tables import METRICS, Column, Table, bare, from_records, selected
+from netcost.text.units import AtLeast
+
+if TYPE_CHECKING:
+    from netcost.profiling.result import Profile
+
+GAP = "(gap)"
+VIEWS = "(views)"
+
+COLUMNS = (
+    Column("time_s", "Time", "seconds"),
+    Column("share", "Share", "percent"),
+    *(METRICS[name] for name in breakdown.ADDITIVE),
+    Column("flops_per_s", "FLOP/s", "count"),
+    Column("bytes_per_s", "Bytes/s", "count"),
+)
+ROOF_COLUMNS = (Column("bound_s", "Roofline bound", "seconds"), Column("roofline_share", "Roof", "percent"))
+"""Where there are peaks."""
+
+SHOWN = """
+kind block index op module time_s share mult_adds memory_access flops_per_s bytes_per_s roofline_share
+""".split()
+"""The columns that people see; CSV and JSON have them all."""
+
+
+class Row(NamedTuple):
+    """Some operators under one name: `words` are the cells of the columns that say which."""
+
+    words: dict[str, Any]
+    members: Sequence[int]
+
+
+def table(profile: Profile, by: str, depth: int | None) -> Table:
+    """Every row; together they are all operators and the gap."""
+    words, rows = _rows(profile, by, depth)
+    records = [_record(profile, row) for row in rows]
+    return _table(profile, words, [*records, _gap(profile, words)])
+
+
+def summary(profile: Profile, by: str, depth: int | None, most: int) -> Table:
+    """The rows that take the most time, one for the others, the gap and the sum of all.
+
+    Kinds come by time, the longest first; everything else stays in the order in which it ran.
+    """
+    words, rows = _rows(profile, by, depth)
+    label = words[0].name
+    by_time = sorted(rows, key=lambda row: -_time_s(profile, row.members))
+    kept = by_time[:most]
+    rest = [member for row in by_time[most:] for member in row.members]
+    if by != "kind":
+        kept = [row for row in rows if row in kept]
+    kept = [Row(_short(row.words), row.members) for row in kept]
+    records = [_record(profile, row) for row in kept]
+    if rest:
+        records.append(_record(profile, Row({label: f"{len(by_time) - most} more"}, rest)))
+    everything = range(len(profile.times_s))
+    whole = _record(profile, Row({label: "total"}, everything), profile.total_s)
+    return selected(_table(profile, words, [*records, _gap(profile, words), whole]), SHOWN)
+
+
+def _rows(profile: Profile, by: str, depth: int | None) -> tuple[list[Column], list[Row]]:
+    """The columns of words, and what to call which operators."""
+    count = profile.analysis.count
+    counted = breakdown.table(count, by, depth)
+    words = [column for column in counted.columns if column.name not in breakdown.ADDITIVE]
+    members = breakdown.members(count, by, depth)
+    rows = [
+        Row(dict(zip([column.name for column in words], cells, strict=False)), each)
+        for cells, each in zip(counted.rows, members, strict=True)
+    ]
+    views = [at for at, kind in enumerate(count.kinds) if kind is Kind.VIEW]
+    if by == "block" and views:
+        rows.append(Row({words[0].name: VIEWS, "ops": len(views)}, views))
+    return words, rows
+
+
+def _short(words: dict[str, Any]) -> dict[str, Any]:
+    """Names as a line of 80 characters holds them beside all figures."""
+    short = {**words}
+    if "op" in short:
+        short["op"] = short["op"].removeprefix("aten.")
+    if "kind" in short:
+        short["kind"] = short["kind"].replace("convolution", "conv.")
+    return short
+
+
+def _table(profile: Profile, words: Sequence[Column], records: Iterable[dict[str, Any]]) -> Table:
+    columns = (*words, *COLUMNS, *(ROOF_COLUMNS if profile.peaks is not None else ()))
+    return from_records(columns, records, notes=profile.notes())
+
+
+def _record(profile: Profile, row: Row, over_s: float | None = None) -> dict[str, Any]:
+    """One row: what some operators take and cost, attain, and could take at best.
+
+    Args:
+        over_s: the time that they take, where the gap is part of it (seconds).
+    """
+    cost = breakdown.record(profile.analysis.count, row.members)
+    time_s = _time_s(profile, row.members) if over_s is None else over_s
+    bounds = [(profile.bounds_s[at], profile.times_s[at]) for at in row.members]
+    known = [bound for bound, _ in bounds if bound is not None]
+    bound_s = sum(known)
+    # An unknown operator has no bound, and so no part in the share either, unless the row is the whole.
+    bounded_s = sum(taken for bound, taken in bounds if bound is not None) if over_s is None else over_s
+    return {
+        **row.words,
+        **cost,
+        "time_s": time_s,
+        "share": time_s / profile.total_s,
+        "flops_per_s": _a_second(cost["flops"], time_s),
+        "bytes_per_s": _a_second(cost["memory_access_bytes"], time_s),
+        "bound_s": None if bounds and not known else bound_s,
+        "roofline_share": bound_s / bounded_s if bound_s and bounded_s > 0 else None,
+    }
+
+
+def _gap(profile: Profile, words: Sequence[Column]) -> dict[str, Any]:
+    return {words[0].name: GAP, "time_s": profile.gap_s, "share": profile.gap_s / profile.total_s}
+
+
+def _time_s(profile: Profile, members: Iterable[int]) -> float:
+    return sum(profile.times_s[at] for at in members)
+
+
+def _a_second(work: Any, time_s: float) -> Any:
+    """Work a second; at least that, where the work is; None where there is none, or no time."""
+    if work is None or not bare(work) or time_s <= 0:
+        return None
+    rate = bare(work) / time_s
+    return AtLeast(rate) if isinstance(work, AtLeast) else rate

@@ -1,0 +1,95 @@
+"""A page as one self-contained HTML file: styles, charts and their script are in it, and it loads nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+from netcost.reports.charts import script
+from netcost.reports.charts.figure import DARK, LIGHT, required, theme
+from netcost.reports.pages import Page, tables_page
+from netcost.text.tables import Table, bare, distinct
+
+
+def render(page: Page) -> str:
+    """The page. Every name in it is escaped; a chart has its description in words, and a table sorts on a click.
+
+    Raises:
+        RequestError: the extra `netcost[report]` is not installed.
+    """
+    jinja = required("jinja2")
+    environment = jinja.Environment(
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja.StrictUndefined,
+    )
+    figures = [figure for section in page.sections for figure in section.figures]
+    anchors = _anchors(page)
+    drawn: str = environment.from_string(_resource("page.html.j2")).render(
+        page=page,
+        style=_markup(_resource("page.css")),
+        program=_markup(_resource("page.js")),
+        charts=_markup(script()) if figures else None,
+        specs=_markup(_json([figure.spec for figure in figures])),
+        themes=_markup(_json({"light": theme(LIGHT), "dark": theme(DARK)})),
+        number={figure.name: at for at, figure in enumerate(figures)},
+        cells=cells,
+        anchors=anchors,
+        parts=dict(zip((section.title for section in page.sections), anchors, strict=True)),
+    )
+    return drawn
+
+
+def render_tables(tables: Sequence[Table]) -> str:
+    """Tables that have no page of their own, one below the other.
+
+    Raises:
+        RequestError: the extra `netcost[report]` is not installed.
+    """
+    return render(tables_page(tables))
+
+
+def render_table(table: Table) -> str:
+    """One table as a page."""
+    return render_tables([table])
+
+
+def cells(table: Table) -> list[list[dict[str, Any]]]:
+    """Each cell as it reads, with the value that it sorts by and whether it is a number."""
+    return [
+        [
+            {
+                "text": table.text(row, at),
+                "sort": bare(table.rows[row][at]),
+                "number": column.is_number,
+            }
+            for at, column in enumerate(table.columns)
+        ]
+        for row in range(len(table.rows))
+    ]
+
+
+def _anchors(page: Page) -> tuple[str, ...]:
+    """What each section is called in a link; a chart has its own name."""
+    figures = [figure.name for section in page.sections for figure in section.figures]
+    titles = [re.sub(r"[^0-9a-z]+", "-", section.title.lower()).strip("-") or "part" for section in page.sections]
+    return distinct([*figures, *titles])[len(figures) :]
+
+
+def _resource(name: str) -> str:
+    return (files("netcost.reports") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _json(value: Any) -> str:
+    """JSON that can stand in a script: no text in it ends the script or opens a comment."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _markup(text: str) -> Any:
+    return required("markupsafe").Markup(text)

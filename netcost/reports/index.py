@@ -1,0 +1,56 @@
+"""The page that leads to all reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from netcost.reports.document import Report
+from netcost.reports.markdown import made, picture
+from netcost.text.formats.markdown import escaped, link
+
+NAME = "README.md"
+
+ENDINGS = {
+    "md": "Markdown",
+    "html": "page with charts",
+    "csv": "CSV",
+    "networks.csv": "CSV of networks",
+    "json": "JSON",
+}
+"""What a reader is offered, by what follows the dot."""
+
+BEGINNING = "# Reports\n\nFigures that netcost counted, timed and judged."
+"""By which a page is known as ours, and may be written anew."""
+
+LEAD = (
+    "`netcost report -o DIR` makes all of it again: counts anew, what was timed from the measurements that lie beside "
+    "the pages as JSON (`compare-*.json`, `guidelines-*.json`), each with every raw time. What was timed holds for the "
+    "machine that is named with it."
+)
+
+
+def index(reports: Sequence[Report], others: Mapping[str, str]) -> str:
+    """Markdown with a part a report: what it says, its pictures, its files, and what made it.
+
+    Args:
+        reports: in the order in which they are shown.
+        others: title of each further file of the folder, by its name.
+    """
+    parts = [BEGINNING, LEAD, *(part for report in reports for part in _part(report))]
+    if others:
+        listed = "\n".join(f"- [{escaped(title)}]({link(name)})" for name, title in others.items())
+        parts += ["## Also here", listed]
+    return "\n\n".join(parts) + "\n"
+
+
+def _part(report: Report) -> Iterable[str]:
+    page = report.page
+    yield f"## {escaped(page.title)}"
+    if page.lead:
+        yield escaped(page.lead)
+    for figure in report.figures:
+        if figure.name in report.shown:
+            yield picture(figure, report.picture(figure))
+    offered = [ending for ending in ENDINGS if ending in report.endings]
+    yield " · ".join(f"[{ENDINGS[ending]}]({link(f'{report.name}.{ending}')})" for ending in offered)
+    yield made(page)

@@ -1,0 +1,40 @@
+"""A page as Markdown, with still pictures of its charts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from netcost.reports import pages
+from netcost.reports.charts import Figure
+from netcost.text.formats import markdown
+from netcost.text.formats.sections import words
+
+
+def page_as_markdown(page: pages.Page, pictures: Mapping[str, str]) -> str:
+    """A page as far as Markdown can show it; tables that it folds away are left to the formats for programs.
+
+    Args:
+        pictures: the path of each chart's still picture, by the chart's name.
+    """
+    parts = [part for section in page.sections if not section.folded for part in _with_pictures(section, pictures)]
+    lead = [markdown.escaped(page.lead)] if page.lead else []
+    everything = [f"# {markdown.escaped(page.title)}", *lead, *parts, made(page)]
+    return "\n\n".join(part.rstrip("\n") for part in everything) + "\n"
+
+
+def made(page: pages.Page) -> str:
+    """What made a page, in a sentence of Markdown."""
+    made_by = [f"Made by {markdown.code(page.made_by)}"] if page.made_by else []
+    return " with ".join([*made_by, markdown.escaped(", ".join(page.made_with))]) + "."
+
+
+def picture(figure: Figure, path: str) -> str:
+    """A chart's still picture in Markdown, its description for those who cannot see it."""
+    return f"![{markdown.escaped(figure.description)}]({markdown.link(path)})"
+
+
+def _with_pictures(section: pages.Section, pictures: Mapping[str, str]) -> Iterable[str]:
+    """A part of a page, its pictures before its tables, as the page has them."""
+    yield from words(section)
+    yield from (picture(each, pictures[each.name]) for each in section.figures)
+    yield from map(markdown.render, section.tables)

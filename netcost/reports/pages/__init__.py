@@ -1,0 +1,22 @@
+"""Results as pages, a function a command: what is drawn, what stands in tables, and what is said about it."""
+
+from netcost.reports.pages.claims import claims_page
+from netcost.reports.pages.compare import compare_page, sweep_page
+from netcost.reports.pages.guidelines import guidelines_page
+from netcost.reports.pages.page import Page, Section, tables_page
+from netcost.reports.pages.profile import profile_page
+from netcost.reports.pages.show import show_page
+from netcost.reports.pages.zoo import zoo_page
+
+__all__ = [
+    "Page",
+    "Section",
+    "claims_page",
+    "compare_page",
+    "guidelines_page",
+    "profile_page",
+    "show_page",
+    "sweep_page",
+    "tables_page",
+    "zoo_page",
+]

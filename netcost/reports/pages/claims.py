@@ -1,0 +1,18 @@
+"""The page of published claims: each with its verdict, its figures beside the published ones, and its sum."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from netcost.claims import Review
+from netcost.claims import sections as report
+from netcost.reports.pages.page import Page, illustrated
+from netcost.timing.environment import versions
+
+
+def claims_page(review: Review, made_by: str = "") -> Page:
+    """A part a topic, which begins with an overview whose rows lead to the claims below it."""
+    first, *topics = map(illustrated, report.sections(review))
+    how_to_read = replace(first, title="How to read this", paragraphs=first.paragraphs[1:], level=2)
+    lead = report.summary(review)
+    return Page(first.title, lead, (how_to_read, *topics), made_by, versions(), has_contents=True)

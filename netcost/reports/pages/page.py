@@ -1,0 +1,62 @@
+"""A page: what a reader who was not there is shown of a result, as headings, words, charts and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from netcost.reports.charts import Figure
+from netcost.text import tables, units
+from netcost.text.version import __version__
+from netcost.timing.environment import Environment
+
+
+@dataclass(frozen=True, slots=True)
+class Section(tables.Section):
+    """A part of a report, with what only a page can show.
+
+    Args:
+        figures: charts; they come before the tables.
+        folded: whether the tables are shown only when asked for.
+    """
+
+    figures: tuple[Figure, ...] = ()
+    folded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A whole page.
+
+    Args:
+        title: what it is about.
+        lead: what it says, in a sentence or two.
+        sections: its parts.
+        made_by: the command that makes it again.
+        made_with: versions and environment, a fact each.
+        has_contents: whether it begins with a list of its parts.
+    """
+
+    title: str
+    lead: str
+    sections: tuple[Section, ...]
+    made_by: str = ""
+    made_with: tuple[str, ...] = ()
+    has_contents: bool = False
+
+
+def illustrated(section: tables.Section, figures: Sequence[Figure] = ()) -> Section:
+    """A part of a text report with charts."""
+    return Section(section.title, section.paragraphs, section.tables, section.level, tuple(figures))
+
+
+def timed_on(environment: Environment) -> tuple[str, ...]:
+    """What a page says of where it was timed, a fact each."""
+    where = environment.gpu.name if environment.gpu else environment.cpu or environment.machine
+    return f"torch {environment.torch}", where, f"threads: {units.exact(environment.threads)}"
+
+
+def tables_page(shown: Sequence[tables.Table], title: str = "netcost") -> Page:
+    """A page of tables alone: each under its title, with its notes."""
+    sections = tuple(Section(table.title or title, tables=(replace(table, title=""),)) for table in shown)
+    return Page(title, "", sections, made_with=(f"netcost {__version__}",))

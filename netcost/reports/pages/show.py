@@ -1,0 +1,34 @@
+"""The page of one network: what it costs, and where."""
+
+from __future__ import annotations
+
+from netcost.counting.analysis import Analysis
+from netcost.reports.charts import show as charts
+from netcost.reports.pages.page import Page, Section
+from netcost.text import units
+from netcost.timing.environment import versions
+
+MOST_ROWS = 400
+"""Operators that a page lists one by one; CSV and JSON list them all."""
+
+
+def show_page(analysis: Analysis, made_by: str = "") -> Page:
+    """Where the cost sits: the module tree, the course through the network, its 1x1 convolutions and its blocks."""
+    pointwise = charts.pointwise_channels(analysis)
+    balance = (pointwise,) if pointwise is not None else ()
+    sections = [
+        Section("What it costs", tables=(analysis.summary(),)),
+        Section("Where it sits", figures=(charts.icicle(analysis), charts.cumulative(analysis))),
+        Section("Against the guidelines", figures=(*balance, charts.fragments(analysis))),
+        Section("By kind", tables=(analysis.table("kind"),)),
+        Section("By module", tables=(analysis.table("module", 1),)),
+    ]
+    if len(analysis.graph.ops) <= MOST_ROWS:
+        sections.append(Section("Operator by operator", tables=(analysis.table("op"),), folded=True))
+    return Page(analysis.model, _lead(analysis), tuple(sections), made_by, versions())
+
+
+def _lead(analysis: Analysis) -> str:
+    shape = " and ".join("x".join(map(str, tensor.shape)) for tensor in analysis.graph.inputs)
+    words = f"{units.count(analysis.mult_adds)} mult-adds, {units.count(analysis.params)} parameters and "
+    return f"{words}{units.count(analysis.memory_access)} elements of memory access for one input of {shape}."

@@ -1,0 +1,245 @@
+"""What people name on the command line -> a module and its inputs.
+
+`googlenet` and `module:inception_v1` are of the zoo; `torchvision:resnet50` and `timm:convnext_tiny` are theirs;
+`package.module:callable` and `path/to/file.py:Net` are the user's own code. Nothing is ever unpickled: a `.pt` file
+runs whatever its author put in.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import inspect
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from netcost.targets.loading import importable, load_file, load_module
+from netcost.targets.making import maker
+from netcost.targets.weightless import weightless
+from netcost.text.errors import RequestError, TargetError
+from netcost.text.names import suggestion
+from netcost.text.privacy import without_folders
+from netcost.tracing import InputSpec, described, parse_input
+from netcost.zoo import ARCHITECTURES, MODULES
+
+PICKLES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".t7"})
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A network that can be built, and what goes into it.
+
+    Args:
+        name: as it was asked for, but that an absolute path is only its last part.
+        make: builds the module with its real initialisation.
+        inputs: of one forward pass; None where the target has none of its own and none were given.
+        arguments: that it was asked for with; None where no name stands for it, so that only this process can make it.
+        text: what `resolve` was asked for; "" where it was not.
+    """
+
+    name: str
+    make: Callable[[], nn.Module]
+    inputs: tuple[InputSpec, ...] | None = None
+    arguments: Mapping[str, Any] | None = None
+    text: str = ""
+
+    def build(self) -> nn.Module:
+        """The module with real weights.
+
+        Raises:
+            TargetError: its constructor raised; the message names file and line.
+        """
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about defaults of the model's own library
+                return self.make()
+        except RequestError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise TargetError(f"{self.name!r} cannot be built: {described(error)}") from error
+
+    def build_weightless(self) -> nn.Module:
+        """The module without values, or with real weights where its constructor needs them."""
+        for mixing in (False, True):
+            try:
+                with weightless(mixing):
+                    return self.build()
+            except TargetError:
+                continue
+        return self.build()
+
+    def with_batch(self, batch: int) -> Target:
+        """The same with another first dimension of every input."""
+        return replace(self, inputs=tuple(spec.with_batch(batch) for spec in self.required_inputs()))
+
+    def required_inputs(self) -> tuple[InputSpec, ...]:
+        """The inputs.
+
+        Raises:
+            RequestError: there are none.
+        """
+        if self.inputs is None:
+            raise RequestError(f"{self.name!r} has no input of its own; give one: --input 1x3x224x224")
+        return self.inputs
+
+
+def resolve(text: str, arguments: Mapping[str, Any] | None = None, inputs: Sequence[str | InputSpec] = ()) -> Target:
+    """The target that `text` names.
+
+    Args:
+        text: "googlenet", "module:inception_v1", "torchvision:resnet50", "timm:convnext_tiny",
+            "package.module:callable" or "file.py:Net".
+        arguments: passed to the architecture: {"width": 0.5}.
+        inputs: instead of the target's own, as InputSpecs or written like "1x3x160x160".
+
+    Raises:
+        RequestError: the name is unknown (near names are suggested) or an input does not parse.
+        TargetError: the target cannot be loaded.
+    """
+    given = tuple(parse_input(each) if isinstance(each, str) else each for each in inputs)
+    options = dict(arguments or {})
+    return replace(_resolved(text, options, given), name=without_folders(text), arguments=options, text=text)
+
+
+def _resolved(text: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
+    prefix, separator, rest = text.partition(":")
+    refuse_pickle(text)
+    if not separator:
+        if text.endswith(".py"):
+            raise TargetError(f"{text!r} names a file only; say which class or function of it: {text}:Net")
+        return _of_zoo(text, options, given)
+    if prefix in LIBRARIES:
+        return LIBRARIES[prefix](text, rest, options, given)
+    place, _, attribute = text.rpartition(":")
+    if not place or not attribute:
+        raise TargetError(f"{text!r} does not parse; expected package.module:callable or path/to/file.py:Net")
+    return _of_code(text, place, attribute, options, given)
+
+
+def refuse_pickle(text: str) -> None:
+    """Refuse a file of pickled objects, whichever way it is named."""
+    path = text.rsplit(":", 1)[0] if ".py:" not in text else ""
+    if Path(path).suffix.lower() in PICKLES:
+        raise TargetError(
+            f"{text!r} is a pickle, and loading one runs whatever code is in it: refused; "
+            "name the code that builds the model instead: path/to/file.py:Net"
+        )
+
+
+def _of_zoo(name: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
+    if name not in ARCHITECTURES and f"module:{name}" in MODULES:
+        raise RequestError(f"unknown architecture {name!r}; did you mean the building block module:{name}?")
+    entry = ARCHITECTURES.get(name)
+    return Target(name, maker(name, entry.build, options), given or (InputSpec(entry.input_shape),))
+
+
+def _of_modules(text: str, _name: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
+    """A module on its own, as wide as its input: `in_channels` is the second size, unless it is given."""
+    entry = MODULES.get(text)
+    if given and (len(given) > 1 or len(given[0].shape) != len(entry.input_shape)):
+        sizes = "x".join(map(str, entry.input_shape))
+        raise RequestError(f"{text!r} takes one input (N, C, H, W), like --input {sizes}")
+    batch, channels, *sides = given[0].shape if given else entry.input_shape
+    arguments = {"in_channels": channels, **options}
+    own = InputSpec((batch, arguments["in_channels"], *sides))
+    return Target(text, maker(text, entry.build, arguments), given or (own,))
+
+
+def _of_torchvision(text: str, name: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
+    models = _library("torchvision.models", text)
+    if name not in models.list_models():
+        raise RequestError(f"torchvision has no model {name!r}{suggestion(name, models.list_models())}")
+    own = _torchvision_input(models, name)
+    accepted = inspect.signature(models.get_model_builder(name)).parameters
+    defaults: dict[str, Any] = {"weights": None}
+    if "weights_backbone" in accepted:
+        defaults["weights_backbone"] = None  # the default downloads them
+    if "aux_loss" in accepted:
+        defaults["aux_loss"] = True  # as the published weights have it
+    if name.startswith("vit_") and own is not None and own.shape[-1] != VIT_IMAGE_SIZE:
+        defaults["image_size"] = own.shape[-1]
+    make = maker(text, models.get_model, options, name, **defaults)
+    return Target(text, make, given or (None if own is None else (own,)))
+
+
+VIT_IMAGE_SIZE = 224
+CLIP_FRAMES = 16
+
+
+def _torchvision_input(models: ModuleType, name: str) -> InputSpec | None:
+    """The size that the default weights' own transform makes; None where it keeps the image's size."""
+    try:
+        weights = models.get_model_weights(name).DEFAULT
+    except (AttributeError, ValueError):
+        return None
+    transform = weights.transforms()
+    crop = getattr(transform, "crop_size", None)
+    if type(transform).__name__ == "VideoClassification":
+        frames = weights.meta.get("min_temporal_size", CLIP_FRAMES)
+        return InputSpec((1, 3, max(frames, CLIP_FRAMES), *crop)) if crop else None
+    if crop is None:
+        crop = getattr(transform, "resize_size", None)
+    if crop is None:
+        return None
+    return InputSpec((1, 3, *(crop * 2 if len(crop) == 1 else crop)))
+
+
+def _of_timm(text: str, name: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
+    timm = _library("timm", text)
+    if not timm.is_model(name.split(".")[0]):
+        raise RequestError(f"timm has no model {name!r}{suggestion(name, timm.list_models())}")
+    configuration = timm.get_pretrained_cfg(name)
+    size = (3, 224, 224) if configuration is None else configuration.input_size
+    make = maker(text, timm.create_model, options, name, pretrained=False)
+    return Target(text, make, given or (InputSpec((1, *size)),))
+
+
+def _library(module: str, text: str) -> ModuleType:
+    package = module.partition(".")[0]
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise TargetError(
+            f"{text!r} needs {package}, which does not import ({error}); pip install {package}"
+        ) from error
+
+
+LIBRARIES: dict[str, Callable[[str, str, dict[str, Any], tuple[InputSpec, ...]], Target]] = {
+    "module": _of_modules,
+    "torchvision": _of_torchvision,
+    "timm": _of_timm,
+}
+
+
+def _of_code(text: str, place: str, attribute: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
+    """A class, function or module instance in the user's own code."""
+    is_file = place.endswith(".py") or "/" in place or Path(place).is_file()
+    module = load_file(text, Path(place)) if is_file else load_module(text, place, [*LIBRARIES, *ARCHITECTURES])
+    found: Any = module
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            public = [name for name in dir(found) if not name.startswith("_")]
+            raise TargetError(f"{place!r} has no {attribute!r}{suggestion(part, public)}")
+        found = getattr(found, part)
+    if isinstance(found, nn.Module):
+        if options:
+            raise RequestError(
+                f"{text!r} is a module, built already; --arg goes to a class or function that builds one"
+            )
+        return Target(text, lambda: copy.deepcopy(found), given or None)  # each build is an instance of its own
+    if not callable(found):
+        raise TargetError(f"{text!r} is a {type(found).__name__}; expected a class or function that makes an nn.Module")
+    make = maker(text, found, options)
+    folders = (Path(place).resolve().parent,) if is_file else (Path.cwd(),)
+
+    def make_in_its_place() -> nn.Module:
+        with importable(*folders):
+            return make()
+
+    return Target(text, make_in_its_place, given or None)

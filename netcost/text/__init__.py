@@ -1,0 +1,1 @@
+"""What netcost says and reads: messages, names, numbers, tables, files. No torch."""

@@ -1,0 +1,75 @@
+"""Plain values as JSON: keys in the order given, two spaces of indent, a short list of numbers on one line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from netcost.text.tables import Table, bare, with_unit_column
+
+LONGEST_LINE = 100
+"""A list of numbers that takes more characters than this is written one number a line."""
+
+
+def render(value: object) -> str:
+    """A mapping, list or plain value as JSON, in ASCII.
+
+    Raises:
+        ValueError: a number is infinite or not a number: JSON has neither, and a missing value is None.
+        TypeError: a value is none of JSON's kinds.
+    """
+    return f"{_written(value, '')}\n"
+
+
+def render_table(table: Table) -> str:
+    """The table as a JSON object, as `document` lays it out."""
+    return render(document(table))
+
+
+def document(table: Table) -> dict[str, Any]:
+    """The table as plain values: title, columns with their units, a mapping for each row, and notes."""
+    table = with_unit_column(table)
+    columns = [
+        {"name": name, "heading": column.heading, "unit": column.unit}
+        for name, column in zip(table.names, table.columns, strict=True)
+    ]
+    rows = [dict(zip(table.names, map(bare, row), strict=True)) for row in table.rows]
+    return {"title": table.title, "columns": columns, "rows": rows, "notes": list(table.notes)}
+
+
+def _written(value: object, indent: str) -> str:
+    """`value` as JSON; its lines after the first start with `indent`."""
+    inner = f"{indent}  "
+    if isinstance(value, Mapping) and value:
+        entries = (f"{_key(key)}: {_written(entry, inner)}" for key, entry in value.items())
+        return _between("{", entries, "}", indent)
+    if isinstance(value, list | tuple) and value and not _fits_on_a_line(value):
+        return _between("[", (_written(entry, inner) for entry in value), "]", indent)
+    return _on_a_line(value)
+
+
+def _on_a_line(value: object) -> str:
+    """What needs no lines of its own: in ASCII, so that no reader's encoding matters."""
+    try:
+        return json.dumps(value, ensure_ascii=True, allow_nan=False)
+    except ValueError as error:
+        raise ValueError(f"{value!r} cannot stand in JSON; use None for a missing value") from error
+
+
+def _key(key: object) -> str:
+    """A key as JSON; a number would make a file that no parser takes."""
+    if not isinstance(key, str):
+        raise TypeError(f"the key {key!r} is not a str; JSON has no other keys")
+    return json.dumps(key)
+
+
+def _between(opening: str, entries: Iterable[str], closing: str, indent: str) -> str:
+    """The entries one a line, indented, between brackets."""
+    separator = f",\n{indent}  "
+    return f"{opening}\n{indent}  {separator.join(entries)}\n{indent}{closing}"
+
+
+def _fits_on_a_line(values: list[Any] | tuple[Any, ...]) -> bool:
+    """Whether these are numbers (a shape, an interval) that one line holds."""
+    return all(isinstance(value, int | float) for value in values) and len(str(list(values))) <= LONGEST_LINE

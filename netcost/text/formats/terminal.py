@@ -1,0 +1,150 @@
+"""A table for a terminal: numbers flush right, and never a digit cut off.
+
+Without a width the table is as wide as it needs to be: for files and pipes. In a terminal that is too narrow,
+words are folded first; what still does not fit beside the first column goes into further tables below.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from netcost.text.tables import Table, printable
+from netcost.text.units import AtLeast
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
+GAP = 2
+"""Blank characters between two columns."""
+NARROWEST = 8
+"""Characters that words are folded to at the narrowest."""
+
+_ENDLESS = 1_000_000
+_TAIL = re.compile(r"(?: |\x1b\[[0-9;]*m)+$", re.MULTILINE)
+
+
+class Span(NamedTuple):
+    """A column of the table, and the characters it needs when its words are folded, or has when they are not."""
+
+    column: int
+    least: int
+    natural: int
+
+
+def render(table: Table, *, width: int | None = None, color: bool = False) -> str:
+    """Title, table and notes, in lines of at most `width` characters where the numbers allow it.
+
+    Args:
+        width: characters in a line; None never folds and never splits.
+        color: whether bold, dim and yellow may be used.
+    """
+    title = [_printed(_words(table.title, "bold"), width, color)] if table.title else []
+    # Each column is told its width, so the line need not be told its own: a number wider than it is not cut.
+    grids = [_printed(_grid(table, group), None, color) for group in groups(_spans(table, width), width)]
+    notes = "".join(_printed(_words(note, "dim"), width, color) for note in table.notes)
+    return "\n".join([*title, *grids, *([notes] if notes else [])])
+
+
+def words(text: str, style: str = "", *, width: int | None = None, color: bool = False) -> str:
+    """A paragraph in a style of rich's ("bold"), in lines of at most `width` characters."""
+    return _printed(_words(text, style), width, color)
+
+
+def groups(spans: Sequence[Span], width: int | None) -> list[list[tuple[int, int]]]:
+    """Which columns stand side by side, and how wide: as (column, characters), the first column in each group."""
+    if not spans:  # words alone
+        return []
+    if width is None:
+        return [[(span.column, span.natural) for span in spans]]
+    first, *others = spans
+    members: list[list[Span]] = [[first]]
+    for span in others:
+        if len(members[-1]) > 1 and _extent([*members[-1], span]) > width:
+            members.append([first])
+        members[-1].append(span)
+    return [_widened(group, width) for group in members]
+
+
+def _extent(group: Sequence[Span]) -> int:
+    """Characters that the columns take side by side, at least."""
+    return sum(span.least for span in group) + GAP * (len(group) - 1)
+
+
+def _widened(group: Sequence[Span], width: int) -> list[tuple[int, int]]:
+    """The columns with what is left of the line: first to those that lack least, so that most fold nothing."""
+    left = max(0, width - _extent(group))
+    widths = {span.column: span.least for span in group}
+    for span in sorted(group, key=lambda span: span.natural - span.least):
+        grown = min(span.natural, span.least + left)
+        left -= grown - span.least
+        widths[span.column] = grown
+    return list(widths.items())
+
+
+def _spans(table: Table, width: int | None) -> list[Span]:
+    """How wide each column may be: numbers keep their width, words and headings fold to a third of the line."""
+    from rich.cells import cell_len
+
+    folded = max(NARROWEST, (width or 0) // 3)
+    spans = []
+    for at, column in enumerate(table.columns):
+        heading = printable(column.heading)
+        cells = max((cell_len(table.text(row, at)) for row in range(len(table.rows))), default=0)
+        natural = max(cells, cell_len(heading))
+        longest_word = max(map(cell_len, heading.split()), default=0)
+        least = max(cells, min(longest_word, folded)) if column.is_number else min(natural, folded)
+        spans.append(Span(at, least, natural))
+    return spans
+
+
+def _grid(table: Table, group: Sequence[tuple[int, int]]) -> RenderableType:
+    """Some of the columns as one table of rich's."""
+    from rich import box
+    from rich.table import Table as Grid
+
+    grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
+    for at, width in group:
+        heading = _words(table.columns[at].heading, "bold")
+        grid.add_column(heading, justify="right" if table.columns[at].is_number else "left", width=width)
+    for row in range(len(table.rows)):
+        grid.add_row(*(_cell(table, row, at) for at, _ in group))
+    return grid
+
+
+def _cell(table: Table, row: int, column: int) -> Text:
+    """One cell; what is not known or not complete stands out."""
+    cell = table.rows[row][column]
+    style = "dim" if cell is None else "yellow" if isinstance(cell, AtLeast) else ""
+    return _words(table.text(row, column), style)
+
+
+def _words(text: str, style: str) -> Text:
+    """Words that are shown as they stand: rich would read `[red]` in a plain string as its own."""
+    from rich.text import Text
+
+    return Text(printable(text), style=style, overflow="fold")
+
+
+def _printed(part: RenderableType, width: int | None, color: bool) -> str:
+    """What rich prints in lines of that width, for no terminal in particular, without blanks at line ends."""
+    from rich.console import Console
+
+    lines = io.StringIO()
+    # All that rich would otherwise ask the environment for is said here: the same table is the same text everywhere.
+    console = Console(
+        file=lines,
+        width=_ENDLESS if width is None else max(width, NARROWEST),
+        height=_ENDLESS,
+        color_system="standard" if color else None,
+        force_terminal=color,
+        no_color=not color,
+        force_jupyter=False,
+        force_interactive=False,
+        legacy_windows=False,
+    )
+    console.print(part)
+    return _TAIL.sub(lambda tail: tail.group().replace(" ", ""), lines.getvalue())

@@ -1,0 +1,73 @@
+"""A table of named things that refuses duplicates and suggests near names."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+from collections.abc import Iterable, Iterator
+from typing import Generic, TypeVar
+
+from netcost.text.errors import RequestError
+
+T = TypeVar("T")
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """A half-sentence that offers the nearest known names, or nothing where none is near."""
+    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+class Registry(Generic[T]):
+    """Named entries in the order in which they were added.
+
+    Args:
+        noun: what an entry is, in the singular, for messages ("architecture").
+        hint: what to do about an unknown name.
+    """
+
+    def __init__(self, noun: str, hint: str = "") -> None:
+        self._noun = noun
+        self._hint = hint
+        self._entries: dict[str, T] = {}
+
+    def add(self, name: str, entry: T) -> T:
+        """Register `entry` under `name`.
+
+        Raises:
+            ValueError: the name is taken: two owners of one name are a slip, never an override.
+        """
+        if name in self._entries:
+            raise ValueError(f"{self._noun} {name!r} is registered twice; choose another name")
+        self._entries[name] = entry
+        return entry
+
+    def get(self, name: str) -> T:
+        """The entry called `name`.
+
+        Raises:
+            RequestError: there is none; the message suggests near names.
+        """
+        try:
+            return self._entries[name]
+        except KeyError:
+            near = suggestion(name, self._entries)
+            hint = f" ({self._hint})" if self._hint else ""
+            raise RequestError(f"unknown {self._noun} {name!r}{near}{hint}") from None
+
+    def names(self, pattern: str = "*") -> list[str]:
+        """Names that match the shell pattern, in the order of registration."""
+        return [name for name in self._entries if fnmatch.fnmatchcase(name, pattern)]
+
+    def find(self, name: str) -> T | None:
+        """The entry called `name`, or None."""
+        return self._entries.get(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)

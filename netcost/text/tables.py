@@ -1,0 +1,180 @@
+"""Results as one neutral table: columns with name, heading and unit; rows of plain values."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from netcost.text import units
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: `name` in CSV and JSON, `heading` for people, `unit` for `units.text` ("text" for words)."""
+
+    name: str
+    heading: str
+    unit: str = "text"
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the column holds quantities, which are set flush right."""
+        return self.unit != "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under columns, with what must be said above and below them.
+
+    A cell is a str, int, float, `units.AtLeast` or None; None is a missing value and stays one in every format.
+    Two columns may bear the same name: the same model can be asked for twice.
+
+    Args:
+        row_units: the unit of each row's numbers, where a row holds a metric and not a model.
+
+    Raises:
+        ValueError: a row has not one cell for each column, or `row_units` not one unit for each row.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    title: str = ""
+    notes: tuple[str, ...] = ()
+    row_units: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(f"the row {row!r} has {len(row)} cells; the table has {len(self.columns)} columns")
+        if self.row_units is not None and len(self.row_units) != len(self.rows):
+            raise ValueError(f"{len(self.row_units)} row units for {len(self.rows)} rows; give one for each row")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names with none twice, for keys: the second "vgg11" is "vgg11_2"."""
+        return distinct([column.name for column in self.columns])
+
+    def unit(self, row: int, column: int) -> str:
+        """The unit of one cell."""
+        if self.row_units is not None and self.columns[column].is_number:
+            return self.row_units[row]
+        return self.columns[column].unit
+
+    def text(self, row: int, column: int) -> str:
+        """One cell as people read it, on one line. Words stand as they are, in a number column too."""
+        cell = self.rows[row][column]
+        return printable(cell) if isinstance(cell, str) else units.text(cell, self.unit(row, column))
+
+
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, a repeated one numbered from 2 on, past the names that are there already."""
+    found: list[str] = []
+    for name in names:
+        numbered = (f"{name}_{at}" for at in itertools.count(2))
+        found.append(name if name not in found else next(new for new in numbered if new not in {*names, *found}))
+    return tuple(found)
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with what does not print (controls, reversed writing, half a surrogate) spelled out."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)
+
+
+def bare(cell: Any) -> Any:
+    """A cell for machines: an incomplete total is its number, and the notes say what it lacks."""
+    return cell.value if isinstance(cell, units.AtLeast) else cell
+
+
+METRICS: dict[str, Column] = {
+    column.name: column
+    for column in (
+        Column("params", "Params", "count"),
+        Column("params_total", "Params (all)", "count"),
+        Column("mult_adds", "Mult-adds", "count"),
+        Column("flops", "FLOPs", "count"),
+        Column("memory_access", "Memory access (MAC)", "elements"),
+        Column("memory_access_bytes", "Memory access (MAC), bytes", "bytes"),
+        Column("memory_access_fused", "Memory access, fused", "elements"),
+        Column("memory_access_fused_bytes", "Memory access, fused, bytes", "bytes"),
+        Column("activations", "Activations", "elements"),
+        Column("elementwise_access", "Element-wise", "elements"),
+        Column("kernels", "Kernels", "count"),
+        Column("depth", "Depth", "count"),
+        Column("parallelism", "Parallelism", "ratio"),
+        Column("max_fragments", "Fragments", "count"),
+        Column("peak_memory_bytes", "Peak memory", "bytes"),
+        Column("intensity", "FLOP/byte", "ratio"),
+    )
+}
+"""The words of the design (section 2): identifier, heading and unit of every metric."""
+
+
+def from_records(
+    columns: Sequence[Column],
+    records: Iterable[Mapping[str, Any]],
+    title: str = "",
+    notes: Sequence[str] = (),
+) -> Table:
+    """A table with one row a record; a key that a record lacks is a missing value."""
+    rows = tuple(tuple(record.get(column.name) for column in columns) for record in records)
+    return Table(tuple(columns), rows, title, tuple(notes))
+
+
+def transposed(table: Table, heading: str) -> Table:
+    """The same table with a row for each metric and a column for each row.
+
+    The first column of `table` names its rows and gives the new headings; `heading` goes above the metrics.
+    """
+    metrics = table.columns[1:]
+    models = [table.text(at, 0) for at in range(len(table.rows))]
+    columns = (Column("metric", heading), *(Column(model, model, "mixed") for model in models))
+    rows = tuple((metric.heading, *(row[at] for row in table.rows)) for at, metric in enumerate(metrics, start=1))
+    return Table(columns, rows, table.title, table.notes, tuple(metric.unit for metric in metrics))
+
+
+def with_unit_column(table: Table) -> Table:
+    """The same table with its row units, if it has any, as a column after the first: for formats of raw numbers."""
+    if table.row_units is None:
+        return table
+    first, *others = table.columns
+    rows = tuple((row[0], unit, *row[1:]) for row, unit in zip(table.rows, table.row_units, strict=True))
+    return Table((first, Column("unit", "Unit"), *others), rows, table.title, table.notes)
+
+
+def selected(table: Table, names: Sequence[str]) -> Table:
+    """The same table with only the columns of those names, in the table's order."""
+    kept = [at for at, column in enumerate(table.columns) if column.name in names]
+    rows = tuple(tuple(row[at] for at in kept) for row in table.rows)
+    return replace(table, columns=tuple(table.columns[at] for at in kept), rows=rows)
+
+
+def with_total(table: Table, additive: Sequence[str], label: str = "total") -> Table:
+    """The same table with a last row that holds the sums of the columns that add up."""
+    sums = [
+        _sum([row[at] for row in table.rows]) if column.name in additive else None
+        for at, column in enumerate(table.columns)
+    ]
+    return replace(table, rows=(*table.rows, (label, *sums[1:])))
+
+
+def _sum(cells: Sequence[Any]) -> Any:
+    """The sum of a column; at least that, where a cell is missing or incomplete itself."""
+    known = sum(bare(cell) for cell in cells if cell is not None)
+    complete = all(cell is not None and not isinstance(cell, units.AtLeast) for cell in cells)
+    return known if complete else units.AtLeast(known)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a report: a heading, what is to be said in words, and tables.
+
+    Args:
+        level: of the heading; the first of a report is 1.
+    """
+
+    title: str
+    paragraphs: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    level: int = 2

@@ -1,0 +1,111 @@
+"""The one place that writes files: a file is written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from netcost.text.errors import OutputError
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write `text` in UTF-8 to `path`, through a temporary file beside it.
+
+    An existing file keeps its permissions, and stays as it was if anything fails. A link is followed. What is not a
+    regular file (a pipe, a terminal) is written to as it stands.
+
+    Raises:
+        OutputError: it could not be written; the message says why.
+    """
+    written = os.fspath(path)
+    try:
+        _write(Path(path), _encoded(text), names_directory=written.endswith(os.sep))
+    except OSError as error:
+        raise OutputError(f"cannot write {written!r}: {_reason(Path(path), error)}") from error
+
+
+def renew_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write `text` in UTF-8 to `path`, but leave a file alone that holds it already.
+
+    Raises:
+        OutputError: it could not be written; the message says why.
+    """
+    try:
+        is_same = Path(path).read_bytes() == _encoded(text)
+    except OSError:  # nothing there, or nothing that can be read: writing says whether that matters
+        is_same = False
+    if not is_same:
+        write_text(path, text)
+
+
+def append_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write `text` in UTF-8 behind what the file at `path` holds already.
+
+    Raises:
+        OutputError: it could not be read or written; the message says why.
+    """
+    try:
+        before = Path(path).read_text(encoding="utf-8") if Path(path).exists() else ""
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot add to {os.fspath(path)!r}: {error}; name a file of text") from error
+    write_text(path, before + text)
+
+
+def _encoded(text: str) -> bytes:
+    """In UTF-8; half a surrogate, which a file name can hold, has none and is spelled out."""
+    return text.encode("utf-8", errors="backslashreplace")
+
+
+def _write(path: Path, content: bytes, names_directory: bool) -> None:
+    """Write `content` to `path` by the way that suits what stands there now."""
+    mode = _mode(path)
+    if names_directory or (mode is not None and stat.S_ISDIR(mode)):
+        raise IsADirectoryError
+    if mode is not None and not stat.S_ISREG(mode):
+        path.write_bytes(content)
+        return
+    # To replace a file takes no right to write to it, only to its directory: a read-only file says otherwise.
+    if mode is not None and not os.access(path, os.W_OK):
+        raise PermissionError
+    _replace(path.resolve(), content, mode)
+
+
+def _mode(path: Path) -> int | None:
+    """Type and permissions of what stands at `path`, links followed, or None where nothing does."""
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _replace(target: Path, content: bytes, mode: int | None) -> None:
+    """Put a new file in the place of `target` in one step, with these permissions where there are some to keep."""
+    temporary = target.with_name(f".netcost-{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            if mode is not None:
+                temporary.chmod(stat.S_IMODE(mode))  # before the content, which may be private
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except BaseException:  # an interrupt too must not leave half a file behind
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _reason(path: Path, error: OSError) -> str:
+    """Why it failed and what to do, as half a sentence."""
+    match error:
+        case PermissionError():
+            return "permission denied; choose a place that you may write to"
+        case IsADirectoryError():
+            return f"it is a directory; name a file in it, like {str(path / 'netcost.json')!r}"
+        case FileNotFoundError():
+            return f"there is no directory {str(path.parent)!r}; create it first"
+        case NotADirectoryError():
+            return f"{str(path.parent)!r} is not a directory; choose another place"
+        case _:
+            return f"{error.strerror or error}; choose another place"

@@ -1,0 +1,306 @@
+"""Rounds in random order: how callables are timed side by side.
+
+`sample_rounds` is the method, on any callables and with an injected clock. What slows the machine down for a while
+slows all subjects of a round, so that `stats.ratio` can take their times round by round.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from netcost.text.errors import MeasurementError, NetcostError
+from netcost.timing import stats
+
+Clock = Callable[[], float]
+Run = Callable[[], object]
+Progress = Callable[[float, str], None]
+
+FEWEST_ROUNDS = 3
+"""Rounds that are taken however long they last: of three times, an outlier is never the median."""
+
+WARMUP_SHARE = 0.3
+"""The share of the budget for first calls and warm-up, all subjects together: a series with two modes never settles."""
+
+WARMUP_S = 0.02
+"""Warm-up of a subject lasts at least this long (seconds): the time in which a governor raises the clock."""
+
+WARMUP_CALLS = (2, 1000)
+"""Fewest and most calls of a warm-up. The second call of a network may still allocate or choose kernels."""
+
+SAMPLE_S = 100e-6
+"""A subject faster than this (seconds) is called several times a sample, next to which reading a clock is nothing."""
+
+MAX_CALLS = 10_000
+"""Most calls a sample, where the clock is too coarse to see one."""
+
+
+class Stop(StrEnum):
+    """What ended the sampling."""
+
+    PRECISE = "precise"
+    BUDGET = "budget"
+    ROUNDS = "rounds"
+    FAILED = "failed"
+
+
+class Timed(Protocol):
+    """Something that can be timed: a `Subject` on our clock, or one that has a clock of its own, in another process."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+
+    @property
+    def is_single(self) -> bool:
+        """Whether a sample is one call and never several in a row."""
+
+    def seconds(self, calls: int, clock: Clock, synchronize: Run) -> float:
+        """How long so many calls in a row take, each finished before the next."""
+
+    def renew(self) -> object:
+        """Do what comes before each sample of a round and is no part of its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Something to be timed here.
+
+    Args:
+        name: for messages.
+        run: one call.
+        prepare: what must happen before each call and is no part of its time; a sample is then a single call.
+        renewal: what comes before each sample of a round, untimed: see `placement`.
+    """
+
+    name: str
+    run: Run
+    prepare: Run | None = None
+    renewal: Run | None = None
+
+    @property
+    def is_single(self) -> bool:
+        """Whether a sample is one call and never several in a row."""
+        return self.prepare is not None
+
+    def seconds(self, calls: int, clock: Clock, synchronize: Run) -> float:
+        """How long so many calls in a row take on that clock, each finished before the next."""
+        if self.prepare is not None:
+            self.prepare()
+            synchronize()
+        begun = clock()
+        for _ in range(calls):
+            self.run()
+            synchronize()
+        return clock() - begun
+
+    def renew(self) -> object:
+        """The renewal, where there is one."""
+        return self.renewal() if self.renewal is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Everything seen of one subject: times in seconds a call, one a round, none left out.
+
+    A sample is `calls` calls in a row, its time divided by them. With an `error`, the times are those before it.
+    """
+
+    name: str
+    first_call_s: float | None
+    warmup_s: tuple[float, ...]
+    calls: int
+    times_s: tuple[float, ...]
+    error: MeasurementError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """What the rounds gave: a series for each subject, and its ratio to the first.
+
+    A ratio is None where the subject or the first one failed: then there is no common base.
+    """
+
+    series: tuple[Series, ...]
+    ratios: tuple[stats.RatioEstimate | None, ...]
+    rounds: int
+    stopped: Stop
+
+
+class _Trial:
+    """One subject on its way through first call, warm-up and rounds, until it ends or raises."""
+
+    def __init__(self, subject: Timed, clock: Clock, synchronize: Run) -> None:
+        self._subject, self._clock, self._synchronize = subject, clock, synchronize
+        self._first: list[float] = []
+        self._warmup: list[float] = []
+        self._calls = 1
+        self.times: list[float] = []
+        self.error: MeasurementError | None = None
+
+    def warm_up(self, share_s: float) -> None:
+        """Call until the times have settled, within a share of the budget (seconds), and choose the calls a sample."""
+        begun = self._clock()
+        self._sample(self._first, "in its first call")
+        while self.error is None and not self._is_warm(self._clock() - begun, share_s):
+            self._sample(self._warmup, "in warm-up")
+        if self._warmup and not self._subject.is_single:
+            self._calls = _calls_per_sample(stats.median(self._warmup[-3:]))
+
+    def take(self, round_number: int) -> None:
+        """One sample."""
+        self._sample(self.times, f"in round {round_number}", self._calls, renewed=True)
+
+    def series(self) -> Series:
+        """All that was seen."""
+        first = self._first[0] if self._first else None
+        return Series(self._subject.name, first, tuple(self._warmup), self._calls, tuple(self.times), self.error)
+
+    def _is_warm(self, elapsed_s: float, share_s: float) -> bool:
+        fewest, most = WARMUP_CALLS
+        if len(self._warmup) >= most or (len(self._warmup) >= fewest and elapsed_s >= share_s):
+            return True
+        return elapsed_s >= WARMUP_S and stats.settled(self._warmup)
+
+    def _sample(self, times: list[float], when: str, calls: int = 1, renewed: bool = False) -> None:
+        """Append the seconds a call; what the subject raises becomes its error."""
+        try:
+            if renewed:
+                self._subject.renew()
+            times.append(self._subject.seconds(calls, self._clock, self._synchronize) / calls)
+        except Exception as error:
+            # The text alone: a kept exception would keep its frames, and they the activations on the device.
+            self.error = MeasurementError(f"{self._subject.name} failed {when}: {_said(error)}")
+
+
+def sample_rounds(
+    subjects: Sequence[Timed],
+    *,
+    clock: Clock = time.perf_counter,
+    synchronize: Run = lambda: None,
+    rng: random.Random | None = None,
+    precision: float = 0.02,
+    budget_s: float = 10.0,
+    min_rounds: int = FEWEST_ROUNDS,
+    max_rounds: int = 1000,
+    progress: Progress | None = None,
+) -> Rounds:
+    """Time the subjects side by side, in rounds that call each of them once, in random order.
+
+    Sampling goes on until every 95 % interval of a ratio to the first is narrower than ± `precision` (of its median;
+    alone, that of the subject's own median), or the budget is spent: for slow subjects that may be before there are the
+    `stats.MIN_ROUNDS` that an interval needs. It looks at the width of the intervals and never at the verdict, so that
+    stopping early favours none: on the twelve made-up machines of `tests/noise.py`, with noise, load in bursts, drift,
+    heavy tails and placements in memory, at most 0.6 % of 1,000 comparisons of equals ended in a verdict, and all
+    of a true 10 % were called. That rests on the exact interval, the order of the rounds, and moved weights; the
+    docstrings of `stats`, `_orders` and `placement` say what happens without.
+
+    Args:
+        clock: seconds, from any origin.
+        synchronize: waits until the device has finished a call.
+        rng: source of the order; one with a fixed seed unless given.
+        precision: half-width to reach, as a share; 0 is never reached and spends the whole budget.
+        budget_s: seconds for everything, first calls and warm-up included; the round that spends it is the last one.
+        min_rounds, max_rounds: the fewest, which are taken whatever they cost, and the most.
+        progress: told the share of the work that is done, and what goes on, between samples.
+    """
+    rng, tell, begun = rng or random.Random(0), progress or _silence, clock()
+    goal = _Goal(precision, budget_s, min_rounds, max_rounds)
+    trials = [_Trial(subject, clock, synchronize) for subject in subjects]
+    for subject, trial in zip(subjects, trials, strict=True):
+        tell(goal.share(0, clock() - begun), f"warming up {subject.name}")
+        trial.warm_up(WARMUP_SHARE * budget_s / len(subjects))
+    rounds, orders = 0, _orders(trials, rng)
+    while (stopped := goal.reached(trials, rounds, clock() - begun)) is None:
+        tell(goal.share(rounds, clock() - begun), f"round {rounds + 1}")
+        rounds += 1
+        for trial in next(orders):
+            if trial.error is None:
+                trial.take(rounds)
+    tell(1.0, "done")
+    series = tuple(trial.series() for trial in trials)
+    return Rounds(series, tuple(_ratio(series[0], other) for other in series), rounds, stopped)
+
+
+def _orders(trials: Sequence[_Trial], rng: random.Random) -> Iterator[list[_Trial]]:
+    """The order of every round, by lot; of every four rounds, each two trials run in either order in two.
+
+    By lot, so that no rhythm of the machine favours one of them. Equally often, because to be first in a round may
+    cost something by itself: then ratios come in two kinds, above and below the truth, and whoever looks for a narrow
+    interval again and again would find one as soon as one kind happened to prevail. With each round drawn for itself
+    and 5 % for being first, 32 % of 1,000 made-up comparisons of equals ended in a verdict; like this, none.
+    """
+    while True:
+        drawn = [rng.sample(trials, len(trials)) for _ in range(2)]
+        four = [*drawn, *(order[::-1] for order in drawn)]
+        rng.shuffle(four)
+        yield from four
+
+
+class _Goal:
+    """When to stop: precise enough, out of budget, out of rounds, or nobody left."""
+
+    def __init__(self, precision: float, budget_s: float, min_rounds: int, max_rounds: int) -> None:
+        if not 1 <= min_rounds <= max_rounds:
+            raise ValueError(f"expected 1 <= min_rounds <= max_rounds, got {min_rounds} and {max_rounds}")
+        self._precision, self._budget_s = precision, budget_s
+        self._min_rounds, self._max_rounds = min_rounds, max_rounds
+        self._look_at = max(min_rounds, stats.MIN_ROUNDS)  # with fewer there is no interval to look at
+
+    def share(self, rounds: int, elapsed_s: float) -> float:
+        """The share of the work that is done, at most one."""
+        of_time = elapsed_s / self._budget_s if self._budget_s > 0 else 1.0
+        return min(1.0, max(of_time, rounds / self._max_rounds))
+
+    def reached(self, trials: Sequence[_Trial], rounds: int, elapsed_s: float) -> Stop | None:
+        """Why to stop after so many rounds and seconds, or None."""
+        if all(trial.error is not None for trial in trials):
+            return Stop.FAILED
+        spent, full = elapsed_s >= self._budget_s, rounds >= self._max_rounds
+        if rounds < self._min_rounds or not (spent or full or rounds >= self._look_at):
+            return None
+        # Each look is another chance to find an interval narrow that is so by chance: they get rarer.
+        self._look_at = rounds + 1 + rounds // 5
+        if _is_precise([trial.series() for trial in trials], self._precision):
+            return Stop.PRECISE
+        if spent:
+            return Stop.BUDGET
+        return Stop.ROUNDS if full else None
+
+
+def _said(error: Exception) -> str:
+    """One line for an error; those of GPUs go on for several, with advice on debugging torch itself."""
+    text = str(error) if isinstance(error, NetcostError) else f"{type(error).__name__}: {error}"
+    return text.partition("\n")[0]
+
+
+def _calls_per_sample(call_s: float) -> int:
+    """How many calls of that length (seconds) a sample needs to be as long as `SAMPLE_S`."""
+    return MAX_CALLS if call_s * MAX_CALLS <= SAMPLE_S else math.ceil(SAMPLE_S / call_s)
+
+
+def _ratio(first: Series, other: Series) -> stats.RatioEstimate | None:
+    """The ratio other / first; None where either failed, or is shorter than the clock can see."""
+    if first.error or other.error or min(first.times_s + other.times_s) <= 0:
+        return None
+    return stats.ratio(first.times_s, other.times_s)
+
+
+def _is_precise(series: Sequence[Series], precision: float) -> bool:
+    """Whether every interval is narrow enough: of the ratios to the first, or of the medians where there are none."""
+    going = [one for one in series if one.error is None]
+    if series[0].error is None and len(going) > 1:
+        ratios = [_ratio(series[0], other) for other in going[1:]]
+        widths = [None if each is None else stats.relative_half_width(each.ci95, each.median) for each in ratios]
+    else:
+        widths = [stats.relative_half_width(stats.ci95(one.times_s), stats.median(one.times_s)) for one in going]
+    return all(width is not None and width < precision for width in widths)
+
+
+def _silence(_share: float, _text: str) -> None:
+    """Progress that nobody follows."""

@@ -1,0 +1,45 @@
+"""What a worker's process runs first: it makes sure of its pipes, of its netcost, and of where Python looks for code.
+
+This file is run by its path, so that the netcost which it belongs to is imported and no other, whatever lies in the
+folder of the worker or in the code that it is to run.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+
+def main() -> None:
+    """Serve the process that started this one, through what were its standard input and output."""
+    orders, answers = _claimed()
+    place = json.loads(orders.readline() or "{}")
+    _import_own_netcost()
+    sys.path[:] = place.get("path", sys.path)
+    from netcost.timing.workers.serving import serve
+
+    serve(orders, answers)
+
+
+def _claimed() -> tuple[BinaryIO, BinaryIO]:
+    """The pipes, out of reach: what the user's code prints goes to standard error, and it has nothing to read."""
+    orders, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return orders, answers
+
+
+def _import_own_netcost() -> None:
+    """The package that this file is in; its other modules are found through it from now on."""
+    own = str(Path(__file__).resolve().parents[3])
+    sys.path.insert(0, own)
+    import netcost  # noqa: F401  # it stays in sys.modules
+
+    sys.path.remove(own)
+
+
+if __name__ == "__main__":
+    main()

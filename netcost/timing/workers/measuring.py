@@ -1,0 +1,138 @@
+"""Networks timed side by side, each in a process of its own: one worker at a time takes a sample, in random order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+
+from netcost.targets.naming import Target
+from netcost.text.errors import MeasurementError, NetcostError
+from netcost.timing.doubts import throttled
+from netcost.timing.environment import LoadMeter, busy_seconds
+from netcost.timing.measurement import Effort, Measurement
+from netcost.timing.measuring import Context
+from netcost.timing.preparation import Outcome
+from netcost.timing.sampling import Clock, Progress, Run, Series, sample_rounds
+from netcost.timing.setting import Observed, Setting
+from netcost.timing.workers.lines import Message
+from netcost.timing.workers.process import Worker
+from netcost.timing.workers.recipes import Recipe, recipe_of
+
+
+def measure_isolated(
+    targets: Sequence[Target],
+    device: str = "cpu",
+    threads: int | None = None,
+    budget_s: float = 10.0,
+    precision: float = 0.02,
+    progress: Progress | None = None,
+    *,
+    setting: Setting = Setting(),  # noqa: B008  # frozen
+) -> list[Measurement | NetcostError]:
+    """How long each of the targets takes, side by side, each in a process of its own.
+
+    What a target prints is not shown, and one that fails, or ends its process, is an error in the place of its
+    measurement; the others go on. As for `measure_all`, the n-th times of all results are of the same round.
+
+    Args:
+        device, threads, budget_s, precision, progress: as for `measure_all`.
+        setting: as for `measure_all`.
+
+    Raises:
+        RequestError: a target is an nn.Module of this process.
+    """
+    recipes = [recipe_of(target) for target in targets]
+    with ExitStack() as stack:
+        workers = [(stack.enter_context(Worker()), recipe) for recipe in recipes]
+        return measure_in(workers, device, threads, budget_s, precision, progress, setting=setting)
+
+
+def measure_in(
+    workers: Sequence[tuple[Worker, Recipe]],
+    device: str = "cpu",
+    threads: int | None = None,
+    budget_s: float = 10.0,
+    precision: float = 0.02,
+    progress: Progress | None = None,
+    *,
+    setting: Setting = Setting(),  # noqa: B008  # frozen
+    clock: Clock = time.perf_counter,
+    busy: Callable[[], float | None] = busy_seconds,
+) -> list[Measurement | NetcostError]:
+    """How long each recipe takes in its worker, which stays alive; for one that fails, its error.
+
+    Args:
+        workers: one for each recipe.
+        device, threads, budget_s, precision, progress: as for `measure_all`.
+        setting: of all of them.
+        clock: of the budget; each sample is timed by its worker.
+        busy: core-seconds worked by everybody.
+    """
+    say = progress or (lambda _share, _text: None)
+    results: dict[int, Measurement | NetcostError] = {}
+    remotes: dict[int, _Remote] = {}
+    for at, (worker, recipe) in enumerate(workers):
+        say(0.0, f"building {recipe.target}")
+        details = {"device": device, "threads": threads, "settings": asdict(setting)}
+        try:
+            built = worker.ask("build", recipe=recipe.to_dict(), **details)
+            remotes[at] = _Remote(recipe.target, worker, built, setting.cold_cache)
+        except NetcostError as error:
+            died = isinstance(error, MeasurementError)
+            results[at] = MeasurementError(f"{recipe.target} failed while it was built: {error}") if died else error
+    load = LoadMeter(busy, lambda: time.process_time() + sum(worker.cpu_s for worker, _ in workers), clock)
+    begun = clock()
+    rounds = sample_rounds(
+        list(remotes.values()), clock=clock, budget_s=budget_s, precision=precision, progress=progress
+    )
+    effort = Effort(precision, budget_s, clock() - begun, rounds.stopped)
+    endings = [_ended(remote, series) for remote, series in zip(remotes.values(), rounds.series, strict=True)]
+    other = load.doubt()
+    for (at, remote), series, end in zip(remotes.items(), rounds.series, endings, strict=True):
+        if isinstance(end, MeasurementError):
+            results[at] = end
+            continue
+        found = (other, throttled(None if end["throttle_reasons"] is None else tuple(end["throttle_reasons"])))
+        shared = tuple(doubt for doubt in found if doubt is not None)
+        context = Context(device, remote.built["threads"], effort, shared)
+        outcome = Outcome(end["times"], Observed(**end["setting"]), end["compile_s"])
+        results[at] = context.measurement(series, outcome, remote.built["batch"])
+    return [results[at] for at in range(len(workers))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Remote:
+    """What a worker has built, to be timed there.
+
+    Args:
+        name: for messages.
+        worker: that has built it.
+        built: its answer.
+        is_single: whether a sample is one call and never several in a row.
+    """
+
+    name: str
+    worker: Worker
+    built: Message
+    is_single: bool = False
+
+    def seconds(self, calls: int, _clock: Clock, _synchronize: Run) -> float:
+        """How long so many calls take on the worker's own clock: the way there and back is no part of it."""
+        seconds: float = self.worker.ask("sample", calls=calls)["seconds"]
+        return seconds
+
+    def renew(self) -> object:
+        """What comes before each sample of a round."""
+        return self.worker.ask("renew")
+
+
+def _ended(remote: _Remote, series: Series) -> Message | MeasurementError:
+    """What the worker tells in the end; the error of one that failed."""
+    if series.error is not None:
+        return series.error
+    try:
+        return remote.worker.ask("finish")
+    except NetcostError as error:
+        return MeasurementError(f"{remote.name} failed after its last round: {error}")

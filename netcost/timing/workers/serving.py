@@ -1,0 +1,177 @@
+"""The loop that a worker runs: an order, an answer, until nobody gives orders any more.
+
+Another order is one more method of `Server` whose name is the order's; what it returns is the answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import queue
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import fields
+from typing import Any, BinaryIO
+
+import torch
+
+from netcost.counting.analysis import analyze
+from netcost.targets.naming import Target
+from netcost.text.errors import RequestError
+from netcost.text.tables import bare
+from netcost.timing.conversion import in_setting
+from netcost.timing.devices import Device, open_device
+from netcost.timing.environment import flushed_denormals, thread_number
+from netcost.timing.measuring import batch_of, random_call
+from netcost.timing.preparation import Ready, ready_to_run
+from netcost.timing.sampling import Subject
+from netcost.timing.setting import Setting
+from netcost.timing.workers import lines
+from netcost.timing.workers.recipes import Recipe
+
+ORDERS = ("hello", "analyse", "build", "sample", "renew", "finish")
+
+
+def serve(orders: BinaryIO, answers: BinaryIO) -> None:
+    """Obey orders until there are no more, then end this process and whatever it started."""
+    waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()
+    server = Server()
+    while True:
+        order = lines.read(waiting.get())
+        try:
+            answer = server.obey(order)
+        except BaseException as error:  # sys.exit() of the user's code, too, is no end of ours
+            answer = {"error": lines.told(error)}
+        lines.write(answers, {**answer, "cpu_s": time.process_time()})
+
+
+class Server:
+    """A worker's memory from one order to the next: the network that it has built last."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._subject: Subject | None = None
+        self._device: Device | None = None
+        self._ready: Ready | None = None
+
+    def obey(self, order: lines.Message) -> lines.Message:
+        """The answer to an order."""
+        do = order.pop("do")
+        if do not in ORDERS:
+            raise RequestError(f"a worker has no order {do!r}; expected one of {', '.join(ORDERS)}")
+        answer: lines.Message = getattr(self, do)(**order)
+        return answer
+
+    def hello(self) -> lines.Message:
+        """That everything is imported."""
+        return {}
+
+    def analyse(
+        self, recipe: Mapping[str, Any], mode: str, concrete: bool, settings: Mapping[str, Any]
+    ) -> lines.Message:
+        """What one forward pass costs: totals, modules, and how often each operator ran."""
+        analysis = analyze(_target(recipe, _setting(settings)), mode=mode, concrete=concrete)
+        table = analysis.table("module")
+        modules = [dict(zip(table.names, map(bare, row), strict=True)) for row in table.rows]
+        operators = Counter(op.name for op in analysis.graph.ops)
+        return {"analysis": analysis.to_dict(), "modules": modules, "operators": dict(sorted(operators.items()))}
+
+    def build(
+        self, recipe: Mapping[str, Any], device: str, threads: int | None, settings: Mapping[str, Any]
+    ) -> lines.Message:
+        """Build a network, and have it ready to be called; the one before is forgotten."""
+        self._stack.close()
+        self._subject = None
+        setting = _setting(settings)
+        target = _target(recipe, setting)
+        model, call = target.build(), random_call(target.required_inputs())
+        self._device = opened = open_device(device)
+        enter = self._stack.enter_context
+        enter(opened.active())
+        used = enter(thread_number(threads))
+        enter(flushed_denormals())
+        self._ready = enter(ready_to_run(opened, model, call, setting, {}, time.perf_counter))
+        prepare = opened.cold_cache() if setting.cold_cache else None
+        self._subject = Subject(target.name, self._ready.watch, prepare, self._ready.renewal)
+        return {"threads": used, "batch": batch_of(call)}
+
+    def sample(self, calls: int) -> lines.Message:
+        """So many calls in a row, and the seconds that they took here."""
+        subject, device = self._require()
+        _wake()
+        try:
+            with torch.inference_mode():
+                return {"seconds": subject.seconds(calls, time.perf_counter, device.synchronize)}
+        finally:
+            _rest()
+
+    def renew(self) -> lines.Message:
+        """What comes before a sample of a round."""
+        subject, _ = self._require()
+        with torch.inference_mode():
+            subject.renew()
+        return {}
+
+    def finish(self) -> lines.Message:
+        """What the device tells of all calls since the network was built."""
+        _, device = self._require()
+        assert self._ready is not None, "there is a subject"
+        outcome, reasons = self._ready.outcome(), device.throttle_reasons()
+        return {
+            "times": outcome.times,
+            "setting": outcome.setting.to_dict(),
+            "compile_s": outcome.compile_s,
+            "throttle_reasons": None if reasons is None else list(reasons),
+        }
+
+    def _require(self) -> tuple[Subject, Device]:
+        if self._subject is None or self._device is None:
+            raise RequestError("a worker has nothing to time before it has built a network")
+        return self._subject, self._device
+
+
+def _setting(settings: Mapping[str, Any]) -> Setting:
+    unknown = settings.keys() - {each.name for each in fields(Setting)}
+    if unknown:
+        raise RequestError(f"a worker knows no setting {', '.join(map(repr, sorted(unknown)))}")
+    return Setting(**settings)
+
+
+def _target(recipe: Mapping[str, Any], setting: Setting) -> Target:
+    return in_setting(Recipe.from_dict(recipe).resolved(), setting)
+
+
+def _listen(orders: BinaryIO, waiting: queue.SimpleQueue[bytes]) -> None:
+    """Pass orders on; when whoever gives them is gone, end at once, in the middle of a call too."""
+    for line in orders:
+        waiting.put(line)
+    if hasattr(os, "killpg") and os.getpgid(0) == os.getpid():
+        os.killpg(0, signal.SIGKILL)  # with all that the user's code has started
+    os._exit(0)
+
+
+def _wake() -> None:
+    """Have torch's threads there before the clock starts: they were sent away after the last call."""
+    if torch.get_num_threads() > 1:
+        torch.ones(2**17).add_(1)  # from 2**15 elements on, torch shares the work out
+
+
+def _rest() -> None:
+    """Send torch's threads away: after a call they would spin for some 10 ms, on cores that another worker needs.
+
+    To have them sleep at once (OMP_WAIT_POLICY=PASSIVE) would do that too, but would also have them sleep between
+    the operators of a network, and wake up for each: what is timed here would be another thing than elsewhere.
+    """
+    if torch.get_num_threads() > 1:
+        with contextlib.suppress(AttributeError, OSError):  # a torch without OpenMP, or with an older one
+            ctypes.CDLL(None).omp_pause_resource_all(_SOFT_PAUSE)
+
+
+_SOFT_PAUSE = 1
+"""`omp_pause_soft`: threads end, settings stay. Reference: OpenMP 5.0, section 3.2.44."""

@@ -1,0 +1,148 @@
+"""A check's report in every format: one fixed report as golden files, and names that try to be more than names."""
+
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+from golden_files import golden_names, require_golden, without_version
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from snapshots import module, snapshot
+
+from netcost.checking.formats import CHECK_FORMATS, check_renderer, comment, junit, text, workflow
+from netcost.checking.limits import Limits, parse_budget, parse_tolerance
+from netcost.checking.regression import UPDATE, Place, Report, compare
+from netcost.text.errors import RequestError
+
+HOSTILE = "<b>|`\n::error::%0A,x](y) @someone \x1b[31m"
+OLD = snapshot(
+    {"conv1": module(params=216, mult_adds=194_400), "conv2": module(params=1152, mult_adds=1_036_800)},
+    operators={"aten.conv2d": 2},
+)
+WIDER = snapshot({**OLD.modules, "conv2": module(params=1728, mult_adds=1_555_200)}, operators=OLD.operators)
+RENAMED = snapshot({"stem": OLD.modules["conv1"], "conv2": OLD.modules["conv2"]}, operators=OLD.operators)
+LIMITS = Limits(
+    tolerance={"params": parse_tolerance("params", "1%")}, budget={"mult_adds": parse_budget("mult_adds", "<= 1.5M")}
+)
+REPORT = Report(
+    (
+        compare("same", OLD, OLD),
+        compare("renamed", OLD, RENAMED),
+        compare("wider", OLD, WIDER, LIMITS, place=Place("nets/wider.py", 12)),
+        compare("less", WIDER, OLD),
+        compare(HOSTILE, None, replace(OLD, unknown_ops={f"my.{HOSTILE}": 2}), problems=("has no entry in 'b.json'",)),
+    ),
+    "baseline 'b.json'",
+    baseline="b.json",
+    settings="netcost.toml",
+    updating=(*UPDATE, "--config", "netcost.toml"),
+    stale=("gone",),
+    remarks=("the baseline was counted with torch 2.13, this with 2.14",),
+    exact=True,
+)
+
+awkward = st.text(st.characters(codec=None), max_size=30)
+
+
+@pytest.mark.parametrize("name", CHECK_FORMATS)
+def test_the_fixed_report_reads_as_its_golden_file(name: str) -> None:
+    require_golden(f"check.{name}", without_version(check_renderer(name)(REPORT)))
+
+
+def test_every_golden_file_is_compared_with_something() -> None:
+    assert golden_names("check.*") == {f"check.{name}" for name in CHECK_FORMATS}
+
+
+@pytest.mark.parametrize("name", CHECK_FORMATS)
+def test_every_format_ends_with_one_newline(name: str) -> None:
+    assert re.search(r"[^\n]\n\Z", check_renderer(name)(REPORT))
+    assert re.search(r"[^\n]\n\Z", check_renderer(name)(Report(())))
+
+
+def test_an_unknown_format_is_refused() -> None:
+    with pytest.raises(RequestError, match="unknown format 'junitt'; did you mean junit"):
+        check_renderer("junitt")
+
+
+def hostile(name: str) -> Report:
+    """A report in which everything that a project can name is called `name`."""
+    parts = {f"{name}1": module(name, params=7), "b": module(params=8)}
+    now = {"b": module(params=9), f"{name}2": module(name, params=5)}
+    old, new = snapshot(parts, model=name, inputs=(name,)), snapshot(now, model=name, unknown_ops={name: 1})
+    return Report((compare(name, old, new),), f"baseline {name!r}", name, name, (*UPDATE, name), stale=(name,))
+
+
+def unescaped(written: str) -> str:
+    return written.replace("%0A", "\n").replace("%0D", "\r").replace("%3A", ":").replace("%2C", ",").replace("%25", "%")
+
+
+@given(awkward)
+def test_a_name_is_no_workflow_command(name: str) -> None:
+    written = workflow.render(hostile(name))
+    commands = [line for line in written.split("\n") if line]
+    assert len(commands) == 2
+    assert "\r" not in written
+    for command in commands:
+        properties = re.fullmatch(r"::(?:error|notice) ([^:]*)::.*", command)
+        assert properties is not None
+        assert [each.split("=")[0] for each in properties[1].split(",")] == ["title"]
+
+
+@given(awkward)
+def test_a_name_is_no_element_of_xml(name: str) -> None:
+    suite = ElementTree.fromstring(junit.render(replace(hostile(name), exact=True)).encode("utf-8", "surrogatepass"))
+    assert [case.tag for case in suite] == ["testcase", "testcase"]
+    assert suite.attrib["failures"] == "2"
+    assert [child.tag for case in suite for child in case] == ["failure", "failure"]
+
+
+@given(awkward)
+def test_a_name_is_no_html_and_mentions_no_one(name: str) -> None:
+    written = comment.render(hostile(name))
+    assert written.startswith(comment.MARKER)
+    assert written.count(comment.MARKER) == 1
+    assert not re.search(r"@(?!<!-- -->)", written)
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(written)
+    inline = [child.content for token in tokens for child in token.children or () if child.type == "html_inline"]
+    assert set(inline) <= {"<!-- -->"}
+    blocks = [token.content for token in tokens if token.type == "html_block"]
+    assert all(
+        re.fullmatch(r"<!-- netcost check -->|</?details>(<summary>.*</summary>)?", each.strip()) for each in blocks
+    )
+
+
+@given(awkward)
+def test_a_name_is_text_in_a_terminal(name: str) -> None:
+    assert "\x1b" not in text.render(hostile(name))
+
+
+@given(awkward)
+def test_a_name_comes_back_from_json_and_csv(name: str) -> None:
+    assert json.loads(check_renderer("json")(hostile(name)))["targets"][0]["target"] == name
+    rows = list(csv.DictReader(io.StringIO(check_renderer("csv")(hostile("x" + name.replace("\r", "")))), strict=True))
+    assert {row["metric"] for row in rows} >= {"params", "unknown_ops"}
+
+
+def test_a_comment_is_no_longer_than_github_takes() -> None:
+    results = tuple(compare(f"net{at}", OLD, WIDER) for at in range(400))
+    written = comment.render(Report(results, "baseline 'b.json'"))
+    assert len(written) < 65_536
+    assert re.search(r"… and \d+ more targets: see the log", written)
+
+
+def test_many_modules_are_cut_and_said_to_be() -> None:
+    new = snapshot({f"block{at}": module(params=at + 1) for at in range(50)})
+    [_, modules] = Report((compare("net", OLD, new),)).tables()
+    assert len(modules.rows) == 20
+    assert modules.notes == ("and 32 more modules; --format json has them all",)
+
+
+def test_a_report_of_nothing_but_sameness_is_a_line() -> None:
+    report = Report((compare("net", OLD, OLD),), "baseline 'b.json'", baseline="b.json")
+    assert text.render(report) == "netcost check: 1 target passes against baseline 'b.json': nothing changed\n"
+    assert workflow.render(report).startswith("::notice title=netcost check::1 target passes")

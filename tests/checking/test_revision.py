@@ -1,0 +1,286 @@
+"""`netcost check --base REVISION`, in repositories with a history; nothing of them depends on this machine's git."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from git_repository import Repository
+
+from netcost.checking.process import search_path
+from netcost.checking.revision import checked_out, commit_of
+from netcost.cli.app import run
+from netcost.text.errors import RequestError
+
+NET = """
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, width=16):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, bias=False)
+        self.body = nn.Conv2d(8, width, 3, bias=False)
+
+    def forward(self, x):
+        return self.body(self.stem(x).relu())
+"""
+SETTINGS = '[[tool.netcost.targets]]\nname = "small"\nmodel = "net.py:Net"\ninput = "1x3x34x34"\n'
+WIDER_BODY = 30 * 30 * 8 * 8 * 9
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    made = Repository(tmp_path / "project")
+    made.write("net.py", NET)
+    made.write("pyproject.toml", SETTINGS)
+    made.commit()
+    yield made
+    assert made.is_alone()
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def checked(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> str:
+    assert run(["check", *arguments]) == code
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 2) -> str:
+    assert run(["check", *arguments]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("netcost: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_a_revision_is_a_baseline_without_a_file(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    repository.write("net.py", NET.replace("width=16", "width=24"))
+    repository.commit("wider")
+    failed = json.loads(checked(capsys, 1, "--base", "HEAD~1", "--format", "json"))
+    assert failed["against"] == "revision 'HEAD~1'"
+    [target] = failed["targets"]
+    assert target["modules"][0]["module"] == "body"
+    assert target["modules"][0]["delta"]["mult_adds"] == WIDER_BODY
+    assert "nothing changed" in checked(capsys, 0, "--base", "main")
+    assert not list(repository.folder.glob("*.json"))
+
+
+def test_what_is_not_committed_is_checked_and_left_alone(
+    repository: Repository, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.write("net.py", NET.replace("width=16", "width=24"))
+    repository.write("staged.py", "")
+    repository.git("add", "staged.py")
+    before = repository.git("status", "--porcelain")
+    # As a hook of git has it, in which git commands write to the index of the commit that is being made.
+    monkeypatch.setenv("GIT_INDEX_FILE", str(repository.folder / ".git" / "index"))
+    monkeypatch.setenv("GIT_DIR", str(repository.folder / ".git"))
+    out = checked(capsys, 1, "--base", "HEAD", "--format", "github")
+    assert out.startswith("::error file=net.py,line=5,title=netcost%3A small fails::")
+    assert "to accept: merge it, or state tolerance.params … of 'small' in 'pyproject.toml'" in out
+    assert repository.git("status", "--porcelain") == before
+
+
+def test_a_model_needs_no_settings(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    repository.git("rm", "-q", "pyproject.toml")
+    repository.commit()
+    named = ["net.py:Net", "--input", "1x3x34x34", "--arg", "width=4"]
+    assert "nothing changed" in checked(capsys, 0, "--base", "HEAD", *named)
+
+
+def test_budgets_hold_against_a_revision_too(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    repository.write("pyproject.toml", SETTINGS + 'budget = {params = "<= 1"}\n')
+    assert "budget.params" in checked(capsys, 1, "--base", "HEAD")
+
+
+@pytest.mark.parametrize("layout", [".", "src"])
+def test_each_side_has_its_own_package(
+    layout: str, repository: Repository, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = SETTINGS.replace("net.py:Net", "guarded_project.nets:Net")
+    repository.write("pyproject.toml", settings)
+    repository.write(f"{layout}/guarded_project/__init__.py", "")
+    repository.write(f"{layout}/guarded_project/width.py", "WIDTH = 16\n")
+    repository.write(
+        f"{layout}/guarded_project/nets.py",
+        "from guarded_project.width import WIDTH\n" + NET.replace("width=16", "width=WIDTH"),
+    )
+    repository.commit()
+    repository.write(f"{layout}/guarded_project/width.py", "WIDTH = 24\n")
+    assert "conv" in checked(capsys, 1, "--base", "HEAD").lower()
+    # As `pip install -e` has it, which puts the working tree's folder on everyone's path.
+    ours = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", f"{repository.folder / layout}{os.pathsep}{ours}")
+    assert "conv" in checked(capsys, 1, "--base", "HEAD").lower()
+
+
+def test_the_working_tree_s_code_is_never_taken_for_the_revision_s(
+    repository: Repository, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    repository.write("pyproject.toml", SETTINGS.replace("net.py:Net", "guarded_project:Net"))
+    repository.write("lib/guarded_project.py", NET)
+    repository.commit()
+    # As an editable install may have it, which hooks into Python's import instead of its path.
+    finder = tmp_path / "finder"
+    finder.mkdir()
+    (finder / "sitecustomize.py").write_text(
+        "import importlib.util, sys\n"
+        "class Finder:\n"
+        "    def find_spec(name, path=None, target=None):\n"
+        "        if name == 'guarded_project':\n"
+        f"            file = {str(repository.folder / 'lib' / 'guarded_project.py')!r}\n"
+        "            return importlib.util.spec_from_file_location(name, file)\n"
+        "sys.meta_path.append(Finder)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{finder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    said = refused(capsys, "--base", "HEAD")
+    assert "at revision 'HEAD': 'guarded_project' was imported from the working tree" in said
+
+
+def test_a_path_into_the_working_tree_leads_into_the_revision(tmp_path: Path) -> None:
+    here, base = tmp_path / "here", tmp_path / "base"
+    (base / "src").mkdir(parents=True)
+    path = ["/usr/lib/python", str(here / "src"), str(here / ".venv" / "lib" / "site-packages")]
+    assert search_path(path, base, base, here) == [str(base), str(base / "src"), path[0], str(base / "src"), path[2]]
+    assert search_path(path, here, here, None) == [str(here), *path]
+
+
+def test_settings_may_lie_in_a_folder_of_the_repository(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository.write("part/net.py", NET)
+    repository.write("part/netcost.toml", SETTINGS.replace("tool.netcost.", ""))
+    assert "there is no folder 'part'" in refused(capsys, "--base", "HEAD", "--config", "part/netcost.toml")
+    repository.commit()
+    repository.write("part/net.py", NET.replace("width=16", "width=24"))
+    out = checked(capsys, 1, "--base", "HEAD", "--config", "part/netcost.toml", "--format", "github")
+    assert "::error file=part/net.py,line=5," in out
+
+
+def test_what_a_model_s_code_prints_is_no_answer(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    repository.write("net.py", "print('{}')\n" + NET)
+    assert "nothing changed" in checked(capsys, 0, "--base", "HEAD")
+
+
+@pytest.mark.parametrize(
+    ("base_code", "said"),
+    [
+        (None, "(HEAD~1): pyproject.toml: tool.netcost.targets[0] ('small'): 'net.py:Net': there is no file 'net.py'"),
+        ("import not_there\n", "raised while it was imported: ModuleNotFoundError: No module named 'not_there'"),
+        ("class Other: pass\n", "'net.py' has no 'Net'"),
+        ("import os, sys\nprint('so long', file=sys.stderr)\nos._exit(7)\n", "ended with 7: so long"),
+        (NET.replace("self.stem(x)", "self.stern(x)"), "net.py:12"),
+    ],
+)
+def test_a_revision_that_cannot_be_counted_gets_one_line(
+    base_code: str | None, said: str, repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if base_code is None:
+        repository.git("rm", "-q", "net.py")
+    else:
+        repository.write("net.py", base_code)
+    repository.commit("broken")
+    repository.write("net.py", NET)
+    repository.commit("mended")
+    answer = refused(capsys, "--base", "HEAD~1")
+    assert answer.startswith("netcost: at revision 'HEAD~1': ")
+    assert said.removeprefix("(HEAD~1): ") in answer
+
+
+@pytest.mark.parametrize(
+    ("revision", "said"),
+    [
+        ("no-such-branch", "git knows no revision 'no-such-branch'"),
+        ("HEAD~9", "git knows no revision 'HEAD~9'"),
+        ("HEAD:net.py", "git knows no revision"),
+        ("main..HEAD", "git knows no revision"),
+        ("", "is no revision"),
+        ("--upload-pack=touch x", "is no revision"),
+        ("-", "is no revision"),
+        ("a\nb", "is no revision"),
+        ("a\x1b[2Jb", "is no revision"),
+    ],
+)
+def test_what_is_no_revision_is_refused(
+    revision: str, said: str, repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = refused(capsys, f"--base={revision}")
+    assert said in answer
+    assert answer.isprintable() or answer.rstrip("\n").isprintable()
+
+
+def test_a_broken_working_tree_is_not_blamed_on_the_revision(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository.write("net.py", "class Other: pass\n")
+    said = refused(capsys, "--base", "HEAD")
+    assert said.startswith("netcost: pyproject.toml: tool.netcost.targets[0] ('small'): 'net.py' has no 'Net'")
+
+
+def test_without_a_repository_there_is_no_revision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    (tmp_path / "netcost.toml").write_text('[[targets]]\nmodel = "lenet5"\n')
+    assert "is in no git repository" in refused(capsys, "--config", "netcost.toml", "--base", "HEAD")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "git cannot be run" in refused(capsys, "--config", "netcost.toml", "--base", "HEAD")
+
+
+def test_an_interrupt_removes_the_worktree(
+    repository: Repository, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        assert not repository.is_alone()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("netcost.checking.running.record_in", interrupt)
+    assert "interrupted" in refused(capsys, "--base", "HEAD", code=130)
+
+
+def test_ctrl_c_while_a_revision_is_counted_removes_the_worktree(repository: Repository) -> None:
+    repository.write("net.py", "import os, signal\nos.kill(os.getppid(), signal.SIGINT)\nsignal.pause()\n")
+    repository.commit("waits for ever")
+    command = [sys.executable, "-m", "netcost", "check", "--base", "HEAD"]
+    done = subprocess.run(command, cwd=repository.folder, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "netcost: interrupted\n")
+
+
+def test_the_worktree_holds_the_revision_and_runs_no_hook(repository: Repository) -> None:
+    hook = repository.folder / ".git" / "hooks" / "post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\ntouch sprung\n")
+    hook.chmod(0o755)
+    repository.write("net.py", "new")
+    repository.commit("new")
+    with checked_out(repository.folder, "HEAD~1") as tree:
+        assert (tree / "net.py").read_text() == NET
+        assert not (tree / "sprung").exists()
+        repository.git("worktree", "prune")
+        assert (tree / "net.py").exists()
+    assert not tree.exists()
+
+
+def test_a_branch_that_is_checked_out_here_can_be_compared_with(repository: Repository) -> None:
+    with checked_out(repository.folder, "main") as tree:
+        assert (tree / "net.py").exists()
+
+
+def test_a_name_like_an_option_is_refused_before_git_sees_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("subprocess.run", None)
+    with pytest.raises(RequestError, match="'--help' is no revision"):
+        commit_of(tmp_path, "--help")

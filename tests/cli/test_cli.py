@@ -1,0 +1,417 @@
+"""The command line as a user meets it: output, errors, exit codes."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from commands import commands
+
+from netcost.cli.app import run
+
+HEAVY = ("torch", "pandas", "numpy", "networkx", "fvcore", "torchvision", "timm")
+
+NET = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, width=4):
+        super().__init__()
+        self.conv = nn.Conv2d(3, width, 3)
+    def forward(self, x):
+        return self.conv(x)
+
+class Raising(nn.Module):
+    def forward(self, x):
+        raise ValueError("broken on purpose")
+
+class Unknown(nn.Module):
+    def forward(self, x):
+        return torch.ops.netcost_cli_test.mystery(x)
+
+class Looking(nn.Module):
+    def forward(self, x):
+        return x * 2 if x.sum().item() > 0 else x
+
+@torch.library.custom_op("netcost_cli_test::mystery", mutates_args=())
+def mystery(x: torch.Tensor) -> torch.Tensor:
+    return x.clone()
+
+@mystery.register_fake
+def _(x):
+    return torch.empty_like(x)
+
+def number():
+    return 7
+"""
+
+
+@pytest.fixture
+def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.py").write_text(NET)
+    return tmp_path
+
+
+def fails(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int) -> str:
+    """Run a command that must fail with `code`, one line on standard error and nothing on standard output."""
+    assert run(arguments) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("netcost: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_help_version_and_option_errors_import_nothing_heavy() -> None:
+    script = (
+        "import sys\nfrom netcost.cli.app import run\n"
+        "codes = [run(['--help']), run(['compare', '--help']), run(['--version']), run(['show', '--nope'])]\n"
+        "codes += [run(['compare', 'x', '--format', 'nope']), run(['compare', 'x', '--arg', 'nope'])]\n"
+        "codes += [run(['check', '--format', 'nope']), run(['check', '--config', 'nope.toml'])]\n"
+        f"print(codes, [name for name in {HEAVY} if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "[0, 0, 0, 2, 2, 2, 2, 2] []"
+
+
+def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    overview = capsys.readouterr().out
+    for name in commands():
+        assert name.split()[0] in overview
+        assert run([*name.split(), "--help"]) == 0
+        text = capsys.readouterr().out
+        if name != "baseline update":  # which writes its own file
+            assert "--format" in text
+            assert "--output" in text
+
+
+def test_every_command_is_in_the_readme() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    for name in commands():
+        assert f"netcost {name}" in readme
+
+
+def test_compare_prints_both_models_counted_and_timed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compare", "googlenet", "mobilenet_v2", "--budget", "1", "--threads", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "1.58 G" in out  # googlenet's 1,582,671,872 multiply-adds
+    assert "301 M" in out  # mobilenet_v2's 300,774,272
+    assert "Latency" in out
+    assert "\x1b" not in out
+
+
+def test_json_goes_to_a_file_whole(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compare", "lenet5", "--device", "none", "--format", "json", "-o", "cost.json"]) == 0
+    assert capsys.readouterr().out == ""
+    assert json.loads((net / "cost.json").read_text())["models"][0]["params"] == 61_706
+    assert sorted(path.name for path in net.iterdir()) == ["cost.json", "net.py"]
+
+
+def test_a_sweep_has_a_row_a_point_and_names_the_knee(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compare", "lenet5", "--batch", "1,4,2", "--budget", "1", "--threads", "1"]) == 0
+    out = capsys.readouterr().out
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("lenet5 ")] == ["1", "2", "4"]
+    assert "lenet5: " in out
+    assert "knee" in out
+
+
+def test_a_sweep_s_csv_and_json_have_every_point(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep = ["compare", "lenet5", "lenet5", "--batch", "1,2", "--budget", "0.3", "--threads", "1"]
+    assert run([*sweep, "--format", "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["batch"] for row in rows] == ["1", "2", "1", "2"]
+    assert run([*sweep, "--format", "json", "-o", "sweep.json"]) == 0
+    plain = json.loads((net / "sweep.json").read_text())
+    assert [model["latency"]["batch"] for model in plain["models"]] == [1, 2, 1, 2]
+    assert plain["sweep"]["batches"] == [1, 2]
+    assert run(["compare", "--from", "sweep.json"]) == 0
+    assert "knee" in capsys.readouterr().out
+
+
+def test_saved_runs_are_shown_side_by_side(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, threads in (("one", "1"), ("two", "2")):
+        arguments = ["compare", "lenet5", "--threads", threads, "--budget", "0.3", "--format", "json"]
+        assert run([*arguments, "-o", f"{name}.json"]) == 0
+    assert run(["compare", "--from", "one.json", "two.json"]) == 0
+    out, err = capsys.readouterr()
+    assert "lenet5 (one)" in out
+    assert "lenet5 (two): cannot tell against lenet5 (one): threads: 1 and 2" in out
+    assert err == ""
+    assert run(["compare", "two.json", "--from", "one.json", "--format", "csv", "--quiet"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [(row["run"], row["verdict"]) for row in rows] == [("one", ""), ("two", "cannot tell")]
+
+
+def test_a_setting_is_in_the_note(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--dtype", "bf16", "--memory-format", "channels_last", "--cold-cache", "--budget", "0", "--threads", "1"]
+    assert run(["compare", "lenet5", *options]) == 0
+    assert "bf16, channels_last, eager, cold caches" in capsys.readouterr().out
+
+
+def test_csv_is_a_row_a_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compare", "lenet5", "resnet18", "--device", "none", "--format", "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["model"] for row in rows] == ["lenet5", "resnet18"]
+    assert rows[1]["params"] == "11689512"
+    assert rows[1]["latency_median_s"] == ""
+
+
+def test_markdown_is_a_pipe_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compare", "lenet5", "--device", "none", "--format", "markdown"]) == 0
+    assert "| Params" in capsys.readouterr().out
+
+
+def test_show_says_where_the_cost_sits_and_which_heads_do_not_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["show", "googlenet"]) == 0
+    out = capsys.readouterr().out
+    assert "inception_3a" in out
+    assert "6,379,728 parameters are not used in eval mode" in out
+
+
+@pytest.mark.parametrize("by", ["module", "kind", "block", "op"])
+def test_show_groups_and_its_rows_add_up(by: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["show", "googlenet", "--by", by, "--format", "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert sum(int(row["mult_adds"]) for row in rows) == 1_582_671_872
+    assert sum(int(row["params"]) for row in rows) == 6_998_552
+
+
+def test_show_json_has_totals_and_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["show", "resnet18", "--by", "block", "--format", "json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["params"] == sum(row["params"] for row in shown["rows"]) == 11_689_512
+
+
+def test_show_verify_explains_the_differences(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["show", "mobilenet_v2", "--verify"]) == 0
+    out = capsys.readouterr().out
+    assert "batch_norm, which netcost counts as FLOPs, not as mult-adds" in out
+    assert "FlopCounterMode agrees with netcost" in out
+
+
+def test_list_shows_the_zoo_with_published_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list"]) == 0
+    assert "arXiv:1807.11164 Table 5" in capsys.readouterr().out
+    assert run(["list", "shufflenet*", "--format", "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert {row["name"] for row in rows} >= {"shufflenet_v1_g3_x1_0", "shufflenet_v2_x1_0"}
+    assert all(row["name"].startswith("shufflenet") for row in rows)
+    assert "did you mean" in fails(capsys, ["list", "googlnet"], 2)
+
+
+def test_an_argument_and_an_input_reach_the_architecture(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["show", "net.py:Net", "--arg", "width=6", "--input", "2x3x10x10", "--format", "json"]
+    assert run(arguments) == 0
+    assert json.loads(capsys.readouterr().out)["mult_adds"] == 2 * 8 * 8 * 6 * 3 * 3 * 3
+
+
+def test_train_mode_runs_the_auxiliary_heads(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["show", "googlenet", "--train", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["params"] == 6_998_552 + 6_379_728
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["compare", "googlnet"], 2, "did you mean googlenet"),
+        (["show", "inception_v1"], 2, "did you mean the building block module:inception_v1"),
+        (["show", "torchvision:resnet5"], 2, "resnet50"),
+        (["show", "timm:convnext_tin"], 2, "convnext_tiny"),
+        (["show", "nothere.py:Net"], 2, "no file"),
+        (["show", "no_such_package.x:Net"], 2, "no module 'no_such_package'"),
+        (["show", "weights.pt"], 2, "pickle"),
+        (["show", "net.py:Nett", "--input", "1x3x8x8"], 2, "did you mean Net"),
+        (["show", "net.py:number", "--input", "1x3x8x8"], 2, "expected an nn.Module"),
+        (["show", "net.py:Net"], 2, "--input 1x3x224x224"),
+        (["show", "net.py:Net", "--input", "1x5x8x8"], 2, "takes 3 input channels and got 5"),
+        (["show", "net.py:Raising", "--input", "1x3x8x8"], 2, "broken on purpose (net.py:14)"),
+        (["show", "net.py:Looking", "--input", "1x3x8x8"], 2, "--concrete"),
+        (["show", "googlenet", "--input", "1x3xbig"], 2, "does not parse"),
+        (["show", "googlenet", "--input", "1x0x8x8"], 2, "size of 0"),
+        (["show", "googlenet", "--by", "colour"], 2, "module, kind, block, op"),
+        (["show", "googlenet", "--format", "xml"], 2, "expected one of table, markdown, csv, json"),
+        (["show", "googlenet", "--arg", "width"], 2, "name=value"),
+        (["show", "googlenet", "--arg", "widht=2"], 2, "widht"),
+        (["show", "googlenet", "-o", "no/such/folder/x.txt"], 2, "no folder"),
+        (["show", "googlenet", "-o", "."], 2, "folder"),
+        (["compare", "googlenet", "--device", "tpu"], 2, "tpu"),
+        (["compare", "googlenet", "--batch", "0"], 2, "--batch"),
+        (["compare", "googlenet", "--batch", "1,x"], 2, "1,2,4,8"),
+        (["compare", "googlenet", "--batch", "2,2"], 2, "names a size twice"),
+        (["compare", "googlenet", "--batch", "1,"], 2, "--batch '1,' does not parse"),
+        (["compare", "googlenet", "--dtype", "fp8"], 2, "expected one of fp32, bf16, fp16"),
+        (["compare", "googlenet", "--memory-format", "channels"], 2, "did you mean channels_last"),
+        (["compare", "googlenet", "--backend", "inductor"], 2, "expected one of eager, compile"),
+        (["compare", "--from", "none.json"], 2, "no file 'none.json'"),
+        (["compare", "--from", "net.py"], 2, "no JSON"),
+        (["compare", "--from", "."], 2, "cannot read '.'"),
+        (["compare", "--from", "net.py", "googlenet"], 2, "no file 'googlenet'"),
+        (["compare", "--from", "net.py", "--threads", "2"], 2, "--threads is for a new run"),
+        (["compare", "--from", "net.py", "--device", "cpu"], 2, "--device is for a new run"),
+        (["nonsense"], 2, "nonsense"),
+        (["compare"], 2, "MODEL"),
+    ],
+)
+def test_a_wrong_request_gets_one_line_and_its_exit_code(
+    arguments: list[str], code: int, said: str, net: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(net.iterdir())
+    assert said in fails(capsys, arguments, code)
+    assert [path for path in sorted(net.iterdir()) if path.name != "__pycache__"] == before
+
+
+def test_a_file_that_is_not_python_is_refused(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (net / "broken.py").write_text("def (:\n")
+    assert "not Python" in fails(capsys, ["show", "broken.py:Net"], 2)
+    (net / "binary.py").write_bytes(b"\x00\xff\x00")
+    assert "not Python" in fails(capsys, ["show", "binary.py:Net"], 2)
+
+
+def test_a_pickle_is_never_opened(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (os.mkdir, (str(net / "sprung"),))
+
+    torch.save(Trap(), net / "model.pt")
+    assert "refused" in fails(capsys, ["show", "model.pt"], 2)
+    assert "refused" in fails(capsys, ["show", "model.pt:Net"], 2)
+    assert not (net / "sprung").exists()
+
+
+def test_an_unwritable_file_is_left_as_it_was(
+    net: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (net / "old.csv").write_text("precious\n")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    monkeypatch.setattr(Path, "replace", refuse)
+    said = fails(capsys, ["show", "lenet5", "--format", "csv", "-o", "old.csv"], 2)
+    assert "old.csv" in said
+    assert (net / "old.csv").read_text() == "precious\n"
+    assert sorted(path.name for path in net.iterdir()) == ["net.py", "old.csv"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_cuda_without_a_gpu_names_the_build_and_offers_the_cpu(capsys: pytest.CaptureFixture[str]) -> None:
+    said = fails(capsys, ["compare", "googlenet", "--device", "cuda"], 3)
+    assert torch.__version__ in said
+    assert "--device cpu" in said
+    assert "--device none" in said
+
+
+def test_an_unknown_operator_is_listed_and_fails_under_strict(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["show", "net.py:Unknown", "--input", "1x3x8x8"]
+    assert run(arguments) == 0
+    out = capsys.readouterr().out
+    assert "netcost_cli_test.mystery (1)" in out
+    assert "≥" in out
+    assert run([*arguments, "--strict"]) == 1
+    assert "netcost_cli_test.mystery" in capsys.readouterr().err
+
+
+def test_concrete_traces_a_model_that_looks_at_values(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["show", "net.py:Looking", "--input", "1x3x8x8", "--concrete", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["unknown_ops"] == {}
+
+
+def test_one_failing_model_leaves_the_others_and_sets_the_exit_code(
+    net: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["compare", "net.py:Net", "net.py:Raising", "--input", "1x3x8x8", "--device", "none"]) == 2
+    out, err = capsys.readouterr()
+    assert "net.py:Net" in out
+    assert "broken on purpose" in err
+
+
+def test_an_internal_error_shows_its_traceback_and_ends_with_70(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explode(*_: object, **__: object) -> None:
+        raise AssertionError("a slip of ours")
+
+    monkeypatch.setattr("netcost.counting.analysis.analyze", explode)
+    assert run(["show", "lenet5"]) == 70
+    err = capsys.readouterr().err
+    assert "Traceback" in err
+    assert "a slip of ours" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["lenet5", "--budget", "0"], "netcost compare lenet5 --budget 0"),
+        (["lenet5", "--arg=num_classes=7"], "netcost compare lenet5 --arg=num_classes=7"),
+        (["lenet5", "-i", "1x1x32x32"], "netcost compare lenet5 -i 1x1x32x32"),
+        (["{}/net.py:Net", "-i", "1x3x8x8"], "netcost compare net.py:Net -i 1x3x8x8"),
+        (["{}/run=1/net.py:Net", "-i", "1x3x8x8"], "netcost compare net.py:Net -i 1x3x8x8"),
+    ],
+)
+@pytest.mark.parametrize(("output", "flags"), [("-o", ""), ("-qo", " -q")])
+def test_what_was_measured_knows_its_command_and_no_folder_of_this_machine(
+    net: Path, arguments: list[str], said: str, output: str, flags: str
+) -> None:
+    (net / "run=1").mkdir()
+    (net / "run=1" / "net.py").write_text(NET)
+    written = [output, str(net / "out.json"), "--device", "none", "--format=json"]
+    assert run(["compare", *(each.format(net) for each in arguments), *written]) == 0
+    text = (net / "out.json").read_text()
+    assert json.loads(text)["command"] == f"{said}{flags} --device none --format=json"
+    assert str(net) not in text
+
+
+def test_an_absolute_path_can_be_timed_in_a_process_of_its_own(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["compare", f"{net}/net.py:Net", "-i", "1x3x8x8", "--isolate", "--budget", "0", "--format", "csv"]
+    assert run(command) == 0
+    [row] = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert row["model"] == "net.py:Net"
+
+
+def test_an_interrupt_ends_with_130(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("netcost.counting.analysis.analyze", interrupt)
+    assert run(["show", "lenet5"]) == 130
+    assert capsys.readouterr().err == "netcost: interrupted\n"
+
+
+def test_debug_shows_the_traceback_of_a_users_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["show", "googlnet", "--debug"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    command = f"{sys.executable} -m netcost show googlenet --by op --format csv | head -1"
+    result = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False)
+    assert result.returncode == 0
+    assert result.stderr == ""
+    assert result.stdout.startswith("index,op,kind")
+
+
+def test_a_terminal_gets_its_width_and_no_color_is_honoured(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert run(["compare", "googlenet", "mobilenet_v2", "vgg16", "resnet50", "--device", "none"]) == 0
+    coloured = capsys.readouterr().out
+    assert "\x1b[" in coloured
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert run(["compare", "googlenet", "mobilenet_v2", "vgg16", "resnet50", "--device", "none"]) == 0
+    plain = capsys.readouterr().out
+    assert "\x1b[" not in plain
+    assert max(map(len, plain.splitlines())) <= 60
+    assert plain.count("1.58 G") == 1
