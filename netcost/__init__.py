@@ -9,7 +9,8 @@ from netcost.text.version import __version__
 
 if TYPE_CHECKING:
     from netcost.comparison.batches import Sweep, sweep
-    from netcost.comparison.result import Comparison, compare
+    from netcost.comparison.result import Comparison
+    from netcost.comparison.running import compare
     from netcost.comparison.saved import load_comparison
     from netcost.counting.analysis import Analysis, analyze
     from netcost.graph.cost import Cost, Kind
@@ -44,7 +45,7 @@ _PLACES = {
     "access": "graph.rules",
     "analyze": "counting.analysis",
     "build": "zoo",
-    "compare": "comparison.result",
+    "compare": "comparison.running",
     "list_models": "zoo",
     "load_comparison": "comparison.saved",
     "measure": "timing.measuring",

@@ -77,4 +77,12 @@ def fixed_profile(target: netcost.Target, *, peaks: Peaks | None, **_: object) -
     times_s = tuple(1e-9 * cost.memory_access for cost in analysis.count.costs)
     whole_s = sum(times_s) + 1e-3
     passes = (Pass((None,) * len(times_s), times_s, 1e-3),) * 12
-    return netcost.Profile(analysis, saved.environment, (whole_s,) * 12, (whole_s,) * 12, passes, peaks=peaks)
+    whole = (whole_s,) * 12
+    return netcost.Profile(
+        analysis=analysis,
+        environment=saved.environment,
+        plain_s=whole,
+        instrumented_s=whole,
+        passes=passes,
+        peaks=peaks,
+    )

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from netcost.comparison.result import Comparison, Entry, Run
+from netcost.comparison.entry import Entry, Run
+from netcost.comparison.result import Comparison
 from netcost.counting.figures import Figures
 from netcost.text.tables import METRICS
 from netcost.timing import environment

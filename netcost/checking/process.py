@@ -16,14 +16,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import netcost
 from netcost.checking.baseline import Baseline, parse, render
 from netcost.checking.config import Guard, Subject
 from netcost.checking.recording import Record, record_all
 from netcost.checking.regression import Place
 from netcost.text.errors import NetcostError, RequestError
 
-HOME = str(Path(netcost.__file__).parent.parent)
+HOME = str(Path(__file__).parents[2])
 """Where this netcost is, for a process that would not find it by itself."""
 CHILD = "import sys; sys.path.append(sys.argv[1]); from netcost.checking.process import answer; answer()"
 

@@ -129,14 +129,16 @@ class CostGuard:
 
     def _held(self, entry: str, new: Snapshot, limits: Limits, exact: bool) -> Report:
         """The network against what is recorded of it."""
-        from netcost.checking import TORCH, other_versions
+        from netcost.checking import other_versions, torch_version
         from netcost.checking.baseline import Baseline, read
         from netcost.checking.regression import Report, compare
         from netcost.text.entries import shown
 
         update = ("pytest", "--netcost-update", self._test)
         file = shown(self._baseline)
-        recorded = read(self._baseline, " ".join(update)) if self._baseline.exists() else Baseline(torch=TORCH)
+        recorded = (
+            read(self._baseline, " ".join(update)) if self._baseline.exists() else Baseline(torch=torch_version())
+        )
         old = recorded.targets.get(entry)
         problems = () if old is not None else (f"{entry!r} has no entry in {file!r}",)
         return Report(
@@ -218,14 +220,14 @@ def pytest_testnodedown(node: Any) -> None:
 
 def _record(path: Path, new: dict[str, Snapshot]) -> str:
     """Put snapshots into a file beside those that are there; what was done, in a line."""
-    from netcost.checking import TORCH
+    from netcost.checking import torch_version
     from netcost.checking.baseline import Baseline, read, render
     from netcost.text.entries import shown
     from netcost.text.version import __version__
     from netcost.text.writing import write_text
 
     old = read(path, "pytest --netcost-update, without the file").targets if path.exists() else {}
-    write_text(path, render(Baseline({**old, **new}, __version__, TORCH)))
+    write_text(path, render(Baseline({**old, **new}, __version__, torch_version())))
     return f"{len(new)} recorded in {shown(path)!r}"
 
 

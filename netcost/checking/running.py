@@ -33,8 +33,11 @@ from netcost.text.errors import NetcostError, RequestError
 from netcost.text.version import __version__
 from netcost.timing.environment import require_device
 
-TORCH = torch.__version__.partition("+")[0]
-"""Torch's version without its build: the same file is written with and without CUDA."""
+
+def torch_version() -> str:
+    """Return torch's version without its build: the same file is written with and without CUDA."""
+    version: str = torch.__version__
+    return version.partition("+")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +222,7 @@ def update(
     results = tuple(compare(name, old.get(name), snapshot) for name, snapshot in new.items())
     dropped = tuple(sorted(set(old) - set(new) - set(kept)))
     report = Report(results, baseline=shown(config.baseline))
-    return Update(config.baseline, Baseline({**kept, **new}, __version__, TORCH), report, dropped, remarks)
+    return Update(config.baseline, Baseline({**kept, **new}, __version__, torch_version()), report, dropped, remarks)
 
 
 def updating(config: Config) -> tuple[str, ...]:
@@ -243,7 +246,7 @@ def _baseline_for(config: Config, guards: Sequence[Guard]) -> Baseline | None:
 def other_versions(baseline: Baseline) -> tuple[str, ...]:
     """That the baseline was counted with another netcost or torch, which may count otherwise."""
     then = {"netcost": baseline.netcost, "torch": baseline.torch}
-    now = {"netcost": __version__, "torch": TORCH}
+    now = {"netcost": __version__, "torch": torch_version()}
     return tuple(
         f"the baseline was counted with {name} {then[name]}, this with {now[name]}"
         for name in then

@@ -114,7 +114,7 @@ def _run(targets: Sequence[Target], batches: tuple[int, ...], **options: Any) ->
         from netcost.comparison.batches import sweep
 
         return sweep(targets, batches, **options)
-    from netcost.comparison.result import compare
+    from netcost.comparison.running import compare
 
     return compare(targets, batch=batches[0] if batches else None, **options)
 

@@ -8,14 +8,15 @@ from typing import Any
 
 from torch import nn
 
-from netcost.comparison import side_by_side
-from netcost.comparison.result import NO_DEVICE, Comparison, Entry, Progress, compared
+from netcost.comparison.entry import Entry
+from netcost.comparison.result import Comparison
+from netcost.comparison.running import NO_DEVICE, Progress, compared
 from netcost.comparison.side_by_side import interval
 from netcost.comparison.subjects import subjects
 from netcost.profiling.roofline import Peaks
 from netcost.targets.naming import Target
 from netcost.text.errors import NetcostError, RequestError
-from netcost.text.tables import Column, Table, from_records
+from netcost.text.tables import Column, Table, table_of
 from netcost.timing import stats
 from netcost.timing.environment import require_device
 from netcost.timing.measurement import Measurement
@@ -152,28 +153,39 @@ class Sweep:
         if not self.knees:
             return self.comparison.table()
         shares = [share for knee in self.knees for share in knee.shares]
-        rows = [_shown(entry, share) for entry, share in zip(self.entries, shares, strict=True)]
-        alone = len(rows) == len(self.batches)
+        points = list(zip(self.entries, shares, strict=True))
+        alone = len(points) == len(self.batches)
         columns = [column for column in COLUMNS if column.name != "ratio" or not alone]
-        return from_records(columns, rows, notes=self.notes())
+        return table_of(columns, points, notes=self.notes())
 
     def notes(self) -> list[str]:
         """What must be said under the table."""
         knees = [f"{knee.model}: {knee.verdict}." for knee in self.knees]
         several = any(entry.ratio for entry in self.entries)
         base = [f"Ratios are to {self.entries[0].model} at the same batch, round by round."] if several else []
-        return [*knees, *base, *side_by_side.notes(self.comparison)]
+        return [*knees, *base, *self.comparison.notes()]
 
 
 COLUMNS = (
-    Column("model", "Model"),
-    Column("batch", "Batch", "count"),
-    Column("latency_s", "Latency", "seconds"),
-    Column("latency_interval", "95 % interval", "seconds"),
-    Column("throughput_per_s", "Throughput", "per_second"),
-    Column("share", "Of best", "percent"),
-    Column("ratio", "Ratio", "times"),
+    Column("model", "Model", of=lambda point: point[0].model),
+    Column("batch", "Batch", "count", of=lambda point: point[1].batch),
+    *(
+        column.through(lambda point: point[0].measurement)
+        for column in (
+            Column("latency_s", "Latency", "seconds", of=lambda measured: measured.median_s),
+            Column(
+                "latency_interval",
+                "95 % interval",
+                of=lambda measured: interval(measured.ci95_s, "seconds"),
+                flush_right=True,
+            ),
+            Column("throughput_per_s", "Throughput", "per_second", of=lambda measured: measured.throughput_per_s),
+        )
+    ),
+    Column("share", "Of best", "percent", of=lambda point: point[1].median),
+    Column("ratio", "Ratio", "times", of=lambda point: point[0].ratio and point[0].ratio.median),
 )
+"""Of a point: an entry, and its share of the best throughput."""
 
 
 def sweep(
@@ -248,15 +260,3 @@ def _share(batch: int, measured: Measurement | None, best: Measurement | None) -
     scale = (measured.batch or batch) / (best.batch or batch)
     ends = None if estimate.ci95 is None else (scale * estimate.ci95[0], scale * estimate.ci95[1])
     return Share(batch, scale * estimate.median, ends)
-
-
-def _shown(entry: Entry, share: Share) -> dict[str, Any]:
-    """One point as people read it."""
-    row: dict[str, Any] = {"model": entry.model, "batch": share.batch, "share": share.median}
-    if (measured := entry.measurement) is not None:
-        row |= {
-            "latency_s": measured.median_s,
-            "latency_interval": interval(measured.ci95_s, "seconds"),
-            "throughput_per_s": measured.throughput_per_s,
-        }
-    return row if entry.ratio is None else {**row, "ratio": entry.ratio.median}

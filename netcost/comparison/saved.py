@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from netcost.comparison.batches import Sweep
-from netcost.comparison.result import SCHEMA, Comparison, Entry, Run
+from netcost.comparison.entry import Entry, Run
+from netcost.comparison.result import SCHEMA, Comparison
 from netcost.counting.figures import Figures
 from netcost.text.errors import NetcostError, RequestError
 from netcost.text.reading import Node, read_document

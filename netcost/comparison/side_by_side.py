@@ -1,112 +1,183 @@
-"""A comparison as tables: for people a column a network, for programs a row a network, and the notes below."""
+"""A comparison as tables: for people a column per network, for programs a row per network, and the notes below."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-from netcost.profiling.roofline import ROOFLINE_COLUMNS, record
+from netcost.comparison.entry import Entry, Run
+from netcost.profiling.roofline import ROOFLINE_COLUMNS, Peaks, Roofline
 from netcost.text import units
-from netcost.text.tables import METRICS, Column, Table, from_records, transposed
+from netcost.text.tables import METRICS, Column, Table, table_of, transposed
 from netcost.timing.gpu import Gpu
 from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.sampling import Stop
 from netcost.timing.stats import Interval
 
-if TYPE_CHECKING:
-    from netcost.comparison.result import Comparison, Entry, Run
+
+class Line(NamedTuple):
+    """One network as the tables show it.
+
+    Args:
+        label: its name, told apart from the others'.
+        run: that it belongs to.
+        roofline: it under the roof of the device; None without peaks.
+    """
+
+    label: str
+    entry: Entry
+    run: Run
+    roofline: Roofline | None = None
+
+
+def interval(ends: Interval | None, unit: str) -> str | None:
+    """Both ends as people read them."""
+    return None if ends is None else " – ".join(units.text(end, unit) for end in ends)
+
+
+def end_of(part: str, side: int) -> Callable[[Any], float | None]:
+    """Make a getter of the low (0) or high (1) end of an interval that may be missing."""
+    return lambda whole: None if (ends := getattr(whole, part)) is None else ends[side]
+
+
+def of_entry(name: str, columns: Iterable[Column]) -> tuple[Column, ...]:
+    """Turn columns of a part of an entry ("figures", "measurement", "ratio") into columns of lines."""
+    return tuple(column.through(lambda line: getattr(line.entry, name)) for column in columns)
+
 
 SHOWN = tuple(name for name in METRICS if not name.endswith("access_bytes") and not name.endswith("fused_bytes"))
 
-LATENCY_COLUMNS = (
-    Column("latency_s", "Latency (median)", "seconds"),
-    Column("latency_interval", "  95 % interval", "seconds"),
-    Column("device_s", "  between GPU events", "seconds"),
-    Column("compile_s", "Compile time", "seconds"),
-    Column("throughput_per_s", "Throughput", "per_second"),
+
+def _shown(name: str) -> Column:
+    return replace(METRICS[name], of=lambda figures: figures.shown(name))
+
+
+def _counted(name: str) -> Column:
+    return replace(METRICS[name], of=lambda figures: figures.values[name])
+
+
+SHOWN_COLUMNS = of_entry("figures", map(_shown, SHOWN))
+
+LATENCY_COLUMNS = of_entry(
+    "measurement",
+    (
+        Column("latency_s", "Latency (median)", "seconds", of=lambda measured: measured.median_s),
+        Column("latency_interval", "  95 % interval", of=lambda measured: interval(measured.ci95_s, "seconds")),
+        Column("device_s", "  between GPU events", "seconds", of=lambda measured: measured.device_median_s),
+        Column("compile_s", "Compile time", "seconds", of=lambda measured: measured.compile_s),
+        Column("throughput_per_s", "Throughput", "per_second", of=lambda measured: measured.throughput_per_s),
+    ),
 )
 
-RATIO_COLUMNS = (
-    Column("ratio", "Latency ratio", "times"),
-    Column("ratio_interval", "  95 % interval", "times"),
-    Column("verdict", "Verdict", "times"),
+RATIO_COLUMNS = of_entry(
+    "ratio",
+    (
+        Column("ratio", "Latency ratio", "times", of=lambda ratio: ratio.median),
+        Column("ratio_interval", "  95 % interval", of=lambda ratio: interval(ratio.ci95, "times")),
+        Column("verdict", "Verdict", of=lambda ratio: ratio.verdict),
+    ),
 )
 
-NOT_EVERYWHERE = frozenset({"device_s", "compile_s"})
-"""Figures of a GPU, or of compiled networks: no row where there is none of them."""
+ROOF_COLUMNS = tuple(column.through(lambda line: line.roofline) for column in ROOFLINE_COLUMNS)
+
+NOT_EVERYWHERE = frozenset({"device_s", "compile_s", *(column.name for column in ROOF_COLUMNS)})
+"""Figures of a GPU, of compiled networks, or under a roofline: no row where there is none of them."""
 
 WAYS = {True: "round by round", False: "between runs from independent bootstraps of both medians"}
 """How a ratio was taken, by whether it was within the same rounds."""
 
+
+def _shapes(figures: Any) -> str:
+    return " ".join("x".join(map(str, shape)) for shape in figures.inputs)
+
+
+def _unknown(figures: Any) -> str | None:
+    return " ".join(f"{name}:{times}" for name, times in figures.unknown_ops.items()) or None
+
+
 RECORD_COLUMNS = (
-    Column("model", "Model"),
-    Column("run", "Run"),
-    Column("input", "Input"),
-    *METRICS.values(),
-    Column("unknown_ops", "Unknown operators"),
-    Column("device", "Device"),
-    Column("threads", "Threads", "count"),
-    Column("batch", "Batch", "count"),
-    Column("dtype", "Type"),
-    Column("memory_format", "Memory format"),
-    Column("backend", "Backend"),
-    Column("cold_cache", "Cold caches"),
-    Column("latency_median_s", "Latency (median)", "seconds"),
-    Column("latency_low_s", "Latency, low", "seconds"),
-    Column("latency_high_s", "Latency, high", "seconds"),
-    Column("latency_iqr_s", "Latency, IQR", "seconds"),
-    Column("samples", "Samples", "count"),
-    Column("throughput_per_s", "Throughput", "per_second"),
-    Column("device_median_s", "Between GPU events", "seconds"),
-    *ROOFLINE_COLUMNS,
-    Column("first_call_s", "First call", "seconds"),
-    Column("compile_s", "Compile time", "seconds"),
-    Column("spent_s", "Spent", "seconds"),
-    Column("stopped", "Stopped"),
-    Column("ratio_to", "Ratio to"),
-    Column("ratio_median", "Ratio", "times"),
-    Column("ratio_low", "Ratio, low", "times"),
-    Column("ratio_high", "Ratio, high", "times"),
-    Column("verdict", "Verdict"),
-    Column("error", "Error"),
+    Column("model", "Model", of=lambda line: line.entry.model),
+    Column("run", "Run", of=lambda line: line.run.name or None),
+    *of_entry(
+        "figures",
+        (
+            Column("input", "Input", of=_shapes),
+            *map(_counted, METRICS),
+            Column("unknown_ops", "Unknown operators", of=_unknown),
+        ),
+    ),
+    *of_entry(
+        "measurement",
+        (
+            Column("device", "Device", of=lambda measured: measured.device),
+            Column("threads", "Threads", "count", of=lambda measured: measured.threads),
+            Column("batch", "Batch", "count", of=lambda measured: measured.batch),
+            Column("dtype", "Type", of=lambda measured: measured.setting.dtype),
+            Column("memory_format", "Memory format", of=lambda measured: measured.setting.memory_format),
+            Column("backend", "Backend", of=lambda measured: measured.setting.backend),
+            Column("cold_cache", "Cold caches", of=lambda measured: str(measured.setting.cold_cache).lower()),
+            Column("latency_median_s", "Latency (median)", "seconds", of=lambda measured: measured.median_s),
+            Column("latency_low_s", "Latency, low", "seconds", of=end_of("ci95_s", 0)),
+            Column("latency_high_s", "Latency, high", "seconds", of=end_of("ci95_s", 1)),
+            Column("latency_iqr_s", "Latency, IQR", "seconds", of=lambda measured: measured.iqr_s),
+            Column("samples", "Samples", "count", of=lambda measured: measured.samples),
+            Column("throughput_per_s", "Throughput", "per_second", of=lambda measured: measured.throughput_per_s),
+            Column("device_median_s", "Between GPU events", "seconds", of=lambda measured: measured.device_median_s),
+        ),
+    ),
+    *ROOF_COLUMNS,
+    *of_entry(
+        "measurement",
+        (
+            Column("first_call_s", "First call", "seconds", of=lambda measured: measured.first_call_s),
+            Column("compile_s", "Compile time", "seconds", of=lambda measured: measured.compile_s),
+            Column("spent_s", "Spent", "seconds", of=lambda measured: measured.effort.spent_s),
+            Column("stopped", "Stopped", of=lambda measured: str(measured.stopped)),
+        ),
+    ),
+    *of_entry(
+        "ratio",
+        (
+            Column("ratio_to", "Ratio to", of=lambda ratio: ratio.to),
+            Column("ratio_median", "Ratio", "times", of=lambda ratio: ratio.median),
+            Column("ratio_low", "Ratio, low", "times", of=end_of("ci95", 0)),
+            Column("ratio_high", "Ratio, high", "times", of=end_of("ci95", 1)),
+            Column("verdict", "Verdict", of=lambda ratio: ratio.verdict),
+        ),
+    ),
+    Column("error", "Error", of=lambda line: None if line.entry.error is None else str(line.entry.error)),
 )
 
 
-def records(comparison: Comparison) -> Table:
-    """A row a network with every figure as a number."""
-    rows = [
-        {"run": comparison.runs[entry.run].name or None, **_record(entry), **record(comparison.roofline(entry))}
-        for entry in comparison.entries
-    ]
-    return from_records(RECORD_COLUMNS, rows)
+def records(lines: Sequence[Line]) -> Table:
+    """A row per network with every figure as a number."""
+    return table_of(RECORD_COLUMNS, lines)
 
 
-def table(comparison: Comparison) -> Table:
-    """A row a metric and a column a network."""
-    rows = [
-        {"model": comparison.label(entry), **_shown(entry), **record(comparison.roofline(entry))}
-        for entry in comparison.entries
-    ]
-    columns = [Column("model", "Model"), *(METRICS[name] for name in SHOWN)]
-    if any(run.environment for run in comparison.runs):
-        found = {name for row in rows for name in row if row[name] is not None}
-        columns += [each for each in LATENCY_COLUMNS if each.name not in NOT_EVERYWHERE - found]
-    columns += [each for each in ROOFLINE_COLUMNS if any(row.get(each.name) is not None for row in rows)]
-    if any(run.environment for run in comparison.runs):
-        columns += RATIO_COLUMNS if len(rows) > 1 else ()
-    return replace(transposed(from_records(columns, rows), ""), notes=tuple(notes(comparison)))
+def table(lines: Sequence[Line], notes: Sequence[str]) -> Table:
+    """A row per metric and a column per network."""
+    columns = [Column("model", "Model", of=lambda line: line.label), *SHOWN_COLUMNS]
+    timed = any(line.run.environment for line in lines)
+    columns += LATENCY_COLUMNS if timed else ()
+    columns += ROOF_COLUMNS
+    columns += RATIO_COLUMNS if timed and len(lines) > 1 else ()
+    told = [each for each in columns if each.name not in NOT_EVERYWHERE or _any_has(lines, each)]
+    return transposed(table_of(told, lines, notes=notes), "")
 
 
-def notes(comparison: Comparison) -> list[str]:
+def _any_has(lines: Sequence[Line], column: Column) -> bool:
+    return any(column.value(line) is not None for line in lines)
+
+
+def notes(lines: Sequence[Line], runs: Sequence[Run], peaks: Peaks | None) -> list[str]:
     """What must be said under the table: errors, what is not counted, how it was timed, and every doubt."""
-    entries = comparison.entries
     return [
-        *(_failure(comparison.label(entry), entry) for entry in entries if entry.error is not None),
-        *(note for entry in entries if entry.figures for note in entry.figures.notes()),
-        *timing_notes(comparison),
-        *_peaks_notes(comparison),
-        *doubt_notes(comparison),
+        *(_failure(line.label, line.entry) for line in lines if line.entry.error is not None),
+        *(note for line in lines if line.entry.figures for note in line.entry.figures.notes()),
+        *_timing_notes(lines, runs),
+        *_peaks_notes(peaks, runs),
+        *_doubt_notes(lines),
     ]
 
 
@@ -116,14 +187,14 @@ def _failure(label: str, entry: Entry) -> str:
     return label + said.removeprefix(entry.model) if said.startswith(entry.model) else f"{label}: {said}"
 
 
-def timing_notes(comparison: Comparison) -> list[str]:
-    """A line a run on where and how it was timed, and what the ratios are to."""
+def _timing_notes(lines: Sequence[Line], runs: Sequence[Run]) -> list[str]:
+    """A line per run on where and how it was timed, and what the ratios are to."""
     said = []
-    for at, run in enumerate(comparison.runs):
-        entries = [entry for entry in comparison.entries if entry.run == at]
-        name = f"{run.name}: timed" if len(comparison.runs) > 1 else "Timed"
+    for index, run in enumerate(runs):
+        entries = [line.entry for line in lines if line.entry.run == index]
+        name = f"{run.name}: timed" if len(runs) > 1 else "Timed"
         said += [] if run.environment is None else [f"{name} on {_timing(run, entries)}."]
-    ratios = [entry.ratio for entry in comparison.entries if entry.ratio]
+    ratios = [line.entry.ratio for line in lines if line.entry.ratio]
     bases, ways = (
         dict.fromkeys(ratio.to for ratio in ratios),
         dict.fromkeys(WAYS[ratio.same_rounds] for ratio in ratios),
@@ -131,15 +202,15 @@ def timing_notes(comparison: Comparison) -> list[str]:
     return [*said, f"Ratios are to {next(iter(bases))}, {', and '.join(ways)}."] if len(bases) == 1 else said
 
 
-def doubt_notes(comparison: Comparison) -> list[str]:
+def _doubt_notes(lines: Sequence[Line]) -> list[str]:
     """Why no winner is called, and what speaks against each measurement."""
     refused = [
-        f"{comparison.label(entry)}: cannot tell against {entry.ratio.to}: {'; '.join(entry.ratio.against)}"
-        for entry in comparison.entries
-        if entry.ratio is not None and entry.ratio.against
+        f"{line.label}: cannot tell against {line.entry.ratio.to}: {'; '.join(line.entry.ratio.against)}"
+        for line in lines
+        if line.entry.ratio is not None and line.entry.ratio.against
     ]
     doubted: dict[str, list[str]] = {}
-    measured = [(comparison.label(entry), entry.measurement) for entry in comparison.entries if entry.measurement]
+    measured = [(line.label, line.entry.measurement) for line in lines if line.entry.measurement]
     for label, measurement in measured:
         for doubt in measurement.doubts:
             doubted.setdefault(str(doubt), []).append(label)
@@ -148,13 +219,13 @@ def doubt_notes(comparison: Comparison) -> list[str]:
     return [*refused, *(f"{who[doubt]}: {doubt}" for doubt in doubted)]
 
 
-def _peaks_notes(comparison: Comparison) -> list[str]:
+def _peaks_notes(peaks: Peaks | None, runs: Sequence[Run]) -> list[str]:
     """Whose peaks the roofline is of, and in what they are not those of this run."""
-    if comparison.peaks is None:
+    if peaks is None:
         return []
-    environment = comparison.environment
-    differences = [] if environment is None else comparison.peaks.differences(environment.to_dict())
-    return [f"Roofline of {comparison.peaks.title}.", *(f"Not of one run: {each}." for each in differences)]
+    environment = runs[0].environment if len(runs) == 1 else None
+    differences = [] if environment is None else peaks.differences(environment.to_dict())
+    return [f"Roofline of {peaks.title}.", *(f"Not of one run: {each}." for each in differences)]
 
 
 def _timing(run: Run, entries: Sequence[Entry]) -> str:
@@ -206,61 +277,3 @@ def _flags(gpu: Gpu) -> str:
     matmul, convolution = switch[gpu.tf32_matmul], switch[gpu.tf32_convolution]
     benchmark = f"cuDNN benchmark {switch[gpu.cudnn_benchmark]}"
     return f"{benchmark}, TF32 {matmul} in matrix products and {convolution} in convolutions"
-
-
-def _record(entry: Entry) -> dict[str, Any]:
-    """One network as a flat row of numbers."""
-    row: dict[str, Any] = {"model": entry.model, "verdict": entry.verdict}
-    if entry.error is not None:
-        row["error"] = str(entry.error)
-    if (figures := entry.figures) is not None:
-        shapes = " ".join("x".join(map(str, shape)) for shape in figures.inputs)
-        unknown = " ".join(f"{name}:{times}" for name, times in figures.unknown_ops.items())
-        row |= {"input": shapes, **figures.values, "unknown_ops": unknown or None}
-    if (measured := entry.measurement) is not None:
-        low, high = measured.ci95_s or (None, None)
-        row |= {
-            "device": measured.device,
-            "threads": measured.threads,
-            "batch": measured.batch,
-            **measured.setting.to_dict(),
-            "cold_cache": str(measured.setting.cold_cache).lower(),
-            "latency_median_s": measured.median_s,
-            "latency_low_s": low,
-            "latency_high_s": high,
-            "latency_iqr_s": measured.iqr_s,
-            "samples": measured.samples,
-            "throughput_per_s": measured.throughput_per_s,
-            "device_median_s": measured.device_median_s,
-            "first_call_s": measured.first_call_s,
-            "compile_s": measured.compile_s,
-            "spent_s": measured.effort.spent_s,
-            "stopped": str(measured.stopped),
-        }
-    if (ratio := entry.ratio) is not None:
-        low, high = ratio.ci95 or (None, None)
-        row |= {"ratio_to": ratio.to, "ratio_median": ratio.median, "ratio_low": low, "ratio_high": high}
-    return row
-
-
-def _shown(entry: Entry) -> dict[str, Any]:
-    """One network as people read it."""
-    row: dict[str, Any] = {}
-    if entry.figures is not None:
-        row |= {name: entry.figures.shown(name) for name in SHOWN}
-    if (measured := entry.measurement) is not None:
-        row |= {
-            "latency_s": measured.median_s,
-            "latency_interval": interval(measured.ci95_s, "seconds"),
-            "device_s": measured.device_median_s,
-            "compile_s": measured.compile_s,
-            "throughput_per_s": measured.throughput_per_s,
-        }
-    if (ratio := entry.ratio) is not None:
-        row |= {"ratio": ratio.median, "ratio_interval": interval(ratio.ci95, "times"), "verdict": ratio.verdict}
-    return row
-
-
-def interval(ends: Interval | None, unit: str) -> str | None:
-    """Both ends as people read them."""
-    return None if ends is None else " – ".join(units.text(end, unit) for end in ends)

@@ -10,34 +10,32 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from netcost.counting import breakdown
+from netcost.counting.count import Count
 from netcost.profiling.probes import Pass
 from netcost.profiling.stopwatch import Span
 from netcost.timing import stats
-
-if TYPE_CHECKING:
-    from netcost.profiling.result import Profile
 
 PROCESS = 1
 HOST, GPU = 1, 2
 """Numbers of the tracks, which have no more meaning."""
 
 
-def chrome_trace(profile: Profile) -> str:
+def chrome_trace(count: Count, passes: tuple[Pass, ...]) -> str:
     """The pass whose operators take the median time, as JSON; it names no host, user or path."""
-    shown = middle(profile.passes)
+    shown = middle(passes)
     spans = [(at, span) for at, span in enumerate(shown.spans) if span is not None]
     start = min((span.begun for _, span in spans), default=0.0)
     slices = [
-        *_modules(profile, spans, start),
-        *(_operator(profile, at, span, shown.times_s[at], start) for at, span in spans),
+        *_modules(count, spans, start),
+        *(_operator(count, at, span, shown.times_s[at], start) for at, span in spans),
     ]
     slices.sort(key=lambda event: (event["ts"], -event["dur"]))  # the outer one first
     kernels = [_slice(GPU, each.name, "kernel", each.begun - start, each.ended - each.begun) for each in shown.kernels]
     # The class, because a model may be asked for by a path.
-    named = _named("process_name", f"netcost: {profile.analysis.graph.modules.get('', 'model')}", HOST)
+    named = _named("process_name", f"netcost: {count.graph.modules.get('', 'model')}", HOST)
     tracks = [_named("thread_name", "host", HOST), *([_named("thread_name", "GPU", GPU)] if kernels else [])]
     return json.dumps({"displayTimeUnit": "ms", "traceEvents": [named, *tracks, *slices, *kernels]}) + "\n"
 
@@ -49,9 +47,9 @@ def middle(passes: tuple[Pass, ...]) -> Pass:
     return min(zip(sums, passes, strict=True), key=lambda pair: abs(pair[0] - typical))[1]
 
 
-def _modules(profile: Profile, spans: list[tuple[int, Span]], start: float) -> Iterator[dict[str, Any]]:
+def _modules(count: Count, spans: list[tuple[int, Span]], start: float) -> Iterator[dict[str, Any]]:
     """A slice for every module, at every depth, around what ran in it without a break."""
-    ops, types = profile.analysis.graph.ops, profile.analysis.graph.modules
+    ops, types = count.graph.ops, count.graph.modules
     deepest = max((op.module.count(".") + 1 for op in ops if op.module), default=0)
     for depth in range(deepest + 1):
         paths = {at: breakdown.truncated(ops[at].module, depth) for at, _ in spans}
@@ -63,9 +61,8 @@ def _modules(profile: Profile, spans: list[tuple[int, Span]], start: float) -> I
                 yield _slice(HOST, path or breakdown.WHOLE, types.get(path, "module"), begun - start, ended - begun)
 
 
-def _operator(profile: Profile, at: int, span: Span, time_s: float, start: float) -> dict[str, Any]:
+def _operator(count: Count, at: int, span: Span, time_s: float, start: float) -> dict[str, Any]:
     """One operator, with what it costs."""
-    count = profile.analysis.count
     op, kind, cost = count.graph.ops[at], count.kinds[at], count.costs[at]
     event = _slice(HOST, op.name, str(kind), span.begun - start, span.elapsed_s)
     event["args"] = {

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from netcost.counting.analysis import Analysis
-from netcost.profiling import tables as where
+from netcost.profiling import tables
 from netcost.profiling.chrome import chrome_trace
-from netcost.profiling.probes import Pass
-from netcost.profiling.roofline import Peaks, Roofline, bounds_s, under_roof
+from netcost.profiling.roofline import Roofline, under_roof
+from netcost.profiling.times import OperatorTimes
 from netcost.text import frames, units
 from netcost.text.tables import Table
 from netcost.text.version import __version__
@@ -34,89 +33,24 @@ FUSED = frozenset({"MultiheadAttention", "TransformerEncoderLayer", "Transformer
 FUSED_ATTENTION = "Torch's fused attention path is off here, as in the count: it would hide the operators."
 
 
-@dataclass(frozen=True)
-class Profile:
-    """Where the time of one network's forward pass goes.
+@dataclass(frozen=True, kw_only=True)
+class Profile(OperatorTimes):
+    """Where the time of one network's forward pass goes: the operators' times, and how they were measured.
 
     Args:
-        analysis: the counted graph.
         environment: of the measurement.
-        plain_s: seconds of each run that nothing looked into, one a round.
         instrumented_s: seconds of each instrumented run, the instrument's own work included, in the same rounds.
-        passes: the instrumented runs, operator by operator.
         doubts: what speaks against the plain runs' times.
-        peaks: of the device, for the shares of the roofline.
     """
 
-    analysis: Analysis
     environment: Environment
-    plain_s: tuple[float, ...]
     instrumented_s: tuple[float, ...]
-    passes: tuple[Pass, ...]
     doubts: tuple[Doubt, ...] = ()
-    peaks: Peaks | None = None
-
-    @property
-    def median_s(self) -> float:
-        """The median time of the whole, plain run (seconds)."""
-        return stats.median(self.plain_s)
-
-    @cached_property
-    def times_s(self) -> tuple[float, ...]:
-        """The time of each operator of the graph (seconds): its median, times `scale`."""
-        return tuple(self.scale * median_s for median_s in self._medians_s)
-
-    @cached_property
-    def scale(self) -> float:
-        """By what the operators' medians are multiplied to add up to `operators_s`; about 1 on a quiet machine.
-
-        What interrupts a run hits few operators of it and none of the medians, but every run. It hits each operator in
-        proportion to its time, so that all are scaled alike.
-        """
-        added_s = sum(self._medians_s)
-        return self.operators_s / added_s if added_s > 0 else 1.0
-
-    @cached_property
-    def _medians_s(self) -> tuple[float, ...]:
-        return tuple(map(stats.median, zip(*(each.times_s for each in self.passes), strict=True)))
-
-    @cached_property
-    def operators_s(self) -> float:
-        """What all operators take together (seconds): their share of the plain run, taken round by round."""
-        each = len(self.passes) // len(self.plain_s)  # passes a round: more than one where a pass is very short
-        rounds = [self.passes[at * each : (at + 1) * each] for at in range(len(self.plain_s))]
-        sums = [sum(sum(one.times_s) for one in passes) / each for passes in rounds]
-        if min(sums) <= 0 or min(self.plain_s) <= 0:
-            return stats.median(sums)
-        return self.median_s * stats.ratio(self.plain_s, sums).median
-
-    @cached_property
-    def gap_s(self) -> float:
-        """What the operators leave of the plain run (seconds): Python and dispatch; on a GPU, launches and idling.
-
-        Not below 0; and on the host not above what an instrumented run spends outside of its operators, which is that
-        and the instrument's own work.
-        """
-        left_s = max(0.0, self.median_s - self.operators_s)
-        outside_s = [each.outside_s for each in self.passes if each.outside_s is not None]
-        return min(left_s, stats.median(outside_s)) if outside_s else left_s
-
-    @property
-    def total_s(self) -> float:
-        """Operators and gap (seconds)."""
-        return self.operators_s + self.gap_s
 
     @property
     def deviation(self) -> float:
         """How far that is from the plain run, as a share of it: how much the instrument distorts."""
         return self.total_s / self.median_s - 1
-
-    @cached_property
-    def bounds_s(self) -> tuple[float | None, ...]:
-        """The roofline's bound of each operator (seconds); None where it has none, or there are no peaks."""
-        if self.peaks is None:
-            return (None,) * len(self.times_s)
-        return bounds_s(self.analysis.count, self.peaks)
 
     @cached_property
     def roofline(self) -> Roofline | None:
@@ -151,7 +85,7 @@ class Profile:
         Raises:
             RequestError: another grouping was asked for.
         """
-        return where.table(self, by, depth)
+        return tables.table(self, by, depth, self.notes())
 
     def summary(self, by: str, depth: int | None = None, most: int = 20) -> Table:
         """The same for people: the rows that take the most time, one for the others, and the sum.
@@ -159,11 +93,11 @@ class Profile:
         Args:
             most: rows to show besides.
         """
-        return where.summary(self, by, depth, most)
+        return tables.summary(self, by, depth, most, self.notes())
 
     def chrome_trace(self) -> str:
         """One instrumented run as JSON for Perfetto and chrome://tracing; it names no host, user or path."""
-        return chrome_trace(self)
+        return chrome_trace(self.analysis.count, self.passes)
 
     def notes(self) -> list[str]:
         """What must be said under every table of this profile."""

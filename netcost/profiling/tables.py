@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from netcost.counting import breakdown
 from netcost.graph.cost import Kind
+from netcost.profiling.times import OperatorTimes
 from netcost.text.tables import METRICS, Column, Table, bare, from_records, selected
 from netcost.text.units import AtLeast
-
-if TYPE_CHECKING:
-    from netcost.profiling.result import Profile
 
 GAP = "(gap)"
 VIEWS = "(views)"
@@ -39,37 +37,37 @@ class Row(NamedTuple):
     members: Sequence[int]
 
 
-def table(profile: Profile, by: str, depth: int | None) -> Table:
+def table(times: OperatorTimes, by: str, depth: int | None, notes: Sequence[str]) -> Table:
     """Every row; together they are all operators and the gap."""
-    words, rows = _rows(profile, by, depth)
-    records = [_record(profile, row) for row in rows]
-    return _table(profile, words, [*records, _gap(profile, words)])
+    words, rows = _rows(times, by, depth)
+    records = [_record(times, row) for row in rows]
+    return _table(times, words, [*records, _gap(times, words)], notes)
 
 
-def summary(profile: Profile, by: str, depth: int | None, most: int) -> Table:
+def summary(times: OperatorTimes, by: str, depth: int | None, most: int, notes: Sequence[str]) -> Table:
     """The rows that take the most time, one for the others, the gap and the sum of all.
 
     Kinds come by time, the longest first; everything else stays in the order in which it ran.
     """
-    words, rows = _rows(profile, by, depth)
+    words, rows = _rows(times, by, depth)
     label = words[0].name
-    by_time = sorted(rows, key=lambda row: -_time_s(profile, row.members))
+    by_time = sorted(rows, key=lambda row: -_time_s(times, row.members))
     kept = by_time[:most]
     rest = [member for row in by_time[most:] for member in row.members]
     if by != "kind":
         kept = [row for row in rows if row in kept]
     kept = [Row(_short(row.words), row.members) for row in kept]
-    records = [_record(profile, row) for row in kept]
+    records = [_record(times, row) for row in kept]
     if rest:
-        records.append(_record(profile, Row({label: f"{len(by_time) - most} more"}, rest)))
-    everything = range(len(profile.times_s))
-    whole = _record(profile, Row({label: "total"}, everything), profile.total_s)
-    return selected(_table(profile, words, [*records, _gap(profile, words), whole]), SHOWN)
+        records.append(_record(times, Row({label: f"{len(by_time) - most} more"}, rest)))
+    everything = range(len(times.times_s))
+    whole = _record(times, Row({label: "total"}, everything), times.total_s)
+    return selected(_table(times, words, [*records, _gap(times, words), whole], notes), SHOWN)
 
 
-def _rows(profile: Profile, by: str, depth: int | None) -> tuple[list[Column], list[Row]]:
+def _rows(times: OperatorTimes, by: str, depth: int | None) -> tuple[list[Column], list[Row]]:
     """The columns of words, and what to call which operators."""
-    count = profile.analysis.count
+    count = times.analysis.count
     counted = breakdown.table(count, by, depth)
     words = [column for column in counted.columns if column.name not in breakdown.ADDITIVE]
     members = breakdown.members(count, by, depth)
@@ -93,20 +91,22 @@ def _short(words: dict[str, Any]) -> dict[str, Any]:
     return short
 
 
-def _table(profile: Profile, words: Sequence[Column], records: Iterable[dict[str, Any]]) -> Table:
-    columns = (*words, *COLUMNS, *(ROOF_COLUMNS if profile.peaks is not None else ()))
-    return from_records(columns, records, notes=profile.notes())
+def _table(
+    times: OperatorTimes, words: Sequence[Column], records: Iterable[dict[str, Any]], notes: Sequence[str]
+) -> Table:
+    columns = (*words, *COLUMNS, *(ROOF_COLUMNS if times.peaks is not None else ()))
+    return from_records(columns, records, notes=notes)
 
 
-def _record(profile: Profile, row: Row, over_s: float | None = None) -> dict[str, Any]:
+def _record(times: OperatorTimes, row: Row, over_s: float | None = None) -> dict[str, Any]:
     """One row: what some operators take and cost, attain, and could take at best.
 
     Args:
         over_s: the time that they take, where the gap is part of it (seconds).
     """
-    cost = breakdown.record(profile.analysis.count, row.members)
-    time_s = _time_s(profile, row.members) if over_s is None else over_s
-    bounds = [(profile.bounds_s[at], profile.times_s[at]) for at in row.members]
+    cost = breakdown.record(times.analysis.count, row.members)
+    time_s = _time_s(times, row.members) if over_s is None else over_s
+    bounds = [(times.bounds_s[at], times.times_s[at]) for at in row.members]
     known = [bound for bound, _ in bounds if bound is not None]
     bound_s = sum(known)
     # An unknown operator has no bound, and so no part in the share either, unless the row is the whole.
@@ -115,7 +115,7 @@ def _record(profile: Profile, row: Row, over_s: float | None = None) -> dict[str
         **row.words,
         **cost,
         "time_s": time_s,
-        "share": time_s / profile.total_s,
+        "share": time_s / times.total_s,
         "flops_per_s": _a_second(cost["flops"], time_s),
         "bytes_per_s": _a_second(cost["memory_access_bytes"], time_s),
         "bound_s": None if bounds and not known else bound_s,
@@ -123,12 +123,12 @@ def _record(profile: Profile, row: Row, over_s: float | None = None) -> dict[str
     }
 
 
-def _gap(profile: Profile, words: Sequence[Column]) -> dict[str, Any]:
-    return {words[0].name: GAP, "time_s": profile.gap_s, "share": profile.gap_s / profile.total_s}
+def _gap(times: OperatorTimes, words: Sequence[Column]) -> dict[str, Any]:
+    return {words[0].name: GAP, "time_s": times.gap_s, "share": times.gap_s / times.total_s}
 
 
-def _time_s(profile: Profile, members: Iterable[int]) -> float:
-    return sum(profile.times_s[at] for at in members)
+def _time_s(times: OperatorTimes, members: Iterable[int]) -> float:
+    return sum(times.times_s[at] for at in members)
 
 
 def _a_second(work: Any, time_s: float) -> Any:

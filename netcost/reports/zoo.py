@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netcost.comparison.result import NO_DEVICE, compare
+from netcost.comparison.running import NO_DEVICE, compare
 from netcost.reports.document import Report, as_csv, as_json
 from netcost.reports.pages import zoo_page
 from netcost.timing.sampling import Progress

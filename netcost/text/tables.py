@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from netcost.text import units
@@ -12,16 +12,40 @@ from netcost.text import units
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: `name` in CSV and JSON, `heading` for people, `unit` for `units.text` ("text" for words)."""
+    """A column of a table: its names, its unit, and where its value comes from.
+
+        >>> length = Column("length", "Length", "count", of=len)
+        >>> table_of([length], ["abc"]).rows
+        ((3,),)
+
+    Args:
+        name: in CSV and JSON.
+        heading: for people.
+        unit: of `units.text`; "text" for words.
+        of: gives the value of this column for whatever stands in a row.
+        flush_right: for people; quantities are and words are not, unless said here.
+    """
 
     name: str
     heading: str
     unit: str = "text"
+    of: Callable[[Any], Any] | None = field(default=None, compare=False, repr=False)
+    flush_right: bool | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_number(self) -> bool:
-        """Whether the column holds quantities, which are set flush right."""
-        return self.unit != "text"
+        """True where the column is set flush right: it holds quantities, or words that stand for one."""
+        return self.unit != "text" if self.flush_right is None else self.flush_right
+
+    def through(self, part: Callable[[Any], Any]) -> Column:
+        """Return the same column for rows that hold the present ones as a part; a missing part has no value."""
+        value = self.value
+        return replace(self, of=lambda row: None if (inner := part(row)) is None else value(inner))
+
+    def value(self, row: Any) -> Any:
+        """Return what stands in this column for a row."""
+        assert self.of is not None, f"the column {self.name!r} does not say where its value comes from"
+        return self.of(row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +133,12 @@ METRICS: dict[str, Column] = {
     )
 }
 """The words of the design (section 2): identifier, heading and unit of every metric."""
+
+
+def table_of(columns: Sequence[Column], rows: Iterable[Any], title: str = "", notes: Sequence[str] = ()) -> Table:
+    """Make a table with one row per item of `rows`, each cell got by its column."""
+    cells = tuple(tuple(column.value(row) for column in columns) for row in rows)
+    return Table(tuple(columns), cells, title, tuple(notes))
 
 
 def from_records(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from netcost.graph.graph import TensorSpec
-
-if TYPE_CHECKING:
-    from netcost.tracing.recorder import Recorder
+from netcost.graph.graph import Op, TensorSpec
 
 
 class Memory:
@@ -35,13 +32,16 @@ class Memory:
 class Handle:
     """What the recorder knows of one tensor. It lives and dies with the tensor, which tells when memory is freed.
 
-    `shadow` is the meta tensor that stands for a tensor with values, once something needed one.
+    Args:
+        ops: the operators recorded so far, in the list to which the recorder adds them: it tells whose handle this is,
+            and how many operators had run when the tensor died.
+        shadow: the meta tensor that stands for a tensor with values, once something needed one.
     """
 
-    __slots__ = ("memory", "recorder", "shadow", "spec")
+    __slots__ = ("memory", "ops", "shadow", "spec")
 
-    def __init__(self, recorder: Recorder, spec: TensorSpec, memory: Memory) -> None:
-        self.recorder = recorder
+    def __init__(self, ops: Sequence[Op], spec: TensorSpec, memory: Memory) -> None:
+        self.ops = ops
         self.spec = spec
         self.memory = memory
         self.shadow: Tensor | None = None
@@ -51,7 +51,7 @@ class Handle:
         memory = self.memory
         memory.tensors -= 1
         if memory.tensors == 0 and memory.died is None:
-            memory.died = len(self.recorder.ops) - 1
+            memory.died = len(self.ops) - 1
 
 
 def spec_of(tensor: Tensor) -> TensorSpec:

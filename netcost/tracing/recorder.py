@@ -78,7 +78,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             spec = spec_of(held)
             memory = Memory(spec.size_bytes, -1, MODEL_INPUT)
             self._memories.append(memory)
-            held.__dict__["_netcost"] = Handle(self, spec, memory)
+            held.__dict__["_netcost"] = Handle(self.ops, spec, memory)
             self._admitted[id(tensor)] = (tensor, held)
         return self._admitted[id(tensor)][1]
 
@@ -127,7 +127,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         parameters: list[str | None] = []
         for tensor in tensors:
             handle = tensor.__dict__.get("_netcost")
-            if handle is None or handle.recorder is not self:
+            if handle is None or handle.ops is not self.ops:
                 handle = self._outside_handle(tensor)
             memory = handle.memory
             handles.append(handle)
@@ -206,13 +206,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         handle = self._handle(tensor)
         if handle.shadow is None:
             handle.shadow = shadow(tensor)
-            handle.shadow.__dict__["_netcost"] = Handle(self, handle.spec, handle.memory)
+            handle.shadow.__dict__["_netcost"] = Handle(self.ops, handle.spec, handle.memory)
         return handle.shadow
 
     def _handle(self, tensor: Tensor) -> Handle:
         """What is known of `tensor`; one from outside the forward pass is a parameter or a constant."""
         handle: Handle | None = tensor.__dict__.get("_netcost")
-        return handle if handle is not None and handle.recorder is self else self._outside_handle(tensor)
+        return handle if handle is not None and handle.ops is self.ops else self._outside_handle(tensor)
 
     def _outside_handle(self, tensor: Tensor) -> Handle:
         """What is known of a tensor that the forward pass did not make."""
@@ -220,7 +220,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         if outside is None:
             name = self._names.get(id(tensor))
             spec = spec_of(tensor) if name is None else self._parameters[name]
-            outside = self._outside[id(tensor)] = (tensor, Handle(self, spec, Memory(0, -1, CONSTANT, name)))
+            outside = self._outside[id(tensor)] = (tensor, Handle(self.ops, spec, Memory(0, -1, CONSTANT, name)))
         return outside[1]
 
     def _kernel(
@@ -250,7 +250,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             spec = spec_of(result)
             memory = Memory(spec.size_bytes, index, index)
             self._memories.append(memory)
-            result.__dict__["_netcost"] = Handle(self, spec, memory)
+            result.__dict__["_netcost"] = Handle(self.ops, spec, memory)
             return (spec,)
         if not plan.writes:
             return None
@@ -275,7 +275,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
                 continue
             returned = True
             known: Handle | None = tensor.__dict__.get("_netcost")
-            if (known is not None and known.recorder is self) or id(tensor) in self._outside:
+            if (known is not None and known.ops is self.ops) or id(tensor) in self._outside:
                 continue
             memory = self._aliased(tensor, tensors, handles) if plan.aliases else None
             if memory is None:
@@ -283,7 +283,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
                 memory = Memory(tensor.untyped_storage().nbytes(), index, index)
                 self._memories.append(memory)
             spec = spec_of(tensor)
-            tensor.__dict__["_netcost"] = Handle(self, spec, memory)
+            tensor.__dict__["_netcost"] = Handle(self.ops, spec, memory)
             specs.append(spec)
         if plan.reshapes:
             handles[0].spec = spec_of(tensors[0])

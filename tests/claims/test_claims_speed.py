@@ -8,7 +8,8 @@ from fake_trials import FakeTimer
 
 from netcost.claims import CLAIMS, Finding, Stopwatch, Verdict
 from netcost.claims.claim import Claim
-from netcost.comparison.result import Comparison, compare
+from netcost.comparison.result import Comparison
+from netcost.comparison.running import compare
 from netcost.timing.ratios import Ratio
 from netcost.timing.stats import RatioEstimate
 

@@ -9,7 +9,8 @@ from torch import nn
 
 import netcost
 from netcost.comparison.batches import KNEE, Knee, Share, Sweep, sweep
-from netcost.comparison.result import Comparison, Entry, Run
+from netcost.comparison.entry import Entry, Run
+from netcost.comparison.result import Comparison
 from netcost.text.errors import MeasurementError, RequestError
 from netcost.text.formats.json_text import render
 

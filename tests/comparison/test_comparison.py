@@ -16,7 +16,7 @@ from made_up import comparison, machine, measurement
 from torch import Tensor, nn
 
 import netcost
-from netcost.comparison.result import compare
+from netcost.comparison.running import compare
 from netcost.comparison.side_by_side import SHOWN
 from netcost.text.errors import MeasurementError, RequestError
 from netcost.text.formats import renderer
@@ -183,7 +183,7 @@ def test_a_setting_is_stated_and_leaves_the_caller_s_module_alone() -> None:
 
 def test_the_load_is_read_before_our_own_work_adds_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     loads = iter((0.25, 0.75, 0.75))
-    monkeypatch.setattr("netcost.comparison.result.load_per_core", lambda: next(loads))
+    monkeypatch.setattr("netcost.comparison.running.load_per_core", lambda: next(loads))
     result = compare([Small()], "cpu", inputs=SMALL, threads=1, budget_s=0.1)
     assert result.environment is not None
     assert result.environment.load_per_core == 0.25

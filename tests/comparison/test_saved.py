@@ -11,7 +11,9 @@ from made_up import comparison, figures, machine, measurement
 import netcost
 from netcost.comparison import saved
 from netcost.comparison.batches import Sweep
-from netcost.comparison.result import Comparison, Entry, Run, compare
+from netcost.comparison.entry import Entry, Run
+from netcost.comparison.result import Comparison
+from netcost.comparison.running import compare
 from netcost.comparison.saved import load_comparison
 from netcost.text.errors import MeasurementError, RequestError
 from netcost.text.formats import renderer

@@ -16,7 +16,9 @@ from torch import nn
 
 import netcost
 from netcost.cli.app import run as run_command
-from netcost.comparison.result import Comparison, Run, compare
+from netcost.comparison.entry import Run
+from netcost.comparison.result import Comparison
+from netcost.comparison.running import compare
 from netcost.guidelines.networks import panels
 from netcost.guidelines.networks.overview import HEADINGS
 from netcost.guidelines.options import Options

@@ -26,7 +26,9 @@ import netcost
 from netcost.claims import review
 from netcost.cli.app import run as run_command
 from netcost.comparison.batches import Sweep
-from netcost.comparison.result import Comparison, Entry, Run, compare
+from netcost.comparison.entry import Entry, Run
+from netcost.comparison.result import Comparison
+from netcost.comparison.running import compare
 from netcost.guidelines.findings import Findings
 from netcost.guidelines.networks import panels
 from netcost.guidelines.networks.overview import HEADINGS
@@ -92,7 +94,10 @@ def profiled(name: str, over: Peaks | None = None) -> Profile:
     times_s = tuple(1e-9 * cost.memory_access for cost in analysis.count.costs)
     whole_s = sum(times_s) + 1e-3
     passes = (Pass((None,) * len(times_s), times_s, 1e-3),) * 12
-    return Profile(analysis, machine(), (whole_s,) * 12, (whole_s,) * 12, passes, peaks=over)
+    whole = (whole_s,) * 12
+    return Profile(
+        analysis=analysis, environment=machine(), plain_s=whole, instrumented_s=whole, passes=passes, peaks=over
+    )
 
 
 @cache

@@ -6,11 +6,10 @@ A verdict holds for that device and setting. Published times are quoted in notes
 from __future__ import annotations
 
 from netcost.claims.claim import Check, Finding, Topic, Verdict, claim, not_measured
-from netcost.claims.stopwatch import Stopwatch, about, faster, slower, timed
+from netcost.claims.sources import ARTICLE_TO_SHUFFLENET_V2, MOBILENET_V2, SHUFFLENET_V2
+from netcost.claims.speed_checks import about, faster, slower, timed
+from netcost.claims.stopwatch import Stopwatch
 from netcost.text import units
-
-SHUFFLENET_V2 = "ShuffleNet V2 (arXiv:1807.11164)"
-ARTICLE_2 = "从Inception v1,v2,v3,v4,RexNeXt到Xception再到MobileNets,ShuffleNet,MobileNetV2,ShuffleNetV2"
 
 SAME_SPEED = (0.95, 1.05)
 """Ratios that an article may mean by "about the same speed"."""
@@ -24,7 +23,7 @@ FORTY_PERCENT = (1.35, 1.45)
     rows="B30",
     topic=Topic.SPEED,
     says="At about 524M to 569M multiply-adds, ShuffleNet v1 is faster than MobileNet v1.",
-    source=ARTICLE_2,
+    source=ARTICLE_TO_SHUFFLENET_V2,
     recorded=Verdict.NOT_MEASURED,
     timed=True,
 )
@@ -41,7 +40,7 @@ def shufflenet_against_mobilenet(stopwatch: Stopwatch) -> Finding:
     rows="B35",
     topic=Topic.SPEED,
     says="On a GPU, MobileNet v2 and v1 run at about the same speed.",
-    source=ARTICLE_2,
+    source=ARTICLE_TO_SHUFFLENET_V2,
     recorded=Verdict.NOT_MEASURED,
     timed=True,
 )
@@ -59,7 +58,7 @@ def mobilenets_on_gpu(stopwatch: Stopwatch) -> Finding:
     rows="B36",
     topic=Topic.SPEED,
     says="On a CPU, MobileNet v2 is about 40% slower than v1, although it has fewer multiply-adds.",
-    source=ARTICLE_2,
+    source=ARTICLE_TO_SHUFFLENET_V2,
     recorded=Verdict.NOT_MEASURED,
     timed=True,
 )
@@ -75,7 +74,7 @@ def mobilenets_on_cpu(stopwatch: Stopwatch) -> Finding:
         Check("activations, v2 / v1", second.activations / first.activations, unit="times", beside=True),
         Check("memory access, v2 / v1", second.memory_access / first.memory_access, unit="times", beside=True),
     )
-    note = "Published: 113 and 75 ms on a Pixel 1 (MobileNetV2, arXiv:1801.04381, Table 4)."
+    note = f"Published: 113 and 75 ms on a Pixel 1 ({MOBILENET_V2}, Table 4)."
     return timed(
         result,
         slower("time, v2 / v1: is it slower", result.entries[1], "slower"),
@@ -90,7 +89,7 @@ def mobilenets_on_cpu(stopwatch: Stopwatch) -> Finding:
     rows="B37",
     topic=Topic.SPEED,
     says="MobileNet v2 beats v1 in speed.",
-    source="MobileNetV2 (arXiv:1801.04381), Table 4",
+    source=f"{MOBILENET_V2}, Table 4",
     recorded=Verdict.NOT_MEASURED,
     timed=True,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netcost.claims.claim import Finding, Topic, Verdict, claim
 from netcost.claims.sources import SHUFFLENET_V2
+from netcost.claims.speed_checks import judged
 from netcost.claims.stopwatch import Stopwatch
 
 
@@ -18,7 +19,7 @@ from netcost.claims.stopwatch import Stopwatch
 )
 def balance(stopwatch: Stopwatch) -> Finding:
     """Ten blocks of two 1x1 convolutions at 1:1, 1:2, 1:6 and 1:12."""
-    return stopwatch.judge("g1", "1:1 fastest, then 1:2, 1:6, 1:12")
+    return judged(stopwatch, "g1", "1:1 fastest, then 1:2, 1:6, 1:12")
 
 
 @claim(
@@ -32,7 +33,7 @@ def balance(stopwatch: Stopwatch) -> Finding:
 )
 def groups(stopwatch: Stopwatch) -> Finding:
     """Ten 1x1 convolutions of 1, 2, 4 and 8 groups."""
-    return stopwatch.judge("g2", "1 group fastest, then 2, 4, 8")
+    return judged(stopwatch, "g2", "1 group fastest, then 2, 4, 8")
 
 
 @claim(
@@ -46,7 +47,7 @@ def groups(stopwatch: Stopwatch) -> Finding:
 )
 def fragmentation(stopwatch: Stopwatch) -> Finding:
     """Ten blocks of 1, 2 and 4 fragments, in series and in parallel."""
-    return stopwatch.judge("g3", "1 fragment fastest, then 2, 4")
+    return judged(stopwatch, "g3", "1 fragment fastest, then 2, 4")
 
 
 @claim(
@@ -60,4 +61,4 @@ def fragmentation(stopwatch: Stopwatch) -> Finding:
 )
 def elementwise(stopwatch: Stopwatch) -> Finding:
     """Ten bottlenecks with and without ReLU and shortcut."""
-    return stopwatch.judge("g4", "no ReLU and no shortcut fastest")
+    return judged(stopwatch, "g4", "no ReLU and no shortcut fastest")

@@ -112,15 +112,15 @@ class Roofline:
         }
 
 
-BOUND = Column("roofline_bound_s", "Roofline bound", "seconds")
+BOUND = Column("roofline_bound_s", "Roofline bound", "seconds", of=lambda roofline: roofline.bound_s)
 ROOFLINE_COLUMNS = (
     BOUND,
-    Column("roofline_side", "  bound by", "ratio"),
-    Column("attained_flops_per_s", "Attained", "flop_per_s"),
-    Column("attained_bytes_per_s", "  in memory", "byte_per_s"),
-    Column("roofline_share", "  of the roofline", "percent"),
+    Column("roofline_side", "  bound by", of=lambda roofline: roofline.side, flush_right=True),
+    Column("attained_flops_per_s", "Attained", "flop_per_s", of=lambda roofline: roofline.flops_per_s),
+    Column("attained_bytes_per_s", "  in memory", "byte_per_s", of=lambda roofline: roofline.bytes_per_s),
+    Column("roofline_share", "  of the roofline", "percent", of=lambda roofline: roofline.share),
 )
-"""What peaks say of a network; its side is a word among numbers."""
+"""What peaks say of a network under its `Roofline`."""
 
 
 def under_roof(
@@ -148,25 +148,12 @@ def under_roof(
     )
 
 
-def record(roofline: Roofline | None) -> dict[str, Any]:
-    """The cells of `ROOFLINE_COLUMNS`; none without a roofline."""
-    if roofline is None:
-        return {}
-    return {
-        "roofline_bound_s": roofline.bound_s,
-        "roofline_side": roofline.side,
-        "attained_flops_per_s": roofline.flops_per_s,
-        "attained_bytes_per_s": roofline.bytes_per_s,
-        "roofline_share": roofline.share,
-    }
-
-
 def with_roofline(summary: Table, roofline: Roofline, peaks: Peaks) -> Table:
     """A table of a row a metric, with the bound of the whole and its side of the ridge below."""
     rows = (
         ("Roofline bound", roofline.bound_s, "seconds"),
         ("Ridge point, FLOP/byte", roofline.ridge, "ratio"),
-        ("Bound by", roofline.side, "ratio"),
+        ("Bound by", roofline.side, "text"),
     )
     return replace(
         summary,

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from netcost.comparison.batches import Sweep
-from netcost.comparison.result import Comparison, Entry
+from netcost.comparison.entry import Entry
+from netcost.comparison.result import Comparison
 from netcost.reports.charts import roofline
 from netcost.reports.charts.figure import Figure, figure, required
 from netcost.text import units

@@ -15,10 +15,12 @@ def main() -> None:
     """Serve the process that started this one, through what were its standard input and output."""
     orders, answers = _claimed()
     place = json.loads(orders.readline() or "{}")
-    _import_own_netcost()
-    sys.path[:] = place.get("path", sys.path)
+    path = place.get("path", sys.path)
+    # This file's own netcost is imported, and stays in sys.modules: its other modules are found through it.
+    sys.path[:] = [str(Path(__file__).resolve().parents[3]), *path]
     from netcost.timing.workers.serving import serve
 
+    sys.path[:] = path
     serve(orders, answers)
 
 
@@ -30,15 +32,6 @@ def _claimed() -> tuple[BinaryIO, BinaryIO]:
     os.close(nothing)
     os.dup2(2, 1)
     return orders, answers
-
-
-def _import_own_netcost() -> None:
-    """The package that this file is in; its other modules are found through it from now on."""
-    own = str(Path(__file__).resolve().parents[3])
-    sys.path.insert(0, own)
-    import netcost  # noqa: F401  # it stays in sys.modules
-
-    sys.path.remove(own)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,82 @@
+"""How a measured speed is held against a claim: checks made of comparisons, and of what the guidelines judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netcost.claims.claim import Check, Finding
+from netcost.claims.stopwatch import Stopwatch
+from netcost.comparison.entry import Entry
+from netcost.comparison.result import Comparison
+from netcost.guidelines.judging import Finding as Judged
+from netcost.guidelines.judging import Verdict as Judgement
+from netcost.text import units
+from netcost.timing import stats
+from netcost.timing.ratios import Ratio
+
+AGREES = {Judgement.HOLDS: True, Judgement.DOES_NOT_HOLD: False, Judgement.CANNOT_TELL: None}
+
+
+def judged(stopwatch: Stopwatch, name: str, expected: str) -> Finding:
+    """Try a guideline ("g1" to "g4") and make a check of each order of its variants.
+
+    Raises:
+        MeasurementError: a variant could not be timed.
+    """
+    task, findings = stopwatch.judge(name)
+    notes = tuple(f"{task}. {finding.sentence}" for finding in findings)
+    return Finding(tuple(_judgement(finding, expected) for finding in findings), notes, measured=True)
+
+
+def _judgement(finding: Judged, expected: str) -> Check:
+    """A finding on an order of variants as a check: how much slower its last variant is than its first."""
+    extent = finding.extent
+    what = f"time a mult-add, {extent.slow} / {extent.fast}"
+    return Check(
+        what, extent.ratio.median if extent.ratio else units.MISSING, expected, AGREES[finding.verdict], "times"
+    )
+
+
+def slower(what: str, entry: Entry, expected: str) -> Check:
+    """Whether a network is slower than the base, by a verdict on the interval of the ratio."""
+    return _timed(what, entry, expected, stats.Verdict.SLOWER)
+
+
+def faster(what: str, entry: Entry, expected: str) -> Check:
+    """Whether a network is faster than the base, by a verdict on the interval of the ratio."""
+    return _timed(what, entry, expected, stats.Verdict.FASTER)
+
+
+def about(what: str, entry: Entry, low: float, high: float, expected: str) -> Check:
+    """Whether the ratio to the base lies between `low` and `high`: its whole interval within, or its whole beyond."""
+    ratio = _ratio(entry)
+    if ratio.ci95 is None:
+        agrees = None
+    elif ratio.ci95[1] < low or ratio.ci95[0] > high:
+        agrees = False
+    else:
+        agrees = True if low <= ratio.ci95[0] and ratio.ci95[1] <= high else None
+    return Check(what, ratio.median, expected, agrees, "times")
+
+
+def timed(result: Comparison, *checks: Check, notes: Sequence[str] = ()) -> Finding:
+    """What was measured, with the interval of each ratio and how it was taken."""
+    ratios = [_ratio_note(entry, result.entries[0].model) for entry in result.entries[1:]]
+    return Finding(checks, (*notes, *ratios, *result.notes()), measured=True)
+
+
+def _timed(what: str, entry: Entry, expected: str, wanted: stats.Verdict) -> Check:
+    agrees = None if entry.verdict == stats.Verdict.CANNOT_TELL else entry.verdict == wanted
+    return Check(what, _ratio(entry).median, expected, agrees, "times")
+
+
+def _ratio(entry: Entry) -> Ratio:
+    assert entry.ratio is not None, "the stopwatch lets no failed measurement through"
+    return entry.ratio
+
+
+def _ratio_note(entry: Entry, base: str) -> str:
+    """The ratio of a network to the base with its interval, in words."""
+    ratio = _ratio(entry)
+    ends = "no interval" if ratio.ci95 is None else " – ".join(units.times(end) for end in ratio.ci95)
+    return f"{entry.model} takes {units.times(ratio.median)} the time of {base} ({ends}): {entry.verdict}."
