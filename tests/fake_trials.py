@@ -1,16 +1,18 @@
 """Made-up times for the guidelines: whatever a test wants a device to say."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import made_up
 
 from netcost.guidelines.grid import Setting, Task
 from netcost.guidelines.guideline import GUIDELINES
+from netcost.guidelines.options import Options
 from netcost.guidelines.trial import Goal, Series, Trial
 from netcost.text.errors import MeasurementError
 from netcost.timing.measurement import Measurement
 from netcost.timing.sampling import Stop
+from netcost.timing.setting import Timing
 
 ROUNDS = 20
 
@@ -18,6 +20,12 @@ ROUNDS = 20
 def measurement(times: Sequence[float], stopped: Stop = Stop.PRECISE) -> Measurement:
     effort = replace(made_up.measurement().effort, stopped=stopped)
     return made_up.measurement(threads=1, first_call_s=times[0], times_s=tuple(times), effort=effort)
+
+
+def options_of(**given) -> Options:
+    """Options whose parts of the timing are named beside the others."""
+    parts = {each.name: given.pop(each.name) for each in fields(Timing) if each.name in given}
+    return Options(Timing(**parts), **given)
 
 
 class FakeTimer:
@@ -36,11 +44,9 @@ class FakeTimer:
         self._times, self._spend = times, spend
         self.calls: list[tuple[tuple[str, ...], int | None, float]] = []
 
-    def __call__(
-        self, models, _device, threads, budget_s, _precision, progress
-    ) -> list[Measurement | MeasurementError]:
-        self.calls.append((tuple(name for name, _, _ in models), threads, budget_s))
-        self._spend(budget_s)
+    def __call__(self, models, timing, progress=None) -> list[Measurement | MeasurementError]:
+        self.calls.append((tuple(name for name, _, _ in models), timing.threads, timing.budget_s))
+        self._spend(timing.budget_s)
         if progress is not None:
             progress(1.0, "done")
         return [measurement(self._times(name)) for name, _, _ in models]

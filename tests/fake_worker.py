@@ -1,7 +1,7 @@
 """A worker that is none: it answers orders from this process, and its calls spend time on a made-up clock."""
 
 from netcost.text.errors import MeasurementError
-from netcost.timing.setting import Observed
+from netcost.timing.setting import EffectiveSetting
 
 
 class FakeWorker:
@@ -40,4 +40,4 @@ class FakeWorker:
 
     def _finish(self):
         self._die(self.AFTER_THE_LAST)
-        return {"times": None, "setting": Observed().to_dict(), "compile_s": None, "throttle_reasons": None}
+        return {"times": None, "setting": EffectiveSetting().to_dict(), "compile_s": None, "throttle_reasons": None}

@@ -25,6 +25,7 @@ from netcost.checking.selection import all_guards
 from netcost.text.errors import NetcostError
 from netcost.timing.measurement import Measurement
 from netcost.timing.ratios import ratio_of_rounds
+from netcost.timing.setting import Timing
 from netcost.timing.workers import Place, Recipe, Worker, measure_in
 from netcost.tracing import parse_input
 
@@ -36,20 +37,16 @@ PRECISION = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """How latency is measured.
+class LatencyGate:
+    """How latency is held: measured in which way, and with which limit.
 
     Args:
+        timing: of each sampling, which times two networks; 10 s unless it says.
         limit: how much slower than at the base revision a target may be, as a share.
-        device: "cpu", "cuda" or "cuda:1".
-        threads: of the CPU; torch's own number unless given.
-        budget_s: seconds for each sampling, which times two networks.
     """
 
+    timing: Timing = Timing()
     limit: float = LIMIT
-    device: str = "cpu"
-    threads: int | None = None
-    budget_s: float = 10.0
 
 
 class Side(NamedTuple):
@@ -80,13 +77,13 @@ class Pairing:
     is_relative: bool = False
 
 
-Measure = Callable[[Sequence[Side], Timing, float, Progress | None], Sequence[Measurement]]
+Measure = Callable[[Sequence[Side], Timing, Progress | None], Sequence[Measurement]]
 
 
 def with_latency(
     results: Sequence[Result],
     pairings: Sequence[Pairing],
-    timing: Timing,
+    gate: LatencyGate,
     progress: Progress | None = None,
     measure: Measure | None = None,
 ) -> tuple[Result, ...]:
@@ -101,27 +98,26 @@ def with_latency(
     found: dict[str, list[LatencyResult]] = {}
     for at, pairing in enumerate(pairings):
         told = _within(progress, at, len(pairings))
-        found.setdefault(pairing.target, []).append(held(pairing, timing, told, measure))
+        found.setdefault(pairing.target, []).append(held(pairing, gate, told, measure))
     return tuple(replace(result, latencies=tuple(found.get(result.name, ()))) for result in results)
 
 
 def held(
-    pairing: Pairing, timing: Timing, progress: Progress | None = None, measure: Measure | None = None
+    pairing: Pairing, gate: LatencyGate, progress: Progress | None = None, measure: Measure | None = None
 ) -> LatencyResult:
     """Measure a pairing, and again before it fails."""
-    precision = PRECISION if pairing.is_relative else min(PRECISION, timing.limit / 2)
+    precision = PRECISION if pairing.is_relative else min(PRECISION, gate.limit / 2)
+    timing = replace(gate.timing, precision=precision)
     samplings: list[Sampling] = []
     while len(samplings) < SAMPLINGS:
-        base, now = (measure or in_workers)((pairing.base, pairing.now), timing, precision, progress)
+        base, now = (measure or in_workers)((pairing.base, pairing.now), timing, progress)
         samplings.append(Sampling(base, now, ratio_of_rounds(pairing.to, base, now)))
         if samplings[-1].verdict(pairing.bound) is not Verdict.FAILS:
             break
     return LatencyResult(pairing.to, pairing.bound, tuple(samplings), pairing.is_relative)
 
 
-def in_workers(
-    sides: Sequence[Side], timing: Timing, precision: float, progress: Progress | None
-) -> Sequence[Measurement]:
+def in_workers(sides: Sequence[Side], timing: Timing, progress: Progress | None) -> Sequence[Measurement]:
     """Time the sides in the same rounds, each in a new process that ends afterwards.
 
     Raises:
@@ -129,7 +125,7 @@ def in_workers(
     """
     with ExitStack() as stack:
         workers = [(stack.enter_context(Worker(side.place)), side.recipe) for side in sides]
-        results = measure_in(workers, timing.device, timing.threads, timing.budget_s, precision, progress)
+        results = measure_in(workers, timing, progress)
     measurements = []
     for side, result in zip(sides, results, strict=True):
         if isinstance(result, NetcostError):

@@ -13,8 +13,8 @@ import torch
 from netcost.checking.baseline import Baseline, read
 from netcost.checking.config import PROJECT_FILE, Config, Guard, root_of
 from netcost.checking.latency import (
+    LatencyGate,
     Pairing,
-    Timing,
     against_others,
     against_revision,
     not_timed,
@@ -67,7 +67,7 @@ def check(
     arguments: Mapping[str, Any] | None = None,
     exact: bool = False,
     base: str | None = None,
-    timing: Timing | None = None,
+    gate: LatencyGate | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Count targets and hold them against the baseline, or another revision, and their budgets.
@@ -79,7 +79,7 @@ def check(
         arguments: of such a model.
         exact: whether any difference fails, for the better too.
         base: the git revision to compare with, instead of the baseline.
-        timing: how latency is measured, against the revision and by the targets' own rules; None measures none.
+        gate: how latency is held, against the revision and by the targets' own rules; None times nothing.
         progress: told how much is done.
 
     Raises:
@@ -88,17 +88,17 @@ def check(
         NetcostError: a target cannot be counted or timed.
     """
     guards = selected(config, models, inputs, arguments)
-    _require_timed(guards, base, timing)
+    _require_timed(guards, base, gate)
     if base is not None:
-        return _against_revision(config, guards, base, exact, timing, progress)
+        return _against_revision(config, guards, base, exact, gate, progress)
     baseline = _baseline_for(config, guards)
     old = {} if baseline is None else baseline.targets
     records = record_all(at_depths(guards, old), config.folder, progress)
     missing = () if baseline is None else (f"has no entry in {shown(config.baseline)!r}",)
     results = _compared(guards, old, records, exact, missing)
-    if timing is not None:
+    if gate is not None:
         here = place_in(root_of(config.folder), config.folder.resolve())
-        results = with_latency(results, list(against_others(config, guards, here)), timing, progress)
+        results = with_latency(results, list(against_others(config, guards, here)), gate, progress)
     file = "" if baseline is None else shown(config.baseline)
     return Report(
         results,
@@ -109,17 +109,17 @@ def check(
         stale=() if models else tuple(sorted(set(old) - set(records))),
         remarks=(
             *(() if baseline is None else other_versions(baseline)),
-            *(not_timed(guards) if timing is None else ()),
+            *(not_timed(guards) if gate is None else ()),
         ),
         exact=exact,
     )
 
 
-def _require_timed(guards: Sequence[Guard], base: str | None, timing: Timing | None) -> None:
+def _require_timed(guards: Sequence[Guard], base: str | None, gate: LatencyGate | None) -> None:
     """Refuse to measure where there is nothing to measure, or no such device, before any work is done."""
-    if timing is None:
+    if gate is None:
         return
-    require_device(timing.device)
+    require_device(gate.timing.device)
     if base is None and not ruled(guards):
         raise RequestError(
             "--latency has nothing to hold a target against; give --base REVISION, or a target "
@@ -128,7 +128,7 @@ def _require_timed(guards: Sequence[Guard], base: str | None, timing: Timing | N
 
 
 def _against_revision(
-    config: Config, guards: Sequence[Guard], base: str, exact: bool, timing: Timing | None, progress: Progress | None
+    config: Config, guards: Sequence[Guard], base: str, exact: bool, gate: LatencyGate | None, progress: Progress | None
 ) -> Report:
     """Count both sides, each in a process of its own; then time them while the revision is still there."""
     root, say = repository(config.folder), progress or (lambda _share, _text: None)
@@ -139,20 +139,20 @@ def _against_revision(
         say(0.5, "counting here")
         records = record_in(root, config.folder.resolve(), guards)
         results = _compared(guards, {name: each.snapshot for name, each in old.items()}, records, exact)
-        if timing is not None:
-            pairings = _pairings(config, guards, against, timing, root, tree)
-            results = with_latency(results, pairings, timing, progress)
-    remarks = not_timed(guards) if timing is None else ()
+        if gate is not None:
+            pairings = _pairings(config, guards, against, gate, root, tree)
+            results = with_latency(results, pairings, gate, progress)
+    remarks = not_timed(guards) if gate is None else ()
     return Report(results, against, settings=config.file or PROJECT_FILE, remarks=remarks, exact=exact)
 
 
 def _pairings(
-    config: Config, guards: Sequence[Guard], revision: str, timing: Timing, root: Path, tree: Path
+    config: Config, guards: Sequence[Guard], revision: str, gate: LatencyGate, root: Path, tree: Path
 ) -> list[Pairing]:
     """What is timed: every target against the revision, and those with a rule of their own by it."""
     folder = config.folder.resolve()
     here, then = place_in(root, folder), place_in(tree, tree / folder.relative_to(root), instead_of=root)
-    return [*against_revision(guards, revision, timing.limit, then, here), *against_others(config, guards, here)]
+    return [*against_revision(guards, revision, gate.limit, then, here), *against_others(config, guards, here)]
 
 
 def _record_revision(config: Config, guards: Sequence[Guard], base: str, root: Path, tree: Path) -> dict[str, Record]:

@@ -17,6 +17,7 @@ from netcost.targets.naming import Target
 from netcost.text.errors import MeasurementError
 from netcost.timing.environment import read_environment
 from netcost.timing.measuring import measure_all
+from netcost.timing.setting import Timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +25,17 @@ class Stopwatch:
     """A device, and how long a claim may take on it.
 
     Args:
-        device: "cpu", "cuda" or "cuda:N".
-        threads: of the CPU; torch's own number unless given.
-        budget_s: seconds for the networks of one claim together.
+        timing: of the networks of one claim together; 10 s unless it says.
         time_all: how the variants of a guideline are timed; a test brings its own.
     """
 
-    device: str = "cpu"
-    threads: int | None = None
-    budget_s: float = 10.0
+    timing: Timing = Timing()
     time_all: TimeAll = measure_all
 
     @property
     def on_gpu(self) -> bool:
         """Whether the device is a GPU."""
-        return self.device.startswith("cuda")
+        return self.timing.device.startswith("cuda")
 
     def compare(self, models: Sequence[str | Target], batch: int | None = None) -> Comparison:
         """The networks, counted and timed; the first is the base of the ratios.
@@ -46,7 +43,7 @@ class Stopwatch:
         Raises:
             MeasurementError: one of them could not be timed.
         """
-        result = compare(models, self.device, threads=self.threads, batch=batch, budget_s=self.budget_s)
+        result = compare(models, batch=batch, timing=self.timing)
         if result.errors:
             raise MeasurementError(str(result.errors[0]))
         return result
@@ -60,10 +57,11 @@ class Stopwatch:
             MeasurementError: a variant could not be timed.
         """
         guideline = GUIDELINES.get(name)
-        threads = read_environment(self.device, self.threads).threads
-        task = Task(guideline, Setting(self.device, threads, 1, guideline.width_sets[0], 1))
-        options = Options(device=self.device, time_all=self.time_all)
-        trial = measure_trial(task, options, Goal(self.budget_s, PRECISION), self.budget_s)
+        device = self.timing.device
+        threads = read_environment(device, self.timing.threads).threads
+        task = Task(guideline, Setting(device, threads, 1, guideline.width_sets[0], 1))
+        goal = Goal(*self.timing.goal(10.0, PRECISION))
+        trial = measure_trial(task, Options(self.timing, time_all=self.time_all), goal, goal.budget_s)
         failed = [series.error for series in trial.series if series.error]
         if failed:
             raise MeasurementError(failed[0])

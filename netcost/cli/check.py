@@ -12,7 +12,7 @@ from netcost.cli import options, output
 from netcost.text.errors import RequestError
 
 if TYPE_CHECKING:
-    from netcost.checking import Timing
+    from netcost.checking import LatencyGate
     from netcost.checking.regression import Report
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -55,7 +55,7 @@ def check(
     """
     output.check_request(format_name, out, CHECK_FORMATS)
     given = options.parse_arguments(arguments)
-    timing = _timing(latency, base, limit=latency_limit, device=device, threads=threads, budget_s=budget)
+    gate = _gate(latency, base, latency_limit, device=device, threads=threads, budget=budget)
     from netcost.checking import config as settings
 
     loaded = settings.load(config)
@@ -69,7 +69,7 @@ def check(
             arguments=given,
             exact=exact,
             base=base,
-            timing=timing,
+            gate=gate,
             progress=progress,
         )
     output.emit(_rendered(report, format_name, out), out)
@@ -80,23 +80,24 @@ def check(
     return int(report.fails)
 
 
-def _timing(latency: bool, base: str | None, *, limit: str | None, **asked: Any) -> Timing | None:
-    """How latency is to be measured, if it is.
+def _gate(latency: bool, base: str | None, limit: str | None, **asked: Any) -> LatencyGate | None:
+    """How latency is to be held, if it is.
 
     Raises:
         RequestError: an option has no meaning without --latency or --base, or is no share.
     """
-    given = {name: value for name, value in {"limit": limit, **asked}.items() if value is not None}
+    given = {"latency-limit": limit, **asked}
     if not latency:
-        if given:
-            option = {"limit": "latency-limit", "budget_s": "budget"}.get(next(iter(given)), next(iter(given)))
-            raise RequestError(f"--{option} is for timing; add --latency")
+        for name, value in given.items():
+            if value is not None:
+                raise RequestError(f"--{name} is for timing; add --latency")
         return None
     if limit is not None and base is None:
         raise RequestError("--latency-limit is for a base revision; add --base REVISION, like origin/main")
-    from netcost.checking import Timing
+    from netcost.checking import LIMIT, LatencyGate
 
-    return Timing(**{**given, **({} if limit is None else {"limit": options.parse_share("--latency-limit", limit)})})
+    share = LIMIT if limit is None else options.parse_share("--latency-limit", limit)
+    return LatencyGate(options.timing(**asked), share)
 
 
 def _rendered(report: Report, format_name: str, out: str | None) -> str:

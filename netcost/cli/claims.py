@@ -34,7 +34,9 @@ def claims(
     from netcost.claims import Stopwatch, review
     from netcost.timing.environment import require_device
 
-    stopwatch = None if device is None else Stopwatch(require_device(device), threads, budget)
+    stopwatch = None
+    if device is not None:
+        stopwatch = Stopwatch(options.timing(require_device(device), threads=threads, budget=budget))
     with output.progress_bar(quiet) as progress:
         result = review(pattern, stopwatch, errata=errata, progress=progress)
     _show(result, sums, format_name, out)

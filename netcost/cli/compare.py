@@ -74,6 +74,17 @@ def compare(
     if not models:
         raise RequestError("nothing to compare; name a MODEL, such as googlenet, or saved runs: --from a.json b.json")
     given, batches = options.parse_arguments(arguments), options.parse_batches(batch)
+    timing = options.timing(
+        device,
+        threads=threads,
+        dtype=dtype,
+        memory_format=memory_format,
+        backend=backend,
+        cold_cache=cold_cache,
+        isolate=isolate,
+        budget=budget,
+        precision=precision,
+    )
     from netcost.profiling.roofline import given_peaks
     from netcost.targets.naming import resolve
 
@@ -84,19 +95,11 @@ def compare(
         result = _run(
             targets,
             batches,
-            device=device,
-            threads=threads,
-            dtype=dtype,
-            memory_format=memory_format,
-            backend=backend,
-            cold_cache=cold_cache,
+            timing=timing,
             mode="train" if train else "eval",
             concrete=concrete,
-            isolate=isolate,
-            precision=precision,
             peaks=found,
             progress=progress,
-            **({} if budget is None else {"budget_s": budget}),
         )
     if len(result.errors) == len(result.entries):
         raise result.errors[0]

@@ -53,13 +53,14 @@ def guidelines(
     """
     output.check_request(format_name, out)
     from netcost.guidelines import profiled
-    from netcost.guidelines.options import NO_DEVICE, Options
+    from netcost.guidelines.options import Options
     from netcost.guidelines.running import ALL, run
     from netcost.guidelines.saved import load
     from netcost.profiling.roofline import given_peaks
 
     kept: list[str] = []
-    is_timed = device != NO_DEVICE
+    timing = options.timing(device, threads=threads, budget=budget, precision=precision)
+    is_timed = timing.is_timed
 
     def keep(found: Findings) -> None:
         if out is not None:
@@ -71,11 +72,8 @@ def guidelines(
     try:
         with output.progress_bar(quiet) as progress:
             how = Options(
-                device=device,
-                threads=threads,
+                timing,
                 quick=quick,
-                budget_s=budget,
-                precision=precision,
                 elementwise_share=profiled.elementwise_share if profile else None,
                 time_by_kind=profiled.time_by_kind if profile else None,
                 peaks=None if peaks is None else given_peaks(peaks, device, threads, progress),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from netcost.text.errors import RequestError
 from netcost.text.formats import FORMATS
+
+if TYPE_CHECKING:
+    from netcost.timing.setting import Timing
 
 Format = Annotated[str, typer.Option("--format", "-f", help=f"How to write the result: {', '.join(FORMATS)}.")]
 Models = Annotated[
@@ -59,6 +62,22 @@ Concrete = Annotated[
 Strict = Annotated[bool, typer.Option("--strict", help="Fail (exit code 1) where an operator is unknown.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no notes.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def timing(device: str | None, **given: Any) -> Timing:
+    """Build the one value for how networks are timed from the options of a command.
+
+    Args:
+        device: as `--device` says, if it does.
+        given: the other options by their names in `Timing`, "budget" for its seconds; None where left out.
+
+    Raises:
+        RequestError: a word is unknown.
+    """
+    from netcost.timing.setting import Timing
+
+    named = {"budget_s" if name == "budget" else name: value for name, value in given.items() if value is not None}
+    return Timing(device or Timing().device, **named)
 
 
 def parse_batches(written: str | None) -> tuple[int, ...]:

@@ -24,6 +24,10 @@ def profile(
     inputs: options.Inputs = None,
     batch: options.Batch = None,
     threads: options.Threads = None,
+    dtype: options.Dtype = None,
+    memory_format: options.MemoryFormat = None,
+    backend: options.Backend = "eager",
+    cold_cache: options.ColdCache = False,
     budget: Annotated[float, typer.Option(min=0.0, help="Seconds for measuring.")] = 10.0,
     peaks: options.Peaks = None,
     trace: Annotated[
@@ -45,6 +49,16 @@ def profile(
     output.check_request(format_name, out)
     output.check_request(format_name, trace)
     given = options.parse_arguments(arguments)
+    timing = options.timing(
+        device,
+        threads=threads,
+        dtype=dtype,
+        memory_format=memory_format,
+        backend=backend,
+        cold_cache=cold_cache,
+        budget=budget,
+    )
+    timing.refuse("a profile", "backend")
     from netcost.counting import breakdown
     from netcost.profiling import profile as run
     from netcost.profiling.roofline import given_peaks
@@ -57,15 +71,7 @@ def profile(
         target = target.with_batch(batch)
     with output.progress_bar(quiet) as progress:
         found = None if peaks is None else given_peaks(peaks, device, threads, progress)
-        result = run(
-            target,
-            device=device,
-            threads=threads,
-            budget_s=budget,
-            peaks=found,
-            concrete=concrete,
-            progress=progress,
-        )
+        result = run(target, timing=timing, peaks=found, concrete=concrete, progress=progress)
     if trace is not None:
         output.emit(result.chrome_trace(), trace)
     _show(result, by, depth, format_name, out, quiet)

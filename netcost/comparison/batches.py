@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Unpack
 
 from torch import nn
 
 from netcost.comparison.entry import Entry
 from netcost.comparison.result import Comparison
-from netcost.comparison.running import NO_DEVICE, Progress, compared
+from netcost.comparison.running import Progress, compared
 from netcost.comparison.side_by_side import interval
-from netcost.comparison.subjects import subjects
 from netcost.profiling.roofline import Peaks
 from netcost.targets.naming import Target
 from netcost.text.errors import NetcostError, RequestError
 from netcost.text.tables import Column, Table, table_of
 from netcost.timing import stats
-from netcost.timing.environment import require_device
 from netcost.timing.measurement import Measurement
-from netcost.timing.setting import Setting
+from netcost.timing.setting import Timing, TimingOptions, timing_of
+from netcost.timing.subjects import subjects
 
 KNEE = 0.9
 """The share of the best throughput from which on a larger batch is not worth its latency."""
@@ -194,53 +193,32 @@ def sweep(
     device: str = "cpu",
     *,
     inputs: Any = None,
-    threads: int | None = None,
-    dtype: str | None = None,
-    memory_format: str | None = None,
-    backend: str = "eager",
-    cold_cache: bool = False,
     mode: str = "eval",
     concrete: bool = False,
-    isolate: bool = False,
-    budget_s: float | None = None,
-    precision: float = 0.02,
+    timing: Timing | None = None,
     peaks: Peaks | None = None,
     progress: Progress | None = None,
+    **options: Unpack[TimingOptions],
 ) -> Sweep:
     """Count each network at each batch size, then time all of them side by side.
 
     Args:
         batches: first dimensions of every input, in any order.
-        budget_s: seconds for timing all points together; `BUDGET_S` a batch size unless given.
-        models, device, inputs, threads, dtype, memory_format, backend, cold_cache, mode, concrete, isolate,
-            precision, peaks, progress: as for `compare`.
+        models, device, inputs, mode, concrete, timing, peaks, progress, options: as for `compare`, but that the
+            budget is `BUDGET_S` per batch size unless given.
 
     Raises:
-        RequestError: a target is unknown, its input missing, the setting none, or the batch sizes are no sweep.
+        RequestError: a target is unknown, its input missing, an option none, or the batch sizes are no sweep.
         MeasurementError: there is no such device.
     """
     if len(batches) < 2 or min(batches) < 1 or len(set(batches)) < len(batches):
         given = ",".join(map(str, batches))
         raise RequestError(f"--batch {given!r}: a sweep takes two sizes or more, each of at least 1 and once: 1,2,4,8")
-    setting = Setting(dtype, memory_format, backend, cold_cache)
-    if device != NO_DEVICE:
-        device = require_device(device)
+    asked = timing_of(timing, device, options).or_else(BUDGET_S * len(batches), 0.02)
     rising = tuple(sorted(batches))
-    targets = [target.with_batch(batch) for target in subjects(models, inputs, setting) for batch in rising]
-    found = compared(
-        targets,
-        device,
-        setting,
-        threads=threads,
-        mode=mode,
-        concrete=concrete,
-        budget_s=BUDGET_S * len(batches) if budget_s is None else budget_s,
-        precision=precision,
-        progress=progress,
-        peaks=peaks,
-        isolate=isolate,
-    )
-    return Sweep(found.rated([at % len(rising) for at in range(len(targets))]), rising)
+    targets = [target.with_batch(batch) for target in subjects(models, inputs, asked) for batch in rising]
+    found = compared(targets, asked, mode=mode, concrete=concrete, peaks=peaks, progress=progress)
+    return Sweep(found.rated([index % len(rising) for index in range(len(targets))]), rising)
 
 
 def _shares(points: Sequence[Entry], batches: Sequence[int]) -> tuple[Share, ...]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 from torch import nn
 
 from netcost.comparison.entry import Entry, Run
 from netcost.comparison.result import Comparison
-from netcost.comparison.subjects import subjects
 from netcost.counting.analysis import analyze
 from netcost.profiling.roofline import Peaks
 from netcost.targets.naming import Target
@@ -20,10 +19,9 @@ from netcost.timing.conversion import Call
 from netcost.timing.environment import load_per_core, read_environment, require_device
 from netcost.timing.measurement import Measurement
 from netcost.timing.measuring import measure_all, random_call
-from netcost.timing.setting import Setting
+from netcost.timing.setting import Timing, TimingOptions, timing_of
+from netcost.timing.subjects import subjects
 from netcost.timing.workers import Recipe, Worker, measure_in, recipe_of
-
-NO_DEVICE = "none"
 
 Progress = Callable[[float, str], None]
 
@@ -33,19 +31,13 @@ def compare(
     device: str = "cpu",
     *,
     inputs: Any = None,
-    threads: int | None = None,
     batch: int | None = None,
-    dtype: str | None = None,
-    memory_format: str | None = None,
-    backend: str = "eager",
-    cold_cache: bool = False,
     mode: str = "eval",
     concrete: bool = False,
-    isolate: bool = False,
-    budget_s: float = 10.0,
-    precision: float = 0.02,
+    timing: Timing | None = None,
     peaks: Peaks | None = None,
     progress: Progress | None = None,
+    **options: Unpack[TimingOptions],
 ) -> Comparison:
     """Count each network, then time them all side by side.
 
@@ -54,95 +46,90 @@ def compare(
             module needs `inputs`; what is timed is a copy of it that was never traced.
         device: "cpu", "cuda", "cuda:1", or "none" to time nothing.
         inputs: for every network instead of its own: a shape, tensors, or InputSpecs.
-        threads: of the CPU; torch's own number unless given.
         batch: first dimension of every input instead of 1.
-        dtype, memory_format, backend, cold_cache: as for `Setting`; networks are counted in the element type, too.
         mode: "eval" or "train", of the count; timing is always in eval.
         concrete: trace on real tensors.
-        isolate: time each network in a process of its own, which first tries whether it can be counted: one that
-            crashes is an error, and nothing more. A module cannot be isolated; name it as a target.
-        budget_s: seconds for timing all networks together, not counting what it takes to compile them.
-        precision: half width of the ratio's 95 % interval at which timing may stop.
+        timing: device and all options in one value, instead of them.
         peaks: of the device, to say how much of it each network uses.
         progress: told the share done and what is being done.
+        options: the parts of a `Timing`: threads, dtype, memory_format, backend, cold_cache, isolate, budget_s (10
+            unless given) and precision (0.02). Networks are counted in the element type, too. With isolate, each is
+            first counted in its process: one that crashes is an error, and nothing more; a module cannot be isolated,
+            so name it as a target.
 
     Raises:
-        RequestError: a target is unknown, its input missing, or the setting none.
+        RequestError: a target is unknown, its input missing, or an option none.
         MeasurementError: there is no such device.
     """
-    setting = Setting(dtype, memory_format, backend, cold_cache)
-    if device != NO_DEVICE:
-        device = require_device(device)
-        if peaks is not None:
-            peaks.require(device)
-    targets = subjects(models, inputs, setting)
-    return compared(
-        targets if batch is None else [target.with_batch(batch) for target in targets],
-        device,
-        setting,
-        peaks=peaks,
-        isolate=isolate,
-        threads=threads,
-        mode=mode,
-        concrete=concrete,
-        budget_s=budget_s,
-        precision=precision,
-        progress=progress,
-    )
+    asked = timing_of(timing, device, options)
+    targets = subjects(models, inputs, asked)
+    targets = targets if batch is None else [target.with_batch(batch) for target in targets]
+    return compared(targets, asked, mode=mode, concrete=concrete, peaks=peaks, progress=progress)
 
 
 def compared(
     targets: Sequence[Target],
-    device: str,
-    setting: Setting,
+    timing: Timing,
     *,
-    threads: int | None,
     mode: str,
     concrete: bool,
-    budget_s: float,
-    precision: float,
-    progress: Progress | None,
     peaks: Peaks | None = None,
-    isolate: bool = False,
+    progress: Progress | None = None,
 ) -> Comparison:
-    """The targets counted, and timed unless the device is "none", each with its ratio to the first."""
+    """Count the targets, and time them unless the device is "none"; each has its ratio to the first."""
     say = progress or (lambda _share, _text: None)
-    timed = device != NO_DEVICE
+    timed = timing.is_timed
+    if timed:
+        timing = replace(timing, device=require_device(timing.device))
+        if peaks is not None:
+            peaks.require(timing.device)
     with ExitStack() as stack:
-        recipes = [recipe_of(target) for target in targets] if isolate and timed else []
+        recipes = [recipe_of(target) for target in targets] if timing.isolate and timed else []
         workers = [(stack.enter_context(Worker()), recipe) for recipe in recipes]
         entries: list[Entry] = []
-        for at, target in enumerate(targets):
-            say(at / len(targets) * (0.1 if timed else 1.0), f"counting {target.name}")
-            entries.append(_counted(target, mode, concrete, setting, *workers[at : at + 1]))
+        for index, target in enumerate(targets):
+            say(index / len(targets) * (0.1 if timed else 1.0), f"counting {target.name}")
+            entries.append(_counted(target, mode, concrete, timing, *workers[index : index + 1]))
         if not timed:
             return Comparison(tuple(entries), peaks=peaks)
         load = load_per_core()  # before our own work is in it
-        goal = device, threads, budget_s, precision, lambda share, text: say(0.2 + 0.8 * share, text)
-        results: Mapping[int, Measurement | NetcostError]
-        if isolate:
-            places = [at for at, entry in enumerate(entries) if entry.figures is not None]
-            taken = measure_in([workers[at] for at in places], *goal, setting=setting)
-            results = dict(zip(places, taken, strict=True))
-        else:
-            ready = _built(entries, targets, say)
-            models = [(targets[at].name, model, call) for at, (model, call) in ready.items()]
-            results = dict(zip(ready, measure_all(models, *goal, setting=setting), strict=True))
-    for at, result in results.items():
+        results = _timed(entries, targets, workers, timing, say)
+    for index, result in results.items():
         known = {"error": result} if isinstance(result, NetcostError) else {"measurement": result}
-        entries[at] = replace(entries[at], **known)
-    environment = replace(read_environment(device, threads), load_per_core=load)
+        entries[index] = replace(entries[index], **known)
+    environment = replace(read_environment(timing.device, timing.threads), load_per_core=load)
     return Comparison(tuple(entries), (Run(environment),), peaks).rated([0] * len(entries))
 
 
+def _timed(
+    entries: list[Entry],
+    targets: Sequence[Target],
+    workers: Sequence[tuple[Worker, Recipe]],
+    timing: Timing,
+    say: Progress,
+) -> Mapping[int, Measurement | NetcostError]:
+    """Time what could be counted, here or in the workers: measurement or error by the network's index."""
+
+    def sampled(share: float, text: str) -> None:
+        say(0.2 + 0.8 * share, text)
+
+    if timing.isolate:
+        places = [index for index, entry in enumerate(entries) if entry.figures is not None]
+        taken = measure_in([workers[index] for index in places], timing, sampled)
+        return dict(zip(places, taken, strict=True))
+    ready = _built(entries, targets, say)
+    models = [(targets[index].name, model, call) for index, (model, call) in ready.items()]
+    return dict(zip(ready, measure_all(models, timing, sampled), strict=True))
+
+
 def _counted(
-    target: Target, mode: str, concrete: bool, setting: Setting, isolated: tuple[Worker, Recipe] | None = None
+    target: Target, mode: str, concrete: bool, timing: Timing, isolated: tuple[Worker, Recipe] | None = None
 ) -> Entry:
     """The network's cost, where it has one; with a worker, only after the network has survived being counted there."""
     try:
         if isolated is not None:
             worker, recipe = isolated
-            worker.analyse(recipe, mode, concrete, setting)
+            worker.analyse(recipe, mode, concrete, timing)
         analysis = analyze(target, mode=mode, concrete=concrete)
     except MeasurementError as error:
         return Entry(target.name, error=MeasurementError(f"{target.name} failed while it was counted: {error}"))

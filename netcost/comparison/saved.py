@@ -17,7 +17,7 @@ from netcost.timing import doubts, stats
 from netcost.timing.doubts import Doubt
 from netcost.timing.environment import Environment
 from netcost.timing.measurement import Effort, Measurement
-from netcost.timing.setting import Observed
+from netcost.timing.setting import EffectiveSetting
 
 Seconds = tuple[float, ...]
 
@@ -140,7 +140,7 @@ def _measurement(latency: Node) -> Measurement:
         device=latency.key("device").read(str),
         threads=latency.key("threads").whole(),
         batch=None if latency.key("batch").value is None else latency.key("batch").whole(),
-        setting=latency.read(Observed),
+        setting=latency.read(EffectiveSetting),
         compile_s=latency.key("compile_s").read(float | None),  # type: ignore[arg-type]
         first_call_s=latency.key("first_call_s").read(float),
         warmup_s=latency.key("warmup_s").read(Seconds),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -14,8 +14,7 @@ from netcost.profiling.roofline import Peaks
 from netcost.timing.conversion import Call
 from netcost.timing.measuring import measure_all
 from netcost.timing.sampling import Clock
-
-NO_DEVICE = "none"
+from netcost.timing.setting import Timing
 
 ElementwiseShare = Callable[[nn.Module, Call, Setting], float | None]
 """The part of a variant's time that element-wise operators take, by a profile; None where there is none."""
@@ -25,28 +24,22 @@ TimeByKind = Callable[[str, str, int], Mapping[str, float] | None]
 profile; None where there is none."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Options:
     """How to try.
 
     Args:
-        device: "cpu", "cuda", "cuda:1", or "none" to time nothing.
-        threads: of the CPU; one and torch's own number unless given.
+        timing: on which device, and how; one thread and torch's own number are tried unless it says. Its budget is for
+            all settings of the guidelines together, and as much for all panels of networks; its precision is the half
+            width of every ratio's 95 % interval at which a setting may stop. Both have their own values unless given.
         quick: x1, batch 1 and the largest number of threads only; fewer networks.
-        budget_s: seconds for all settings of the guidelines together, and as many for all panels of networks; each has
-            a budget of its own unless given.
-        precision: half width of every ratio's 95 % interval at which a setting may stop before; guidelines and networks
-            have their own unless given.
         time_all, clock: how times are taken, and the budget is watched; a test brings its own.
         elementwise_share, time_by_kind: profiles, asked after the timing of G4's variants and of the networks.
         peaks: of the device, measured; without them there is no roofline.
     """
 
-    device: str = "cpu"
-    threads: int | None = None
+    timing: Timing = Timing()
     quick: bool = False
-    budget_s: float | None = None
-    precision: float | None = None
     time_all: TimeAll = measure_all
     clock: Clock = time.perf_counter
     elementwise_share: ElementwiseShare | None = None
@@ -55,5 +48,9 @@ class Options:
 
     def goal(self, tasks: int, *, full_s: float, quick_s: float, precision: float) -> Goal:
         """When each of so many tasks is to stop, by what was given or else by these."""
-        whole_s = self.budget_s if self.budget_s is not None else quick_s if self.quick else full_s
-        return Goal(whole_s / max(tasks, 1), precision if self.precision is None else self.precision)
+        whole_s, half_width = self.timing.goal(quick_s if self.quick else full_s, precision)
+        return Goal(whole_s / max(tasks, 1), half_width)
+
+    def timing_on(self, device: str, threads: int, granted_s: float, precision: float) -> Timing:
+        """Return how one setting is timed."""
+        return replace(self.timing, device=device, threads=threads, budget_s=granted_s, precision=precision)

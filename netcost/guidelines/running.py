@@ -14,7 +14,7 @@ from netcost.guidelines.findings import Findings
 from netcost.guidelines.grid import FULL_S, PRECISION, QUICK_S, Setting, Task, grid
 from netcost.guidelines.guideline import GUIDELINES, Guideline
 from netcost.guidelines.networks.study import Study, study
-from netcost.guidelines.options import NO_DEVICE, Options
+from netcost.guidelines.options import Options
 from netcost.guidelines.saved import Saved
 from netcost.guidelines.trial import Goal, Trial, series_of, stop_of
 from netcost.profiling.roofline import Peaks
@@ -56,15 +56,15 @@ def run(
         MeasurementError: there is no such device.
     """
     options = options or Options()
-    if options.peaks is not None and options.device != NO_DEVICE:
-        options.peaks.require(options.device)
+    if options.peaks is not None and options.timing.is_timed:
+        options.peaks.require(options.timing.device)
     asked = [GUIDELINES.get(name) for name in dict.fromkeys(names) if name != NETWORKS]
     found = _shown(asked, NETWORKS in names, None if saved is None else saved.findings)
     if options.peaks is not None:
         found = _under_peaks(found, options.peaks)
-    if options.device == NO_DEVICE:
+    if not options.timing.is_timed:
         return found
-    environment = read_environment(require_device(options.device), options.threads)
+    environment = read_environment(require_device(options.timing.device), options.timing.threads)
     if saved is not None:
         saved.require(environment.to_dict())
     found = replace(found, environment=environment.to_dict(), version=__version__)
@@ -107,7 +107,7 @@ def _under_peaks(found: Findings, peaks: Peaks) -> Findings:
 
 def _threads(options: Options, environment: Environment) -> list[int]:
     """Numbers of threads to try, in rising order; on a GPU, that of the host."""
-    is_free = options.device == "cpu" and options.threads is None
+    is_free = options.timing.device == "cpu" and options.timing.threads is None
     return sorted({1, environment.threads}) if is_free else [environment.threads]
 
 
@@ -127,7 +127,9 @@ def _try(
     progress: Progress | None,
 ) -> Findings:
     """The findings with every setting of the grid tried."""
-    tasks = grid([each for each in before.guidelines if each in asked], options.device, threads, quick=options.quick)
+    tasks = grid(
+        [each for each in before.guidelines if each in asked], options.timing.device, threads, quick=options.quick
+    )
     goal = options.goal(len(tasks), full_s=FULL_S, quick_s=QUICK_S, precision=PRECISION)
     done = {trial.task.key: trial for trial in before.trials}
     todo = [task for task in tasks if task.key not in done or not _suffices(done[task.key], goal, options)]
@@ -171,7 +173,8 @@ def measure_trial(
     setting = task.setting
     share = options.elementwise_share if task.guideline is g4.G4 else None
     ready = [(each.name, each.build(), random_call(each.input_shape(setting.batch))) for each in task.variants]
-    results = options.time_all(ready, setting.device, setting.threads, granted_s, goal.precision, progress)
+    timing = options.timing_on(setting.device, setting.threads, granted_s, goal.precision)
+    results = options.time_all(ready, timing, progress)
     shares = [None if share is None else share(model, call, setting) for _, model, call in ready]
     series = tuple(
         series_of(name, result, its) for (name, _, _), result, its in zip(ready, results, shares, strict=True)

@@ -15,9 +15,10 @@ from netcost.timing import stats
 from netcost.timing.conversion import Call
 from netcost.timing.measurement import Measurement
 from netcost.timing.sampling import Progress, Stop
+from netcost.timing.setting import Timing
 
 Timed = Sequence[tuple[str, nn.Module, Call]]
-TimeAll = Callable[[Timed, str, int | None, float, float, Progress | None], list[Measurement | MeasurementError]]
+TimeAll = Callable[[Timed, Timing, Progress | None], list[Measurement | MeasurementError]]
 """What `timing.measure_all` does; a test brings its own."""
 
 

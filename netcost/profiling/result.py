@@ -17,6 +17,7 @@ from netcost.text.version import __version__
 from netcost.timing import stats
 from netcost.timing.doubts import Doubt
 from netcost.timing.environment import Environment
+from netcost.timing.setting import EffectiveSetting
 
 if TYPE_CHECKING:
     import pandas
@@ -39,11 +40,13 @@ class Profile(OperatorTimes):
 
     Args:
         environment: of the measurement.
+        setting: in which it ran.
         instrumented_s: seconds of each instrumented run, the instrument's own work included, in the same rounds.
         doubts: what speaks against the plain runs' times.
     """
 
     environment: Environment
+    setting: EffectiveSetting = EffectiveSetting()
     instrumented_s: tuple[float, ...]
     doubts: tuple[Doubt, ...] = ()
 
@@ -115,9 +118,10 @@ class Profile(OperatorTimes):
         here = self.environment
         where = here.gpu.name if here.gpu else here.cpu or here.machine
         threads = f"{here.threads} thread{'s' if here.threads > 1 else ''}"
+        setting = "" if self.setting == EffectiveSetting() else f", {self.setting}"
         gap = "launches and idling" if here.gpu else "Python and dispatch"
         return (
-            f"{where}, {threads}, torch {here.torch}: operators {units.seconds(self.operators_s)} ("
+            f"{where}, {threads}, torch {here.torch}{setting}: operators {units.seconds(self.operators_s)} ("
             f"{len(self.passes)} instrumented runs) and the gap between them {units.seconds(self.gap_s)} ({gap}) make "
             f"{units.seconds(self.total_s)}; the plain run takes {units.seconds(self.median_s)} (median of "
             f"{len(self.plain_s)} in the same rounds)."
@@ -155,6 +159,7 @@ class Profile(OperatorTimes):
             "schema": SCHEMA,
             "netcost": __version__,
             "environment": self.environment.to_dict(),
+            "setting": self.setting.to_dict(),
             **analysis.to_dict(),
             "plain": {"median_s": self.median_s, "samples_s": _to_nanoseconds(self.plain_s)},
             "instrumented": {

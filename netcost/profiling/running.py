@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import nn
@@ -20,73 +19,80 @@ from netcost.graph.graph import Op
 from netcost.profiling.probes import HostProbe, KernelProbe, Probe
 from netcost.profiling.result import Profile
 from netcost.profiling.roofline import Peaks
-from netcost.targets.naming import Target, resolve
-from netcost.text.errors import MeasurementError, NetcostError, RequestError
+from netcost.targets import Target
+from netcost.text.errors import MeasurementError, NetcostError
+from netcost.timing.conversion import Call, converted, converted_call, observed
 from netcost.timing.devices import Device, open_device, within_memory
 from netcost.timing.doubts import doubts_about, throttled
 from netcost.timing.environment import LoadMeter, flushed_denormals, read_environment, thread_number
 from netcost.timing.measuring import random_call
 from netcost.timing.preparation import evaluating
 from netcost.timing.sampling import Clock, Progress, Rounds, Run, Series, Subject, sample_rounds
-from netcost.tracing import input_specs
+from netcost.timing.setting import Timing, TimingOptions, timing_of
+from netcost.timing.subjects import subject
 
 
 def profile(
     model: nn.Module | str | Target,
     inputs: Any = None,
-    *,
     device: str | Device = "cpu",
-    threads: int | None = None,
-    budget_s: float = 10.0,
-    precision: float = 0.01,
-    peaks: Peaks | None = None,
+    *,
     concrete: bool = False,
+    timing: Timing | None = None,
+    peaks: Peaks | None = None,
     progress: Progress | None = None,
     clock: Clock = time.perf_counter,
     meter: Callable[[], LoadMeter] = LoadMeter,
+    **options: Unpack[TimingOptions],
 ) -> Profile:
-    """Where the time of a forward pass goes, operator by operator.
+    """Measure where the time of a forward pass goes, operator by operator.
 
-    What is measured is an instance that was never traced; a target is built anew for it. Torch's fused attention path
-    is off, as in the count: it would hide the operators.
+    What is measured is an instance that was never traced; a target is built anew for it, and a module copied. Torch's
+    fused attention path is off, as in the count: it would hide the operators.
 
     Args:
         model: an nn.Module, or a target such as "googlenet" or "torchvision:resnet50".
         inputs: as for `analyze`; None for a target's own.
         device: "cpu", "cuda", "cuda:1", or an open one.
-        threads: of the CPU; torch's own number unless given.
-        budget_s: seconds for measuring.
-        precision: half width of the 95 % interval of instrumented / plain at which measuring may stop.
-        peaks: of this device, for the shares of the roofline.
         concrete: trace on real tensors, for a forward pass that looks at values.
+        timing: device and all options in one value, instead of them.
+        peaks: of this device, for the shares of the roofline.
         progress: told the share done, and what is being done.
         clock, meter: of the time, and of the load by others.
+        options: the parts of a `Timing`: threads, dtype, memory_format, cold_cache, budget_s (10 unless given), and
+            precision (0.01), here of instrumented / plain. Compiled code has no operators to time, and instruments
+            do not reach into other processes.
 
     Raises:
         RequestError: the target is unknown, its input missing, its code raised, or the peaks are of another device.
         MeasurementError: there is no such device, the run failed on it, or it ran other operators than were counted.
     """
-    opened = open_device(device) if isinstance(device, str) else device
+    name = device if isinstance(device, str) else device.name
+    asked = timing_of(timing, name, options).or_else(10.0, 0.01)
+    asked.refuse("a profile", "backend", "isolate")
+    opened = open_device(asked.device) if isinstance(device, str) else device
     if peaks is not None:
         peaks.require(opened.name)
-    target = _target(model, inputs)
-    analysis = analyze(target, inputs, concrete=concrete)
-    with opened.active(), thread_number(threads) as used, flushed_denormals(), _attention_in_parts():
-        built = target.build()
-        dtype = next((each.dtype for each in built.parameters() if each.is_floating_point()), torch.float32)
-        call = random_call(target.required_inputs() if inputs is None else inputs, dtype)
-        placed, (args, kwargs) = opened.place(built, call)
+    target = subject(model, inputs, asked)
+    analysis = analyze(target, concrete=concrete)
+    with opened.active(), thread_number(asked.threads) as used, flushed_denormals(), _attention_in_parts():
+        placed, (args, kwargs) = _prepared(opened, target, inputs, asked)
+        setting = observed(placed, (args, kwargs), asked)
         with evaluating(placed), torch.inference_mode():
             run = opened.watch(lambda: placed(*args, **kwargs))
             probe = _probe(opened, lambda: placed(*args, **kwargs), analysis.graph.ops, clock)
             _try_out(probe, analysis.model, opened.name)
+            prepare = opened.cold_cache() if asked.cold_cache else None
             load = meter()
             rounds = sample_rounds(
-                [Subject(analysis.model, run), Subject(f"{analysis.model}, instrumented,", probe)],
+                [
+                    Subject(analysis.model, run, prepare),
+                    Subject(f"{analysis.model}, instrumented,", probe, prepare),
+                ],
                 clock=clock,
                 synchronize=opened.synchronize,
-                budget_s=budget_s,
-                precision=precision,
+                budget_s=asked.budget_s or 0.0,
+                precision=asked.precision or 0.0,
                 progress=progress,
             )
     plain, instrumented = _without_errors(rounds)
@@ -95,6 +101,7 @@ def profile(
     return Profile(
         analysis=analysis,
         environment=read_environment(opened.name, used),
+        setting=setting,
         plain_s=plain.times_s,
         instrumented_s=instrumented.times_s,
         passes=tuple(probe.passes[2 + len(instrumented.warmup_s) :]),  # one tried out, one first call
@@ -103,17 +110,12 @@ def profile(
     )
 
 
-def _target(model: nn.Module | str | Target, inputs: Any) -> Target:
-    """What to count and to time, with the shapes it gets."""
-    specs = () if inputs is None else input_specs(inputs)
-    if isinstance(model, str):
-        return resolve(model, inputs=specs)
-    if isinstance(model, nn.Module):
-        if inputs is None:
-            raise RequestError("profile needs the inputs of the model: a shape like (1, 3, 224, 224), or tensors")
-        module = model
-        return Target(type(module).__name__, lambda: module, specs)
-    return replace(model, inputs=specs) if specs else model
+def _prepared(device: Device, target: Target, inputs: Any, timing: Timing) -> tuple[nn.Module, Call]:
+    """Build the model as its timing asks for it, with its inputs, on the device."""
+    built = converted(target.build(), timing)
+    dtype = next((each.dtype for each in built.parameters() if each.is_floating_point()), torch.float32)
+    call = random_call(target.required_inputs() if inputs is None else inputs, dtype)
+    return device.place(built, converted_call(call, timing))
 
 
 def _probe(device: Device, run: Run, ops: Sequence[Op], clock: Clock) -> Probe:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from netcost.comparison.running import NO_DEVICE, compare
+from netcost.comparison.running import compare
 from netcost.reports.document import Report, as_csv, as_json
 from netcost.reports.pages import zoo_page
 from netcost.timing.sampling import Progress
+from netcost.timing.setting import NO_DEVICE
 from netcost.zoo import ARCHITECTURES
 
 NAME = "zoo"

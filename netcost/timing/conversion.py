@@ -11,16 +11,13 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from netcost.targets import Target
 from netcost.text.errors import MeasurementError, RequestError
-from netcost.timing.setting import COMPILE, Observed, Setting, observed_dtype
-from netcost.tracing import InputSpec
+from netcost.timing.setting import COMPILE, EffectiveSetting, Timing, observed_dtype
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 """Positional and named arguments of a model."""
@@ -28,8 +25,8 @@ Call = tuple[tuple[Any, ...], dict[str, Any]]
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
-def converted(model: nn.Module, setting: Setting) -> nn.Module:
-    """The model with weights of the setting's element type and memory format; one that has to change is a deep copy.
+def converted(model: nn.Module, timing: Timing) -> nn.Module:
+    """The model with weights of the element type asked for and memory format; one that has to change is a deep copy.
 
     Integer weights keep their type, and only four-dimensional floating-point ones have a memory format. What is to be
     compiled is a copy in any case: compiling leaves its marks on a module.
@@ -37,44 +34,30 @@ def converted(model: nn.Module, setting: Setting) -> nn.Module:
     Raises:
         MeasurementError: the model cannot be copied.
     """
-    if setting.backend != COMPILE and all(_is_of(tensor, setting) for tensor in _held(model)):
+    if timing.backend != COMPILE and all(_is_of(tensor, timing) for tensor in _held(model)):
         return model
     model = copied(model)
     for tensor in _held(model):
-        tensor.data = _of_setting(tensor.data, setting)
+        tensor.data = _of_setting(tensor.data, timing)
     return model
 
 
-def converted_call(call: Call, setting: Setting) -> Call:
-    """The inputs of the setting's element type and memory format, by the same rules."""
-    changed: Call = over_tensors(call, lambda tensor: _of_setting(tensor, setting))
+def converted_call(call: Call, timing: Timing) -> Call:
+    """The inputs of the element type asked for and memory format, by the same rules."""
+    changed: Call = over_tensors(call, lambda tensor: _of_setting(tensor, timing))
     return changed
 
 
-def in_setting(target: Target, setting: Setting) -> Target:
-    """The target with floating-point weights and inputs of the setting's type, so that its bytes are counted so."""
-    make, dtype = target.make, setting.torch_dtype
-    if dtype is None:
-        return target
-
-    def is_floating(spec: InputSpec) -> bool:
-        found: torch.dtype = getattr(torch, spec.dtype)
-        return found.is_floating_point
-
-    inputs = tuple(replace(spec, dtype=dtype) if is_floating(spec) else spec for spec in target.required_inputs())
-    return replace(target, make=lambda: make().to(getattr(torch, dtype)), inputs=inputs)
-
-
-def observed(model: nn.Module, call: Call, setting: Setting) -> Observed:
-    """The setting with what it leaves open filled in from the model and its inputs."""
+def observed(model: nn.Module, call: Call, timing: Timing) -> EffectiveSetting:
+    """Fill in what the timing leaves open from the model and its inputs."""
     floating = [tensor for tensor in (*_held(model), *_tensors(call)) if tensor.is_floating_point()]
     names = (str(tensor.dtype).removeprefix("torch.") for tensor in floating)
     last = any(_is_channels_last(tensor) for tensor in floating)
-    return Observed(
-        dtype=setting.dtype or observed_dtype(names),
-        memory_format=setting.memory_format or ("channels_last" if last else "contiguous"),
-        backend=setting.backend,
-        cold_cache=setting.cold_cache,
+    return EffectiveSetting(
+        dtype=timing.dtype or observed_dtype(names),
+        memory_format=timing.memory_format or ("channels_last" if last else "contiguous"),
+        backend=timing.backend,
+        cold_cache=timing.cold_cache,
     )
 
 
@@ -172,23 +155,23 @@ def _held(model: nn.Module) -> list[Tensor]:
     return [*model.parameters(), *model.buffers()]
 
 
-def _is_of(tensor: Tensor, setting: Setting) -> bool:
-    """Whether the tensor is of the setting's type and format already, or has neither."""
+def _is_of(tensor: Tensor, timing: Timing) -> bool:
+    """Whether the tensor is of that type and format already, or has neither."""
     if not tensor.is_floating_point():
         return True
-    typed = setting.torch_dtype is None or tensor.dtype is getattr(torch, setting.torch_dtype)
-    laid = setting.memory_format is None or tensor.dim() != 4
-    return typed and (laid or tensor.is_contiguous(memory_format=FORMATS[setting.memory_format or "contiguous"]))
+    typed = timing.torch_dtype is None or tensor.dtype is getattr(torch, timing.torch_dtype)
+    laid = timing.memory_format is None or tensor.dim() != 4
+    return typed and (laid or tensor.is_contiguous(memory_format=FORMATS[timing.memory_format or "contiguous"]))
 
 
-def _of_setting(tensor: Tensor, setting: Setting) -> Tensor:
-    """The tensor of the setting's type and format; the very same one where it is so already."""
+def _of_setting(tensor: Tensor, timing: Timing) -> Tensor:
+    """The tensor of that type and format; the very same one where it is so already."""
     if not tensor.is_floating_point():
         return tensor
-    if setting.torch_dtype is not None:
-        tensor = tensor.to(getattr(torch, setting.torch_dtype))
-    if setting.memory_format is not None and tensor.dim() == 4:
-        tensor = tensor.contiguous(memory_format=FORMATS[setting.memory_format])
+    if timing.torch_dtype is not None:
+        tensor = tensor.to(getattr(torch, timing.torch_dtype))
+    if timing.memory_format is not None and tensor.dim() == 4:
+        tensor = tensor.contiguous(memory_format=FORMATS[timing.memory_format])
     return tensor
 
 

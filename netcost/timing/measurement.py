@@ -8,7 +8,7 @@ from typing import Any
 from netcost.timing import stats
 from netcost.timing.doubts import Doubt
 from netcost.timing.sampling import Stop
-from netcost.timing.setting import Observed
+from netcost.timing.setting import EffectiveSetting
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Measurement:
     device: str
     threads: int
     batch: int | None
-    setting: Observed
+    setting: EffectiveSetting
     compile_s: float | None
     """Seconds of the compiled model's first call, which compiles it; None for eager. Torch's own cache of compiled
     kernels is as it was, so a network that it knows compiles faster."""

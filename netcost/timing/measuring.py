@@ -1,4 +1,4 @@
-"""How long models take, on a CPU or a GPU -> Measurement.
+"""Models timed on a CPU or a GPU -> Measurement.
 
 `measure` and `measure_all` apply `sample_rounds` to models: evaluation mode, no gradients, inputs allocated before,
 denormals flushed, and everything that they set put back afterwards. Comparing models means taking them in the same
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import nn
@@ -25,7 +25,7 @@ from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.placement import Placement
 from netcost.timing.preparation import Outcome, Ready, ready_to_run
 from netcost.timing.sampling import Clock, Progress, Series, Subject, sample_rounds
-from netcost.timing.setting import COMPILE, Setting
+from netcost.timing.setting import COMPILE, Timing, TimingOptions, timing_of
 from netcost.tracing import InputSpec, call_arguments
 
 Inputs = torch.Tensor | InputSpec | Sequence[Any] | Mapping[str, Any]
@@ -36,33 +36,30 @@ def measure(
     model: nn.Module,
     inputs: Inputs,
     device: str = "cpu",
-    threads: int | None = None,
     *,
-    dtype: str | None = None,
-    memory_format: str | None = None,
-    backend: str = "eager",
-    cold_cache: bool = False,
-    budget_s: float = 5.0,
-    precision: float = 0.02,
+    timing: Timing | None = None,
     progress: Progress | None = None,
+    **options: Unpack[TimingOptions],
 ) -> Measurement:
-    """How long one forward pass takes.
+    """Measure how long one forward pass takes.
 
     Args:
         inputs: a shape such as (1, 3, 224, 224), a tensor, an InputSpec, or several of these in order or by name; a
             shape stands for random normal values of the model's own floating-point type.
-        threads: the number that torch uses within an operator, during the measurement; its present one unless given.
-        dtype, memory_format, backend, cold_cache: as for `Setting`; what has to change is changed on a copy.
-        budget_s, precision, progress: as for `sample_rounds`.
+        timing: device and all options in one value, instead of them.
+        options: the parts of a `Timing`: threads, dtype, memory_format, backend, cold_cache, budget_s (5 unless given)
+            and precision (0.02); what has to change is changed on a copy.
+        progress: told the share done and what is being done.
 
     Raises:
         MeasurementError: there is no such device, or the model failed on it.
-        RequestError: the inputs, the threads, the setting or the device's name are none.
+        RequestError: the inputs, an option or the device's name are none.
     """
-    setting = Setting(dtype, memory_format, backend, cold_cache)
+    asked = timing_of(timing, device, options).or_else(5.0, 0.02)
+    asked.refuse("measuring one module", "isolate")
     own = next((each.dtype for each in model.parameters() if each.is_floating_point()), torch.float32)
     named = (type(model).__name__, model, random_call(inputs, own))
-    [result] = measure_all([named], device, threads, budget_s, precision, progress, setting=setting)
+    [result] = measure_all([named], asked, progress)
     if isinstance(result, MeasurementError):
         raise result
     return result
@@ -70,35 +67,32 @@ def measure(
 
 def measure_all(
     models: Sequence[tuple[str, nn.Module, Call]],
-    device: str | Device = "cpu",
-    threads: int | None = None,
-    budget_s: float = 10.0,
-    precision: float = 0.02,
+    timing: Timing = Timing(),
     progress: Progress | None = None,
     *,
-    setting: Setting = Setting(),  # noqa: B008  # frozen
+    device: Device | None = None,
     clock: Clock = time.perf_counter,
     meter: Callable[[], LoadMeter] = LoadMeter,
 ) -> list[Measurement | MeasurementError]:
-    """How long each of the models takes, side by side; for one that fails, its error, and the others go on.
+    """Measure how long each of the models takes, side by side; one that fails is its error, and the others go on.
 
     The n-th times of all results are of the same round.
 
     Args:
         models: name, module, and the arguments of its forward pass. The same module with other arguments is copied
             and moved once.
-        device: its name, or an open one.
-        budget_s: for the sampling alone; compiling comes before it.
-        setting: of all of them.
+        timing: of all of them; 10 s and a precision of 0.02 unless it says.
+        device: an open one, instead of the one that `timing` names.
         clock, meter: of the time, and of the load by others.
     """
-    device = open_device(device) if isinstance(device, str) else device
+    device = open_device(timing.device) if device is None else device
+    budget_s, precision = timing.goal(10.0, 0.02)
     with ExitStack() as stack:
         stack.enter_context(device.active())
-        used = stack.enter_context(thread_number(threads))
+        used = stack.enter_context(thread_number(timing.threads))
         stack.enter_context(flushed_denormals())
-        ready = _all_ready(stack, device, models, setting, clock, progress)
-        prepare = device.cold_cache() if setting.cold_cache and models else None
+        ready = _all_ready(stack, device, models, timing, clock, progress)
+        prepare = device.cold_cache() if timing.cold_cache and models else None
         subjects = [
             Subject(name, each.watch, prepare, each.renewal) for (name, _, _), each in zip(models, ready, strict=True)
         ]
@@ -125,7 +119,7 @@ def _all_ready(
     stack: ExitStack,
     device: Device,
     models: Sequence[tuple[str, nn.Module, Call]],
-    setting: Setting,
+    timing: Timing,
     clock: Clock,
     progress: Progress | None,
 ) -> list[Ready]:
@@ -133,9 +127,9 @@ def _all_ready(
     placements: dict[int, Placement] = {}
     ready: list[Ready] = []
     for name, model, call in models:
-        if progress is not None and setting.backend == COMPILE:
+        if progress is not None and timing.backend == COMPILE:
             progress(0.0, f"compiling {name}")
-        ready.append(stack.enter_context(ready_to_run(device, model, call, setting, placements, clock)))
+        ready.append(stack.enter_context(ready_to_run(device, model, call, timing, placements, clock)))
     return ready
 
 

@@ -23,7 +23,7 @@ from netcost.timing.conversion import (
 from netcost.timing.devices import Device, HostRun, Watch, within_memory
 from netcost.timing.placement import Placement, Renewal, placed
 from netcost.timing.sampling import Clock, Run
-from netcost.timing.setting import COMPILE, Observed, Setting
+from netcost.timing.setting import COMPILE, EffectiveSetting, Timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Outcome:
     """
 
     times: tuple[Sequence[float], Sequence[float]] | None
-    setting: Observed
+    setting: EffectiveSetting
     compile_s: float | None = None
 
 
@@ -54,7 +54,7 @@ class Ready:
     """
 
     watch: Watch
-    setting: Observed
+    setting: EffectiveSetting
     compile_s: float | None = None
     renewal: Run | None = None
 
@@ -70,29 +70,29 @@ class Ready:
         def run() -> object:
             raise MeasurementError(said)
 
-        return cls(HostRun(run), Observed())
+        return cls(HostRun(run), EffectiveSetting())
 
 
 @contextmanager
 def ready_to_run(
-    device: Device, model: nn.Module, call: Call, setting: Setting, placements: dict[int, Placement], clock: Clock
+    device: Device, model: nn.Module, call: Call, timing: Timing, placements: dict[int, Placement], clock: Clock
 ) -> Iterator[Ready]:
-    """The model as the setting wants it, on the device and in evaluation mode; mode and weights are put back.
+    """The model as the timing wants it, on the device and in evaluation mode; mode and weights are put back.
 
     Args:
         placements: what became of each module so far, by its identity.
     """
     known = placements.get(id(model))
     try:
-        asked = within_memory(lambda: converted(model, setting), device.name) if known is None else known.model
-        there, call = device.place(asked, converted_call(call, setting))
+        asked = within_memory(lambda: converted(model, timing), device.name) if known is None else known.model
+        there, call = device.place(asked, converted_call(call, timing))
     except MeasurementError as error:
         yield Ready.failed(error)
         return
     with evaluating(there), placed(there) if known is None else nullcontext(known) as placement:
         placements[id(model)] = placement
-        ready = _started(device, there, call, setting, clock)
-        stays = device.name != "cpu" or setting.backend == COMPILE
+        ready = _started(device, there, call, timing, clock)
+        stays = device.name != "cpu" or timing.backend == COMPILE
         yield ready if stays else replace(ready, renewal=Renewal(placement, ready.watch, clock))
 
 
@@ -108,14 +108,14 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def _started(device: Device, model: nn.Module, call: Call, setting: Setting, clock: Clock) -> Ready:
+def _started(device: Device, model: nn.Module, call: Call, timing: Timing, clock: Clock) -> Ready:
     """The model's run under the eyes of its device; compiled, where that is asked for."""
     args, kwargs = call
-    found = observed(model, call, setting)
-    if setting.backend != COMPILE:
-        return Ready(device.watch(_explained(lambda: model(*args, **kwargs), setting)), found)
+    found = observed(model, call, timing)
+    if timing.backend != COMPILE:
+        return Ready(device.watch(_explained(lambda: model(*args, **kwargs), timing)), found)
     quick = compiled(model)
-    run = _explained(lambda: quick(*args, **kwargs), setting)
+    run = _explained(lambda: quick(*args, **kwargs), timing)
     begun = clock()
     try:
         with quiet_compiler(), torch.inference_mode():
@@ -126,9 +126,9 @@ def _started(device: Device, model: nn.Module, call: Call, setting: Setting, clo
     return Ready(device.watch(run), found, clock() - begun)
 
 
-def _explained(run: Run, setting: Setting) -> Run:
+def _explained(run: Run, timing: Timing) -> Run:
     """The run, whose failure in an element type that was asked for names it."""
-    if setting.dtype is None:
+    if timing.dtype is None:
         return run
 
     def named() -> object:
@@ -137,6 +137,6 @@ def _explained(run: Run, setting: Setting) -> Run:
         except Exception as error:
             if is_out_of_memory(error):
                 raise
-            raise MeasurementError(f"{first_line(error)} (in {setting.dtype}: try without --dtype)") from None
+            raise MeasurementError(f"{first_line(error)} (in {timing.dtype}: try without --dtype)") from None
 
     return named

@@ -1,10 +1,10 @@
-"""How a network is run while it is timed: element type, memory format, backend, and with warm or cold caches."""
+"""How a network is timed: device, threads, element type, memory format, backend, caches, budget and precision."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypedDict
 
 from netcost.text.errors import RequestError
 from netcost.text.names import suggestion
@@ -16,25 +16,56 @@ MEMORY_FORMATS = ("contiguous", "channels_last")
 EAGER, COMPILE = BACKENDS = ("eager", "compile")
 
 
+NO_DEVICE = "none"
+"""The device on which nothing is timed."""
+
+
+class TimingOptions(TypedDict, total=False):
+    """The keywords by which a function takes the parts of a `Timing`, beside the device."""
+
+    threads: int | None
+    dtype: str | None
+    memory_format: str | None
+    backend: str
+    cold_cache: bool
+    isolate: bool
+    budget_s: float | None
+    precision: float | None
+
+
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """How a network is run while it is timed.
+class Timing:
+    """How networks are timed: where, in which element type and memory layout, and for how long.
+
+        >>> Timing("cuda", dtype="bf16").torch_dtype
+        'bfloat16'
 
     Args:
+        device: "cpu", "cuda", "cuda:1", or "none" to time nothing.
+        threads: of the CPU, within an operator; torch's present number unless given.
         dtype: of floating-point weights and inputs: "fp32", "bf16" or "fp16"; None leaves each as it comes.
         memory_format: of four-dimensional weights and inputs: "contiguous" or "channels_last"; None leaves each as it
             comes.
         backend: "eager", or "compile" for torch.compile.
-        cold_cache: whether the device's caches are filled with something else before each call.
+        cold_cache: fill the device's caches with something else before each call.
+        isolate: time each network in a process of its own.
+        budget_s: seconds for the sampling of all networks together; compiling comes before it. None leaves it to
+            whoever times.
+        precision: half width of the ratio's 95 % interval, as a share, at which sampling may stop; None likewise.
 
     Raises:
-        RequestError: one of these is another word.
+        RequestError: a word is unknown, or a number is none.
     """
 
+    device: str = "cpu"
+    threads: int | None = None
     dtype: str | None = None
     memory_format: str | None = None
     backend: str = EAGER
     cold_cache: bool = False
+    isolate: bool = False
+    budget_s: float | None = None
+    precision: float | None = None
 
     def __post_init__(self) -> None:
         if self.dtype is not None:
@@ -44,14 +75,60 @@ class Setting:
         _require("--backend", self.backend, BACKENDS)
 
     @property
+    def is_timed(self) -> bool:
+        """True unless the device is "none"."""
+        return self.device != NO_DEVICE
+
+    @property
     def torch_dtype(self) -> str | None:
         """Torch's name of the element type that was asked for."""
         return None if self.dtype is None else DTYPES[self.dtype]
 
+    def goal(self, budget_s: float, precision: float) -> tuple[float, float]:
+        """Return budget and precision: those that are given, and else these."""
+        return (
+            budget_s if self.budget_s is None else self.budget_s,
+            precision if self.precision is None else self.precision,
+        )
+
+    def or_else(self, budget_s: float, precision: float) -> Timing:
+        """Fill in the budget and the precision where they are left open."""
+        filled_s, filled = self.goal(budget_s, precision)
+        return replace(self, budget_s=filled_s, precision=filled)
+
+    def refuse(self, what: str, *names: str) -> None:
+        """Refuse parts that mean nothing to what is done.
+
+        Args:
+            what: is done, for the message: "a profile".
+            names: of the parts.
+
+        Raises:
+            RequestError: one of them is not what it is by default.
+        """
+        default = Timing()
+        for name in names:
+            if (given := getattr(self, name)) != getattr(default, name):
+                option = f"--{name.replace('_', '-')}" + ("" if given is True else f" {given}")
+                raise RequestError(f"{what} has no {option}; leave it out")
+
+
+def timing_of(timing: Timing | None, device: str, options: TimingOptions) -> Timing:
+    """Make one value of what a function was given: a whole `Timing`, or a device and single options.
+
+    Raises:
+        RequestError: both were given, or an option is wrong.
+    """
+    if timing is None:
+        return Timing(device, **options)
+    if options or device != Timing().device:
+        raise RequestError(f"timing= says all of it; leave out {', '.join(options) or 'device'}, or say it in timing=")
+    return timing
+
 
 @dataclass(frozen=True, slots=True)
-class Observed:
-    """The setting that a network was timed in, with what was left to it filled in.
+class EffectiveSetting:
+    """The setting actually used; what was left open is filled in from the model.
 
     Args:
         dtype: "fp32", "bf16", "fp16", another type by torch's name, "mixed"; None where nothing is floating-point.

@@ -13,7 +13,7 @@ from fake_worker import FakeWorker
 from git_repository import Repository
 from snapshots import module, snapshot
 
-from netcost.checking import Timing, latency
+from netcost.checking import LatencyGate, latency
 from netcost.checking.formats import check_renderer
 from netcost.checking.latency import Pairing, Side, held
 from netcost.checking.regression import LatencyResult, Report, Sampling, Verdict, compare
@@ -21,6 +21,7 @@ from netcost.cli.app import run
 from netcost.text.errors import NetcostError
 from netcost.timing import doubts, stats
 from netcost.timing.ratios import ratio_of_rounds
+from netcost.timing.setting import Timing
 from netcost.timing.workers import Place, Recipe, measure_in
 
 STEADY = (1.0,) * 12
@@ -50,8 +51,8 @@ class FakeMeasure:
     def __init__(self, *series: tuple[float, ...]) -> None:
         self.left, self.precisions = list(series), []
 
-    def __call__(self, _sides, _timing, precision, progress):
-        self.precisions.append(precision)
+    def __call__(self, _sides, timing, progress):
+        self.precisions.append(timing.precision)
         if progress is not None:
             progress(1.0, "done")
         return made_up.measurement(times_s=STEADY), made_up.measurement(times_s=self.left.pop(0))
@@ -74,7 +75,7 @@ class FakeMeasure:
 )
 def test_only_what_is_above_the_bound_twice_fails(series, measured, verdict) -> None:
     measure = FakeMeasure(*series, STEADY)
-    result = held(pairing(), Timing(limit=LIMIT), measure=measure)
+    result = held(pairing(), LatencyGate(limit=LIMIT), measure=measure)
     assert (len(result.samplings), result.verdict) == (measured, verdict)
     assert len(measure.left) == len(series) + 1 - measured
 
@@ -98,8 +99,8 @@ def test_a_clock_that_saw_no_time_pass_tells_nothing() -> None:
 @pytest.mark.parametrize(("limit", "precision"), [(0.5, 0.02), (0.05, 0.02), (0.02, 0.01), (0.0, 0.0)])
 def test_a_narrow_limit_is_measured_more_closely(limit: float, precision: float) -> None:
     measure = FakeMeasure(STEADY, STEADY)
-    held(pairing(), Timing(limit=limit), measure=measure)
-    held(pairing(is_relative=True), Timing(limit=limit), measure=measure)
+    held(pairing(), LatencyGate(limit=limit), measure=measure)
+    held(pairing(is_relative=True), LatencyGate(limit=limit), measure=measure)
     assert measure.precisions == [precision, latency.PRECISION]
 
 
@@ -149,7 +150,7 @@ def test_what_fails_was_measured_in_new_processes(monkeypatch: pytest.MonkeyPatc
     clock = Clock()
     workers = [InBlock(clock, seconds) for seconds in (LONG, 2 * LONG, LONG, 4 * LONG)]
     on_fake_workers(monkeypatch, *workers)
-    result = held(pairing(), Timing(budget_s=1e6))
+    result = held(pairing(), LatencyGate(Timing(budget_s=1e6)))
     assert result.verdict is Verdict.FAILS
     assert [each.ratio and each.ratio.ci95 for each in result.samplings] == [(2.0, 2.0), (4.0, 4.0)]
     assert all(worker.ended for worker in workers)
@@ -160,7 +161,7 @@ def test_a_side_that_dies_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     workers = [InBlock(clock, LONG, dies_in_round=3), InBlock(clock, LONG)]
     on_fake_workers(monkeypatch, *workers)
     with pytest.raises(NetcostError, match="'net' at revision 'main' cannot be timed: then failed in round 3") as error:
-        held(pairing(), Timing(budget_s=1e6))
+        held(pairing(), LatencyGate(Timing(budget_s=1e6)))
     assert error.value.exit_code == 3
     assert all(worker.ended for worker in workers)
 
@@ -288,7 +289,9 @@ def test_a_rule_runs_only_when_it_is_asked_for(
     out = capsys.readouterr().out
     assert "latency FAILS (at most 1.20 x that of 'lenet5'): 2.00 x" in out
     assert "not checked" not in out
-    assert seen == [(["lenet5", "net.py:Net"], {project.resolve()}, Timing(threads=1, budget_s=3.0))] * 2
+    assert (
+        seen == [(["lenet5", "net.py:Net"], {project.resolve()}, Timing(threads=1, budget_s=3.0, precision=0.02))] * 2
+    )
 
 
 def test_a_rule_may_name_another_target(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

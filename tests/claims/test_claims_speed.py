@@ -11,6 +11,7 @@ from netcost.claims.claim import Claim
 from netcost.comparison.result import Comparison
 from netcost.comparison.running import compare
 from netcost.timing.ratios import Ratio
+from netcost.timing.setting import Timing
 from netcost.timing.stats import RatioEstimate
 
 TIMED = [CLAIMS.get(name) for name in CLAIMS if CLAIMS.get(name).timed]
@@ -32,7 +33,7 @@ class SetStopwatch(Stopwatch):
 
 
 def told(claim_id: str, ratio: float, device: str = "cpu", rounds: int = 20) -> Finding:
-    return CLAIMS.get(claim_id).run(SetStopwatch(device, ratio=ratio, rounds=rounds))
+    return CLAIMS.get(claim_id).run(SetStopwatch(Timing(device), ratio=ratio, rounds=rounds))
 
 
 @pytest.mark.parametrize("claim", TIMED, ids=lambda claim: claim.id)
@@ -75,7 +76,7 @@ def test_a_guideline_is_judged_by_the_times_of_its_variants(claim_id: str, growt
         order.append(name)
         return [growth ** len(order)] * 20
 
-    assert CLAIMS.get(claim_id).run(Stopwatch(threads=1, time_all=FakeTimer(taken))).verdict is verdict
+    assert CLAIMS.get(claim_id).run(Stopwatch(Timing(threads=1), time_all=FakeTimer(taken))).verdict is verdict
 
 
 @pytest.mark.parametrize("ratio", [0.5, 2.0])

@@ -11,7 +11,7 @@ import pytest
 from fake_bench import Bench
 from fake_clock import Clock
 from fake_device import quiet_meter
-from fake_trials import ROUNDS, FakeTimer, measurement
+from fake_trials import ROUNDS, FakeTimer, measurement, options_of
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -26,7 +26,6 @@ from netcost.guidelines.networks.explaining import explain, held_out, over_units
 from netcost.guidelines.networks.panels import REFERENCE, TABLE8, ZOO, Panel, counted, family, plan
 from netcost.guidelines.networks.study import METRICS
 from netcost.guidelines.networks.table8 import ROWS_PRINTED, TABLE_8
-from netcost.guidelines.options import Options
 from netcost.guidelines.overview import sections
 from netcost.guidelines.records import tables
 from netcost.guidelines.running import run
@@ -169,7 +168,7 @@ def test_a_network_that_cannot_be_built_leaves_the_others(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(panels, "built", refuse)
     panel, timer = Panel(ZOO, "cpu", 1, 1, (REFERENCE, "lenet5", "nin")), FakeTimer()
-    times = panels.measure_panel(panel, 1.0, goal=Goal(1.0, 0.02), time_all=timer)
+    times = panels.measure_panel(panel, 1.0, goal=Goal(1.0, 0.02), options=options_of(time_all=timer))
     assert [series.error for series in times.series] == [None, "no room for it", None]
     assert timer.calls[0][0] == (REFERENCE, "nin")
 
@@ -239,7 +238,7 @@ def seconds(name: str) -> list[float]:
 
 def studied(*, saved=None, keep=None, progress=None, **options) -> Findings:
     how = {"threads": 1, "quick": True, "budget_s": 60.0, "time_all": FakeTimer(seconds), **options}
-    return run(["networks"], Options(**how), saved=saved, keep=keep, progress=progress)
+    return run(["networks"], options_of(**how), saved=saved, keep=keep, progress=progress)
 
 
 @pytest.fixture(scope="module")
@@ -366,7 +365,7 @@ def test_what_was_saved_reads_back_as_it_was_and_is_not_measured_again(found: Fi
     again = studied(saved=load(str(path)), time_all=timer)
     assert timer.calls == []
     assert again.to_dict()["networks"] == with_peaks.to_dict()["networks"]
-    shown = run([], Options(device="none"), saved=load(str(path)))
+    shown = run([], options_of(device="none"), saved=load(str(path)))
     assert [section.title for section in sections(shown)] == [section.title for section in sections(found)]
 
 
@@ -405,7 +404,7 @@ def test_the_budget_is_shared_by_the_panels() -> None:
 
 def test_progress_of_guidelines_and_networks_is_one() -> None:
     told: list[float] = []
-    how = Options(threads=1, quick=True, budget_s=1.0, time_all=FakeTimer())
+    how = options_of(threads=1, quick=True, budget_s=1.0, time_all=FakeTimer())
     run(["g4", "networks"], how, progress=lambda share, _: told.append(share))
     assert told == sorted(told)
     assert told[0] == 0.5
@@ -451,7 +450,7 @@ def test_a_network_that_failed_is_an_error_and_the_others_count() -> None:
 
 
 def test_nothing_timed_still_counts_table_8_and_figure_2() -> None:
-    found = run(["networks"], Options(device="none"))
+    found = run(["networks"], options_of(device="none"))
     [section] = sections(found)[1:]
     assert section.paragraphs[-1] == "Nothing was timed."
     assert [table.title.partition(":")[0] for table in section.tables] == ["Table 8", "Table 8", "Figure 2"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from fake_clock import Clock
-from fake_trials import ROUNDS, FakeTimer, measurement
+from fake_trials import ROUNDS, FakeTimer, measurement, options_of
 
 from netcost.cli.app import run as run_command
 from netcost.guidelines import options as cli_options
@@ -27,13 +27,13 @@ from netcost.text.formats.json_text import render
 from netcost.timing.doubts import Throttled, TooFewRounds
 from netcost.timing.sampling import Stop
 
-NOTHING = Options(device="none")
+NOTHING = options_of(device="none")
 
 
 def tried(names=("g1",), *, saved=None, keep=None, progress=None, **options) -> Findings:
     """A quick run on one thread, of three seconds that nobody takes."""
     how = {"threads": 1, "quick": True, "budget_s": 3.0, "time_all": FakeTimer(), **options}
-    return run(names, Options(**how), saved=saved, keep=keep, progress=progress)
+    return run(names, options_of(**how), saved=saved, keep=keep, progress=progress)
 
 
 G1, G4 = GUIDELINES.get("g1"), GUIDELINES.get("g4")
@@ -476,7 +476,7 @@ def test_a_wrong_request_is_one_line(arguments: list[str], said: str, capsys: py
 
 def test_a_real_run_is_judged() -> None:
     """Whatever this machine says; that it is one of three verdicts, with times behind it."""
-    found = run(["g4"], Options(threads=1, quick=True, budget_s=0.1))
+    found = run(["g4"], options_of(threads=1, quick=True, budget_s=0.1))
     [trial] = found.trials
     assert all(min(series.times_s) > 0 for series in trial.series)
     assert str(found.findings[0].verdict) in ("holds", "does not hold", "cannot tell")

@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import pandas
 import pytest
-from fake_trials import FakeTimer
+from fake_trials import FakeTimer, options_of
 from made_up import machine, measurement
 from torch import nn
 
@@ -21,7 +21,6 @@ from netcost.comparison.result import Comparison
 from netcost.comparison.running import compare
 from netcost.guidelines.networks import panels
 from netcost.guidelines.networks.overview import HEADINGS
-from netcost.guidelines.options import Options
 from netcost.guidelines.running import run
 from netcost.guidelines.saved import load
 from netcost.reports import made, write
@@ -44,7 +43,7 @@ def comparison() -> Comparison:
 def guidelines_document() -> str:
     """A quick run of one guideline and the networks, every variant as fast as the others."""
     with patch.object(panels, "built", lambda _: (nn.Identity(), ((), {}))):
-        how = Options(threads=1, quick=True, budget_s=3.0, time_all=FakeTimer())
+        how = options_of(threads=1, quick=True, budget_s=3.0, time_all=FakeTimer())
         return json_text.render(replace(run(["g1", "networks"], how), command=TRIED).to_dict())
 
 

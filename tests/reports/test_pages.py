@@ -16,7 +16,7 @@ from chromium import browser, chromium, opened
 from fake_bench import Bench
 from fake_clock import Clock
 from fake_device import quiet_meter
-from fake_trials import FakeTimer
+from fake_trials import FakeTimer, options_of
 from hypothesis import given
 from hypothesis import strategies as st
 from made_up import figures, machine, measurement
@@ -33,7 +33,6 @@ from netcost.guidelines.findings import Findings
 from netcost.guidelines.networks import panels
 from netcost.guidelines.networks.overview import HEADINGS
 from netcost.guidelines.networks.study import METRICS
-from netcost.guidelines.options import Options
 from netcost.guidelines.running import run
 from netcost.profiling import Profile
 from netcost.profiling.probes import Pass
@@ -108,7 +107,7 @@ def tried(*names: str) -> Findings:
         return [(1 + 0.01 * (sum(map(ord, name)) % 97)) * each for each in (1.0, 1.01, 0.99, 1.02) * 5]
 
     with patch.object(panels, "built", lambda _: (nn.Identity(), ((), {}))):
-        return run(names, Options(threads=1, quick=True, budget_s=3.0, time_all=FakeTimer(seconds)))
+        return run(names, options_of(threads=1, quick=True, budget_s=3.0, time_all=FakeTimer(seconds)))
 
 
 class Hostile(nn.Module):
@@ -134,7 +133,7 @@ PAGES: dict[str, Any] = {
     "profile": lambda: profile_page(profiled("nasnet_a_mobile"), "netcost profile …"),
     "profile_roofline": lambda: profile_page(profiled("googlenet", peaks())),
     "guidelines": lambda: guidelines_page(tried("g1", "g2", "g3", "g4"), "netcost guidelines …"),
-    "guidelines_untimed": lambda: guidelines_page(run(["g1"], Options(device="none"))),
+    "guidelines_untimed": lambda: guidelines_page(run(["g1"], options_of(device="none"))),
     "networks": lambda: guidelines_page(tried("networks")),
     "zoo": lambda: zoo_page(compare(list(ARCHITECTURES), "none"), "netcost report"),
     "claims": lambda: claims_page(review(), "netcost claims"),

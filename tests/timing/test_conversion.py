@@ -10,9 +10,9 @@ from torch import nn
 from netcost.text.errors import MeasurementError, RequestError
 from netcost.timing import conversion
 from netcost.timing.conversion import converted, converted_call, moved, observed
-from netcost.timing.setting import Observed, Setting
+from netcost.timing.setting import EffectiveSetting, Timing
 
-BF16, LAST = Setting("bf16"), Setting(memory_format="channels_last")
+BF16, LAST = Timing(dtype="bf16"), Timing(memory_format="channels_last")
 
 
 def network():
@@ -32,10 +32,10 @@ def is_last(tensor):
 
 def test_what_is_as_asked_for_is_not_copied():
     model = network()
-    assert converted(model, Setting()) is model
-    assert converted(model, Setting("fp32", "contiguous")) is model
+    assert converted(model, Timing()) is model
+    assert converted(model, Timing(dtype="fp32", memory_format="contiguous")) is model
     x = torch.ones(2, 4, 5, 5)
-    (args, _) = converted_call(((x,), {}), Setting("fp32", "contiguous"))
+    (args, _) = converted_call(((x,), {}), Timing(dtype="fp32", memory_format="contiguous"))
     assert args[0] is x
 
 
@@ -88,7 +88,7 @@ def test_inputs_keep_their_containers_and_what_is_no_tensor():
 
 def test_what_is_to_be_compiled_is_always_a_copy():
     model = network()
-    assert converted(model, Setting(backend="compile")) is not model
+    assert converted(model, Timing(backend="compile")) is not model
 
 
 def test_a_model_that_cannot_be_copied_says_so_in_one_line():
@@ -96,28 +96,28 @@ def test_a_model_that_cannot_be_copied_says_so_in_one_line():
     model.lock = threading.Lock()
     with pytest.raises(MeasurementError, match=r"cannot be copied: TypeError: cannot pickle.*; time it by a function"):
         converted(model, BF16)
-    assert converted(model, Setting()) is model
+    assert converted(model, Timing()) is model
 
 
 def test_the_setting_that_was_left_open_is_read_off_the_model_and_its_inputs():
     model, x = nn.Conv2d(4, 8, 3), torch.ones(2, 4, 5, 5)
-    assert observed(model, ((x,), {}), Setting()) == Observed()
-    assert observed(model.double(), ((x.double(),), {}), Setting()).dtype == "float64"
-    assert observed(model, ((x,), {}), Setting()).dtype == "mixed"
+    assert observed(model, ((x,), {}), Timing()) == EffectiveSetting()
+    assert observed(model.double(), ((x.double(),), {}), Timing()).dtype == "float64"
+    assert observed(model, ((x,), {}), Timing()).dtype == "mixed"
     last = x.contiguous(memory_format=torch.channels_last)
-    assert observed(nn.ReLU(), ((last,), {}), Setting()) == Observed(memory_format="channels_last")
-    assert observed(nn.ReLU(), ((torch.ones(2, dtype=torch.int64),), {}), Setting()).dtype is None
+    assert observed(nn.ReLU(), ((last,), {}), Timing()) == EffectiveSetting(memory_format="channels_last")
+    assert observed(nn.ReLU(), ((torch.ones(2, dtype=torch.int64),), {}), Timing()).dtype is None
 
 
 def test_the_setting_that_was_asked_for_is_the_one_that_is_told():
-    asked = Setting("bf16", "channels_last", "compile", cold_cache=True)
-    assert observed(nn.ReLU(), ((), {}), asked) == Observed("bf16", "channels_last", "compile", cold_cache=True)
+    asked = Timing(dtype="bf16", memory_format="channels_last", backend="compile", cold_cache=True)
+    assert observed(nn.ReLU(), ((), {}), asked) == EffectiveSetting("bf16", "channels_last", "compile", cold_cache=True)
 
 
 def test_a_model_without_values_is_refused_whatever_the_setting():
     with torch.device("meta"):
         model = nn.Conv2d(4, 8, 3)
-    for setting in (Setting(), BF16, LAST):
+    for setting in (Timing(), BF16, LAST):
         with pytest.raises(RequestError, match="meta device"):
             moved(converted(model, setting), ((), {}), torch.device("cpu"))
 

@@ -10,6 +10,7 @@ from torch import nn
 from netcost.text.errors import MeasurementError
 from netcost.timing import devices, environment, stats
 from netcost.timing.measuring import measure_all
+from netcost.timing.setting import Timing
 
 
 def test_out_of_memory_frees_what_the_failed_call_held_before_the_cache_is_emptied():
@@ -79,7 +80,7 @@ class Queued(nn.Module):
 def test_a_gpu_is_made_current_waited_for_and_read_by_its_own_number(torch_with_two_gpus, name):
     world = torch_with_two_gpus
     models = [("net", Queued(world.gpu), ((torch.ones(2),), {}))]
-    [result] = measure_all(models, name, clock=world.clock, meter=quiet_meter)
+    [result] = measure_all(models, Timing(name), clock=world.clock, meter=quiet_meter)
     assert (result.device, result.device_times_s) == (name, (LONG,) * stats.MIN_ROUNDS)
     calls = 1 + result.warmup_calls + result.samples
     assert world.asked.count(("synchronize", 1)) == 1 + calls  # once more: the copying is no part of the first call
@@ -95,7 +96,7 @@ def test_a_gpu_is_made_current_waited_for_and_read_by_its_own_number(torch_with_
 def test_a_gpu_that_ran_out_of_memory_is_emptied(torch_with_two_gpus):
     world = torch_with_two_gpus
     models = [("net", Hungry(), ((torch.ones(2),), {}))]
-    [failed] = measure_all(models, "cuda:1", clock=world.clock, meter=quiet_meter)
+    [failed] = measure_all(models, Timing("cuda:1"), clock=world.clock, meter=quiet_meter)
     assert "out of memory: cuda:1" in str(failed)
     assert world.asked[-1] == ("empty_cache",)
 

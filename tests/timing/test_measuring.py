@@ -13,7 +13,7 @@ from netcost.timing import doubts, environment, stats
 from netcost.timing import measuring as timing
 from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.sampling import FEWEST_ROUNDS, Stop
-from netcost.timing.setting import Observed
+from netcost.timing.setting import EffectiveSetting, Timing
 from netcost.tracing import InputSpec
 
 
@@ -22,7 +22,7 @@ def measurement(**changes):
     return Measurement(
         device="cpu",
         threads=2,
-        setting=Observed(),
+        setting=EffectiveSetting(),
         warmup_s=(0.5, 0.25),
         calls_per_sample=1,
         effort=Effort(precision=0.02, budget_s=10.0, spent_s=4.25, stopped=Stop.PRECISE),
@@ -81,7 +81,7 @@ def test_nothing_to_time_gives_nothing():
 
 def measured_on(gpu, clock, *modules):
     models = [(f"net{at}", module, ((torch.ones(4, 2),), {})) for at, module in enumerate(modules)]
-    return timing.measure_all(models, gpu, clock=clock, meter=quiet_meter)
+    return timing.measure_all(models, device=gpu, clock=clock, meter=quiet_meter)
 
 
 def test_wall_and_device_times_are_both_reported():
@@ -103,7 +103,9 @@ def test_a_model_too_slow_for_its_budget_has_no_interval_and_says_why():
     clock, call_s, rounds = Clock(), 1.0, stats.MIN_ROUNDS - 4
     models = [("net", Plain(), ((torch.ones(4, 2),), {}))]
     budget_s = (1 + 2 + rounds) * call_s  # first call, warm-up, rounds
-    [result] = timing.measure_all(models, Gpu(clock, 0.0, call_s), budget_s=budget_s, clock=clock, meter=quiet_meter)
+    [result] = timing.measure_all(
+        models, Timing(budget_s=budget_s), device=Gpu(clock, 0.0, call_s), clock=clock, meter=quiet_meter
+    )
     assert (result.warmup_calls, result.samples, result.stopped) == (2, rounds, Stop.BUDGET)
     assert (result.median_s, result.ci95_s) == (call_s, None)
     assert result.doubts == (doubts.TooFewRounds(rounds, stats.MIN_ROUNDS),)
@@ -127,7 +129,7 @@ def test_load_by_others_is_a_doubt_of_every_model():
     clock, busy = Clock(), iter((100.0, 190.0))
     meter = environment.LoadMeter(lambda: next(busy), lambda: 0.0, iter((0.0, 10.0)).__next__)
     models = [("net", Plain(), ((torch.ones(1),), {}))]
-    [result] = timing.measure_all(models, Gpu(clock, 0.0, LONG), clock=clock, meter=lambda: meter)
+    [result] = timing.measure_all(models, device=Gpu(clock, 0.0, LONG), clock=clock, meter=lambda: meter)
     assert [type(doubt) for doubt in result.doubts] == [doubts.OtherLoad]
 
 
@@ -155,7 +157,7 @@ def scripted(*scripts, **options):
     clock = Clock()
     gpu = Gpu(clock, launch_s=0.0, work_s=0.0)
     models = [(f"net{at}", Scripted(gpu, script), ((torch.ones(1),), {})) for at, script in enumerate(scripts)]
-    return timing.measure_all(models, gpu, clock=clock, meter=quiet_meter, **options)
+    return timing.measure_all(models, Timing(**options), device=gpu, clock=clock, meter=quiet_meter)
 
 
 def kinds(measurement):
@@ -199,9 +201,8 @@ def test_a_budget_that_runs_out_is_told_with_what_it_was_and_what_was_spent():
     call_s, budget_s = 8.0, 100.0
     [result] = timing.measure_all(
         [("net", Plain(), ((torch.ones(1),), {}))],
-        Gpu(clock := Clock(), 0.0, call_s),
-        budget_s=budget_s,
-        precision=0.0,
+        Timing(budget_s=budget_s, precision=0.0),
+        device=Gpu(clock := Clock(), 0.0, call_s),
         clock=clock,
         meter=quiet_meter,
     )
@@ -227,7 +228,7 @@ class Broken(nn.Module):
 def test_a_model_that_runs_out_of_memory_is_its_own_error_and_says_what_to_try():
     failed, fine = timing.measure_all(
         [(name, module, ((torch.ones(1),), {})) for name, module in (("big", Hungry()), ("small", Plain()))],
-        budget_s=0.0,
+        Timing(budget_s=0.0),
     )
     assert isinstance(failed, MeasurementError)
     assert str(failed).startswith("big failed in its first call: out of memory")
@@ -340,7 +341,7 @@ def test_torch_and_model_are_put_back_after_an_interruption_too():
 def test_the_same_module_twice_is_put_back_to_its_own_mode():
     model = Plain().train()
     call = ((torch.ones(1),), {})
-    results = timing.measure_all([("a", model, call), ("a again", model, call)], budget_s=0.0)
+    results = timing.measure_all([("a", model, call), ("a again", model, call)], Timing(budget_s=0.0))
     assert [result.samples for result in results] == [FEWEST_ROUNDS] * 2
     assert model.training
 
@@ -466,7 +467,7 @@ def test_a_model_too_big_for_a_real_gpu_is_out_of_memory_and_the_next_one_runs()
             return x.new_empty(2**50)
 
     call = ((torch.ones(1),), {})
-    failed, fine = timing.measure_all([("huge", Huge(), call), ("small", Plain(), call)], "cuda", budget_s=30.0)
+    failed, fine = timing.measure_all([("huge", Huge(), call), ("small", Plain(), call)], Timing("cuda", budget_s=30.0))
     assert "out of memory" in str(failed)
     assert fine.samples >= stats.MIN_ROUNDS
 

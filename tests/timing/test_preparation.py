@@ -10,7 +10,7 @@ from netcost.text.errors import MeasurementError
 from netcost.timing import measuring as timing
 from netcost.timing import preparation, stats
 from netcost.timing.sampling import FEWEST_ROUNDS
-from netcost.timing.setting import Observed, Setting
+from netcost.timing.setting import EffectiveSetting, Timing
 
 COMPILE_S = 64 * LONG
 
@@ -20,7 +20,7 @@ def measured(gpu, clock, *modules, batches=(4,), **words):
     models = [
         (f"net{at}", module, ((torch.ones(batch, 2),), {})) for at, module in enumerate(modules) for batch in batches
     ]
-    return timing.measure_all(models, gpu, clock=clock, meter=quiet_meter, setting=Setting(**words))
+    return timing.measure_all(models, Timing(**words), device=gpu, clock=clock, meter=quiet_meter)
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_the_caller_s_model_keeps_its_type_its_mode_and_no_marks(slow_compiler):
     clock, _ = slow_compiler
     model = nn.Sequential(nn.Linear(2, 2), nn.Dropout()).train()
     [result] = measured(Gpu(clock, 0.0, LONG), clock, model, dtype="bf16", backend="compile")
-    assert result.setting == Observed(dtype="bf16", backend="compile")
+    assert result.setting == EffectiveSetting(dtype="bf16", backend="compile")
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
     assert all(module.training for module in model.modules())
 
@@ -138,7 +138,7 @@ def test_a_failure_in_another_type_names_it():
 
 def test_running_out_of_memory_in_another_type_is_told_as_such():
     models = [("big", Hungry(), ((torch.ones(1),), {}))]
-    [failed] = timing.measure_all(models, budget_s=0.0, setting=Setting(dtype="bf16"))
+    [failed] = timing.measure_all(models, Timing(dtype="bf16", budget_s=0.0))
     assert str(failed).startswith("big failed in its first call: out of memory")
 
 
@@ -178,7 +178,7 @@ def seeing():
 def test_a_model_runs_in_the_type_and_format_that_were_asked_for_and_is_left_alone(seeing):
     inputs = [(2, 4, 5, 5), torch.zeros(3, dtype=torch.int64)]
     result = timing.measure(seeing, inputs, budget_s=0.0, dtype="bf16", memory_format="channels_last")
-    assert result.setting == Observed(dtype="bf16", memory_format="channels_last")
+    assert result.setting == EffectiveSetting(dtype="bf16", memory_format="channels_last")
     assert {each[1:] for each in seeing.seen} == {(torch.bfloat16, torch.int64, torch.bfloat16, True)}
     assert id(seeing) not in {each[0] for each in seeing.seen}
     assert seeing.conv.weight.dtype is torch.float32
@@ -187,7 +187,7 @@ def test_a_model_runs_in_the_type_and_format_that_were_asked_for_and_is_left_alo
 
 def test_without_a_change_the_model_itself_runs(seeing):
     result = timing.measure(seeing, [(2, 4, 5, 5), torch.zeros(3, dtype=torch.int64)], budget_s=0.0)
-    assert result.setting == Observed()
+    assert result.setting == EffectiveSetting()
     assert {each[0] for each in seeing.seen} == {id(seeing)}
 
 
@@ -219,5 +219,5 @@ def test_torch_s_own_compiler_compiles_or_says_in_one_line_why_not(monkeypatch, 
         assert str(error).startswith("Linear failed in its first call: torch.compile: ")
         assert str(error).endswith("try --backend eager")
     else:
-        assert result.setting == Observed(backend="compile")
+        assert result.setting == EffectiveSetting(backend="compile")
         assert result.compile_s > result.median_s

@@ -1,17 +1,17 @@
 import pytest
 
 from netcost.text.errors import RequestError
-from netcost.timing.setting import Observed, Setting, observed_dtype
+from netcost.timing.setting import EffectiveSetting, Timing, observed_dtype
 
 
 def test_left_alone_a_network_runs_eagerly_in_its_own_type_with_warm_caches():
-    assert Setting() == Setting(dtype=None, memory_format=None, backend="eager", cold_cache=False)
-    assert Setting().torch_dtype is None
+    assert Timing() == Timing(dtype=None, memory_format=None, backend="eager", cold_cache=False)
+    assert Timing().torch_dtype is None
 
 
 @pytest.mark.parametrize(("dtype", "name"), [("fp32", "float32"), ("bf16", "bfloat16"), ("fp16", "float16")])
 def test_a_type_has_torch_s_own_name(dtype, name):
-    assert Setting(dtype).torch_dtype == name
+    assert Timing(dtype=dtype).torch_dtype == name
     assert observed_dtype({name}) == dtype
 
 
@@ -26,7 +26,7 @@ def test_a_type_has_torch_s_own_name(dtype, name):
 )
 def test_another_word_is_refused_with_what_is_known(words, said):
     with pytest.raises(RequestError, match=said):
-        Setting(**words)
+        Timing(**words)
 
 
 @pytest.mark.parametrize(
@@ -38,11 +38,11 @@ def test_the_type_of_what_was_left_alone_is_one_word(names, dtype):
 
 
 def test_a_setting_reads_as_words_and_as_plain_values():
-    assert str(Observed("bf16", "channels_last", "compile", cold_cache=True)) == (
+    assert str(EffectiveSetting("bf16", "channels_last", "compile", cold_cache=True)) == (
         "bf16, channels_last, compile, cold caches"
     )
-    assert str(Observed(dtype=None)) == "contiguous, eager"
-    assert Observed().to_dict() == {
+    assert str(EffectiveSetting(dtype=None)) == "contiguous, eager"
+    assert EffectiveSetting().to_dict() == {
         "dtype": "fp32",
         "memory_format": "contiguous",
         "backend": "eager",

@@ -20,7 +20,7 @@ from netcost.text.errors import MeasurementError, RequestError, TargetError
 from netcost.timing import doubts, stats
 from netcost.timing.measurement import Measurement
 from netcost.timing.sampling import FEWEST_ROUNDS
-from netcost.timing.setting import Setting
+from netcost.timing.setting import Timing
 from netcost.timing.workers import Place, Recipe, Worker, lines, measure_in, measure_isolated, recipe_of
 from netcost.tracing import InputSpec
 
@@ -146,14 +146,14 @@ def test_an_order_that_there_is_none_of_is_refused_and_the_worker_lives_on(worke
     with pytest.raises(RequestError, match="'dance'"):
         worker.ask("dance")
     with pytest.raises(RequestError, match="'colour'"):
-        worker.ask("build", recipe=net("Net").to_dict(), device="cpu", threads=1, settings={"colour": "red"})
+        worker.ask("build", recipe=net("Net").to_dict(), timing={"threads": 1, "colour": "red"})
     with pytest.raises(RequestError, match="before it has built"):
         worker.ask("sample", calls=1)
     assert worker.ask("hello") == {}
 
 
 def test_what_the_users_code_prints_or_reads_does_not_reach_the_pipes(worker):
-    worker.ask("build", recipe=net("Prints").to_dict(), device="cpu", threads=1, settings={})
+    worker.ask("build", recipe=net("Prints").to_dict(), timing={"threads": 1})
     assert worker.ask("sample", calls=2)["seconds"] > 0
     worker.ask("renew")
     told = worker.ask("finish")
@@ -164,7 +164,7 @@ def test_each_failing_network_is_its_own_error_and_the_others_go_on(folder, monk
     monkeypatch.chdir(folder)
     names = ["Net", "Exits", "Raises", "Leaves", "Crashes", "dies", "Prints"]
     targets = [resolve(f"net.py:{name}", {}, SMALL) for name in names]
-    results = measure_isolated(targets, threads=1, budget_s=1.0, precision=0.0)
+    results = measure_isolated(targets, Timing(threads=1, budget_s=1.0, precision=0.0))
     fine, exits, raises, leaves, crashes, dies, prints = results
     assert isinstance(fine, Measurement) and isinstance(prints, Measurement)
     assert (fine.device, fine.threads, fine.batch) == ("cpu", 1, 2)
@@ -185,7 +185,7 @@ def test_each_failing_network_is_its_own_error_and_the_others_go_on(folder, monk
 
 def test_a_worker_that_gives_no_answer_is_ended(folder):
     with Worker(Place(folder)) as worker:
-        worker.ask("build", recipe=net("Hangs").to_dict(), device="cpu", threads=1, settings={})
+        worker.ask("build", recipe=net("Hangs").to_dict(), timing={"threads": 1})
         worker.patience_s = 0.1
         with pytest.raises(MeasurementError, match=r"gave no answer within 0\.1 s, and was ended"):
             worker.ask("sample", calls=1)
@@ -194,7 +194,7 @@ def test_a_worker_that_gives_no_answer_is_ended(folder):
 
 def test_what_the_users_code_has_started_ends_with_the_worker(folder):
     with Worker(Place(folder)) as worker:
-        worker.ask("build", recipe=net("Forks").to_dict(), device="cpu", threads=1, settings={})
+        worker.ask("build", recipe=net("Forks").to_dict(), timing={"threads": 1})
         child = int((folder / "child.pid").read_text())
         os.kill(child, 0)
     gone(child)
@@ -230,7 +230,7 @@ def test_a_waiting_worker_leaves_its_cores_to_the_others(folder):
     recipe = Recipe("mobilenet_v2", inputs=(InputSpec((1, 3, 96, 96)),))
     with Worker(Place(folder)) as working, Worker(Place(folder)) as waiting:
         for each in (working, waiting):
-            each.ask("build", recipe=recipe.to_dict(), device="cpu", threads=2, settings={})
+            each.ask("build", recipe=recipe.to_dict(), timing={"threads": 2})
             each.ask("sample", calls=1)
         waiting.ask("hello")
         before, spent = waiting.cpu_s, working.cpu_s
@@ -281,7 +281,7 @@ def gone(pid: int) -> None:
 
 def measured(clock, *workers, busy=lambda: None, **options):
     named = [(worker, Recipe(f"net{at}")) for at, worker in enumerate(workers)]
-    return measure_in(named, clock=clock, busy=busy, **options)
+    return measure_in(named, Timing(**options), clock=clock, busy=busy)
 
 
 def test_times_are_the_workers_own_and_the_way_there_and_back_is_not_in_them():
@@ -378,7 +378,7 @@ def test_only_what_json_can_hold_goes_through_a_pipe():
 
 def test_an_isolated_network_runs_in_the_setting_that_was_asked_for(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    setting = Setting(dtype="bf16", cold_cache=True)
-    [result] = measure_isolated([resolve("net.py:Net", inputs=("1x3x8x8",))], threads=1, budget_s=0.5, setting=setting)
+    timing = Timing(threads=1, dtype="bf16", cold_cache=True, budget_s=0.5)
+    [result] = measure_isolated([resolve("net.py:Net", inputs=("1x3x8x8",))], timing)
     assert isinstance(result, Measurement)
     assert (result.setting.dtype, result.setting.cold_cache, result.calls_per_sample) == ("bf16", True, 1)

@@ -47,7 +47,7 @@ def shufflenet_against_mobilenet(stopwatch: Stopwatch) -> Finding:
 def mobilenets_on_gpu(stopwatch: Stopwatch) -> Finding:
     """The two at batch 8, as in Table 8 of ShuffleNet V2; "about" is taken as 5 %."""
     if not stopwatch.on_gpu:
-        return not_measured(f"it is about GPUs, and {stopwatch.device!r} is none; give --device cuda")
+        return not_measured(f"it is about GPUs, and {stopwatch.timing.device!r} is none; give --device cuda")
     result = stopwatch.compare(["mobilenet_v1", "mobilenet_v2"], batch=8)
     note = f"Published: 247 and 180 batches/s on a GTX 1080Ti ({SHUFFLENET_V2}, Table 8)."
     return timed(result, about("time, v2 / v1", result.entries[1], *SAME_SPEED, "about the same"), notes=[note])
@@ -65,7 +65,7 @@ def mobilenets_on_gpu(stopwatch: Stopwatch) -> Finding:
 def mobilenets_on_cpu(stopwatch: Stopwatch) -> Finding:
     """The two at batch 1, with what the multiply-adds and the memory access of the two would say."""
     if stopwatch.on_gpu:
-        return not_measured(f"it is about CPUs, and {stopwatch.device!r} is none; give --device cpu")
+        return not_measured(f"it is about CPUs, and {stopwatch.timing.device!r} is none; give --device cpu")
     result = stopwatch.compare(["mobilenet_v1", "mobilenet_v2"])
     first, second = (entry.analysis for entry in result.entries)
     assert first is not None and second is not None, "what was not counted was not timed"

@@ -12,11 +12,12 @@ from torch import nn
 from netcost.counting.analysis import Analysis, analyze
 from netcost.guidelines.grid import conditions
 from netcost.guidelines.networks.table8 import TABLE_8
-from netcost.guidelines.trial import Goal, Sampling, Series, TimeAll, Timed, series_of, stop_of
+from netcost.guidelines.options import Options
+from netcost.guidelines.trial import Goal, Sampling, Series, Timed, series_of, stop_of
 from netcost.targets.naming import Target, resolve
 from netcost.text.errors import MeasurementError, NetcostError
 from netcost.timing.conversion import Call
-from netcost.timing.measuring import measure_all, random_call
+from netcost.timing.measuring import random_call
 from netcost.timing.sampling import Progress
 from netcost.zoo import ARCHITECTURES
 
@@ -124,13 +125,14 @@ def measure_panel(
     progress: Progress | None = None,
     *,
     goal: Goal,
-    time_all: TimeAll = measure_all,
+    options: Options,
 ) -> PanelTimes:
     """Time the networks of a panel side by side; one that cannot be built has an error instead of times.
 
     Args:
         granted_s: seconds that it may take: those of the goal, and what others have left over.
         goal: when it is to stop, which is recorded.
+        options: how times are taken.
     """
     ready: Timed = []
     failed: dict[str, Series] = {}
@@ -139,7 +141,8 @@ def measure_panel(
             ready = [*ready, (name, *built(target))]
         except NetcostError as error:
             failed[name] = series_of(name, MeasurementError(str(error)))
-    results = time_all(ready, panel.device, panel.threads, granted_s, goal.precision, progress) if ready else []
+    timing = options.timing_on(panel.device, panel.threads, granted_s, goal.precision)
+    results = options.time_all(ready, timing, progress) if ready else []
     timed = {name: series_of(name, result) for (name, _, _), result in zip(ready, results, strict=True)}
     series = tuple({**failed, **timed}[name] for name in panel.members)
     return PanelTimes(panel=panel, goal=goal, stopped=stop_of(results), series=series)

@@ -238,7 +238,7 @@ def study(
         keep: handed what there is after each panel.
         progress: told the share done and what is being done.
     """
-    panels = plan(options.device, threads, options.quick)
+    panels = plan(options.timing.device, threads, options.quick)
     goal = options.goal(len(panels), full_s=FULL_S, quick_s=QUICK_S, precision=PRECISION)
     before = saved or Study()
     done = {each.panel: each for each in before.times}
@@ -247,7 +247,7 @@ def study(
     empty = Study(planned=len(panels), goal=goal, peaks=peaks, seconds_by_kind=before.seconds_by_kind)
 
     def measure(panel: Panel, granted_s: float, part: Progress | None) -> PanelTimes:
-        return measure_panel(panel, granted_s, part, goal=goal, time_all=options.time_all)
+        return measure_panel(panel, granted_s, part, goal=goal, options=options)
 
     def found() -> Study:
         beside = [panel for panel in done if panel not in panels]
@@ -266,5 +266,5 @@ def _profiled(options: Options, threads: int) -> dict[str, Mapping[str, float]]:
     """The time of each kind of operator in Figure 2's networks, where there is a profile."""
     if options.time_by_kind is None:
         return {}
-    asked = {name: options.time_by_kind(name, options.device, threads) for name in DECOMPOSED}
+    asked = {name: options.time_by_kind(name, options.timing.device, threads) for name in DECOMPOSED}
     return {name: kinds for name, kinds in asked.items() if kinds is not None}

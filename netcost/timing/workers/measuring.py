@@ -15,7 +15,7 @@ from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.measuring import Context
 from netcost.timing.preparation import Outcome
 from netcost.timing.sampling import Clock, Progress, Run, Series, sample_rounds
-from netcost.timing.setting import Observed, Setting
+from netcost.timing.setting import EffectiveSetting, Timing
 from netcost.timing.workers.lines import Message
 from netcost.timing.workers.process import Worker
 from netcost.timing.workers.recipes import Recipe, recipe_of
@@ -23,22 +23,13 @@ from netcost.timing.workers.recipes import Recipe, recipe_of
 
 def measure_isolated(
     targets: Sequence[Target],
-    device: str = "cpu",
-    threads: int | None = None,
-    budget_s: float = 10.0,
-    precision: float = 0.02,
+    timing: Timing = Timing(),
     progress: Progress | None = None,
-    *,
-    setting: Setting = Setting(),  # noqa: B008  # frozen
 ) -> list[Measurement | NetcostError]:
-    """How long each of the targets takes, side by side, each in a process of its own.
+    """Measure how long each of the targets takes, side by side, each in a process of its own.
 
     What a target prints is not shown, and one that fails, or ends its process, is an error in the place of its
     measurement; the others go on. As for `measure_all`, the n-th times of all results are of the same round.
-
-    Args:
-        device, threads, budget_s, precision, progress: as for `measure_all`.
-        setting: as for `measure_all`.
 
     Raises:
         RequestError: a target is an nn.Module of this process.
@@ -46,39 +37,34 @@ def measure_isolated(
     recipes = [recipe_of(target) for target in targets]
     with ExitStack() as stack:
         workers = [(stack.enter_context(Worker()), recipe) for recipe in recipes]
-        return measure_in(workers, device, threads, budget_s, precision, progress, setting=setting)
+        return measure_in(workers, timing, progress)
 
 
 def measure_in(
     workers: Sequence[tuple[Worker, Recipe]],
-    device: str = "cpu",
-    threads: int | None = None,
-    budget_s: float = 10.0,
-    precision: float = 0.02,
+    timing: Timing = Timing(),
     progress: Progress | None = None,
     *,
-    setting: Setting = Setting(),  # noqa: B008  # frozen
     clock: Clock = time.perf_counter,
     busy: Callable[[], float | None] = busy_seconds,
 ) -> list[Measurement | NetcostError]:
-    """How long each recipe takes in its worker, which stays alive; for one that fails, its error.
+    """Measure how long each recipe takes in its worker, which stays alive; one that fails is its error.
 
     Args:
         workers: one for each recipe.
-        device, threads, budget_s, precision, progress: as for `measure_all`.
-        setting: of all of them.
+        timing: of all of them, as for `measure_all`.
         clock: of the budget; each sample is timed by its worker.
         busy: core-seconds worked by everybody.
     """
+    budget_s, precision = timing.goal(10.0, 0.02)
     say = progress or (lambda _share, _text: None)
     results: dict[int, Measurement | NetcostError] = {}
     remotes: dict[int, _Remote] = {}
     for at, (worker, recipe) in enumerate(workers):
         say(0.0, f"building {recipe.target}")
-        details = {"device": device, "threads": threads, "settings": asdict(setting)}
         try:
-            built = worker.ask("build", recipe=recipe.to_dict(), **details)
-            remotes[at] = _Remote(recipe.target, worker, built, setting.cold_cache)
+            built = worker.ask("build", recipe=recipe.to_dict(), timing=asdict(timing))
+            remotes[at] = _Remote(recipe.target, worker, built, timing.cold_cache)
         except NetcostError as error:
             died = isinstance(error, MeasurementError)
             results[at] = MeasurementError(f"{recipe.target} failed while it was built: {error}") if died else error
@@ -96,8 +82,8 @@ def measure_in(
             continue
         found = (other, throttled(None if end["throttle_reasons"] is None else tuple(end["throttle_reasons"])))
         shared = tuple(doubt for doubt in found if doubt is not None)
-        context = Context(device, remote.built["threads"], effort, shared)
-        outcome = Outcome(end["times"], Observed(**end["setting"]), end["compile_s"])
+        context = Context(timing.device, remote.built["threads"], effort, shared)
+        outcome = Outcome(end["times"], EffectiveSetting(**end["setting"]), end["compile_s"])
         results[at] = context.measurement(series, outcome, remote.built["batch"])
     return [results[at] for at in range(len(workers))]
 

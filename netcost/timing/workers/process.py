@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from netcost.text.errors import MeasurementError
-from netcost.timing.setting import Setting
+from netcost.timing.setting import Timing
 from netcost.timing.workers import lines
 from netcost.timing.workers.places import Place
 from netcost.timing.workers.recipes import Recipe
@@ -95,15 +95,15 @@ class Worker:
         return self._order({"do": do, **details}, self.patience_s)
 
     def analyse(
-        self, recipe: Recipe, mode: str = "eval", concrete: bool = False, setting: Setting | None = None
+        self, recipe: Recipe, mode: str = "eval", concrete: bool = False, timing: Timing | None = None
     ) -> lines.Message:
         """What one forward pass costs, as plain values.
 
         Returns: "analysis", as of `Analysis.to_dict`; "modules", a row each with the metrics that add up; and
         "operators", how often each ran.
         """
-        settings = asdict(setting or Setting())
-        answer = self.ask("analyse", recipe=recipe.to_dict(), mode=mode, concrete=concrete, settings=settings)
+        how = asdict(timing or Timing())
+        answer = self.ask("analyse", recipe=recipe.to_dict(), mode=mode, concrete=concrete, timing=how)
         return {name: answer[name] for name in ("analysis", "modules", "operators")}
 
     def end(self) -> None:

@@ -24,13 +24,13 @@ from netcost.counting.analysis import analyze
 from netcost.targets.naming import Target
 from netcost.text.errors import RequestError
 from netcost.text.tables import bare
-from netcost.timing.conversion import in_setting
 from netcost.timing.devices import Device, open_device
 from netcost.timing.environment import flushed_denormals, thread_number
 from netcost.timing.measuring import batch_of, random_call
 from netcost.timing.preparation import Ready, ready_to_run
 from netcost.timing.sampling import Subject
-from netcost.timing.setting import Setting
+from netcost.timing.setting import Timing
+from netcost.timing.subjects import in_element_type
 from netcost.timing.workers import lines
 from netcost.timing.workers.recipes import Recipe
 
@@ -72,32 +72,28 @@ class Server:
         """That everything is imported."""
         return {}
 
-    def analyse(
-        self, recipe: Mapping[str, Any], mode: str, concrete: bool, settings: Mapping[str, Any]
-    ) -> lines.Message:
+    def analyse(self, recipe: Mapping[str, Any], mode: str, concrete: bool, timing: Mapping[str, Any]) -> lines.Message:
         """What one forward pass costs: totals, modules, and how often each operator ran."""
-        analysis = analyze(_target(recipe, _setting(settings)), mode=mode, concrete=concrete)
+        analysis = analyze(_target(recipe, _timing(timing)), mode=mode, concrete=concrete)
         table = analysis.table("module")
         modules = [dict(zip(table.names, map(bare, row), strict=True)) for row in table.rows]
         operators = Counter(op.name for op in analysis.graph.ops)
         return {"analysis": analysis.to_dict(), "modules": modules, "operators": dict(sorted(operators.items()))}
 
-    def build(
-        self, recipe: Mapping[str, Any], device: str, threads: int | None, settings: Mapping[str, Any]
-    ) -> lines.Message:
+    def build(self, recipe: Mapping[str, Any], timing: Mapping[str, Any]) -> lines.Message:
         """Build a network, and have it ready to be called; the one before is forgotten."""
         self._stack.close()
         self._subject = None
-        setting = _setting(settings)
-        target = _target(recipe, setting)
+        asked = _timing(timing)
+        target = _target(recipe, asked)
         model, call = target.build(), random_call(target.required_inputs())
-        self._device = opened = open_device(device)
+        self._device = opened = open_device(asked.device)
         enter = self._stack.enter_context
         enter(opened.active())
-        used = enter(thread_number(threads))
+        used = enter(thread_number(asked.threads))
         enter(flushed_denormals())
-        self._ready = enter(ready_to_run(opened, model, call, setting, {}, time.perf_counter))
-        prepare = opened.cold_cache() if setting.cold_cache else None
+        self._ready = enter(ready_to_run(opened, model, call, asked, {}, time.perf_counter))
+        prepare = opened.cold_cache() if asked.cold_cache else None
         self._subject = Subject(target.name, self._ready.watch, prepare, self._ready.renewal)
         return {"threads": used, "batch": batch_of(call)}
 
@@ -136,15 +132,15 @@ class Server:
         return self._subject, self._device
 
 
-def _setting(settings: Mapping[str, Any]) -> Setting:
-    unknown = settings.keys() - {each.name for each in fields(Setting)}
+def _timing(plain: Mapping[str, Any]) -> Timing:
+    unknown = plain.keys() - {each.name for each in fields(Timing)}
     if unknown:
         raise RequestError(f"a worker knows no setting {', '.join(map(repr, sorted(unknown)))}")
-    return Setting(**settings)
+    return Timing(**plain)
 
 
-def _target(recipe: Mapping[str, Any], setting: Setting) -> Target:
-    return in_setting(Recipe.from_dict(recipe).resolved(), setting)
+def _target(recipe: Mapping[str, Any], timing: Timing) -> Target:
+    return in_element_type(Recipe.from_dict(recipe).resolved(), timing)
 
 
 def _listen(orders: BinaryIO, waiting: queue.SimpleQueue[bytes]) -> None:
