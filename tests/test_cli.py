@@ -164,11 +164,6 @@ def test_csv_is_a_row_a_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert rows[1]["latency_median_s"] == ""
 
 
-def test_markdown_is_a_pipe_table(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["compare", "lenet5", "--device", "none", "--format", "markdown"]) == 0
-    assert "| Params" in capsys.readouterr().out
-
-
 def test_show_says_where_the_cost_sits_and_which_heads_do_not_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["show", "googlenet"]) == 0
     out = capsys.readouterr().out
