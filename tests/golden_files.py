@@ -37,9 +37,8 @@ def golden_names(pattern: str) -> set[str]:
 
 def without_version(text: str) -> str:
     """A text in which the version of netcost that runs here is called VERSION."""
-    return re.sub(
-        rf"""((?:netcost|version|this with)["'=:\s]+){re.escape(netcost.__version__)}\b""", r"\1VERSION", text
-    )
+    ours = re.escape(netcost.__version__)
+    return re.sub(rf"""((?:netcost|version|this with)["'=:\s]+){ours}\b""", r"\1VERSION", text)
 
 
 def page_text(page: str) -> str:

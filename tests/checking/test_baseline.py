@@ -30,7 +30,7 @@ def refusal(text: str | bytes) -> str:
         parse(text.encode() if isinstance(text, str) else text, "baseline 'b.json'")
     said = str(caught.value)
     assert said.startswith("baseline 'b.json'")
-    assert said.endswith("restore it, or write it again: netcost baseline update")
+    assert said.endswith("netcost baseline update")
     assert "\n" not in said
     assert len(said) < 600
     return said

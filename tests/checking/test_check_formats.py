@@ -26,6 +26,7 @@ OLD = snapshot(
 )
 WIDER = snapshot({**OLD.modules, "conv2": module(params=1728, mult_adds=1_555_200)}, operators=OLD.operators)
 RENAMED = snapshot({"stem": OLD.modules["conv1"], "conv2": OLD.modules["conv2"]}, operators=OLD.operators)
+MOVED = snapshot({path: module(params=684, mult_adds=615_600) for path in OLD.modules}, operators=OLD.operators)
 LIMITS = Limits(
     tolerance={"params": parse_tolerance("params", "1%")}, budget={"mult_adds": parse_budget("mult_adds", "<= 1.5M")}
 )
@@ -35,6 +36,9 @@ REPORT = Report(
         compare("renamed", OLD, RENAMED),
         compare("wider", OLD, WIDER, LIMITS, place=Place("nets/wider.py", 12)),
         compare("less", WIDER, OLD),
+        compare("moved", OLD, MOVED),
+        compare("operators", OLD, replace(OLD, operators={"aten.conv2d": 1, "aten.linear": 1})),
+        compare("input", OLD, replace(OLD, inputs=("1x3x4x4",))),
         compare(HOSTILE, None, replace(OLD, unknown_ops={f"my.{HOSTILE}": 2}), problems=("has no entry in 'b.json'",)),
     ),
     "baseline 'b.json'",

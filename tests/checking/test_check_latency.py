@@ -107,8 +107,8 @@ def test_a_narrow_limit_is_measured_more_closely(limit: float, precision: float)
 def test_a_warning_says_ratio_interval_doubts_and_what_may_help() -> None:
     few = doubts.TooFewRounds(9, stats.MIN_ROUNDS)
     line, speaking_against, mending = LatencyResult("revision 'main'", 1.05, (sampling(FEW, doubts=(few,)),)).words
-    assert line.startswith("warning: latency cannot tell (at most 5.00 % more than at revision 'main'): 2.00 x (95 %")
-    assert "interval none, 9 rounds: 1.00 s, 2.00 s)" in line
+    for fact in ("cannot tell", "5.00 %", "revision 'main'", "2.00 x", "interval none", "9 rounds", "1.00 s, 2.00 s"):
+        assert fact in line
     assert speaking_against == f"doubts: {few}"
     assert few.remedy in mending
 
@@ -160,7 +160,7 @@ def test_a_side_that_dies_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     workers = [InBlock(clock, LONG, dies_in_round=3), InBlock(clock, LONG)]
     on_fake_workers(monkeypatch, *workers)
-    with pytest.raises(NetcostError, match="'net' at revision 'main' cannot be timed: then failed in round 3") as error:
+    with pytest.raises(NetcostError, match=r"'net' at revision 'main'.* in round 3") as error:
         held(pairing(), LatencyGate(Timing(budget_s=1e6)))
     assert error.value.exit_code == 3
     assert all(worker.ended for worker in workers)
@@ -283,15 +283,14 @@ def test_a_rule_runs_only_when_it_is_asked_for(
 
     monkeypatch.setattr(latency, "in_workers", measure)
     assert run(["check", *CONFIG]) == 0
-    assert "the latency rule was not checked: small (--latency does)" in capsys.readouterr().out
+    assert "small (--latency" in capsys.readouterr().out
     assert seen == []
     assert run(["check", *CONFIG, "--latency", "--threads", "1", "--budget", "3"]) == 1
     out = capsys.readouterr().out
-    assert "latency FAILS (at most 1.20 x that of 'lenet5'): 2.00 x" in out
+    assert "latency FAILS" in out and "1.20 x" in out
     assert "not checked" not in out
-    assert (
-        seen == [(["lenet5", "net.py:Net"], {project.resolve()}, Timing(threads=1, budget_s=3.0, precision=0.02))] * 2
-    )
+    timing = Timing(threads=1, budget_s=3.0, precision=0.02)
+    assert seen == [(["lenet5", "net.py:Net"], {project.resolve()}, timing)] * 2
 
 
 def test_a_rule_may_name_another_target(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

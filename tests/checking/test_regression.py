@@ -126,20 +126,20 @@ def test_a_rename_passes_with_a_note() -> None:
     parts = {("stem" if path == "conv1" else path): part for path, part in OLD.modules.items()}
     result = compare("net", OLD, snapshot(parts, operators=OLD.operators))
     assert not result.fails
-    assert result.notes == ("renamed, with the same work: conv1 → stem",)
+    assert "conv1 → stem" in result.notes[0]
 
 
 def test_other_operators_for_the_same_work_pass_with_a_note() -> None:
     result = compare("net", OLD, replace(OLD, operators={"aten.conv2d": 2, "aten.linear": 1, "aten.reshape": 1}))
     assert not result.fails
     [note] = result.notes
-    assert note.startswith("only the operators changed and not the work, as with another torch: aten.reshape 0 → 1")
+    assert "aten.reshape 0 → 1" in note
 
 
 def test_work_that_moved_is_said_and_fails_where_nothing_may_differ() -> None:
     moved = with_module("conv1", module(params=3 * 8 * 9 + 160, mult_adds=8 * 3 * 9 * 100 + 160))
     moved = snapshot({path: part for path, part in moved.modules.items() if path != "head"}, operators=OLD.operators)
-    assert compare("net", OLD, moved).notes == ("work moved between modules; the whole is the same",)
+    assert "moved" in compare("net", OLD, moved).notes[0]
     assert not compare("net", OLD, moved).fails
     assert compare("net", OLD, moved, exact=True).fails
 
@@ -152,7 +152,7 @@ def test_an_improvement_passes_unless_nothing_may_differ() -> None:
     assert compare("net", OLD, narrower, exact=True).fails
     report = Report((result,), "baseline 'b.json'", baseline="b.json")
     assert "1 cost less" in report.headline
-    assert report.acceptance(result) == ("costs less than recorded; to keep it so: netcost baseline update net",)
+    assert report.acceptance(result)[0].endswith("netcost baseline update net")
 
 
 def test_an_operator_that_no_rule_counts_any_more_is_no_improvement() -> None:
@@ -165,7 +165,7 @@ def test_an_operator_that_no_rule_counts_any_more_is_no_improvement() -> None:
 
 def test_costs_on_two_inputs_are_not_compared() -> None:
     result = compare("net", OLD, replace(OLD, inputs=("1x3x4x4",)))
-    assert result.problems == ("counted on input 1x3x4x4, and on 1x3x8x8 before: the two cannot be compared",)
+    assert "1x3x4x4" in result.problems[0] and "1x3x8x8" in result.problems[0]
     assert result.fails
 
 
@@ -193,9 +193,8 @@ def test_a_budget_needs_no_past() -> None:
         result = compare("net", None, OLD, limits)
         assert result.fails is fails
         report = Report((result,), settings="pyproject.toml")
-        assert report.acceptance(result) == (
-            ("to accept: change budget.params of 'net' in 'pyproject.toml'",) if fails else ()
-        )
+        told = "budget.params of 'net' in 'pyproject.toml'"
+        assert [told in line for line in report.acceptance(result)] == [True] * fails
 
 
 def test_what_would_accept_a_change_can_be_pasted() -> None:
@@ -206,6 +205,6 @@ def test_what_would_accept_a_change_can_be_pasted() -> None:
 
 def test_stale_names_are_said_and_fail_where_nothing_may_differ() -> None:
     report = Report((compare("net", OLD, OLD),), "baseline 'b.json'", baseline="b.json", stale=("gone",))
-    assert report.notes == ("in the baseline, and no target any more: gone; to drop them: netcost baseline update",)
+    assert "gone" in report.notes[0] and report.notes[0].endswith("netcost baseline update")
     assert not report.fails
     assert replace(report, exact=True).fails

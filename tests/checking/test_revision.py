@@ -90,7 +90,7 @@ def test_what_is_not_committed_is_checked_and_left_alone(
     monkeypatch.setenv("GIT_DIR", str(repository.folder / ".git"))
     out = checked(capsys, 1, "--base", "HEAD", "--format", "github")
     assert out.startswith("::error file=net.py,line=5,title=netcost%3A small fails::")
-    assert "to accept: merge it, or state tolerance.params … of 'small' in 'pyproject.toml'" in out
+    assert "tolerance.params … of 'small' in 'pyproject.toml'" in out
     assert repository.git("status", "--porcelain") == before
 
 

@@ -78,8 +78,8 @@ def test_profile_prints_kinds_and_operators_with_their_sum(capsys: pytest.Captur
     kinds, operators = out.split("\n\n")[:2]
     assert "normalisation" in kinds
     assert "batch_norm" in operators
-    assert all(words in out for words in ("(gap)", "total", "100 %", "the plain run takes"))
-    assert out.count("the plain run takes") == 1
+    assert all(words in out for words in ("(gap)", "total", "100 %", "plain run"))
+    assert out.count("plain run") == 1
 
 
 @pytest.mark.parametrize("by", ["op", "kind", "module", "block"])
@@ -195,14 +195,14 @@ def test_compare_without_a_device_has_the_bound_and_attains_nothing(capsys: pyte
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["profile", "googlnet"], 2, "did you mean googlenet"),
-        (["profile", *NETWORK, "--by", "colour"], 2, "module, kind, block, op"),
+        (["profile", "googlnet"], 2, "googlenet"),
+        (["profile", *NETWORK, "--by", "colour"], 2, "block"),
         (["profile", *NETWORK, "--trace", "no/such/folder/t.json"], 2, "no folder"),
         (["profile", *NETWORK, "--peaks", "nothere.json"], 2, "netcost device"),
         (["profile", *NETWORK, "--peaks", "net.py"], 2, "not JSON"),
         (["profile", *NETWORK, "--threads", "0"], 2, "--threads"),
-        (["profile", *NETWORK, "--device", "none"], 2, "not one to measure on"),
-        (["profile", "net.py:Net"], 2, "--input 1x3x224x224"),
+        (["profile", *NETWORK, "--device", "none"], 2, "'none'"),
+        (["profile", "net.py:Net"], 2, "--input"),
         (["show", *NETWORK, "--peaks", "nothere.json"], 2, "netcost device"),
         (["compare", *NETWORK, "--peaks", "nothere.json"], 2, "netcost device"),
         (["device", "--device", "tpu"], 2, "tpu"),

@@ -130,10 +130,7 @@ def test_between_environments_nobody_wins_and_the_notes_say_what_differs(tmp_pat
     )
     result = load_comparison(here, there)
     assert result.entries[1].verdict == "cannot tell"
-    assert any(
-        note == "a (there): cannot tell against a (here): cpu: Quick CPU and Other; threads: 2 and 4"
-        for note in result.notes()
-    )
+    assert any("cpu: Quick CPU and Other; threads: 2 and 4" in note for note in result.notes())
 
 
 def test_files_of_one_name_are_told_apart(tmp_path):

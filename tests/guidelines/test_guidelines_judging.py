@@ -116,7 +116,7 @@ def test_too_few_rounds_tell_nothing() -> None:
     few = trial("g1", {"1:1": [1.0] * 9, "1:4": [2.0] * 9, "1:16": [3.0] * 9}, "aligned")
     [finding] = judge(few)
     assert finding.verdict is Verdict.CANNOT_TELL
-    assert finding.sentence == "cannot tell: 1:16 against 1:1: 3.00 x in 9 rounds, too few for an interval."
+    assert "3.00 x in 9 rounds" in finding.sentence
 
 
 def test_a_variant_that_failed_leaves_its_steps_open() -> None:

