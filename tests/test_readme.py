@@ -33,7 +33,7 @@ def run(script: str) -> str:
 def test_the_section_on_adding_your_own_is_a_working_example() -> None:
     asked = """
 import netcost
-from netcost.recount import recount
+from netcost.counting.recount import recount
 
 analysis = netcost.analyze("tiny_net")
 print(analysis.params, analysis.mult_adds, *(each.agreement for each in recount("tiny_net")))

@@ -6,7 +6,7 @@ all calls of all blocks; their deviation is the median over the blocks of the ra
 speed wanders does not part them, and must be within ± 2 %.
 
 Timer runs under the same conditions: inference mode, denormals flushed, the same threads. netcost moves the weights in
-memory before each sample (see `netcost.placement`); each block of Timer's has them in another place as well.
+memory before each sample (see `netcost.timing.placement`); each block of Timer's has them in another place as well.
 
     python tests/benchmarks/bias.py [--models TARGET ...] [--blocks N] [--block-seconds S] [--threads N] [-o FILE]
 """

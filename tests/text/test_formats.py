@@ -135,7 +135,7 @@ def test_an_unknown_format_is_refused_with_a_near_name():
 
 def test_naming_the_formats_imports_no_renderer():
     probe = (
-        "import sys, netcost.formats as f; loaded = {m for m in sys.modules if m.startswith(f.__name__ + '.')};"
+        "import sys, netcost.text.formats as f; loaded = {m for m in sys.modules if m.startswith(f.__name__ + '.')};"
         "sys.exit(f'{loaded}' if loaded or {'rich', 'pandas', 'numpy', 'torch'} & set(sys.modules) else 0)"
     )
     root = Path(__file__).parents[2]
