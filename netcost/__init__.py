@@ -8,54 +8,49 @@ from typing import TYPE_CHECKING, Any
 from netcost.text.version import __version__
 
 if TYPE_CHECKING:
-    from netcost.comparison.batches import Sweep, sweep
-    from netcost.comparison.result import Comparison
-    from netcost.comparison.running import compare
-    from netcost.comparison.saved import load_comparison
-    from netcost.counting.analysis import Analysis, analyze
-    from netcost.graph.cost import Cost, Kind
-    from netcost.graph.graph import Graph, Op, TensorSpec
+    from netcost.comparison import Comparison, Sweep, compare, load_comparison, sweep
+    from netcost.counting import Analysis, analyze
+    from netcost.graph import Cost, Graph, Kind, Op, TensorSpec
     from netcost.graph.rules import access, rule
     from netcost.profiling import Profile, profile
     from netcost.profiling.roofline import Peaks, measure_peaks
-    from netcost.targets.naming import Target, resolve
-    from netcost.targets.weightless import weightless
-    from netcost.text.errors import NetcostError
-    from netcost.timing.measurement import Measurement
-    from netcost.timing.measuring import measure
+    from netcost.targets import Target, resolve, weightless
+    from netcost.text import NetcostError
+    from netcost.timing import Measurement, Timing, measure
     from netcost.tracing import InputSpec, trace
     from netcost.zoo import build, list_models
 
 # Public names and where they live. Resolved on first use (PEP 562), so that `netcost --help` does not import torch.
 _PLACES = {
-    "Analysis": "counting.analysis",
-    "Comparison": "comparison.result",  # not compare.py: a module of that name would hide the function
-    "Cost": "graph.cost",
-    "Graph": "graph.graph",
+    "Analysis": "counting",
+    "Comparison": "comparison",
+    "Cost": "graph",
+    "Graph": "graph",
     "InputSpec": "tracing",
-    "Kind": "graph.cost",
-    "Measurement": "timing.measurement",
-    "NetcostError": "text.errors",
-    "Op": "graph.graph",
-    "Sweep": "comparison.batches",  # not sweep.py, for the same reason
+    "Kind": "graph",
+    "Measurement": "timing",
+    "NetcostError": "text",
+    "Op": "graph",
     "Peaks": "profiling.roofline",
     "Profile": "profiling",
-    "Target": "targets.naming",
-    "TensorSpec": "graph.graph",
+    "Sweep": "comparison",
+    "Target": "targets",
+    "TensorSpec": "graph",
+    "Timing": "timing",
     "access": "graph.rules",
-    "analyze": "counting.analysis",
+    "analyze": "counting",
     "build": "zoo",
-    "compare": "comparison.running",
+    "compare": "comparison",
     "list_models": "zoo",
-    "load_comparison": "comparison.saved",
-    "measure": "timing.measuring",
+    "load_comparison": "comparison",
+    "measure": "timing",
     "measure_peaks": "profiling.roofline",
     "profile": "profiling",
-    "resolve": "targets.naming",
+    "resolve": "targets",
     "rule": "graph.rules",
-    "sweep": "comparison.batches",
+    "sweep": "comparison",
     "trace": "tracing",
-    "weightless": "targets.weightless",
+    "weightless": "targets",
 }
 
 __all__ = [
@@ -73,6 +68,7 @@ __all__ = [
     "Sweep",
     "Target",
     "TensorSpec",
+    "Timing",
     "__version__",
     "access",
     "analyze",

@@ -1,6 +1,19 @@
-"""Published claims about the cost of networks, each recomputed from built layers: one function a claim.
+"""Claims: published statements about the cost of networks, each recomputed from built layers.
 
-A new claim is one function in the file of its topic; it is under test at once: run, rendered, and perturbed.
+A claim is one function in the file of its topic (`topics/`; figures of the papers themselves in `errata/`). It builds
+modules, counts them, and returns checks: what was computed beside what was published (`checks`). The verdict follows
+from the checks (`claim`), never from a figure typed in; the one found last time is recorded beside the claim, so that
+a changed counting rule shows. Claims about speed are decided by timing (`stopwatch`, `speed_checks`), and without a
+device by nothing.
+
+    >>> from netcost.claims import review
+    >>> [found] = review("inception-854-358").results
+    >>> str(found.finding.verdict)
+    'fails'
+    >>> found.finding.checks[0].computed
+    854196224
+
+A new claim is under test at once: run, rendered, and perturbed, which must change its answer.
 """
 
 from netcost.claims import errata, topics  # noqa: F401  # each registers its claims

@@ -1,1 +1,27 @@
-"""Networks side by side."""
+"""Comparison: networks side by side, counted and timed -> Comparison.
+
+`compare` counts each network and times all of them in the same rounds; the first is the base of the ratios. `sweep`
+does so over batch sizes and names each network's knee: the smallest batch whose throughput surely reaches 90 % of the
+best. `load_comparison` sets saved runs side by side: within a run, ratios are taken round by round; between runs,
+from independent bootstraps of both medians, with 5 % instead of 1 % between "faster" and "cannot tell", and no
+verdict where environment, setting or batch differ.
+
+    >>> from netcost.comparison import compare
+    >>> found = compare(["lenet5", "alexnet"], device="none")
+    >>> [(entry.model, entry.figures.values["params"]) for entry in found.entries]
+    [('lenet5', 61706), ('alexnet', 61100840)]
+
+Each file stands on the one before: `entry` is one network, `side_by_side` the tables of several, `result` what is
+handed back, `running` what makes it, `batches` the sweep and `saved` the way back from a file. What belongs here: a
+row of the table (a `Column` in `side_by_side`), and another way to set networks side by side.
+
+No file is called `compare`: a module of that name would hide the function.
+"""
+
+from netcost.comparison.batches import Sweep, sweep
+from netcost.comparison.entry import Entry, Run
+from netcost.comparison.result import Comparison
+from netcost.comparison.running import compare
+from netcost.comparison.saved import load_comparison
+
+__all__ = ["Comparison", "Entry", "Run", "Sweep", "compare", "load_comparison", "sweep"]

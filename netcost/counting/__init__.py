@@ -1,1 +1,24 @@
-"""What a network costs."""
+"""Counting: what one forward pass of a network costs -> Analysis.
+
+`analyze` traces the network and lets the rules cost each operator (`count`); `breakdown` adds the costs up by module,
+kind, block or operator. An operator without a rule is unknown: it is listed, and the totals become lower bounds.
+`crosscheck` counts the same network with fvcore and torch's FlopCounterMode and explains each difference; `recount`
+holds the zoo against its published figures.
+
+    >>> from torch import nn
+    >>> from netcost.counting import analyze
+    >>> analysis = analyze(nn.Conv2d(3, 8, kernel_size=3, bias=False), (1, 3, 34, 34))
+    >>> analysis.mult_adds == 32 * 32 * 8 * 3 * 3 * 3
+    True
+    >>> analysis.memory_access == 3 * 34 * 34 + 8 * 3 * 3 * 3 + 8 * 32 * 32
+    True
+
+What belongs here: a metric of the whole network (one property of `Analysis` and one entry in `text.tables.METRICS`),
+and another way to group the operators' costs.
+"""
+
+from netcost.counting.analysis import Analysis, analyze
+from netcost.counting.count import Count
+from netcost.counting.figures import Figures
+
+__all__ = ["Analysis", "Count", "Figures", "analyze"]

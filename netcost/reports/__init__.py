@@ -1,7 +1,18 @@
-"""Everything under `reports/`: saved measurements and fresh counts as pages, Markdown, data and pictures.
+"""Reports: what is handed out: pages, charts, Markdown, data and pictures.
 
-One file a kind of report makes a `Report` of it: `zoo`, `claims`, `compare` and `guidelines`. `index` is the page that
-leads to all of them, and `folder` finds the measurements and writes the files.
+A page (`pages/`, one function per command) says in words, charts and tables what a result means; `charts/` draws, one
+function per chart; `html` and `markdown` write a page. `netcost report -o DIR` makes a folder of them: `kinds` turns
+saved measurements and fresh counts into a `Report` each, `folder` finds the measurements and writes the files,
+`index` is the page that leads to all of them. A page is one file that loads nothing from anywhere.
+
+    >>> from netcost.reports.pages import Page, Section
+    >>> page = Page("LeNet-5", "It costs little.", (Section("Where", ("In its linear layers.",)),))
+    >>> from netcost.reports.markdown import page_as_markdown
+    >>> print(page_as_markdown(page, {}).splitlines()[0])
+    # LeNet-5
+
+What belongs here: a chart (a function in `charts/` that returns a `Figure`), a page, a kind of report. Charts and
+pages need `netcost[report]`.
 """
 
 from netcost.reports.folder import made, require, write

@@ -1,1 +1,67 @@
-"""How long a network takes."""
+"""Timing: how long networks take -> Measurement.
+
+How a network is timed is one value, `Timing`: device, threads, element type, memory format, backend, caches, budget
+and precision. `measure_all` times several networks in the same rounds, in random order within each (`sampling`), so
+that a machine that slows down slows all of them. Ratios are taken round by round (`ratios`); their 95 % intervals
+come from ranks, and verdicts from the intervals (`stats`). Evaluation mode, no gradients, denormals flushed, warm-up
+until the times have settled; before each sample the weights move to fresh pages of memory (`placement`), because two
+instances of one network differ by up to 8 %. Every raw time is kept. What speaks against a measurement is a value
+(`doubts`), printed as a warning with a remedy. Sampling ends when the interval is narrow enough or the budget is
+spent.
+
+    >>> from netcost.timing import Timing
+    >>> Timing("cpu", threads=1, dtype="bf16", budget_s=2.0).is_timed
+    True
+    >>> Timing(backend="tensorrt")
+    Traceback (most recent call last):
+        ...
+    netcost.text.errors.RequestError: --backend 'tensorrt' is unknown; expected one of eager, compile
+
+What changes the model (`--dtype`, `--memory-format`, `--backend compile`) changes a copy (`conversion`,
+`preparation`). `--cold-cache` overwrites the last-level cache before each call, outside of the time. On a GPU wall
+clock and CUDA events are both kept (`devices`, `gpu`). `workers/` times networks in processes of their own: one that
+crashes is an error in its column, and no more.
+
+What belongs here: a warning of the timer (a class in `doubts` that says when it is due, and how), a device, a
+backend.
+"""
+
+from netcost.timing.conversion import Call, copied
+from netcost.timing.devices import Device, open_device
+from netcost.timing.doubts import Doubt
+from netcost.timing.environment import Environment, read_environment, require_device
+from netcost.timing.measurement import Effort, Measurement
+from netcost.timing.measuring import measure, measure_all, random_call
+from netcost.timing.ratios import Ratio, ratio_of_rounds, ratio_of_runs
+from netcost.timing.sampling import Clock, Progress, Stop
+from netcost.timing.setting import NO_DEVICE, EffectiveSetting, Timing, TimingOptions, timing_of
+from netcost.timing.subjects import subject, subjects
+
+__all__ = [
+    "NO_DEVICE",
+    "Call",
+    "Clock",
+    "Device",
+    "Doubt",
+    "EffectiveSetting",
+    "Effort",
+    "Environment",
+    "Measurement",
+    "Progress",
+    "Ratio",
+    "Stop",
+    "Timing",
+    "TimingOptions",
+    "copied",
+    "measure",
+    "measure_all",
+    "open_device",
+    "random_call",
+    "ratio_of_rounds",
+    "ratio_of_runs",
+    "read_environment",
+    "require_device",
+    "subject",
+    "subjects",
+    "timing_of",
+]

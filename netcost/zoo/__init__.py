@@ -1,8 +1,17 @@
-"""The zoo: architectures from their papers' tables, each with its published figures beside it.
+"""Zoo: architectures from their papers' tables, each with its published figures beside it.
 
-One file an architecture family, one short function a variant. A family file registers its variants by importing
-`architecture` and `published` from `netcost.zoo.catalogue`; importing this package registers them all. `modules` holds
-the modules that these networks are built of, as entries of their own.
+One file per architecture family, one short function per variant, registered by `@architecture(published(...))`;
+importing this package registers them all. `blocks` holds the layers that several families share, `modules` the
+building blocks as entries of their own (`module:inception_v1`).
+
+    >>> from netcost import zoo
+    >>> zoo.list_models("shufflenet_v2*")[:2]
+    ['shufflenet_v2_x0_5', 'shufflenet_v2_x1_0']
+    >>> zoo.ARCHITECTURES.get("googlenet").published.params  # as the paper prints it
+    6800000.0
+
+What belongs here: an architecture with a paper. A new one is under test at once: it builds, traces without an unknown
+operator, runs, and meets its published figures or says why not.
 """
 
 from netcost.zoo import (
