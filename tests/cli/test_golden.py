@@ -26,7 +26,8 @@ from netcost.cli.app import run
 TABLES = "table markdown csv json latex html".split()
 CHECKS = "table markdown csv json github junit".split()
 ALL = list(dict.fromkeys(TABLES + CHECKS))
-FIRST = "list show compare profile device guidelines claims baseline-show check".split()
+EXPLAINED = "table markdown json".split()
+FIRST = "list show compare profile device guidelines claims baseline-show check explain".split()
 """A case of every command that has formats."""
 
 CASES = {
@@ -52,14 +53,17 @@ CASES = {
     "baseline-show": "baseline show --config netcost.toml",
     "check": "check --config netcost.toml",
     "check-exact": "check narrow --exact --config netcost.toml",
+    "explain": "explain",
+    "explain-one": "explain memory_access",
 }
 
-CELLS = [(case, name) for case in CASES for name in (CHECKS if case.startswith("check") else TABLES)]
+FORMATS = {"check": CHECKS, "explain": EXPLAINED}
+CELLS = [(case, name) for case in CASES for name in FORMATS.get(case.partition("-")[0], TABLES)]
 CELLS = [(case, name) for case, name in CELLS if case != "compare-runs" or name in ("table", "csv")]
 
 # `guidelines --format latex` writes what a terminal gets: a known fault, to be seen in guidelines*.latex.
 
-NARROW = "list show compare profile device claims-one check".split()
+NARROW = "list show compare profile device claims-one check explain-one".split()
 
 DESCRIBED = "list show compare profile claims".split()
 """Cases whose CSV comes with a description of its columns where it is written to a file."""
@@ -153,6 +157,7 @@ list 'nothing*'
 check nothing
 check --config nothere.toml
 check --latency-limit 5%
+explain memory_acess
 baseline show nothing --config netcost.toml
 bisect
 """.strip().splitlines()

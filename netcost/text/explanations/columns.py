@@ -43,5 +43,6 @@ COLUMNS = (
     Explanation("what", "What", "The quantity that is computed.", aliases=("Sum, term by term",)),
     Explanation("arithmetic", "Arithmetic", "The product that gives the figure."),
     Explanation("meaning", "What it means", "The verdict in a sentence."),
+    Explanation("topic", "Topic", "A word that `netcost explain` knows.", aliases=("Printed as",)),
     Explanation("unit", "Unit", "Unit of the row's figures."),
 )

@@ -50,8 +50,8 @@ PROFILING = (
     Explanation(
         "peak",
         "Peak",
-        "What the device reaches at best, measured by `netcost device`: matrix products, copies through each level of "
-        "memory, and the launch of the smallest operator.",
+        "What the device reaches at best, measured by `netcost device`. There are peaks of matrix products, of copies "
+        "through each level of memory, and of launching the smallest operator.",
         source=f"{ROOFLINE}; copy and triad are those of McCalpin's STREAM",
         advice="Measure with the same number of threads as the network, on a quiet machine.",
         aliases=("peaks",),

@@ -104,8 +104,8 @@ TIMING = (
     Explanation(
         "stopped",
         "Stopped",
-        "Why the sampling ended. precise: the intervals were narrow enough; budget: the time was spent; rounds: the most "
-        "that are taken; failed: it could not go on.",
+        "Why the sampling ended. precise: the intervals were narrow enough; budget: the time was spent; rounds: there "
+        "were as many as are ever taken; failed: it could not go on.",
         advice="Where it was the budget and a verdict cannot tell, give a larger --budget.",
         aliases=("precise", "budget", "failed"),
         see_also=("precision",),
