@@ -14,6 +14,7 @@ from netcost.cli.check import check
 from netcost.cli.claims import claims
 from netcost.cli.compare import compare
 from netcost.cli.device import device
+from netcost.cli.explain import explain
 from netcost.cli.guidelines import guidelines
 from netcost.cli.list_models import list_models
 from netcost.cli.profile import profile
@@ -69,6 +70,7 @@ app.add_typer(baseline.app, name="baseline")
 app.command("profile")(profile)
 app.command("device")(device)
 app.command("report")(report)
+app.command("explain")(explain)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

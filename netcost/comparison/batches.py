@@ -11,7 +11,7 @@ from torch import nn
 from netcost.comparison.entry import Entry
 from netcost.comparison.result import Comparison
 from netcost.comparison.running import Progress, compared
-from netcost.comparison.side_by_side import interval
+from netcost.comparison.side_by_side import interval, where_explained
 from netcost.profiling.roofline import Peaks
 from netcost.targets.naming import Target
 from netcost.text.errors import NetcostError, RequestError
@@ -155,7 +155,7 @@ class Sweep:
         points = list(zip(self.entries, shares, strict=True))
         alone = len(points) == len(self.batches)
         columns = [column for column in COLUMNS if column.name != "ratio" or not alone]
-        return table_of(columns, points, notes=self.notes())
+        return table_of(columns, points, notes=[*self.notes(), *where_explained(self.comparison.lines)])
 
     def notes(self) -> list[str]:
         """What must be said under the table."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from netcost.comparison.entry import Entry, Run
 from netcost.profiling.roofline import ROOFLINE_COLUMNS, Peaks, Roofline
 from netcost.text import units
+from netcost.text.explanations import more_about
 from netcost.text.tables import METRICS, Column, Table, table_of, transposed
 from netcost.timing.gpu import Gpu
 from netcost.timing.measurement import Effort, Measurement
@@ -163,7 +164,13 @@ def table(lines: Sequence[Line], notes: Sequence[str]) -> Table:
     columns += ROOF_COLUMNS
     columns += RATIO_COLUMNS if timed and len(lines) > 1 else ()
     told = [each for each in columns if each.name not in NOT_EVERYWHERE or _any_has(lines, each)]
-    return transposed(table_of(told, lines, notes=notes), "")
+    return transposed(table_of(told, lines, notes=[*notes, *where_explained(lines)]), "")
+
+
+def where_explained(lines: Sequence[Line]) -> list[str]:
+    """The note that says where the warnings of these networks are explained; nothing where there are none."""
+    measured = [line.entry.measurement for line in lines if line.entry.measurement is not None]
+    return more_about(type(doubt).__name__ for measurement in measured for doubt in measurement.doubts)
 
 
 def _any_has(lines: Sequence[Line], column: Column) -> bool:

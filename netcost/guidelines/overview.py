@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from netcost.guidelines.findings import Findings, counted
@@ -12,6 +13,7 @@ from netcost.guidelines.networks import overview as networks_overview
 from netcost.guidelines.records import paper_slow_downs, rows_of
 from netcost.guidelines.trial import Series, Trial
 from netcost.text import units
+from netcost.text.explanations import more_about
 from netcost.text.tables import Column, Section, Table, from_records
 from netcost.timing import stats
 
@@ -175,6 +177,9 @@ def _section(findings: Findings, guideline: Guideline) -> Section:
     tables = [_variants(guideline)]
     tables += [_settings(findings.verdicts(guideline, order.label), order) for order in guideline.orders if trials]
     tables += [_details(trial) for trial in trials]
+    doubts = (doubt for trial in trials for series in trial.series for doubt in series.doubts)
+    explained = more_about(str(doubt.get("doubt")) for doubt in doubts)
+    tables[-1] = replace(tables[-1], notes=(*tables[-1].notes, *explained))
     return Section(guideline.title, (guideline.design, *guideline.mended), tuple(tables))
 
 

@@ -12,6 +12,7 @@ from netcost.profiling.chrome import chrome_trace
 from netcost.profiling.roofline import Roofline, under_roof
 from netcost.profiling.times import OperatorTimes
 from netcost.text import frames, units
+from netcost.text.explanations import more_about
 from netcost.text.tables import Table
 from netcost.text.version import __version__
 from netcost.timing import stats
@@ -96,7 +97,8 @@ class Profile(OperatorTimes):
         Args:
             most: rows to show besides.
         """
-        return tables.summary(self, by, depth, most, self.notes())
+        explained = more_about(type(doubt).__name__ for doubt in self.doubts)
+        return tables.summary(self, by, depth, most, [*self.notes(), *explained])
 
     def chrome_trace(self) -> str:
         """One instrumented run as JSON for Perfetto and chrome://tracing; it names no host, user or path."""

@@ -11,7 +11,11 @@ from typing import Any
 from netcost.reports.charts import script
 from netcost.reports.charts.figure import DARK, LIGHT, required, theme
 from netcost.reports.pages import Page, tables_page
-from netcost.text.tables import Table, bare, distinct
+from netcost.text.explanations import find
+from netcost.text.tables import Column, Table, bare, distinct
+
+WORDS = frozenset({"metric", "kind", "verdict"})
+"""First columns whose cells are words that netcost explains; in others they are names, which mean nothing to it."""
 
 
 def render(page: Page) -> str:
@@ -39,6 +43,7 @@ def render(page: Page) -> str:
         themes=_markup(_json({"light": theme(LIGHT), "dark": theme(DARK)})),
         number={figure.name: at for at, figure in enumerate(figures)},
         cells=cells,
+        meaning=meaning,
         anchors=anchors,
         parts=dict(zip((section.title for section in page.sections), anchors, strict=True)),
     )
@@ -60,11 +65,12 @@ def render_table(table: Table) -> str:
 
 
 def cells(table: Table) -> list[list[dict[str, Any]]]:
-    """Each cell as it reads, with the value that it sorts by and whether it is a number."""
+    """Each cell as it reads, with its meaning, the value that it sorts by and whether it is a number."""
     return [
         [
             {
                 "text": table.text(row, at),
+                "meaning": _meaning(table.text(row, at)) if column.name in WORDS and at == 0 else "",
                 "sort": bare(table.rows[row][at]),
                 "number": column.is_number,
             }
@@ -72,6 +78,16 @@ def cells(table: Table) -> list[list[dict[str, Any]]]:
         ]
         for row in range(len(table.rows))
     ]
+
+
+def meaning(column: Column) -> str:
+    """The meaning of a column's heading; "" where there is none, or the heading is the name of a network."""
+    return "" if column.name in ("metric", column.heading) else _meaning(column.heading)
+
+
+def _meaning(word: str) -> str:
+    explanation = find(word)
+    return "" if explanation is None else explanation.meaning
 
 
 def _anchors(page: Page) -> tuple[str, ...]:

@@ -75,10 +75,11 @@ def test_help_version_and_option_errors_import_nothing_heavy() -> None:
         "codes = [run(['--help']), run(['compare', '--help']), run(['--version']), run(['show', '--nope'])]\n"
         "codes += [run(['compare', 'x', '--format', 'nope']), run(['compare', 'x', '--arg', 'nope'])]\n"
         "codes += [run(['check', '--format', 'nope']), run(['check', '--config', 'nope.toml'])]\n"
+        "codes += [run(['explain']), run(['explain', 'drift']), run(['explain', 'nope'])]\n"
         f"print(codes, [name for name in {HEAVY} if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert result.stdout.splitlines()[-1] == "[0, 0, 0, 2, 2, 2, 2, 2] []"
+    assert result.stdout.splitlines()[-1] == "[0, 0, 0, 2, 2, 2, 2, 2, 0, 0, 2] []"
 
 
 def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,7 +26,8 @@ from netcost.cli.app import run
 TABLES = "table markdown csv json latex html".split()
 CHECKS = "table markdown csv json github junit".split()
 ALL = list(dict.fromkeys(TABLES + CHECKS))
-FIRST = "list show compare profile device guidelines claims baseline-show check".split()
+EXPLAINED = "table markdown json".split()
+FIRST = "list show compare profile device guidelines claims baseline-show check explain".split()
 """A case of every command that has formats."""
 
 CASES = {
@@ -52,6 +53,8 @@ CASES = {
     "baseline-show": "baseline show --config netcost.toml",
     "check": "check --config netcost.toml",
     "check-exact": "check narrow --exact --config netcost.toml",
+    "explain": "explain",
+    "explain-one": "explain memory_access",
 }
 
 FEWER = {
@@ -61,12 +64,13 @@ FEWER = {
 }
 """Formats of cases that differ from another case of their command in these alone."""
 
-CELLS = [(case, name) for case in CASES for name in FEWER.get(case) or (CHECKS if case.startswith("check") else TABLES)]
+FORMATS = {"check": CHECKS, "explain": EXPLAINED}
+CELLS = [(case, name) for case in CASES for name in FEWER.get(case) or FORMATS.get(case.partition("-")[0]) or TABLES]
 
 # Known faults, to be seen in the golden files: `guidelines --format latex` writes what a terminal gets, and
 # `show --verify --format csv` two tables in one file.
 
-NARROW = "list show compare profile device claims-one check".split()
+NARROW = "list show compare profile device claims-one check explain-one".split()
 
 DESCRIBED = "list show compare profile claims".split()
 """Cases whose CSV comes with a description of its columns where it is written to a file."""
@@ -167,6 +171,7 @@ list 'nothing*'
 check nothing
 check --config nothere.toml
 check --latency-limit 5%
+explain memory_acess
 baseline show nothing --config netcost.toml
 """.strip().splitlines()
 

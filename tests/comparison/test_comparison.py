@@ -135,6 +135,13 @@ def test_a_doubt_of_every_network_is_said_once() -> None:
     busy, hot = OtherLoad(0.5, 2), Drift(1.0, 2.0)
     result = comparison(measurement(doubts=(busy,)), measurement(doubts=(busy, hot)), measurement(doubts=(busy, hot)))
     assert result.notes()[-2:] == [f"all: {busy}", f"b; c: {hot}"]
+    assert result.table().notes == (*result.notes(), "netcost explain TOPIC says more: drift, other_load")
+    assert "netcost explain" not in str(result.to_dict())
+
+
+def test_without_a_warning_no_note_says_where_they_are_explained() -> None:
+    result = comparison(measurement())
+    assert list(result.table().notes) == result.notes()
 
 
 def test_what_only_some_networks_have_is_a_row_only_where_one_has_it() -> None:

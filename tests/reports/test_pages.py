@@ -57,6 +57,7 @@ from netcost.reports.pages import (
 )
 from netcost.text.errors import RequestError
 from netcost.text.formats import EXTRA, require
+from netcost.text.tables import METRICS as COUNTED
 from netcost.text.tables import Column, Table
 from netcost.zoo import ARCHITECTURES
 
@@ -185,6 +186,18 @@ def test_every_cell_reads_as_in_every_other_format() -> None:
     table = compared("lenet5", "alexnet").table()
     shown = [[cell["text"] for cell in row] for row in html.cells(table)]
     assert shown == [[table.text(row, at) for at in range(len(table.columns))] for row in range(len(table.rows))]
+
+
+def test_words_of_netcost_have_their_meaning_and_names_of_networks_have_none() -> None:
+    entries = [Entry(name, figures(name)) for name in ("depth", "linear")]
+    table = Comparison(tuple(entries), (Run(machine()),)).table()
+    by_kind = Table((Column("kind", "Kind"), COUNTED["flops"]), (("linear", 1), ("total", 1)))
+    by_model = Table((Column("model", "Model"),), (("linear",),))
+    texts = [re.findall('<abbr title="[^"]+">([^<]+)</abbr>', html.render_table(each)) for each in (table, by_kind)]
+    assert "depth" not in texts[0]
+    assert {"Depth", "Memory access (MAC)"} <= {*texts[0]}
+    assert texts[1] == ["Kind", "FLOPs", "linear"]
+    assert "linear</abbr>" not in html.render_table(by_model)
 
 
 def test_a_missing_extra_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,6 +117,11 @@ class LatencyResult:
         return (line, f"doubts: {'; '.join(spoken)}", *mending)
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """The names of the warnings among these words."""
+        return () if self.verdict is Verdict.HOLDS else tuple(kind.__name__ for _, kind in self._doubts())
+
+    @property
     def _against(self) -> tuple[str, ...]:
         """Why the two sides cannot be compared at all."""
         return () if self.samplings[-1].ratio is None else self.samplings[-1].ratio.against

@@ -14,6 +14,7 @@ from netcost.checking.regression.modules import ModuleChange
 from netcost.checking.regression.results import Result
 from netcost.checking.snapshot import Snapshot
 from netcost.counting.breakdown import ADDITIVE, RULED, WHOLE
+from netcost.text.explanations import more_about
 from netcost.text.tables import METRICS, Column, Table, from_records
 from netcost.text.units import AtLeast
 
@@ -146,12 +147,14 @@ class Report:
     def figures_table(self, result: Result) -> Table:
         """The figures that changed or have a budget."""
         title = f"{result.name}: {'FAILS' if result.fails else 'passes'}"
+        explained = more_about(warning for latency in result.latencies for warning in latency.warnings)
+        notes = (*self.words(result), *explained)
         shown = [change for change in result.changes if change.fails or change.is_budget or change.old != change.new]
         if not shown and not result.latencies:
-            return Table((), (), title, self.words(result))
+            return Table((), (), title, notes)
         records = [{**_record(result, change), "metric": FIGURES[change.figure].heading} for change in shown]
         records += [{**_latency_record(latency), "metric": "Latency"} for latency in result.latencies]
-        return from_records(FIGURE_COLUMNS, records, title, self.words(result))
+        return from_records(FIGURE_COLUMNS, records, title, notes)
 
     def rows(self) -> Table:
         """For programs: a row a figure and rule."""

@@ -1,0 +1,39 @@
+"""`netcost explain [TOPIC]`: the words that netcost prints."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from netcost.cli import options, output
+
+FORMATS = ("table", "markdown", "json")
+Format = Annotated[str, typer.Option("--format", "-f", help=f"How to write the result: {', '.join(FORMATS)}.")]
+
+
+def explain(
+    topic: Annotated[str | None, typer.Argument(help="A word that netcost prints; all of them unless given.")] = None,
+    format_name: Format = "table",
+    out: options.Output = None,
+    debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
+) -> int:
+    """Say what a metric, warning, verdict, guideline or heading means, where it comes from and what to do about it.
+
+    Examples: netcost explain; netcost explain memory_access; netcost explain drift; netcost explain "cannot tell"
+    """
+    output.check_request(format_name, out, FORMATS)
+    from netcost.text.explanations import EXPLANATIONS, explanation_of, overview
+
+    found = [explanation_of(topic)] if topic is not None else [explanation_of(name) for name in EXPLANATIONS]
+    if format_name == "json":
+        from netcost.text.formats.json_text import render
+        from netcost.text.version import __version__
+
+        topics = [entry.to_dict() for entry in found]
+        output.emit(render({"schema": 1, "netcost": __version__, "topics": topics}), out)
+    elif topic is None:
+        output.emit_tables(overview(), format_name, out)
+    else:
+        output.emit(output.render_sections([found[0].section], format_name, out), out)
+    return 0
