@@ -1,0 +1,144 @@
+"""The words that netcost prints, each explained once: metrics, warnings, verdicts, guidelines, kinds and headings.
+
+    >>> explanation_of("Memory access (MAC)").topic
+    'memory_access'
+
+They stand in `explanations.toml`, by family; a new word is one table there. Whatever shows a word (the command
+`explain`, a page, a note under a table) takes its meaning from here. Names are found in any case, with or without
+blanks, hyphens and underscores: `WideSpread`, `wide_spread` and "wide spread" are one.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from netcost.text.names import Registry
+from netcost.text.tables import Column, Section, Table, table_of
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One word that netcost prints.
+
+    Args:
+        topic: the identifier, the same as in JSON where there is one.
+        title: as tables print it.
+        meaning: one or two sentences; the first one is short and can stand alone.
+        formula: in words and symbols; "" where there is none.
+        unit: of the value; "" where it has none.
+        source: paper and section; "" where the word is netcost's own or needs none.
+        advice: for the reader, in the imperative.
+        aliases: other names that are printed, or that a reader may know it by.
+        see_also: topics.
+    """
+
+    topic: str
+    title: str
+    meaning: str
+    formula: str = ""
+    unit: str = ""
+    source: str = ""
+    advice: str = ""
+    aliases: tuple[str, ...] = ()
+    see_also: tuple[str, ...] = ()
+
+    @property
+    def brief(self) -> str:
+        """The first sentence of the meaning."""
+        return self.meaning.split(". ")[0].removesuffix(".")
+
+    @property
+    def section(self) -> Section:
+        """The entry for people."""
+        parts = {
+            "Formula": self.formula,
+            "Unit": self.unit,
+            "Source": self.source,
+            "What to do": self.advice,
+            "See also": ", ".join(self.see_also),
+        }
+        paragraphs = (self.meaning, *(f"{label}: {text}" for label, text in parts.items() if text))
+        return Section(f"{self.title} ({self.topic})", paragraphs, level=1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values under stable keys; None where an entry has no such part."""
+        return {
+            "topic": self.topic,
+            "title": self.title,
+            "meaning": self.meaning,
+            "formula": self.formula or None,
+            "unit": self.unit or None,
+            "source": self.source or None,
+            "advice": self.advice or None,
+            "aliases": list(self.aliases),
+            "see_also": list(self.see_also),
+        }
+
+
+OVERVIEW = (
+    Column("topic", "Topic", of=lambda entry: entry.topic),
+    Column("title", "Printed as", of=lambda entry: entry.title),
+    Column("meaning", "What it means", of=lambda entry: entry.brief),
+)
+"""A line per explanation."""
+
+
+def _families() -> dict[str, tuple[Explanation, ...]]:
+    """Read every explanation, by the heading that `netcost explain` prints above it."""
+    text = (files("netcost.text") / "explanations.toml").read_text(encoding="utf-8")
+    return {
+        family: tuple(Explanation(topic, **_frozen(entry)) for topic, entry in entries.items())
+        for family, entries in tomllib.loads(text).items()
+    }
+
+
+def _frozen(entry: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
+
+
+FAMILIES = _families()
+
+EXPLANATIONS: Registry[Explanation] = Registry("topic", "`netcost explain` lists them all")
+"""By topic."""
+
+_BY_NAME: Registry[Explanation] = Registry("name of a topic")
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name.casefold())
+
+
+for _explanation in (entry for family in FAMILIES.values() for entry in family):
+    EXPLANATIONS.add(_explanation.topic, _explanation)
+    for _name in {_key(name) for name in (_explanation.topic, _explanation.title, *_explanation.aliases)}:
+        _BY_NAME.add(_name, _explanation)
+
+
+def find(name: str) -> Explanation | None:
+    """The explanation of a topic, a printed heading or an alias, or None."""
+    return _BY_NAME.find(_key(name))
+
+
+def explanation_of(name: str) -> Explanation:
+    """The same for a name that must be known.
+
+    Raises:
+        RequestError: it is none of them; near topics are suggested.
+    """
+    return find(name) or EXPLANATIONS.get(name)
+
+
+def overview() -> list[Table]:
+    """A table per family and a line per topic."""
+    return [table_of(OVERVIEW, entries, title=family) for family, entries in FAMILIES.items()]
+
+
+def more_about(names: Iterable[str]) -> list[str]:
+    """The note that says where warnings are explained, by the names of their classes; nothing where there are none."""
+    topics = sorted({found.topic for found in map(find, names) if found is not None})
+    return [f"netcost explain TOPIC says more: {', '.join(topics)}"] if topics else []
