@@ -74,13 +74,15 @@ def compare(
     if not models:
         raise RequestError("nothing to compare; name a MODEL, such as googlenet, or saved runs: --from a.json b.json")
     given, batches = options.parse_arguments(arguments), options.parse_batches(batch)
+    from netcost.comparison.subjects import subjects
     from netcost.profiling.roofline import given_peaks
     from netcost.targets.naming import resolve
+    from netcost.timing.setting import Setting
 
     targets = [resolve(model, given, inputs or ()) for model in models]
+    subjects(targets, None, Setting(dtype, memory_format, backend, cold_cache))  # refuses before peaks are measured
     with output.progress_bar(quiet) as progress:
-        where = "cpu" if device == "none" else device
-        found = None if peaks is None else given_peaks(peaks, where, threads, progress)
+        found = None if peaks is None else given_peaks(peaks, device, threads, progress)
         result = _run(
             targets,
             batches,

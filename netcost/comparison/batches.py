@@ -10,7 +10,7 @@ from torch import nn
 
 from netcost.comparison.entry import Entry
 from netcost.comparison.result import Comparison
-from netcost.comparison.running import NO_DEVICE, Progress, compared
+from netcost.comparison.running import Progress, compared
 from netcost.comparison.side_by_side import interval
 from netcost.comparison.subjects import subjects
 from netcost.profiling.roofline import Peaks
@@ -18,7 +18,7 @@ from netcost.targets.naming import Target
 from netcost.text.errors import NetcostError, RequestError
 from netcost.text.tables import Column, Table, table_of
 from netcost.timing import stats
-from netcost.timing.environment import require_device
+from netcost.timing.environment import NO_DEVICE, require_device
 from netcost.timing.measurement import Measurement
 from netcost.timing.setting import Setting
 

@@ -17,13 +17,11 @@ from netcost.profiling.roofline import Peaks
 from netcost.targets.naming import Target
 from netcost.text.errors import MeasurementError, NetcostError
 from netcost.timing.conversion import Call
-from netcost.timing.environment import load_per_core, read_environment, require_device
+from netcost.timing.environment import NO_DEVICE, load_per_core, read_environment, require_device
 from netcost.timing.measurement import Measurement
 from netcost.timing.measuring import measure_all, random_call
 from netcost.timing.setting import Setting
 from netcost.timing.workers import Recipe, Worker, measure_in, recipe_of
-
-NO_DEVICE = "none"
 
 Progress = Callable[[float, str], None]
 
@@ -73,8 +71,6 @@ def compare(
     setting = Setting(dtype, memory_format, backend, cold_cache)
     if device != NO_DEVICE:
         device = require_device(device)
-        if peaks is not None:
-            peaks.require(device)
     targets = subjects(models, inputs, setting)
     return compared(
         targets if batch is None else [target.with_batch(batch) for target in targets],
@@ -108,6 +104,8 @@ def compared(
     """The targets counted, and timed unless the device is "none", each with its ratio to the first."""
     say = progress or (lambda _share, _text: None)
     timed = device != NO_DEVICE
+    if timed and peaks is not None:
+        peaks.require(device)
     with ExitStack() as stack:
         recipes = [recipe_of(target) for target in targets] if isolate and timed else []
         workers = [(stack.enter_context(Worker()), recipe) for recipe in recipes]

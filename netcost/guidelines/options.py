@@ -15,8 +15,6 @@ from netcost.timing.conversion import Call
 from netcost.timing.measuring import measure_all
 from netcost.timing.sampling import Clock
 
-NO_DEVICE = "none"
-
 ElementwiseShare = Callable[[nn.Module, Call, Setting], float | None]
 """The part of a variant's time that element-wise operators take, by a profile; None where there is none."""
 

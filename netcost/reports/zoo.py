@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from netcost.comparison.running import NO_DEVICE, compare
+from netcost.comparison.running import compare
 from netcost.reports.document import Report, as_csv, as_json
 from netcost.reports.pages import zoo_page
+from netcost.timing.environment import NO_DEVICE
 from netcost.timing.sampling import Progress
 from netcost.zoo import ARCHITECTURES
 

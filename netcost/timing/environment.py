@@ -132,6 +132,10 @@ def _chosen(backend: Any) -> str | None:
     return None if precision == "none" else precision
 
 
+NO_DEVICE = "none"
+"""The device of a run that only counts."""
+
+
 def require_device(name: str) -> str:
     """The name of a device that can be measured on, as it came.
 
