@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from netcost.graph.rules import access, rule
     from netcost.profiling import Profile, profile
     from netcost.profiling.roofline import Peaks, measure_peaks
-    from netcost.targets.naming import Target, resolve
+    from netcost.targets.naming import Target, build, resolve
     from netcost.targets.weightless import weightless
     from netcost.text.errors import NetcostError
     from netcost.timing.measurement import Measurement
     from netcost.timing.measuring import measure
     from netcost.tracing import InputSpec, trace
-    from netcost.zoo import build, list_models
+    from netcost.zoo import list_models
 
 # Public names and where they live. Resolved on first use (PEP 562), so that `netcost --help` does not import torch.
 _PLACES = {
@@ -44,7 +44,7 @@ _PLACES = {
     "TensorSpec": "graph.graph",
     "access": "graph.rules",
     "analyze": "counting.analysis",
-    "build": "zoo",
+    "build": "targets.naming",
     "compare": "comparison.running",
     "list_models": "zoo",
     "load_comparison": "comparison.saved",

@@ -77,7 +77,7 @@ def test_a_block_of_no_compute_operators_has_no_fragments_and_no_width():
 def test_an_output_taken_midway_ends_the_cuts():
     # The first three are common to both outputs; the fourth is passed by one path only.
     both = wired([(INPUT,), (0,), (1,), (2,)], outputs=[2, 3])
-    assert blocks_of(both) == [(0,), (1,), (2, 3)]
+    assert blocks_of(both) == [(0,), (1,), (2,), (3,)]
     early = wired([(INPUT,), (0,), (1,), (2,)], outputs=[0, 3])
     assert blocks_of(early) == [(0,), (1, 2, 3)]
 
