@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from netcost.graph.rules import access, rule
     from netcost.profiling import Profile, profile
     from netcost.profiling.roofline import Peaks, measure_peaks
-    from netcost.targets import Target, resolve, weightless
+    from netcost.targets import Target, build, resolve, weightless
     from netcost.text import NetcostError
     from netcost.timing import Measurement, Timing, measure
     from netcost.tracing import InputSpec, trace
-    from netcost.zoo import build, list_models
+    from netcost.zoo import list_models
 
 # Public names and where they live. Resolved on first use (PEP 562), so that `netcost --help` does not import torch.
 _PLACES = {
@@ -39,7 +39,7 @@ _PLACES = {
     "Timing": "timing",
     "access": "graph.rules",
     "analyze": "counting",
-    "build": "zoo",
+    "build": "targets",
     "compare": "comparison",
     "list_models": "zoo",
     "load_comparison": "comparison",

@@ -87,11 +87,12 @@ def compare(
     )
     from netcost.profiling.roofline import given_peaks
     from netcost.targets.naming import resolve
+    from netcost.timing.subjects import subjects
 
     targets = [resolve(model, given, inputs or ()) for model in models]
+    subjects(targets, None, timing)  # refuses before peaks are measured
     with output.progress_bar(quiet) as progress:
-        where = "cpu" if device == "none" else device
-        found = None if peaks is None else given_peaks(peaks, where, threads, progress)
+        found = None if peaks is None else given_peaks(peaks, device, threads, progress)
         result = _run(
             targets,
             batches,

@@ -54,7 +54,7 @@ def guidelines(
     output.check_request(format_name, out)
     from netcost.guidelines import profiled
     from netcost.guidelines.options import Options
-    from netcost.guidelines.running import ALL, run
+    from netcost.guidelines.running import ALL, require, run
     from netcost.guidelines.saved import load
     from netcost.profiling.roofline import given_peaks
 
@@ -69,15 +69,17 @@ def guidelines(
 
     earlier = None if saved is None else load(saved)
     asked = names or ([] if earlier is not None and not is_timed else ALL)
+    how = Options(
+        timing,
+        quick=quick,
+        elementwise_share=profiled.elementwise_share if profile else None,
+        time_by_kind=profiled.time_by_kind if profile else None,
+    )
+    require(asked, how, earlier, with_peaks=peaks is not None)
     try:
         with output.progress_bar(quiet) as progress:
-            how = Options(
-                timing,
-                quick=quick,
-                elementwise_share=profiled.elementwise_share if profile else None,
-                time_by_kind=profiled.time_by_kind if profile else None,
-                peaks=None if peaks is None else given_peaks(peaks, device, threads, progress),
-            )
+            if peaks is not None:
+                how = replace(how, peaks=given_peaks(peaks, device, threads, progress))
             found = run(asked, how, saved=earlier, keep=keep, progress=progress)
     except KeyboardInterrupt:
         if kept and format_name == "json":

@@ -63,12 +63,15 @@ def profile(
     from netcost.profiling import profile as run
     from netcost.profiling.roofline import given_peaks
     from netcost.targets.naming import resolve
+    from netcost.timing.environment import require_device
 
     if by is not None:
         breakdown.require_grouping(by)
     target = resolve(model, given, inputs or ())
     if batch is not None:
         target = target.with_batch(batch)
+    require_device(device)
+    target.required_inputs()
     with output.progress_bar(quiet) as progress:
         found = None if peaks is None else given_peaks(peaks, device, threads, progress)
         result = run(target, timing=timing, peaks=found, concrete=concrete, progress=progress)

@@ -46,18 +46,21 @@ def show(
     """
     output.check_request(format_name, out)
     from netcost.counting.analysis import analyze
+    from netcost.counting.breakdown import require_grouping
     from netcost.targets.naming import resolve
 
+    if by is not None:
+        require_grouping(by)
     target = resolve(model, options.parse_arguments(arguments), inputs or ())
     if batch is not None:
         target = target.with_batch(batch)
+    analysis = analyze(target, mode="train" if train else "eval", concrete=concrete)
     found = None
     if peaks is not None:
         from netcost.profiling.roofline import given_peaks
 
         with output.progress_bar(quiet) as progress:
             found = given_peaks(peaks, progress=progress)
-    analysis = analyze(target, mode="train" if train else "eval", concrete=concrete)
     depth = 1 if depth is None else depth
     if format_name == "json":
         from netcost.text.formats.json_text import render

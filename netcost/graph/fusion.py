@@ -31,12 +31,6 @@ class Fused:
     access: tuple[int, ...]
     access_bytes: tuple[int, ...]
 
-    def kernels(self, is_kernel: Sequence[bool]) -> int:
-        """Operators that still launch work of their own (count)."""
-        return sum(
-            counts and head == index for index, (head, counts) in enumerate(zip(self.group, is_kernel, strict=True))
-        )
-
 
 def fuse(graph: Graph, kinds: Sequence[Kind], access: Sequence[int], access_bytes: Sequence[int]) -> Fused:
     """Fuse the operators of `graph`.

@@ -86,11 +86,6 @@ class Op(NamedTuple):
         """The input passed as argument `role`, or None where it was not given."""
         return self.inputs[self.roles.index(role)] if role in self.roles else None
 
-    @property
-    def predecessors(self) -> tuple[int, ...]:
-        """Indices of the operators that must have run before, each once, in order."""
-        return tuple(sorted({index for index in self.sources if index >= 0}))
-
 
 BATCH_NORMS = frozenset(
     {

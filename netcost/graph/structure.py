@@ -102,16 +102,15 @@ def on_path(graph: Graph) -> list[bool]:
     return [ahead and behind and not op.is_view for op, ahead, behind in zip(graph.ops, forward, backward, strict=True)]
 
 
-def cuts(graph: Graph) -> list[int]:
+def _cuts(graph: Graph, main: Sequence[bool]) -> list[int]:
     """Operators that every path from input to output passes through, in order.
 
     In a topological order these are the ones that no edge jumps over: one sweep keeps the furthest operator that
     anything seen so far is read by.
+
+    Args:
+        main: whether an operator lies on a path from an input to an output.
     """
-    return _cuts(graph, on_path(graph))
-
-
-def _cuts(graph: Graph, main: Sequence[bool]) -> list[int]:
     furthest = [index if main[index] else -1 for index in range(len(graph.ops))]
     end = len(graph.ops)
     reach_of_input = -1

@@ -26,7 +26,7 @@ class Findings:
         guidelines: those that were asked for.
         trials: timed so far, in the order of the grid.
         environment: of the timing, as `Environment.to_dict` gives it; None where nothing was timed.
-        planned: settings of the grid.
+        planned: settings of the grid, and those that were saved beside it.
         goal: when each of them was to stop; None where nothing was timed.
         networks: the same question on whole networks; None where it was not asked.
         command: the command line that timed it, several in their order; "" where it was none.

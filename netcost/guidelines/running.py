@@ -17,7 +17,6 @@ from netcost.guidelines.networks.study import Study, study
 from netcost.guidelines.options import Options
 from netcost.guidelines.saved import Saved
 from netcost.guidelines.trial import Goal, Trial, series_of, stop_of
-from netcost.profiling.roofline import Peaks
 from netcost.text.errors import RequestError
 from netcost.text.version import __version__
 from netcost.timing.environment import Environment, read_environment, require_device
@@ -58,15 +57,13 @@ def run(
     options = options or Options()
     if options.peaks is not None and options.timing.is_timed:
         options.peaks.require(options.timing.device)
-    asked = [GUIDELINES.get(name) for name in dict.fromkeys(names) if name != NETWORKS]
+    environment = require(names, options, saved, with_peaks=options.peaks is not None)
+    asked = _guidelines(names)
     found = _shown(asked, NETWORKS in names, None if saved is None else saved.findings)
-    if options.peaks is not None:
-        found = _under_peaks(found, options.peaks)
-    if not options.timing.is_timed:
+    if options.peaks is not None and found.networks is not None:
+        found = replace(found, networks=replace(found.networks, peaks=options.peaks))
+    if environment is None:
         return found
-    environment = read_environment(require_device(options.timing.device), options.timing.threads)
-    if saved is not None:
-        saved.require(environment.to_dict())
     found = replace(found, environment=environment.to_dict(), version=__version__)
     both = bool(asked) and NETWORKS in names
     if asked:
@@ -83,6 +80,38 @@ def run(
     return replace(found, networks=networks)
 
 
+def require(names: Sequence[str], options: Options, saved: Saved | None, *, with_peaks: bool) -> Environment | None:
+    """Refuse what `run` could not do, before anything is measured, peaks included.
+
+    Args:
+        names, options, saved: as for `run`.
+        with_peaks: whether the options have peaks, or will have them.
+
+    Returns:
+        the environment of the timing; None where nothing is to be timed.
+
+    Raises:
+        RequestError, MeasurementError: as for `run`.
+    """
+    _guidelines(names)
+    has_networks = NETWORKS in names or (saved is not None and saved.findings.networks is not None)
+    if with_peaks and not has_networks:
+        raise RequestError("--peaks is for networks, which were not asked for: netcost guidelines networks --peaks …")
+    if not options.timing.is_timed:
+        return None
+    environment = read_environment(require_device(options.timing.device), options.timing.threads)
+    if saved is not None:
+        saved.require(environment.to_dict())
+        if NETWORKS in names:
+            saved.require_threads(options.timing.device, max(_threads(options, environment)))
+    return environment
+
+
+def _guidelines(names: Sequence[str]) -> list[Guideline]:
+    """The guidelines among the names, each once."""
+    return [GUIDELINES.get(name) for name in dict.fromkeys(names) if name != NETWORKS]
+
+
 def _shown(asked: Sequence[Guideline], with_networks: bool, saved: Findings | None) -> Findings:
     """What was saved, and what was asked for beside it."""
     before = saved or Findings(())
@@ -92,17 +121,6 @@ def _shown(asked: Sequence[Guideline], with_networks: bool, saved: Findings | No
         guidelines=tuple(each for each in map(GUIDELINES.get, GUIDELINES) if each in guidelines),
         networks=before.networks or (Study() if with_networks else None),
     )
-
-
-def _under_peaks(found: Findings, peaks: Peaks) -> Findings:
-    """The findings with a roofline for their networks.
-
-    Raises:
-        RequestError: there are none.
-    """
-    if found.networks is None:
-        raise RequestError("--peaks is for networks, which were not asked for: netcost guidelines networks --peaks …")
-    return replace(found, networks=replace(found.networks, peaks=peaks))
 
 
 def _threads(options: Options, environment: Environment) -> list[int]:
@@ -133,7 +151,7 @@ def _try(
     goal = options.goal(len(tasks), full_s=FULL_S, quick_s=QUICK_S, precision=PRECISION)
     done = {trial.task.key: trial for trial in before.trials}
     todo = [task for task in tasks if task.key not in done or not _suffices(done[task.key], goal, options)]
-    empty = replace(before, planned=len(tasks), goal=goal)
+    empty = replace(before, planned=len({*done, *(task.key for task in tasks)}), goal=goal)
 
     def measure(task: Task, granted_s: float, part: Progress | None) -> Trial:
         return measure_trial(task, options, goal, granted_s, part)

@@ -48,6 +48,22 @@ class Saved:
                     "here, or add --device none to show what it holds"
                 )
 
+    def require_threads(self, device: str, threads: int) -> None:
+        """Refuse to add latencies of the zoo in other conditions to these: all of them rest on one median.
+
+        Raises:
+            RequestError: the zoo was timed on another device, or with another number of threads.
+        """
+        networks = self.findings.networks
+        for panel in [] if networks is None else [times.panel for times in networks.of(ZOO)]:
+            if (panel.device, panel.threads) != (device, threads):
+                theirs = f"--device {panel.device} --threads {panel.threads}"
+                raise RequestError(
+                    f"the networks of {self.path!r} were timed with {theirs}, these would be with --device {device} "
+                    f"--threads {threads}, and latencies of the two cannot be compared: give {theirs}, or leave out "
+                    "--from to measure all anew"
+                )
+
 
 def _lasting(environment: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """What tells machines and software apart, one level deep."""
@@ -128,8 +144,11 @@ def _goal(node: Node) -> Goal:
 
 def _study(node: Node) -> Study:
     goal, peaks, seconds = (node.find(key) for key in ("goal", "peaks", "seconds_by_kind"))
+    times = tuple(map(_panel, node.key("panels").items()))
+    if len({(each.panel.device, each.panel.threads, each.panel.batch) for each in times if each.panel.kind == ZOO}) > 1:
+        node.key("panels").refuse(f"one device, number of threads and batch for all panels of the {ZOO}")
     return Study(
-        tuple(map(_panel, node.key("panels").items())),
+        times,
         node.key("planned").whole(least=0),
         None if goal is None else _goal(goal),
         None if peaks is None else Peaks.from_dict(peaks.value, f"{peaks.file!r}, {peaks.place}"),

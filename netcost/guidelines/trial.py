@@ -142,15 +142,4 @@ class Trial(Sampling):
         if fast is None or slow is None:
             return None
         work = {each.name: each.closed_form.mult_adds for each in self.task.variants}
-        return self._ratio(slow, fast, work[fast.name] / work[slow.name])
-
-    def _ratio(self, slow: Series, fast: Series, factor: float) -> stats.RatioEstimate | None:
-        key = (slow.name, fast.name)
-        if key not in self._ratios:
-            self._ratios[key] = slow.ratio_to(fast, factor)
-        return self._ratios[key]
-
-    @cached_property
-    def _ratios(self) -> dict[tuple[str, str], stats.RatioEstimate | None]:
-        """Those that were asked for: a bootstrap takes milliseconds."""
-        return {}
+        return slow.ratio_to(fast, work[fast.name] / work[slow.name])

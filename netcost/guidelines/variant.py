@@ -71,15 +71,6 @@ def addition(channels: int) -> ClosedForm:
     return ClosedForm(0, moved, 0, moved, 1)
 
 
-def lower_bound(mult_adds: int, height: int, width: int) -> float:
-    """The least memory access of a 1x1 convolution with that many mult-adds B (elements): 2·√(hwB) + B/(hw).
-
-    Reached where its input and output are equally wide (ShuffleNet V2, equation 2).
-    """
-    area = height * width
-    return float(2 * (area * mult_adds) ** 0.5 + mult_adds / area)
-
-
 @dataclass(frozen=True, slots=True)
 class Variant:
     """One form of an experiment at one scale.

@@ -8,17 +8,12 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from netcost.reports import guidelines, index
-from netcost.reports import kinds as compare
-from netcost.reports.claims import claims_report
+from netcost.reports import index
 from netcost.reports.document import Report
-from netcost.reports.zoo import zoo_report
+from netcost.reports.kinds import MEASURED, claims_report, zoo_report
 from netcost.text.errors import OutputError, RequestError
 from netcost.text.writing import renew_text
 from netcost.timing.sampling import Progress
-
-MEASURED = {guidelines.PATTERN: guidelines.guidelines_report, compare.PATTERN: compare.compare_report}
-"""What makes a report of a measurement, by the names of their files."""
 
 _HEADING = re.compile(r"^# +(\S.*)$", re.MULTILINE)
 

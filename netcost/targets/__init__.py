@@ -15,7 +15,7 @@ without their weights. Nothing is ever unpickled.
 What belongs here: another kind of name, and everything about building a network that does not run it.
 """
 
-from netcost.targets.naming import Target, resolve
+from netcost.targets.naming import Target, build, resolve
 from netcost.targets.weightless import weightless
 
-__all__ = ["Target", "resolve", "weightless"]
+__all__ = ["Target", "build", "resolve", "weightless"]

@@ -107,6 +107,20 @@ def resolve(text: str, arguments: Mapping[str, Any] | None = None, inputs: Seque
     return replace(_resolved(text, options, given), name=without_folders(text), arguments=options, text=text)
 
 
+def build(name: str, **arguments: Any) -> nn.Module:
+    """The network or module called `name` with real weights of its own initialisation.
+
+    Args:
+        name: as for `resolve`, like "googlenet" or "module:inception_v1".
+        arguments: passed to the builder: `num_classes=10`, `width=0.5`.
+
+    Raises:
+        RequestError: unknown name; the message suggests near ones.
+        TargetError: the builder takes no such argument, or raised an error of its own.
+    """
+    return resolve(name, arguments).build()
+
+
 def _resolved(text: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
     prefix, separator, rest = text.partition(":")
     refuse_pickle(text)

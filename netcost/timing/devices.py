@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from statistics import fmean as mean
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -29,8 +30,11 @@ class Watch(Protocol):
     def __call__(self) -> object:
         """One call of the model."""
 
+    def begin_sample(self) -> None:
+        """Take the calls from now on, until the next sample begins, for those of one sample."""
+
     def times(self) -> tuple[list[float], list[float]] | None:
-        """Seconds that the host needed to launch each call, and seconds between the GPU events around it."""
+        """Seconds per call that the host needed to launch it, and between the GPU events around it, per sample."""
 
 
 class Device(Protocol):
@@ -67,6 +71,9 @@ class HostRun:
         """One call."""
         return self._run()
 
+    def begin_sample(self) -> None:
+        """Nothing is kept of a call."""
+
     def times(self) -> None:
         """Nothing beyond the wall's clock."""
 
@@ -82,8 +89,7 @@ class EventRun:
 
     def __init__(self, run: Run, new_event: Callable[[], Any], clock: Clock = time.perf_counter) -> None:
         self._run, self._new_event, self._clock = run, new_event, clock
-        self._host: list[float] = []
-        self._events: list[tuple[Any, Any]] = []
+        self._samples: list[list[tuple[float, Any, Any]]] = []
 
     def __call__(self) -> object:
         """One call, between two new events: reading one would make the host wait."""
@@ -92,13 +98,19 @@ class EventRun:
         before.record()
         result = self._run()
         after.record()
-        self._host.append(self._clock() - begun)
-        self._events.append((before, after))
+        if self._samples:
+            self._samples[-1].append((self._clock() - begun, before, after))
         return result
 
+    def begin_sample(self) -> None:
+        """Calls before the first sample, the warm-up, are kept nowhere."""
+        self._samples.append([])
+
     def times(self) -> tuple[list[float], list[float]]:
-        """Seconds on the host and between the events, call by call; the device must have finished."""
-        return self._host, [before.elapsed_time(after) / 1000 for before, after in self._events]
+        """Seconds per call on the host and between the events, per sample; the device must have finished."""
+        samples = [sample for sample in self._samples if sample]
+        host = [mean(seconds for seconds, _, _ in sample) for sample in samples]
+        return host, [mean(before.elapsed_time(after) / 1000 for _, before, after in sample) for sample in samples]
 
 
 class CpuDevice:

@@ -59,11 +59,6 @@ class Measurement:
     doubts: tuple[Doubt, ...] = ()
 
     @property
-    def warmup_calls(self) -> int:
-        """The number of calls before the samples, not counting the first one."""
-        return len(self.warmup_s)
-
-    @property
     def stopped(self) -> Stop:
         """Why the sampling ended."""
         return self.effort.stopped
@@ -80,7 +75,7 @@ class Measurement:
 
     @property
     def ci95_s(self) -> stats.Interval | None:
-        """The 95 % bootstrap interval of the median (seconds), or None with too few samples."""
+        """The exact 95 % interval of the median (seconds), or None with too few samples."""
         return stats.ci95(self.times_s)
 
     @property

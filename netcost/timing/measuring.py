@@ -94,7 +94,7 @@ def measure_all(
         ready = _all_ready(stack, device, models, timing, clock, progress)
         prepare = device.cold_cache() if timing.cold_cache and models else None
         subjects = [
-            Subject(name, each.watch, prepare, each.renewal) for (name, _, _), each in zip(models, ready, strict=True)
+            Subject(name, each.watch, prepare, each.renew) for (name, _, _), each in zip(models, ready, strict=True)
         ]
         load, begun = meter(), clock()
         with torch.inference_mode():
@@ -144,7 +144,7 @@ class Context:
 
     def measurement(self, series: Series, outcome: Outcome, batch: int | None) -> Measurement:
         """The measurement of one series, with what its run has told."""
-        host, between = (_per_sample(seconds, series) for seconds in outcome.times or ((), ()))
+        host, between = map(tuple, outcome.times or ((), ()))
         bound = launch_bound(series.times_s, host, between) if between else None
         first_call_s = series.first_call_s
         assert first_call_s is not None, "a series without an error has a first call"
@@ -191,10 +191,3 @@ def batch_of(call: Call) -> int | None:
     shapes = (each.shape for each in (*args, *kwargs.values()) if isinstance(each, torch.Tensor) and each.dim() > 0)
     first = next(shapes, None)
     return None if first is None else int(first[0])
-
-
-def _per_sample(seconds: Sequence[float], series: Series) -> tuple[float, ...]:
-    """Seconds a call, sample by sample, from those of every call: the first one, warm-up, and then the rounds."""
-    sampled = seconds[1 + len(series.warmup_s) :]
-    starts = range(0, len(sampled), series.calls)
-    return tuple(sum(sampled[at : at + series.calls]) / series.calls for at in starts)

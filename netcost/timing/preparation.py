@@ -31,7 +31,7 @@ class Outcome:
     """What a run has told when all its calls are over.
 
     Args:
-        times: seconds on the host and between GPU events, call by call; None on a CPU.
+        times: seconds per call on the host and between GPU events, per sample; None on a CPU.
         setting: what it ran in.
         compile_s: seconds of the first call of a compiled model; None for eager.
     """
@@ -57,6 +57,12 @@ class Ready:
     setting: EffectiveSetting
     compile_s: float | None = None
     renewal: Run | None = None
+
+    def renew(self) -> None:
+        """Do what comes before a sample, which then begins."""
+        if self.renewal is not None:
+            self.renewal()
+        self.watch.begin_sample()
 
     def outcome(self) -> Outcome:
         """What the run has told."""

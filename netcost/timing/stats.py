@@ -56,9 +56,6 @@ differs by a few percent, which the interval of neither run can know."""
 MIN_QUARTILE_SAMPLES = 4
 """Quartiles of fewer samples would be interpolations between their extremes."""
 
-SAMPLES_BEYOND = 10
-"""A percentile outside the 10th to the 90th needs this many samples beyond it: 200 for the 95th, 1000 for the 99th."""
-
 
 def quantile(times: Sequence[float], share: float) -> float:
     """The time that a `share` of the times does not exceed (seconds), linear between neighbours."""
@@ -77,14 +74,6 @@ def iqr(times: Sequence[float]) -> float | None:
     if len(times) < MIN_QUARTILE_SAMPLES:
         return None
     return quantile(times, 0.75) - quantile(times, 0.25)
-
-
-def percentile(times: Sequence[float], percent: float) -> float | None:
-    """The `percent`-th percentile (seconds), or None where too few samples lie beyond it (`SAMPLES_BEYOND`)."""
-    share = percent / 100
-    beyond = round(len(times) * min(share, 1 - share), 9)  # 0.01 is no binary fraction: 1000 samples must do for p99
-    central = 10 <= percent <= 90 and len(times) > 0
-    return quantile(times, share) if central or beyond >= SAMPLES_BEYOND else None
 
 
 def ci95(values: Sequence[float]) -> Interval | None:

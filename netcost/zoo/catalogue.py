@@ -7,11 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from torch import nn
 
-from netcost.text.errors import RequestError, TargetError
+from netcost.text.errors import RequestError
 from netcost.text.names import Registry, suggestion
 from netcost.text.tables import Column, Table, from_records
 
@@ -114,24 +113,6 @@ def entry(name: str) -> Architecture:
         RequestError: unknown name; the message suggests near ones.
     """
     return (MODULES if name.startswith("module:") else ARCHITECTURES).get(name)
-
-
-def build(name: str, **arguments: Any) -> nn.Module:
-    """The architecture or module called `name` with real weights of its own initialisation.
-
-    Args:
-        name: of the zoo, like "googlenet" or "module:inception_v1".
-        arguments: passed to the builder: `num_classes=10`, `width=0.5`.
-
-    Raises:
-        RequestError: unknown name; the message suggests near ones.
-        TargetError: the builder takes no such argument.
-    """
-    found = entry(name)
-    try:
-        return found.build(**arguments)
-    except TypeError as error:
-        raise TargetError(f"{name!r} cannot be built with {arguments!r}: {error}") from error
 
 
 def list_models(pattern: str = "*") -> list[str]:

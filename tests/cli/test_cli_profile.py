@@ -215,6 +215,37 @@ def test_a_wrong_request_gets_one_line_and_its_exit_code(
     assert said in fails(capsys, arguments, code)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["guidelines", "g9"], "g9"),
+        (["guidelines", "g1"], "networks --peaks"),
+        (["guidelines", "networks", "--device", "tpu"], "tpu"),
+        (["compare", "googlnet"], "did you mean googlenet"),
+        (["compare", "net.py:Net"], "--input 1x3x224x224"),
+        (["compare", *NETWORK, "--dtype", "fp12"], "fp12"),
+        (["compare", *NETWORK, "--batch", "1,2", "--device", "tpu"], "tpu"),
+        (["show", *NETWORK, "--by", "colour"], "module, kind, block, op"),
+        (["show", "net.py:Net"], "--input 1x3x224x224"),
+        (["profile", "net.py:Net"], "--input 1x3x224x224"),
+        (["profile", *NETWORK, "--device", "none"], "not one to measure on"),
+    ],
+)
+def test_a_wrong_request_is_refused_before_peaks_are_measured(
+    arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(workbench, "TorchWorkbench", lambda _: pytest.fail("peaks were measured"))
+    assert said in fails(capsys, [*arguments, "--peaks", "measure"], 2)
+
+
+def test_guidelines_without_a_device_measure_the_peaks_of_the_cpu(
+    made_up_device: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["guidelines", "networks", "--device", "none", "--peaks", "measure", "--format", "json"]
+    assert run(arguments) == 0
+    assert json.loads(capsys.readouterr().out)["networks"]["peaks"]["device"] == "cpu"
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 @pytest.mark.parametrize("arguments", [["profile", *NETWORK], ["device"]])
 def test_cuda_without_a_gpu_cannot_be_measured(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:

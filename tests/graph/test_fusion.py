@@ -8,7 +8,6 @@ import pytest
 from handmade import Network, Value, tensor
 
 from netcost.counting.count import Count, count
-from netcost.graph.cost import Kind
 from netcost.graph.fusion import Fused, fuse
 from netcost.graph.graph import CONSTANT, Graph
 
@@ -183,14 +182,6 @@ def test_bytes_are_fused_by_the_element_size_of_what_is_saved(net, x):
     net.ops[-1] = net.ops[-1]._replace(outputs=(tensor(*y.shape, dtype="bool"),))
     costs = count(net.graph(above)).costs
     assert [cost.memory_access_fused_bytes for cost in costs] == [4 * (X + W), 1 * Y]
-
-
-def test_fused_operators_launch_no_kernel_of_their_own(net, x):
-    graph = net.graph(net.relu(net.norm(net.conv(net.cat([net.relu(x), x]), 6))))
-    counted = count(graph)
-    is_kernel = [kind is not Kind.VIEW for kind in counted.kinds]
-    assert _fused(counted).kernels(is_kernel) == 3  # relu, cat, conv-norm-relu
-    assert sum(cost.kernels for cost in counted.costs) == len(graph.ops) == 5
 
 
 def test_the_sizes_above_are_those_of_the_tensors(net, x):

@@ -377,7 +377,14 @@ def test_a_quick_study_is_kept_beside_a_full_one(found: Findings, tmp_path: Path
     assert set(both.networks.latencies) == set(ARCHITECTURES)
     path.write_text(render(both.to_dict()))
     again = studied(saved=load(str(path)), time_all=timer)
-    assert len(again.networks.times) == len(both.networks.times)
+    assert len(again.networks.times) == len(both.networks.times) == again.networks.planned
+
+
+def test_times_of_another_number_of_threads_are_not_mixed_in(found: Findings, tmp_path: Path) -> None:
+    path = tmp_path / "networks.json"
+    path.write_text(render(found.to_dict()))
+    with pytest.raises(RequestError, match=r"networks\.json' were timed with .* --threads 1, .* --threads 2"):
+        studied(saved=load(str(path)), threads=2, time_all=FakeTimer(seconds, spend=pytest.fail))
 
 
 def test_an_interruption_keeps_the_panels_that_were_finished() -> None:
@@ -416,6 +423,7 @@ def test_progress_of_guidelines_and_networks_is_one() -> None:
     [
         ("panels.0.kind", "park"),
         ("panels.0.members", ["mobilenet_v2"]),
+        ("panels.0.threads", 7),
         ("panels.0.series.0.name", "no such network"),
         ("panels.0.series", []),
         ("panels", 3),

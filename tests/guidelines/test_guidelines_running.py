@@ -136,6 +136,8 @@ def test_a_finished_setting_is_not_measured_again(tmp_path: Path) -> None:
     full = tried(quick=False, time_all=timer, saved=load(path))
     assert len(timer.calls) == 4 * 3 - 3  # x1, x2, x4 and the filled batch, of which x1 is there
     assert len(full.trials) == 4 * 3
+    quick = tried(saved=load(saved(full, tmp_path)), time_all=timer)
+    assert any("12 of 12 settings" in paragraph for paragraph in sections(quick)[0].paragraphs)
 
 
 def test_settings_of_other_guidelines_stay_in(tmp_path: Path) -> None:

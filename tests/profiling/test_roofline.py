@@ -376,17 +376,6 @@ def test_an_unknown_operator_has_no_bound_and_a_view_does_nothing(peaks: Peaks) 
     assert operator_bound_s(op(), Kind.VIEW, Cost(), peaks) == 0
 
 
-def test_floats_that_were_run_in_half_the_bytes_move_half_and_have_the_peak_of_their_type(peaks: Peaks) -> None:
-    cost = Cost(flops=2**30, memory_access_bytes=2**30)
-    assert operator_bound_s(op(), Kind.CONVOLUTION, cost, peaks, "bf16") == 2**29 / 2**32
-    assert operator_bound_s(op("int64"), Kind.MOVEMENT, cost, peaks, "bf16") == 2**30 / 2**32
-    net = Network()
-    counted = count(net.graph(net.conv(net.input(1, 64, 32, 32), 128)))
-    whole, half = under_roof(counted, 2**30, peaks), under_roof(counted, 2**30, peaks, dtype="bf16")
-    assert (half.access_bytes, half.flops) == (whole.access_bytes / 2, whole.flops)
-    assert (whole.ridge, half.ridge) == (2**36 / 2**32, 2**38 / 2**32)
-
-
 def test_a_network_is_bound_by_the_sum_of_its_operators(peaks: Peaks) -> None:
     net = Network()
     x = net.input(1, 64, 32, 32)

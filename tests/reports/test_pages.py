@@ -232,6 +232,11 @@ def test_balanced_pointwise_convolutions_meet_the_bound_of_g1() -> None:
     assert [point["over"] for point in points if "over" in point] == [pytest.approx(1.0)]
 
 
+def test_a_block_of_no_module_is_called_the_model() -> None:
+    figure = show_charts.fragments(netcost.analyze(nn.Conv2d(8, 8, 3), (1, 8, 9, 9)))
+    assert "The largest: (model) with 1." in figure.description
+
+
 def test_a_network_without_pointwise_convolutions_has_no_such_chart() -> None:
     assert show_charts.pointwise_channels(netcost.analyze("lenet5")) is None
 

@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import nn
 
+import netcost
 from netcost.targets.naming import PICKLES, Target, resolve
 from netcost.text.errors import NetcostError, RequestError, TargetError
 from netcost.tracing import InputSpec, call_arguments, parse_input
@@ -579,3 +580,11 @@ def test_two_inputs_of_one_name_are_refused() -> None:
 def test_a_target_made_by_hand_needs_no_name_that_resolves() -> None:
     target = Target("mine", lambda: nn.Linear(3, 4), (InputSpec((1, 3)),))
     assert widths(target.build_weightless()) == [4]
+
+
+def test_a_builder_s_own_type_error_is_not_taken_for_a_wrong_argument():
+    with pytest.raises(TargetError, match=r"^'lenet5' cannot be built: TypeError: .*\(.*:\d+\)$") as own:
+        netcost.build("lenet5", num_classes="many")
+    assert "It takes" not in str(own.value)
+    with pytest.raises(TargetError, match=r"unexpected keyword argument 'classes'.*It takes --arg name=value of"):
+        netcost.build("lenet5", classes=10)

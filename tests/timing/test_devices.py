@@ -82,7 +82,7 @@ def test_a_gpu_is_made_current_waited_for_and_read_by_its_own_number(torch_with_
     models = [("net", Queued(world.gpu), ((torch.ones(2),), {}))]
     [result] = measure_all(models, Timing(name), clock=world.clock, meter=quiet_meter)
     assert (result.device, result.device_times_s) == (name, (LONG,) * stats.MIN_ROUNDS)
-    calls = 1 + result.warmup_calls + result.samples
+    calls = 1 + len(result.warmup_s) + result.samples
     assert world.asked.count(("synchronize", 1)) == 1 + calls  # once more: the copying is no part of the first call
     assert set(world.asked) == {
         ("open_driver", "GPU-uuid-1"),

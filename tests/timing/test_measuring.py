@@ -93,6 +93,18 @@ def test_wall_and_device_times_are_both_reported():
     assert (result.device, result.batch, result.first_call_s) == ("cuda:0", 4, LONG / 8 + LONG)
 
 
+def test_a_call_that_belongs_to_no_sample_shifts_none():
+    class TriedOut(Gpu):
+        def watch(self, run):
+            watch = super().watch(run)
+            watch()
+            return watch
+
+    clock = Clock()
+    [result] = measured_on(TriedOut(clock, launch_s=0.0, work_s=LONG), clock, Plain())
+    assert result.device_times_s == result.times_s == (LONG,) * stats.MIN_ROUNDS
+
+
 def test_a_device_that_waits_for_its_host_is_launch_bound():
     clock = Clock()
     [result] = measured_on(Gpu(clock, launch_s=LONG, work_s=LONG / 16), clock, Plain())
@@ -106,7 +118,7 @@ def test_a_model_too_slow_for_its_budget_has_no_interval_and_says_why():
     [result] = timing.measure_all(
         models, Timing(budget_s=budget_s), device=Gpu(clock, 0.0, call_s), clock=clock, meter=quiet_meter
     )
-    assert (result.warmup_calls, result.samples, result.stopped) == (2, rounds, Stop.BUDGET)
+    assert (len(result.warmup_s), result.samples, result.stopped) == (2, rounds, Stop.BUDGET)
     assert (result.median_s, result.ci95_s) == (call_s, None)
     assert result.doubts == (doubts.TooFewRounds(rounds, stats.MIN_ROUNDS),)
     assert result.to_dict()["doubts"] == [doubts.TooFewRounds(rounds, stats.MIN_ROUNDS).to_dict()]
@@ -208,7 +220,7 @@ def test_a_budget_that_runs_out_is_told_with_what_it_was_and_what_was_spent():
     )
     assert (result.stopped, result.effort.budget_s) == (Stop.BUDGET, budget_s)
     assert budget_s <= result.effort.spent_s < budget_s + call_s
-    assert result.effort.spent_s == (1 + result.warmup_calls + result.samples) * call_s
+    assert result.effort.spent_s == (1 + len(result.warmup_s) + result.samples) * call_s
 
 
 def test_a_model_that_raises_in_round_seven_is_its_own_error_and_the_others_keep_their_rounds():

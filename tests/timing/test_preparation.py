@@ -58,7 +58,7 @@ def test_the_time_of_compiling_is_told_apart_to_the_digit(slow_compiler):
 def test_compiling_is_no_part_of_the_budget(slow_compiler):
     clock, _ = slow_compiler
     [result] = measured(Gpu(clock, 0.0, LONG), clock, Plain(), backend="compile")
-    calls = 1 + result.warmup_calls + result.samples
+    calls = 1 + len(result.warmup_s) + result.samples
     assert result.effort.spent_s == calls * LONG < COMPILE_S
     assert clock.now == result.compile_s + result.effort.spent_s
 
@@ -105,7 +105,7 @@ def test_cold_caches_are_filled_before_each_call_and_outside_of_its_time():
     clock = Clock()
     gpu = Gpu(clock, launch_s=0.0, work_s=LONG)
     [result] = measured(gpu, clock, Plain(), cold_cache=True)
-    assert gpu.flushes == 1 + result.warmup_calls + result.samples
+    assert gpu.flushes == 1 + len(result.warmup_s) + result.samples
     assert result.times_s == result.device_times_s == (LONG,) * stats.MIN_ROUNDS
     assert result.effort.spent_s == gpu.flushes * (FLUSH_S + LONG)
     assert result.setting.cold_cache
@@ -199,7 +199,7 @@ def test_the_cpu_s_caches_are_overwritten_before_each_call(monkeypatch):
     )
     result = timing.measure(nn.ReLU(), (1, 8), budget_s=0.0, cold_cache=True)
     assert set(written) == {(4096, "cpu")}
-    assert len(written) == 1 + result.warmup_calls + result.samples >= 1 + 2 + FEWEST_ROUNDS
+    assert len(written) == 1 + len(result.warmup_s) + result.samples >= 1 + 2 + FEWEST_ROUNDS
 
 
 @pytest.mark.cuda

@@ -34,20 +34,6 @@ def test_a_quantile_of_nothing_is_refused():
         stats.median([])
 
 
-@pytest.mark.parametrize(
-    ("percent", "needed"), [(95, 10 * 100 // 5), (99, 10 * 100 // 1), (99.9, 10 * 1000 // 1), (5, 10 * 100 // 5)]
-)
-def test_a_tail_percentile_needs_ten_samples_beyond_it(percent, needed):
-    times = [float(at) for at in range(needed)]
-    assert stats.percentile(times[:-1], percent) is None
-    assert stats.percentile(times, percent) == pytest.approx((needed - 1) * percent / 100)
-
-
-def test_the_ninetieth_percentile_is_given_for_any_series():
-    assert stats.percentile([1.0, 2.0], 90) == pytest.approx(1.0 + 0.9)
-    assert stats.percentile([], 90) is None
-
-
 @pytest.mark.parametrize(("count", "rank"), [(5, 0), (6, 1), (8, 1), (9, 2), (10, 2), (20, 6), (100, 40)])
 def test_the_ranks_of_an_interval_are_those_of_the_tables(count, rank):
     # Conover, table A3 (binomial, p = 0.5): P(X <= 5) = 0.0207 of 20 throws is allowed, P(X <= 6) = 0.0577 is not.

@@ -10,7 +10,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import netcost
-from netcost.zoo import ARCHITECTURES, build
+from netcost import build
+from netcost.zoo import ARCHITECTURES
 from netcost.zoo.alexnet import TwoDevices, response_norm
 from netcost.zoo.lenet import C3_CONNECTIONS, PartialConv, RadialBasis, ScaledTanh, SubSampling
 

@@ -14,9 +14,10 @@ import torchvision
 from torch import Tensor, nn
 
 import netcost
+from netcost import build
 from netcost.targets.weightless import weightless
 from netcost.text.errors import TargetError
-from netcost.zoo import ARCHITECTURES, build
+from netcost.zoo import ARCHITECTURES
 from netcost.zoo.blocks import Branches, Conv, NaiveInception
 from netcost.zoo.bn_inception import InceptionV2
 from netcost.zoo.inception_resnet import V1, V2, InceptionResidual, residual_a, residual_b, residual_c

@@ -11,7 +11,8 @@ import torch
 import torchvision.models
 from torch import Tensor, nn
 
-from netcost.zoo import ARCHITECTURES, build
+from netcost import build
+from netcost.zoo import ARCHITECTURES
 from netcost.zoo.googlenet import GoogLeNetLogits
 
 # Parameters used in a forward pass without training, and mult-adds in millions at the architecture's own input.

@@ -14,8 +14,9 @@ from test_zoo_layouts import forward_pass, on_meta, under, with_lively_weights
 from torch import nn
 
 import netcost
+from netcost import build
 from netcost.text.errors import TargetError
-from netcost.zoo import ARCHITECTURES, build, mobilenet, shufflenet_v1
+from netcost.zoo import ARCHITECTURES, mobilenet, shufflenet_v1
 from netcost.zoo.mobilenet import InvertedResidual, multiple_of_8
 from netcost.zoo.senet import SqueezeExcitation
 from netcost.zoo.shufflenet_v1 import STAGE2_CHANNELS, VARIANTS, ChannelShuffle, ShuffleNetV1, stem_channels

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import netcost
-from netcost.zoo import ARCHITECTURES, build
+from netcost import build
+from netcost.zoo import ARCHITECTURES
 from netcost.zoo.nasnet import Halve, NASNetA, NormalCell, ReductionCell, Squeeze
 
 COUNTS = {

@@ -13,7 +13,7 @@ from netcost.claims.claim import Finding, Term, Topic, Verdict, claim, found
 from netcost.claims.evidence import counted, counted_module, layers, operators, weight_terms, weights
 from netcost.claims.sources import ARTICLE_EIGHT_MODELS, ARTICLE_TO_SHUFFLENET_V2, RESNET, RESNEXT
 from netcost.counting.analysis import Analysis
-from netcost.zoo import build
+from netcost.zoo import ARCHITECTURES
 from netcost.zoo.blocks import ConvNorm
 from netcost.zoo.resnet import Residual
 
@@ -93,7 +93,7 @@ def four_stages(last: str = "conv5_x") -> Finding:
 
 def resnet50_up_to(last: str) -> nn.Sequential:
     """ResNet-50 without what comes after one of its parts."""
-    parts = dict(build("resnet50").named_children())
+    parts = dict(ARCHITECTURES.get("resnet50").build().named_children())
     return nn.Sequential(*list(parts.values())[: list(parts).index(last) + 1])
 
 

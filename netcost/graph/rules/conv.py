@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import prod, sqrt
 
 from netcost.graph.cost import Cost, Kind
 from netcost.graph.graph import Op
@@ -23,6 +23,16 @@ def convolution_kind(op: Op) -> Kind:
     if op.arguments.get("groups", 1) == channels > 1:
         return Kind.DEPTHWISE_CONVOLUTION
     return Kind.POINTWISE_CONVOLUTION if prod(weight.shape[2:]) == 1 else Kind.CONVOLUTION
+
+
+def least_pointwise_access(mult_adds: int, positions: int) -> float:
+    """The least memory access (elements) of a 1x1 convolution of B mult-adds on h·w positions: 2·sqrt(hwB) + B/(hw).
+
+    It is reached with as many channels in as out, without a bias.
+
+    Reference: ShuffleNet V2 (arXiv:1807.11164), section 2, G1, equation 2.
+    """
+    return 2 * sqrt(positions * mult_adds) + mult_adds / positions
 
 
 @rule(

@@ -64,7 +64,7 @@ class Study:
 
     Args:
         times: a panel each.
-        planned: panels of the plan.
+        planned: panels of the plan, and those that were saved beside it.
         goal: when each of them was to stop; None where nothing was timed.
         peaks: of the device, measured; None leaves the roofline out.
         seconds_by_kind: of the networks of Figure 2, by a profile.
@@ -244,7 +244,8 @@ def study(
     done = {each.panel: each for each in before.times}
     todo = [panel for panel in panels if panel not in done or not done[panel].suffices(goal)]
     peaks = options.peaks or before.peaks
-    empty = Study(planned=len(panels), goal=goal, peaks=peaks, seconds_by_kind=before.seconds_by_kind)
+    planned = len({*done, *panels})
+    empty = Study(planned=planned, goal=goal, peaks=peaks, seconds_by_kind=before.seconds_by_kind)
 
     def measure(panel: Panel, granted_s: float, part: Progress | None) -> PanelTimes:
         return measure_panel(panel, granted_s, part, goal=goal, options=options)

@@ -20,38 +20,29 @@ from netcost.profiling.roofline.peaks import Peaks
 from netcost.text.tables import Column, Table
 
 
-def operator_bound_s(op: Op, kind: Kind, cost: Cost, peaks: Peaks, dtype: str | None = None) -> float | None:
+def operator_bound_s(op: Op, kind: Kind, cost: Cost, peaks: Peaks) -> float | None:
     """Seconds that one operator takes at least; None for an unknown one, and 0 for a view, which does nothing.
 
     Its operands may lie in the smallest cache that they fit into together. Arithmetic of an element type that has no
     measured peak (integers) does not bound it.
-
-    Args:
-        dtype: as for `under_roof`.
     """
     if kind is Kind.UNKNOWN:
         return None
-    element, size_bytes = _as_run(op, cost, dtype)
+    size_bytes = cost.memory_access_bytes
     moving_s = size_bytes / peaks.bandwidth(size_bytes).best
-    peak = peaks.flops_per_s(element)
+    peak = peaks.flops_per_s(_element(op))
     return moving_s if peak is None else max(moving_s, cost.flops / peak)
 
 
-def _as_run(op: Op, cost: Cost, dtype: str | None) -> tuple[str, int]:
-    """The type of the elements that an operator makes, and the bytes that it reads and writes."""
-    element = op.outputs[0].dtype if op.outputs else ""
-    if dtype is None or element != "float32":
-        return element, cost.memory_access_bytes
-    return dtype, cost.memory_access_bytes * ITEMSIZES[dtype] // ITEMSIZES["fp32"]
+def _element(op: Op) -> str:
+    """The type of the elements that an operator makes."""
+    return op.outputs[0].dtype if op.outputs else ""
 
 
-ITEMSIZES = {"fp32": 4, "bf16": 2, "fp16": 2}
-
-
-def bounds_s(count: Count, peaks: Peaks, dtype: str | None = None) -> tuple[float | None, ...]:
+def bounds_s(count: Count, peaks: Peaks) -> tuple[float | None, ...]:
     """The bound of every operator (seconds)."""
     counted = zip(count.graph.ops, count.kinds, count.costs, strict=True)
-    return tuple(operator_bound_s(op, kind, cost, peaks, dtype) for op, kind, cost in counted)
+    return tuple(operator_bound_s(op, kind, cost, peaks) for op, kind, cost in counted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,26 +114,22 @@ ROOFLINE_COLUMNS = (
 """What peaks say of a network under its `Roofline`."""
 
 
-def under_roof(
-    count: Count, peak_memory_bytes: int, peaks: Peaks, latency_s: float | None = None, dtype: str | None = None
-) -> Roofline:
+def under_roof(count: Count, peak_memory_bytes: int, peaks: Peaks, latency_s: float | None = None) -> Roofline:
     """The network under the roof of the device that has these peaks.
 
     Args:
         count: the counted graph.
         peak_memory_bytes: weights and activations, which decide in which level of memory all of it could stay.
         latency_s: the measured time of a forward pass (seconds), if there is one.
-        dtype: "fp32", "bf16" or "fp16", where that was run instead of the float32 that was counted.
     """
-    runs = [(*_as_run(op, cost, dtype), cost.flops) for op, cost in zip(count.graph.ops, count.costs, strict=True)]
     work: Counter[str] = Counter()
-    for element, _, flops in runs:
-        work[element] += flops
+    for op, cost in zip(count.graph.ops, count.costs, strict=True):
+        work[_element(op)] += cost.flops
     main = max(work, key=lambda element: work[element], default="")  # the type in which most of the arithmetic is done
     return Roofline(
-        bound_s=sum(bound for bound in bounds_s(count, peaks, dtype) if bound is not None),
-        flops=sum(flops for _, _, flops in runs),
-        access_bytes=sum(size_bytes for _, size_bytes, _ in runs),
+        bound_s=sum(bound for bound in bounds_s(count, peaks) if bound is not None),
+        flops=work.total(),
+        access_bytes=sum(cost.memory_access_bytes for cost in count.costs),
         ridge=peaks.ridge(main, peak_memory_bytes),
         latency_s=latency_s,
     )

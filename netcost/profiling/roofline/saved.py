@@ -9,6 +9,7 @@ from netcost.profiling.roofline.probing import measure_peaks
 from netcost.text.errors import RequestError
 from netcost.text.reading import parsed_json
 from netcost.timing.sampling import Progress
+from netcost.timing.setting import NO_DEVICE
 
 LARGEST_BYTES = 10_000_000
 """A file of peaks has some ten kilobytes; one that is larger than this is something else."""
@@ -23,13 +24,15 @@ def given_peaks(
 
     Args:
         written: "measure", or the name of a file.
-        device, threads, progress: of measuring.
+        device, threads, progress: of measuring; device "none" has the peaks of the CPU.
 
     Raises:
         RequestError: the file cannot be read, or is none of peaks.
         MeasurementError: there is no such device.
     """
-    return measure_peaks(device, threads, progress=progress) if written == MEASURE else read_peaks(written)
+    if written != MEASURE:
+        return read_peaks(written)
+    return measure_peaks("cpu" if device == NO_DEVICE else device, threads, progress=progress)
 
 
 def read_peaks(path: str) -> Peaks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from netcost.counting.breakdown import WHOLE
 from netcost.profiling import Profile
 from netcost.profiling.tables import GAP
 from netcost.reports.charts import roofline
@@ -139,7 +140,7 @@ def _operators(profile: Profile) -> Iterator[dict[str, Any]]:
                 "op": op.name.removeprefix("aten."),
                 "kind": str(kind),
                 "label": labels[str(kind)],
-                "module": op.module or "(model)",
+                "module": op.module or WHOLE,
                 "time_s": time_s,
                 "time_text": units.seconds(time_s),
                 "roof_text": units.MISSING if bound_s is None else units.percent(bound_s / time_s),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import sqrt
 from typing import Any
 
 from netcost.counting.analysis import Analysis
+from netcost.counting.breakdown import WHOLE
 from netcost.graph.cost import Cost, Kind
+from netcost.graph.rules.conv import least_pointwise_access
 from netcost.reports.charts.figure import Figure, figure, required
 from netcost.text import units
 from netcost.text.tables import METRICS
@@ -17,6 +18,9 @@ DEEPEST = 4
 """Levels of modules that the icicle shows; below them, boxes would be narrower than their lines."""
 
 CURVES = ("params", "mult_adds", "memory_access")
+
+Path = tuple[str, ...]
+"""A module by the names on the way to it; the model is ()."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +38,25 @@ class Box:
 def boxes(analysis: Analysis, metric: str = "mult_adds") -> list[Box]:
     """The modules that a metric's cost sits in, each as wide as its share and below the module that holds it."""
     graph, whole = analysis.graph, getattr(analysis.total, metric)
-    placed: dict[tuple[str, ...], list[int]] = {}
-    done = 0
+    values: dict[Path, int] = {}
+    children: dict[Path, list[Path]] = {}
     for op, cost in zip(graph.ops, analysis.count.costs, strict=True):
-        value = getattr(cost, metric)
         names = tuple(op.module.split(".")) if op.module else ()
-        for level in range(min(len(names), DEEPEST) + 1):
-            span = placed.setdefault(names[:level], [done, 0])
-            span[1] += value
-        done += value
-    return list(_laid_out((), placed, 0.0, whole, graph.modules)) if whole else []
+        for path in (names[:level] for level in range(min(len(names), DEEPEST) + 1)):
+            if path and path not in values:
+                children.setdefault(path[:-1], []).append(path)
+            values[path] = values.get(path, 0) + getattr(cost, metric)
 
+    def laid_out(path: Path, begin: float) -> Iterator[Box]:
+        """The box of a module and, below it, of those that it holds, in the order of first use."""
+        value, name = values[path], ".".join(path)
+        if value:
+            yield Box(name or WHOLE, graph.modules.get(name, ""), len(path), begin, begin + value / whole, value)
+            for child in children.get(path, ()):
+                yield from laid_out(child, begin)
+                begin += values[child] / whole
 
-def _laid_out(
-    path: tuple[str, ...], placed: dict[tuple[str, ...], list[int]], begin: float, whole: int, types: Any
-) -> Iterator[Box]:
-    """The box of a module and, below it, of those that it holds, in the order of first use."""
-    value = placed[path][1]
-    name = ".".join(path)
-    if not value:
-        return
-    yield Box(name or "(model)", types.get(name, ""), len(path), begin, begin + value / whole, value)
-    inner = sorted((held for held in placed if held[:-1] == path and held != path), key=lambda held: placed[held][0])
-    for held in inner:
-        yield from _laid_out(held, placed, begin, whole, types)
-        begin += placed[held][1] / whole
+    return list(laid_out((), 0.0)) if whole else []
 
 
 def icicle(analysis: Analysis, metric: str = "mult_adds") -> Figure:
@@ -144,7 +142,7 @@ def _shares(analysis: Analysis, metric: str) -> Iterator[tuple[int, str, float]]
     for at, (op, kind, cost) in enumerate(zip(count.graph.ops, count.kinds, count.costs, strict=True)):
         sofar += getattr(cost, metric)
         if kind is not Kind.VIEW and whole:
-            yield at, f"{op.module or '(model)'} ({op.name.removeprefix('aten.')})", sofar / whole
+            yield at, f"{op.module or WHOLE} ({op.name.removeprefix('aten.')})", sofar / whole
 
 
 def pointwise_channels(analysis: Analysis) -> Figure | None:
@@ -189,9 +187,9 @@ def _pointwise(analysis: Analysis) -> Iterator[dict[str, Any]]:
             continue
         weight, output = op.inputs[1], op.outputs[0]  # (O, C/g, 1, 1), (N, O, H, W)
         groups = op.arguments.get("groups", 1)
-        over = _access_without_bias(cost, op) / least_access(output.numel // output.shape[1], cost.mult_adds)
+        over = _access_without_bias(cost, op) / least_pointwise_access(cost.mult_adds, output.numel // output.shape[1])
         yield {
-            "module": op.module or "(model)",
+            "module": op.module or WHOLE,
             "channels_in": weight.shape[1] * groups,
             "channels_out": weight.shape[0],
             "groups": groups,
@@ -206,19 +204,11 @@ def _access_without_bias(cost: Cost, op: Any) -> int:
     return cost.memory_access - (op.inputs[2].numel if len(op.inputs) > 2 else 0)
 
 
-def least_access(positions: int, mult_adds: int) -> float:
-    """The least memory access (elements) of a 1x1 convolution with so many positions and multiply-adds.
-
-    Reference: ShuffleNet V2 (arXiv:1807.11164), equation 2: 2·sqrt(h·w·B) + B/(h·w).
-    """
-    return 2 * sqrt(positions * mult_adds) + mult_adds / positions
-
-
 def fragments(analysis: Analysis) -> Figure:
     """Compute operators of each building block, from input to output (G3)."""
     alt: Any = required("altair")
     records = [
-        {"block": at, "module": block.module or "(model)", "fragments": block.fragments, "ops": len(block.ops)}
+        {"block": at, "module": block.module or WHOLE, "fragments": block.fragments, "ops": len(block.ops)}
         for at, block in enumerate(analysis.count.structure.blocks)
         if block.fragments
     ]
@@ -238,5 +228,7 @@ def fragments(analysis: Analysis) -> Figure:
     )
     title = "Building blocks and their fragments (G3)"
     most = max(analysis.count.structure.blocks, key=lambda block: block.fragments, default=None)
-    words = title if most is None else f"{title}. The largest: {most.module} with {units.count(most.fragments)}."
+    words = (
+        title if most is None else f"{title}. The largest: {most.module or WHOLE} with {units.count(most.fragments)}."
+    )
     return figure("fragments", title, words, chart)

@@ -94,7 +94,7 @@ class Server:
         enter(flushed_denormals())
         self._ready = enter(ready_to_run(opened, model, call, asked, {}, time.perf_counter))
         prepare = opened.cold_cache() if asked.cold_cache else None
-        self._subject = Subject(target.name, self._ready.watch, prepare, self._ready.renewal)
+        self._subject = Subject(target.name, self._ready.watch, prepare, self._ready.renew)
         return {"threads": used, "batch": batch_of(call)}
 
     def sample(self, calls: int) -> lines.Message:
