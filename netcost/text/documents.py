@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable
@@ -23,9 +24,6 @@ LARGEST_FILE = 256 * 2**20
 
 LONGEST = 60
 """Characters of a key or value that a message repeats."""
-
-DIGITS = 100
-"""Digits of a whole number that are looked at: Python takes seconds over a million of them."""
 
 _CONSTANTS = {None: "null", True: "true", False: "false"}
 _repr = Repr()
@@ -70,9 +68,7 @@ class Format:
 
 def _parsed_json(written: bytes) -> Any:
     """The value of UTF-8 JSON that names no infinity and has each key of an object once."""
-    return json.loads(
-        written.decode("utf-8"), object_pairs_hook=_unrepeated, parse_int=_whole, parse_constant=_no_number
-    )
+    return json.loads(written.decode("utf-8"), object_pairs_hook=_unrepeated, parse_constant=_no_number)
 
 
 JSON = Format("JSON", "an object", _parsed_json)
@@ -120,7 +116,9 @@ class Source:
         try:
             return self.format.parse(written)
         except (ValueError, RecursionError) as error:  # of the encoding, of the language, of nesting
-            said = "nested too deeply" if isinstance(error, RecursionError) else str(error).partition("\n")[0]
+            said = (
+                "nested too deeply" if isinstance(error, RecursionError) else re.split(r"\n|; use sys\.", str(error))[0]
+            )
             raise self.error(f" is damaged or not {self.format.name}: {printable(said)}") from error
 
     def error(self, said: str) -> RequestError:
@@ -135,12 +133,6 @@ def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         [(repeated, _)] = Counter(key for key, _ in pairs).most_common(1)
         raise ValueError(f"the key {shortened(repeated)} stands twice in one object")
     return found
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > DIGITS:
-        raise ValueError(f"{shortened(digits)} is a number of {len(digits)} digits")
-    return int(digits)
 
 
 def _no_number(word: str) -> NoReturn:

@@ -119,7 +119,7 @@ def changed(old: str, new: str) -> str:
         (changed('"depth": 1,', '"depth": 1e400,'), f"{DEPTH}, found inf"),
         (changed('"depth": 1,', '"depth": -1,'), f"{DEPTH} of 0 or more, found -1"),
         (changed('"depth": 1,', '"depth": 9223372036854775808,'), f"{DEPTH} of at most {2**63 - 1}, found {2**63}"),
-        (changed('"depth": 1,', f'"depth": {"9" * 10**6},'), "is a number of 1000000 digits"),
+        (changed('"depth": 1,', f'"depth": {"9" * 10**6},'), "value has 1000000 digits"),
         (changed('"depth": 1,', '"depth": 1, "depth": 2,'), "the key 'depth' stands twice"),
         (changed('"depth": 1,', '"depth": false,'), f"{DEPTH}, found false"),
         (changed('"depth": 1,', '"deepness": 1,'), "targets.net.totals.deepness: unknown key"),

@@ -172,6 +172,7 @@ TARGET = '[[targets]]\nmodel = "lenet5"\n'
         ),
         (TARGET + f"depth = 0x{'f' * 9999}", "$.targets[0].depth: expected a whole number of at most"),
         (f"depth = {'9' * 9999}", "not TOML: "),
+        (TARGET + f"budget = {{params = 0x{'f' * 9999}}}", "budget.params: a huge number is not a budget"),
         ('baseline = ""', "$.baseline: expected a path in the repository, from the file's own folder, found ''"),
         ('baseline = "a\\u0000b"', "$.baseline: expected a path (embedded null byte), found 'a\\x00b'"),
     ],

@@ -176,7 +176,7 @@ def test_a_document_is_an_object_in_a_file(tmp_path):
         (b"[1, 2]", "$: expected an object, found [1, 2]"),
         (b"\xff\xfe\x00", "damaged or not JSON"),
         (b"[" * 100_000, "nested too deeply"),
-        (b'{"schema": ' + b"9" * 5000 + b"}", "is a number of 5000 digits"),
+        (b'{"schema": ' + b"9" * 5000 + b"}", "value has 5000 digits"),
         (b'{"schema": 3}', "$.schema: expected 1, found 3; use the newer netcost that wrote it"),
         (pickle.dumps({"schema": 1}), "damaged or not JSON"),
     ],
