@@ -7,24 +7,24 @@ come out of a merge, an editor or a stranger's branch.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from netcost.checking.limits import FIGURES
 from netcost.checking.snapshot import TOTALS, Module, Snapshot
 from netcost.counting.breakdown import ADDITIVE
-from netcost.text.entries import EXPECTED, LARGEST, Entries, shortened, shown
+from netcost.text.documents import Source, shown
 from netcost.text.errors import RequestError
 from netcost.text.names import suggestion
+from netcost.text.reading import Node, NonNegativeInt
 from netcost.text.tables import Column, Table, from_records
 
 SCHEMA = 1
 LARGEST_FILE = 64 * 2**20
 """Bytes that a baseline may have: a thousand networks of a thousand modules."""
-DIGITS = len(str(LARGEST))
 MODULE_LEVEL = 4
 """How deep a module's figures stand: the file, `targets`, a target, its `modules`, a module."""
 UPDATE = "netcost baseline update"
@@ -68,15 +68,10 @@ def read(path: Path, command: str = UPDATE) -> Baseline:
     Raises:
         RequestError: the file is not there, or it is no baseline; the message says where in it.
     """
-    name = shown(path)
-    try:
-        size = path.stat().st_size
-        text = path.read_bytes() if size <= LARGEST_FILE and path.is_file() else None
-    except OSError as error:
-        raise RequestError(f"baseline {name!r} cannot be read: {error.strerror}; write it: {command}") from error
-    if text is None:
-        raise RequestError(f"baseline {name!r} is no file of at most {LARGEST_FILE:,} bytes; write it: {command}")
-    return parse(text, f"baseline {name!r}", command)
+    source = _source(f"baseline {shown(path)!r}", command)
+    if path.exists() and not path.is_file():
+        raise source.error(" is no file")
+    return _baseline(Node.of_file(path, source, LARGEST_FILE))
 
 
 def parse(text: bytes, source: str, command: str = UPDATE) -> Baseline:
@@ -90,23 +85,12 @@ def parse(text: bytes, source: str, command: str = UPDATE) -> Baseline:
     Raises:
         RequestError: it is none; the message says where.
     """
-    remedy = f"restore it, or write it again: {command}"
-    try:
-        document = json.loads(
-            text.decode("utf-8"),
-            object_pairs_hook=_without_duplicates,
-            parse_int=_whole,
-            parse_float=_refuse_number,
-            parse_constant=_refuse_number,
-        )
-        if not isinstance(document, dict):
-            raise ValueError(f"is {shortened(document)}; expected {EXPECTED[dict]}")
-        return _baseline(Entries(source, document))
-    except (ValueError, RecursionError) as error:  # of JSON, of UTF-8, and ours
-        said = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise RequestError(f"{source} is damaged: {said}; {remedy}") from error
-    except RequestError as error:
-        raise RequestError(f"{error}; {remedy}") from error
+    document = _source(source, command)
+    return _baseline(Node(document.value(text), document))
+
+
+def _source(name: str, command: str) -> Source:
+    return Source(name, f"restore it, or write it: {command}")
 
 
 def _plain(snapshot: Snapshot) -> dict[str, Any]:
@@ -130,93 +114,47 @@ def _written(value: Any, level: int) -> str:
     return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {shortened(key)} is there twice")
-        found[key] = value
-    return found
-
-
-def _whole(digits: str) -> int:
-    """A whole number, of no more digits than any figure has: Python takes seconds over a million of them."""
-    if len(digits) > DIGITS or not 0 <= int(digits) <= LARGEST:
-        raise ValueError(f"the number {shortened(digits)} is no figure; expected 0 to {LARGEST}")
-    return int(digits)
-
-
-def _refuse_number(written: str) -> NoReturn:
-    raise ValueError(f"the number {shortened(written)} is no whole number")
-
-
-def _baseline(entries: Entries) -> Baseline:
-    schema = entries.get("schema", int)
-    if schema != SCHEMA:
-        remedy = "upgrade netcost" if schema > SCHEMA else "it is of an older netcost"
-        raise entries.wrong("schema", f"is {schema}; this netcost reads {SCHEMA}: {remedy}")
-    entries.only(KEYS)
-    targets = entries.get("targets", dict)
-    table = entries.table("targets")
+def _baseline(document: Node) -> Baseline:
+    document.require_schema(SCHEMA)
+    document.only(KEYS)
     return Baseline(
-        {name: _snapshot(table.subtable(name)) for name in targets},
-        netcost=entries.get("netcost", str),
-        torch=entries.get("torch", str),
+        {name: _snapshot(node) for name, node in document["targets"].entries().items()},
+        netcost=document["netcost"].read(str),
+        torch=document["torch"].read(str),
     )
 
 
-def _snapshot(entries: Entries) -> Snapshot:
-    entries.only(TARGET_KEYS)
-    modules = entries.subtable("modules")
+def _snapshot(node: Node) -> Snapshot:
+    node.only(TARGET_KEYS)
     snapshot = Snapshot(
-        model=entries.get("model", str),
-        inputs=_texts(entries, "input"),
-        totals=_figures(entries.subtable("totals"), TOTALS),
-        modules={path: _module(modules.subtable(path)) for path in modules},
-        operators=_counts(entries.subtable("operators")),
-        unknown_ops=_counts(entries.subtable("unknown_ops")),
-        depth=_optional(entries, "depth"),
+        model=node["model"].read(str),
+        inputs=node["input"].read(tuple[str, ...]),
+        totals=_figures(node["totals"], TOTALS),
+        modules={path: _module(module) for path, module in node["modules"].entries().items()},
+        operators=node["operators"].read(dict[str, NonNegativeInt]),
+        unknown_ops=node["unknown_ops"].read(dict[str, NonNegativeInt]),
+        depth=node["depth"].read(NonNegativeInt | None),
     )
-    _refuse_false_sums(entries, snapshot)
+    _refuse_false_sums(node["totals"], snapshot)
     return snapshot
 
 
-def _module(entries: Entries) -> Module:
-    figures = Entries(
-        entries.source, {key: value for key, value in entries.values.items() if key != "type"}, entries.place
-    )
-    return Module(entries.get("type", str), _figures(figures, ADDITIVE))
+def _module(node: Node) -> Module:
+    return Module(node["type"].read(str), _figures(node, ADDITIVE, ("type",)))
 
 
-def _figures(entries: Entries, names: Iterable[str]) -> dict[str, int | None]:
-    names = tuple(names)
-    entries.only(names)
-    return {name: _optional(entries, name) for name in names}
+def _figures(node: Node, names: Collection[str], others: Collection[str] = ()) -> dict[str, int | None]:
+    node.only([*names, *others])
+    return {name: node[name].read(NonNegativeInt | None) for name in names}
 
 
-def _optional(entries: Entries, key: str) -> int | None:
-    """A whole number, or null."""
-    return None if key in entries and entries.values[key] is None else entries.get(key, int)
-
-
-def _counts(entries: Entries) -> dict[str, int]:
-    return {name: entries.get(name, int) for name in entries}
-
-
-def _texts(entries: Entries, key: str) -> tuple[str, ...]:
-    texts = entries.get(key, list)
-    if not all(isinstance(each, str) for each in texts):
-        raise entries.wrong(key, f"is {shortened(texts)}; expected a list of text")
-    return tuple(texts)
-
-
-def _refuse_false_sums(entries: Entries, snapshot: Snapshot) -> None:
+def _refuse_false_sums(totals: Node, snapshot: Snapshot) -> None:
     """A merge or an editor may change a total and not its modules, and then a later difference names the wrong one."""
     for figure in ADDITIVE:
         parts = [module.figures[figure] for module in snapshot.modules.values()]
-        if None not in parts and snapshot.totals[figure] != sum(part or 0 for part in parts):
-            said = f"is {snapshot.totals[figure]}, and its modules add up to {sum(part or 0 for part in parts)}"
-            raise entries.wrong(f"totals.{figure}", said)
+        known = [part for part in parts if part is not None]
+        if len(known) == len(parts) and snapshot.totals[figure] != sum(known):
+            totals[figure].refuse(f"{sum(known)}, to which its modules add up")
 
 
 def table(baseline: Baseline, patterns: Iterable[str] = ("*",)) -> Table:

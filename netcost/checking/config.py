@@ -6,21 +6,24 @@ Nothing is loaded here: models are named, and their names are looked up when the
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from math import isfinite
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from netcost.checking.limits import Limits, parse_budget, parse_tolerance
-from netcost.text.entries import LARGEST, Entries, shown
+from netcost.text.documents import TOML, Source, shown
 from netcost.text.errors import RequestError
+from netcost.text.reading import Constraint, Node, NonNegativeInt
 
 T = TypeVar("T")
 
 PROJECT_FILE = "pyproject.toml"
 BASELINE_FILE = "netcost-baseline.json"
+LARGEST_FILE = 4 * 2**20
+"""Bytes that settings may have: reading TOML takes seconds per megabyte."""
+
+Name = Annotated[str, Constraint("the name of a model", bool)]
 KEYS = ("baseline", "depth", "tolerance", "budget", "latency", "targets")
 TARGET_KEYS = ("name", "model", "input", "args", "train", "concrete", "depth", "tolerance", "budget", "latency")
 
@@ -62,8 +65,8 @@ class Latency:
         max_ratio: latency / the other's.
     """
 
-    relative_to: str
-    max_ratio: float
+    relative_to: Name
+    max_ratio: Annotated[float, Constraint("a ratio above 0, like 1.2", lambda ratio: ratio > 0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,137 +138,115 @@ def root_of(folder: Path) -> Path:
     return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), folder)
 
 
-def _settings(file: Path) -> Entries | None:
+def _settings(file: Path) -> Node | None:
     """What the file says to netcost; None where a pyproject.toml says nothing to it."""
-    name = shown(file)
-    try:
-        values: dict[str, Any] = tomllib.loads(file.read_bytes().decode("utf-8"))
-    except OSError as error:
-        raise RequestError(f"{name}: cannot be read: {error.strerror}; expected a TOML file") from error
-    except (ValueError, RecursionError) as error:  # of TOML and of UTF-8
-        raise RequestError(f"{name}: is not TOML: {error}") from error
+    document = Node.of_file(file, Source(shown(file), format=TOML), LARGEST_FILE)
     if file.name != PROJECT_FILE:
-        return Entries(name, values)
-    tool = Entries(name, values).table("tool")
-    return tool.table("netcost") if "netcost" in tool else None
+        return document
+    said = document.get("tool", {}).get("netcost")
+    return None if said.value is None else said
 
 
-def _config(file: Path, entries: Entries) -> Config:
-    entries.only(KEYS)
-    common = Guard(Subject("", "", depth=_depth(entries, None)), _limits(entries, Limits()), _latency(entries, None))
-    guards = tuple(_guard(each, common) for each in entries.tables("targets"))
-    _refuse_namesakes(entries, guards)
+def _config(file: Path, node: Node) -> Config:
+    node.only(KEYS)
+    common = Guard(Subject("", "", depth=_depth(node, None)), _limits(node, Limits()), _latency(node, None))
+    targets = node.get("targets", []).items()
+    guards = tuple(_guard(target, common) for target in targets)
+    _refuse_namesakes(targets, guards)
     return Config(
         folder=file.parent,
-        file=entries.source,
-        baseline=_baseline(entries, file.parent),
-        names_baseline="baseline" in entries,
+        file=node.source.name,
+        baseline=_baseline(node.get("baseline", BASELINE_FILE), file.parent),
+        names_baseline="baseline" in node,
         guards=guards,
         common=common,
     )
 
 
-def _guard(entries: Entries, common: Guard) -> Guard:
+def _guard(node: Node, common: Guard) -> Guard:
     """One of the targets."""
-    entries.only(TARGET_KEYS)
-    model = entries.get("model", str)
+    node.only(TARGET_KEYS)
+    model = node["model"].read(Name)
     subject = Subject(
-        name=entries.find("name", str, model),
+        name=node.get("name", model).read(Name),
         model=model,
-        inputs=_inputs(entries),
-        arguments=_arguments(entries),
-        train=entries.find("train", bool, False),
-        concrete=entries.find("concrete", bool, False),
-        depth=_depth(entries, common.subject.depth),
+        inputs=_inputs(node.get("input", [])),
+        arguments=_arguments(node.get("args", {})),
+        train=node.get("train", False).read(bool),
+        concrete=node.get("concrete", False).read(bool),
+        depth=_depth(node, common.subject.depth),
     )
-    if subject.is_pattern and "name" in entries:
-        raise entries.wrong(
-            "name", f"is {subject.name!r}; {model!r} is a pattern, and each model that it finds has one"
-        )
-    if not subject.name or not model:
-        raise entries.wrong("name" if model else "model", "is empty; expected the name of a model")
-    limits = _limits(entries, common.limits)
-    return Guard(subject, limits, _latency(entries, common.latency), f"{entries.source}: {entries.place}")
+    if subject.is_pattern and "name" in node:
+        node["name"].fail(f"found {subject.name!r}; {model!r} is a pattern, and each model that it finds has its own")
+    limits = _limits(node, common.limits)
+    return Guard(subject, limits, _latency(node, common.latency), f"{node.source.name}: {node.place}")
 
 
-def _inputs(entries: Entries) -> tuple[str, ...]:
+def _inputs(node: Node) -> tuple[str, ...]:
     """One input, or a list of them."""
-    written = entries.values.get("input", [])
-    several = written if isinstance(written, list) else [written]
+    several = node.value if isinstance(node.value, list) else [node.value]
     if not all(isinstance(each, str) for each in several):
-        raise entries.wrong("input", f"is {written!r}; expected text like '1x3x224x224', or a list of such")
+        node.refuse("text like '1x3x224x224', or a list of such")
     return tuple(several)
 
 
-def _arguments(entries: Entries) -> dict[str, Any]:
+def _arguments(node: Node) -> dict[str, Any]:
     """Arguments of the architecture."""
-    table = entries.table("args")
-    for key, value in table.values.items():
+    for argument in node.entries().values():
         try:
-            json.dumps(value, allow_nan=False)  # the process that counts a revision gets them as JSON
-        except (TypeError, ValueError) as error:
-            raise table.wrong(key, f"is {value!r}; expected a number, text, true, false or a list of these") from error
-    return dict(table.values)
+            json.dumps(argument.value, allow_nan=False)  # the process that counts a revision gets them as JSON
+        except (TypeError, ValueError):
+            argument.refuse("a number, text, true, false or a list of these")
+    return node.read(dict[str, Any])
 
 
-def _depth(entries: Entries, default: int | None) -> int | None:
-    if "depth" not in entries:
-        return default
-    depth = entries.get("depth", int)
-    if not 0 <= depth <= LARGEST:
-        raise entries.wrong("depth", f"is {depth}; expected how many levels of modules to tell apart")
+def _depth(node: Node, default: int | None) -> int | None:
+    depth: int | None = node.get("depth", default).read(NonNegativeInt | None)
     return depth
 
 
-def _limits(entries: Entries, common: Limits) -> Limits:
+def _limits(node: Node, common: Limits) -> Limits:
     """The limits that the table states, over the common ones."""
     return Limits(
-        tolerance={**common.tolerance, **_parsed(entries.table("tolerance"), parse_tolerance)},
-        budget={**common.budget, **_parsed(entries.table("budget"), parse_budget)},
+        tolerance={**common.tolerance, **_parsed(node.get("tolerance", {}), parse_tolerance)},
+        budget={**common.budget, **_parsed(node.get("budget", {}), parse_budget)},
     )
 
 
-def _parsed(entries: Entries, parse: Callable[[str, object], T]) -> dict[str, T]:
+def _parsed(node: Node, parse: Callable[[str, object], T]) -> dict[str, T]:
     parsed = {}
-    for key, written in entries.values.items():
+    for key, written in node.entries().items():
         try:
-            parsed[key] = parse(key, written)
+            parsed[key] = parse(key, written.value)
         except RequestError as error:
-            raise entries.wrong(key, str(error)) from error
+            written.fail(str(error))
     return parsed
 
 
-def _latency(entries: Entries, common: Latency | None) -> Latency | None:
-    if "latency" not in entries:
+def _latency(node: Node, common: Latency | None) -> Latency | None:
+    if "latency" not in node:
         return common
-    table = entries.table("latency")
-    table.only(("relative_to", "max_ratio"))
-    latency = Latency(table.get("relative_to", str), table.get("max_ratio", float))
-    if not (isfinite(latency.max_ratio) and latency.max_ratio > 0):
-        raise table.wrong("max_ratio", f"is {latency.max_ratio}; expected a ratio above 0, like 1.2")
-    if not latency.relative_to:
-        raise table.wrong("relative_to", "is empty; expected the name of a model")
-    return latency
+    node["latency"].only(("relative_to", "max_ratio"))
+    return node["latency"].read(Latency)
 
 
-def _baseline(entries: Entries, folder: Path) -> Path:
+def _baseline(node: Node, folder: Path) -> Path:
     """The path of the baseline, which lies in the repository whatever links lead there."""
-    written = entries.find("baseline", str, BASELINE_FILE)
+    written = node.read(str)
     try:
         path = folder / written
         inside = path.resolve().is_relative_to(root_of(folder)) and not Path(written).is_absolute()
     except (OSError, ValueError, RuntimeError) as error:  # a loop of links, a null byte
-        raise entries.wrong("baseline", f"is {written!r}, which is no path: {error}") from error
+        node.refuse(f"a path ({error})")
     if not written or not inside:
-        raise entries.wrong(
-            "baseline", f"is {written!r}; expected a path in the repository, from the file's own folder"
-        )
+        node.refuse("a path in the repository, from the file's own folder")
     return path
 
 
-def _refuse_namesakes(entries: Entries, guards: tuple[Guard, ...]) -> None:
+def _refuse_namesakes(targets: list[Node], guards: tuple[Guard, ...]) -> None:
     names = [guard.subject.name for guard in guards]
-    for at, name in enumerate(names):
-        if name in names[:at]:
-            first = names.index(name)
-            raise entries.wrong(f"targets[{at}].name", f"is {name!r}, as of targets[{first}]; give it another `name`")
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            targets[index]["name"].fail(
+                f"{name!r} is the name of targets[{names.index(name)}], too; give it another `name`"
+            )

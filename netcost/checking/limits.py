@@ -10,6 +10,7 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
+from netcost.text.documents import shortened
 from netcost.text.errors import RequestError
 from netcost.text.names import suggestion
 from netcost.text.tables import METRICS, Column
@@ -102,7 +103,7 @@ def parse_budget(figure: str, written: object) -> Budget:
     column = _column(figure)
     match = _BUDGET.fullmatch(written) if isinstance(written, str) else None
     if match is None:
-        raise RequestError(f"{written!r} is not a budget; expected text like '<= 5M', '< 600M' or '== 0'")
+        raise RequestError(f"{shortened(written)} is not a budget; expected text like '<= 5M', '< 600M' or '== 0'")
     relation, quantity = match.groups()
     return Budget(relation, _quantity(quantity, column), match.group().strip())
 
@@ -115,7 +116,9 @@ def parse_tolerance(figure: str, written: object) -> Tolerance:
     """
     column = _column(figure)
     if not isinstance(written, str):
-        raise RequestError(f"{written!r} is not a tolerance; expected text: a share like '1%' or an amount like '10k'")
+        raise RequestError(
+            f"{shortened(written)} is not a tolerance; expected text: a share like '1%' or an amount like '10k'"
+        )
     share = _SHARE.fullmatch(written)
     if share is not None:
         return Tolerance(share=Fraction(share[1]) / 100, written=written.strip())

@@ -132,7 +132,7 @@ class CostGuard:
         from netcost.checking import other_versions, torch_version
         from netcost.checking.baseline import Baseline, read
         from netcost.checking.regression import Report, compare
-        from netcost.text.entries import shown
+        from netcost.text.documents import shown
 
         update = ("pytest", "--netcost-update", self._test)
         file = shown(self._baseline)
@@ -222,7 +222,7 @@ def _record(path: Path, new: dict[str, Snapshot]) -> str:
     """Put snapshots into a file beside those that are there; what was done, in a line."""
     from netcost.checking import torch_version
     from netcost.checking.baseline import Baseline, read, render
-    from netcost.text.entries import shown
+    from netcost.text.documents import shown
     from netcost.text.version import __version__
     from netcost.text.writing import write_text
 

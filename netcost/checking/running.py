@@ -28,7 +28,7 @@ from netcost.checking.regression import UPDATE, Report, Result, compare
 from netcost.checking.revision import checked_out, repository
 from netcost.checking.selection import selected
 from netcost.checking.snapshot import Snapshot
-from netcost.text.entries import shown
+from netcost.text.documents import shown
 from netcost.text.errors import NetcostError, RequestError
 from netcost.text.version import __version__
 from netcost.timing.environment import require_device

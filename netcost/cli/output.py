@@ -18,8 +18,7 @@ import typer
 
 from netcost.text.errors import OutputError, RequestError, VerdictError
 from netcost.text.formats import FORMATS, renderer, require
-from netcost.text.names import suggestion
-from netcost.text.privacy import without_folders
+from netcost.text.names import suggestion, without_folders
 from netcost.text.tables import Section, Table
 
 if TYPE_CHECKING:

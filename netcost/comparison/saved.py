@@ -5,21 +5,27 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 from netcost.comparison.batches import Sweep
 from netcost.comparison.entry import Entry, Run
 from netcost.comparison.result import SCHEMA, Comparison
 from netcost.counting.figures import Figures
+from netcost.text.documents import Source
 from netcost.text.errors import NetcostError, RequestError
-from netcost.text.reading import Node, read_document
+from netcost.text.reading import Constraint, Node, NonNegativeFloat, PositiveInt
 from netcost.text.tables import METRICS, distinct
-from netcost.timing import doubts, stats
+from netcost.timing import doubts
 from netcost.timing.doubts import Doubt
 from netcost.timing.environment import Environment
 from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.setting import EffectiveSetting
 
-Seconds = tuple[float, ...]
+Seconds = tuple[NonNegativeFloat, ...]
+Times = Annotated[Seconds, Constraint("one time or more", len)]
+Shape = Annotated[tuple[int, ...], Constraint("sizes of 1 or more", lambda sizes: min(sizes, default=1) >= 1)]
+
+WRITTEN = "netcost compare … --format json -o FILE"
 
 DOUBTS = {
     name: kind
@@ -40,11 +46,11 @@ def load_comparison(*paths: str | os.PathLike[str]) -> Comparison | Sweep:
         RequestError: a file is missing, damaged, or of another schema.
     """
     if not paths:
-        raise RequestError("there is nothing to load; name files that `netcost compare --format json -o FILE` wrote")
-    documents = [read_document(path) for path in paths]
+        raise RequestError(f"there is nothing to load; name files of `{WRITTEN}`")
+    documents = [Node.of_file(path, Source(repr(os.fspath(path)), f"write it anew: {WRITTEN}")) for path in paths]
     parts = [_comparison(document, Path(path).stem) for document, path in zip(documents, paths, strict=True)]
-    if len(parts) == 1 and documents[0].has("sweep"):
-        return _sweep(documents[0].key("sweep").key("batches"), parts[0])
+    if len(parts) == 1 and "sweep" in documents[0]:
+        return _sweep(documents[0]["sweep"]["batches"], parts[0])
     entries: list[Entry] = []
     runs: list[Run] = []
     for part in parts:
@@ -60,7 +66,7 @@ def _sweep(batches: Node, comparison: Comparison) -> Sweep:
     sizes, points = batches.read(tuple[int, ...]), len(comparison.entries)
     if len(sizes) < 2 or list(sizes) != sorted({*sizes}) or sizes[0] < 1 or points % len(sizes):
         batches.refuse(f"rising batch sizes, of which the {points} models are a multiple")
-    return Sweep(comparison.rated([at % len(sizes) for at in range(points)]), sizes)
+    return Sweep(comparison.rated([index % len(sizes) for index in range(points)]), sizes)
 
 
 def _comparison(document: Node, name: str) -> Comparison:
@@ -69,108 +75,87 @@ def _comparison(document: Node, name: str) -> Comparison:
     Args:
         name: of its run, where it does not name several itself.
     """
-    schema = document.key("schema").read(int)
-    if schema != SCHEMA:
-        what = f"{document.file!r} is of schema {schema}, and this netcost reads schema {SCHEMA}"
-        raise RequestError(f"{what}: use the netcost that wrote it, or write it anew with this one")
-    if document.has("runs"):
-        runs = [_run(run, run.key("name").read(str)) for run in document.key("runs").items()]
+    document.require_schema(SCHEMA)
+    if "runs" in document:
+        runs = [_run(run, run["name"].read(str)) for run in document["runs"].items()]
     else:
         runs = [_run(document, name)]
-    models = document.key("models")
-    entries = [_entry(model, runs) for model in models.items()]
+    entries = [_entry(model, runs) for model in document["models"].items()]
     if not entries:
-        models.refuse("one model or more")
+        document["models"].refuse("one model or more")
     return Comparison(tuple(entries), tuple(runs))
 
 
 def _run(node: Node, name: str) -> Run:
-    environment: Environment | None = node.key("environment").read(Environment | None)  # type: ignore[arg-type]
-    command = node.find("command")
-    return Run(environment, name, node.key("netcost").read(str), "" if command is None else command.read(str))
+    environment = node["environment"].read(Environment | None)
+    return Run(environment, name, node["netcost"].read(str), node.get("command").read(str | None) or "")
 
 
 def _entry(model: Node, runs: list[Run]) -> Entry:
     """One network; its ratio is computed anew."""
-    run = model.key("run").read(int) if len(runs) > 1 else 0
+    run = model["run"].read(int) if len(runs) > 1 else 0
     if not 0 <= run < len(runs):
-        model.key("run").refuse(f"the number of one of {len(runs)} runs")
-    latency = model.key("latency")
-    if latency.value is not None and runs[run].environment is None:
-        latency.refuse("null where there is no environment")
+        model["run"].refuse(f"the number of one of {len(runs)} runs")
+    measurement = model["latency"].optional(_measurement)
+    if measurement is not None and runs[run].environment is None:
+        model["latency"].refuse("null where there is no environment")
     return Entry(
-        model=model.key("model").read(str),
+        model=model["model"].read(str),
         figures=_figures(model),
-        measurement=None if latency.value is None else _measurement(latency),
-        error=NetcostError(model.key("error").read(str)) if model.has("error") else None,
+        measurement=measurement,
+        error=NetcostError(model["error"].read(str)) if "error" in model else None,
         run=run,
     )
 
 
 def _figures(model: Node) -> Figures | None:
     """The counted figures; None where the network could not be counted."""
-    values = {name: _number(model.key(name)) for name in METRICS}
-    unknown = model.key("unknown_ops").read(dict[str, int])
-    if model.key("input").value is None:
-        return None
-    return Figures(model.key("model").read(str), _shapes(model.key("input")), values, unknown)
+    values = {name: _number(model[name]) for name in METRICS}
+    unknown, shapes = model["unknown_ops"].read(dict[str, int]), model["input"].optional(_shapes)
+    return None if shapes is None else Figures(model["model"].read(str), shapes, values, unknown)
 
 
 def _shapes(inputs: Node) -> tuple[tuple[int, ...], ...]:
     """One shape, or a list of several."""
     several = any(isinstance(node.value, list) for node in inputs.items()) or not inputs.value
-    shapes = inputs.read(tuple[tuple[int, ...], ...]) if several else (inputs.read(tuple[int, ...]),)
-    if any(size < 1 for shape in shapes for size in shape):
-        inputs.refuse("sizes of 1 or more")
+    shapes: tuple[tuple[int, ...], ...] = inputs.read(tuple[Shape, ...]) if several else (inputs.read(Shape),)
     return shapes
 
 
 def _number(node: Node) -> int | float | None:
     """A count stays one."""
-    if isinstance(node.value, int):
-        return node.read(int)
-    return node.read(float | None)  # type: ignore[arg-type]
+    number: int | float | None = node.read(int if isinstance(node.value, int) else float | None)
+    return number
 
 
 def _measurement(latency: Node) -> Measurement:
     """One latency, from its raw times; figures that do not follow from them are refused."""
-    times = _seconds(latency.key("times_s"))
-    device_times = latency.key("device_times_s")
     found = Measurement(
-        device=latency.key("device").read(str),
-        threads=latency.key("threads").whole(),
-        batch=None if latency.key("batch").value is None else latency.key("batch").whole(),
+        device=latency["device"].read(str),
+        threads=latency["threads"].read(PositiveInt),
+        batch=latency["batch"].read(PositiveInt | None),
         setting=latency.read(EffectiveSetting),
-        compile_s=latency.key("compile_s").read(float | None),  # type: ignore[arg-type]
-        first_call_s=latency.key("first_call_s").read(float),
-        warmup_s=latency.key("warmup_s").read(Seconds),
-        calls_per_sample=latency.key("calls_per_sample").whole(),
-        times_s=times,
-        device_times_s=None if device_times.value is None else _seconds(device_times, len(times)),
+        compile_s=latency["compile_s"].read(float | None),
+        first_call_s=latency["first_call_s"].read(float),
+        warmup_s=latency["warmup_s"].read(Seconds),
+        calls_per_sample=latency["calls_per_sample"].read(PositiveInt),
+        times_s=latency["times_s"].read(Times),
+        device_times_s=latency["device_times_s"].read(Seconds | None),
         effort=latency.read(Effort),
-        doubts=tuple(_doubt(each) for each in latency.key("doubts").items()),
+        doubts=tuple(map(_doubt, latency["doubts"].items())),
     )
-    if latency.key("samples").read(int) != len(times):
-        latency.key("samples").refuse(f"the number of times, {len(times)}")
-    if abs(latency.key("median_s").read(float) - stats.median(times)) > 1e-9 * stats.median(times):
-        latency.key("median_s").refuse(f"the median of the times, {stats.median(times)!r}")
+    if found.device_times_s is not None and len(found.device_times_s) != found.samples:
+        latency["device_times_s"].refuse(f"{found.samples} times")
+    if latency["samples"].read(int) != found.samples:
+        latency["samples"].refuse(f"the number of times, {found.samples}")
+    if abs(latency["median_s"].read(float) - found.median_s) > 1e-9 * found.median_s:
+        latency["median_s"].refuse(f"the median of the times, {found.median_s!r}")
     return found
-
-
-def _seconds(node: Node, number: int | None = None) -> Seconds:
-    """Times: one or more, or just as many as told."""
-    times = tuple(each.quantity() for each in node.items())
-    if not times or (number is not None and len(times) != number):
-        node.refuse("one time or more" if number is None else f"{number} times")
-    return times
 
 
 def _doubt(node: Node) -> Doubt:
     """One doubt, of a kind that netcost has."""
-    kind = node.key("doubt")
-    if kind.read(str) not in DOUBTS:
-        kind.refuse(f"one of {', '.join(DOUBTS)}")
-    doubt = node.read(DOUBTS[kind.value])
+    doubt = node.read(DOUBTS[node["doubt"].one_of(DOUBTS)])
     try:
         str(doubt)
     except ArithmeticError:

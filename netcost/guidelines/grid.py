@@ -8,6 +8,7 @@ from typing import Any
 
 from netcost.guidelines.guideline import SCALES, Guideline
 from netcost.guidelines.variant import Variant
+from netcost.text.reading import PositiveInt
 
 FILLED = {"cpu": 8, "cuda": 64}
 """A batch that fills the device. On a CPU, a layer's activations (13 MB of 128 channels) then exceed a core's own
@@ -38,10 +39,10 @@ class Setting:
     """
 
     device: str
-    threads: int
-    batch: int
+    threads: PositiveInt
+    batch: PositiveInt
     widths: str
-    scale: int
+    scale: PositiveInt
 
     @property
     def is_long(self) -> bool:

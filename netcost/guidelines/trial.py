@@ -11,6 +11,7 @@ from torch import nn
 
 from netcost.guidelines.grid import Task
 from netcost.text.errors import MeasurementError
+from netcost.text.reading import NonNegativeFloat, PositiveInt
 from netcost.timing import stats
 from netcost.timing.conversion import Call
 from netcost.timing.measurement import Measurement
@@ -27,14 +28,14 @@ class Series:
     """Every time of one variant or network, in seconds a call, one a round; or the error instead."""
 
     name: str
-    times_s: tuple[float, ...] = ()
-    device_times_s: tuple[float, ...] | None = None
-    first_call_s: float | None = None
-    calls_per_sample: int | None = None
+    times_s: tuple[NonNegativeFloat, ...] = ()
+    device_times_s: tuple[NonNegativeFloat, ...] | None = None
+    first_call_s: NonNegativeFloat | None = None
+    calls_per_sample: PositiveInt | None = None
     doubts: tuple[Mapping[str, Any], ...] = ()
     """As `Doubt.to_dict` gives them."""
     error: str | None = None
-    elementwise_time_share: float | None = None
+    elementwise_time_share: NonNegativeFloat | None = None
 
     @cached_property
     def median_s(self) -> float | None:

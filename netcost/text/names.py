@@ -1,15 +1,27 @@
-"""A table of named things that refuses duplicates and suggests near names."""
+"""Names: a table of named things that refuses duplicates, near names, and names without the folders of a machine."""
 
 from __future__ import annotations
 
 import difflib
 import fnmatch
+import re
 from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
 from netcost.text.errors import RequestError
 
 T = TypeVar("T")
+
+_FOLDERS = re.compile(r"(^|=)(?:/|[A-Za-z]:[\\/]).*[\\/]")
+"""From the root to the last folder, at the start of a word or after an option's `=`."""
+
+
+def without_folders(word: str) -> str:
+    """An absolute path, and one after `=`, as what it leads to: `--peaks=…/peaks.json` as `--peaks=peaks.json`.
+
+    Results travel, and the folders of a machine name their owners.
+    """
+    return _FOLDERS.sub(r"\1", word)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

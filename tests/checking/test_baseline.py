@@ -15,7 +15,7 @@ from netcost.text.errors import RequestError
 
 NET = snapshot({"conv": module(params=72, mult_adds=7200), "": module("Net", kernels=1)}, operators={"aten.conv2d": 1})
 TEXT = render(Baseline({"net": NET}, "0.1.0", "2.14.1"))
-WHOLE = "the number '{}' is no"
+DEPTH = "$.targets.net.totals.depth: expected a whole number"
 
 # JSON has half surrogates; UTF-8, and so a file, spells them out.
 any_names = st.dictionaries(st.text(max_size=9), snapshots, max_size=3)
@@ -103,39 +103,45 @@ def changed(old: str, new: str) -> str:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "is damaged: Expecting value: line 1 column 1"),
-        ("[]", "is []; expected a table"),
-        ("{}", "schema: is missing"),
-        ("<<<<<<< HEAD\n" + TEXT, "is damaged: Expecting value: line 1"),
-        (TEXT.encode() + b"\xff", "is damaged: 'utf-8' codec"),
-        (TEXT + TEXT, "is damaged: Extra data"),
-        (changed('"schema": 1', '"schema": 0'), "schema: is 0; this netcost reads 1: it is of an older netcost"),
-        (changed('"schema": 1', '"schema": 2'), "schema: is 2; this netcost reads 1: upgrade netcost"),
-        (changed('"schema": 1', '"schema": true'), "schema: is True; expected a whole number"),
-        (changed('"schema": 1', '"schema": "1"'), "schema: is '1'; expected a whole number"),
-        (changed('"depth": 1,', '"depth": NaN,'), WHOLE.format("NaN")),
-        (changed('"depth": 1,', '"depth": -Infinity,'), WHOLE.format("-Infinity")),
-        (changed('"depth": 1,', '"depth": 1.0,'), WHOLE.format("1.0")),
-        (changed('"depth": 1,', '"depth": 1e400,'), WHOLE.format("1e400")),
-        (changed('"depth": 1,', '"depth": -1,'), WHOLE.format("-1")),
-        (changed('"depth": 1,', '"depth": 9223372036854775808,'), WHOLE.format("9223372036854775808")),
-        (changed('"depth": 1,', f'"depth": {"9" * 10**6},'), "is no figure"),
-        (changed('"depth": 1,', '"depth": 1, "depth": 2,'), "the key 'depth' is there twice"),
-        (changed('"depth": 1,', '"depth": false,'), "targets.net.totals.depth: is False; expected a whole number"),
+        ("", "is damaged or not JSON: Expecting value: line 1 column 1"),
+        ("[]", "$: expected an object, found []"),
+        ("{}", "$.schema: expected a whole number, found nothing"),
+        ("<<<<<<< HEAD\n" + TEXT, "is damaged or not JSON: Expecting value: line 1"),
+        (TEXT.encode() + b"\xff", "is damaged or not JSON: 'utf-8' codec"),
+        (TEXT + TEXT, "is damaged or not JSON: Extra data"),
+        (changed('"schema": 1', '"schema": 0'), "$.schema: expected 1, found 0; use the older netcost"),
+        (changed('"schema": 1', '"schema": 2'), "$.schema: expected 1, found 2; use the newer netcost"),
+        (changed('"schema": 1', '"schema": true'), "$.schema: expected a whole number, found true"),
+        (changed('"schema": 1', '"schema": "1"'), "$.schema: expected a whole number, found '1'"),
+        (changed('"depth": 1,', '"depth": NaN,'), "NaN is no number"),
+        (changed('"depth": 1,', '"depth": -Infinity,'), "-Infinity is no number"),
+        (changed('"depth": 1,', '"depth": 1.0,'), f"{DEPTH}, found 1.0"),
+        (changed('"depth": 1,', '"depth": 1e400,'), f"{DEPTH}, found inf"),
+        (changed('"depth": 1,', '"depth": -1,'), f"{DEPTH} of 0 or more, found -1"),
+        (changed('"depth": 1,', '"depth": 9223372036854775808,'), f"{DEPTH} of at most {2**63 - 1}, found {2**63}"),
+        (changed('"depth": 1,', f'"depth": {"9" * 10**6},'), "value has 1000000 digits"),
+        (changed('"depth": 1,', '"depth": 1, "depth": 2,'), "the key 'depth' stands twice"),
+        (changed('"depth": 1,', '"depth": false,'), f"{DEPTH}, found false"),
         (changed('"depth": 1,', '"deepness": 1,'), "targets.net.totals.deepness: unknown key"),
-        (changed('"depth": 1,', ""), "targets.net.totals.depth: is missing"),
-        (changed('"mult_adds": 7200,\n', '"mult_adds": 7201,\n'), "is 7201, and its modules add up to 7200"),
-        (changed('"aten.conv2d": 1', '"aten.conv2d": "1"'), "operators.aten.conv2d: is '1'"),
-        (changed('"type": "Net"', '"type": 7'), "type: is 7; expected text"),
-        (changed('["1x3x8x8"]', "[1, 3]"), "input: is [1, 3]; expected a list of text"),
-        (changed('"torch": "2.14.1"', '"torch": null'), "torch: is None; expected text"),
+        (changed('"depth": 1,', ""), f"{DEPTH}, found nothing"),
+        (
+            changed('"mult_adds": 7200,\n', '"mult_adds": 7201,\n'),
+            "$.targets.net.totals.mult_adds: expected 7200, to which its modules add up, found 7201",
+        ),
+        (
+            changed('"aten.conv2d": 1', '"aten.conv2d": "1"'),
+            "operators.aten.conv2d: expected a whole number, found '1'",
+        ),
+        (changed('"type": "Net"', '"type": 7'), "$.targets.net.modules..type: expected text, found 7"),
+        (changed('["1x3x8x8"]', "[1, 3]"), "$.targets.net.input[0]: expected text, found 1"),
+        (changed('"torch": "2.14.1"', '"torch": null'), "$.torch: expected text, found null"),
         (changed('"netcost": "0.1.0",', '"netcost": "0.1.0", "extra": 1,'), "extra: unknown key"),
-        ("[" * 10**6, "is damaged: it is nested too deeply"),
-        ('{"a":' * 10**5, "is damaged: it is nested too deeply"),
+        ("[" * 10**6, "is damaged or not JSON: nested too deeply"),
+        ('{"a":' * 10**5, "is damaged or not JSON: nested too deeply"),
         (json.dumps({"\x1b[31m\n" * 10**4: 1, "schema": 1}), "\\x1b[31m\\n"),
         (
             changed('"net": {', '"\\u001b[2J": {').replace('"model": "net"', '"model": 7'),
-            "targets.\\x1b[2J.model: is 7",
+            "$.targets.\\x1b[2J.model: expected text, found 7",
         ),
     ],
 )
@@ -144,7 +150,7 @@ def test_a_damaged_or_hostile_file_gets_one_line(text: str | bytes, said: str) -
 
 
 def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match=r"b.json' cannot be read: No such file.*; write it: netcost baseline up"):
+    with pytest.raises(RequestError, match=r"b.json' cannot be read: No such file.*write it: netcost baseline up"):
         read(tmp_path / "b.json")
     with pytest.raises(RequestError, match="is no file"):
         read(tmp_path)
@@ -153,7 +159,7 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "loop.json")
     with (tmp_path / "huge.json").open("wb") as file:
         file.truncate(LARGEST_FILE + 1)
-    with pytest.raises(RequestError, match="is no file of at most"):
+    with pytest.raises(RequestError, match="larger than 64 MiB"):
         read(tmp_path / "huge.json")
 
 

@@ -266,7 +266,7 @@ def edit(name: str, old: str, new: str):
         (edit("netcost.toml", "net.py:Net", "vgg*x"), ["small"], "'vgg*x' is a pattern"),
         (edit("net.py", "self.stem(x)", "self.stern(x)"), [], "(net.py:13)"),
         (edit("net.py", "from torch import nn", "import not_there"), [], "not_there"),
-        (edit("netcost-baseline.json", '"schema": 1', '"schema": 9'), [], "upgrade netcost"),
+        (edit("netcost-baseline.json", '"schema": 1', '"schema": 9'), [], "use the newer netcost"),
         (edit("netcost-baseline.json", '"schema": 1,', "<<<<<<< HEAD"), [], "is damaged"),
         (lambda project: (project / "netcost-baseline.json").write_bytes(b""), [], "is damaged"),
         (lambda project: (project / "netcost-baseline.json").unlink(), [], "there is no baseline"),

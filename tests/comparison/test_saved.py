@@ -190,35 +190,39 @@ def latency(plain):
     [
         (
             lambda plain: plain.update(schema=2),
-            "is of schema 2, and this netcost reads schema 1: use the netcost that wrote it",
+            "$.schema: expected 1, found 2; use the newer netcost that wrote it",
         ),
         (lambda plain: plain.update(schema="1"), "schema: expected a whole number"),
-        (lambda plain: plain.pop("models"), "the key 'models'"),
+        (lambda plain: plain.pop("models"), "$.models: expected a list, found nothing"),
         (lambda plain: plain.update(models=[]), "models: expected one model or more"),
         (lambda plain: plain.update(models=[7]), "models[0]: expected an object"),
-        (lambda plain: plain["models"][0].pop("params"), "models[0]: expected the key 'params'"),
+        (lambda plain: plain["models"][0].pop("params"), "$.models[0].params: expected a number, found nothing"),
         (lambda plain: plain["models"][0].update(flops="many"), "models[0].flops: expected a number"),
-        (lambda plain: plain["models"][0].update(flops=10**40), "models[0].flops: expected a number of at most"),
+        (lambda plain: plain["models"][0].update(flops=10**40), "models[0].flops: expected a whole number of at most"),
         (lambda plain: plain["models"][0].update(input=[1, -3]), "models[0].input: expected sizes of 1 or more"),
-        (lambda plain: plain["models"][0].update(model=None), "models[0].model: expected text, got null"),
+        (lambda plain: plain["models"][0].update(model=None), "models[0].model: expected text, found null"),
         (lambda plain: plain.update(environment=None), "null where there is no environment"),
-        (lambda plain: plain["environment"].pop("torch"), "environment: expected the key 'torch'"),
+        (lambda plain: plain["environment"].pop("torch"), "environment.torch: expected text, found nothing"),
         (lambda plain: plain["environment"].update(threads="2"), "environment.threads: expected a whole number"),
-        (lambda plain: plain["environment"].update(gpu={}), "environment.gpu: expected the key 'name'"),
+        (lambda plain: plain["environment"].update(gpu={}), "environment.gpu.name: expected text, found nothing"),
         (lambda plain: latency(plain).update(times_s=[]), "latency.times_s: expected one time or more"),
-        (lambda plain: latency(plain)["times_s"].pop(), "latency.samples: expected the number of times, 11, got 12"),
+        (lambda plain: latency(plain)["times_s"].pop(), "latency.samples: expected the number of times, 11, found 12"),
         (lambda plain: latency(plain)["times_s"].__setitem__(3, "1.0"), "latency.times_s[3]: expected a number"),
         (
             lambda plain: latency(plain)["times_s"].__setitem__(3, -1.0),
-            "times_s[3]: expected a number of 0 or more, got -1.0",
+            "times_s[3]: expected a number of 0 or more, found -1.0",
         ),
         (lambda plain: latency(plain).update(median_s=0.5), "latency.median_s: expected the median of the times, 1.0"),
         (lambda plain: latency(plain).update(threads=0), "latency.threads: expected a whole number of 1 or more"),
         (lambda plain: latency(plain).update(batch=0), "latency.batch: expected a whole number of 1 or more"),
         (lambda plain: latency(plain).update(stopped="bored"), "latency.stopped: expected one of precise, budget"),
         (lambda plain: latency(plain).update(device_times_s=[1.0]), "latency.device_times_s: expected 12 times"),
+        (lambda plain: latency(plain).update(device_times_s=[]), "latency.device_times_s: expected 12 times"),
         (lambda plain: latency(plain).update(doubts=[{"doubt": "Weather"}]), "doubts[0].doubt: expected one of"),
-        (lambda plain: latency(plain).update(doubts=[{"doubt": "Drift"}]), "doubts[0]: expected the key 'first_s'"),
+        (
+            lambda plain: latency(plain).update(doubts=[{"doubt": "Drift"}]),
+            "doubts[0].first_s: expected a number, found nothing",
+        ),
         (
             lambda plain: latency(plain).update(doubts=[{"doubt": "WideSpread", "median_s": 0, "iqr_s": 1}]),
             "doubts[0]: expected numbers that can be compared",
@@ -238,7 +242,7 @@ def test_a_truncated_file_is_refused(tmp_path, share):
     text = render(document())
     path = tmp_path / "a.json"
     path.write_text(text[: int(share * (len(text) - 2))])
-    with pytest.raises(RequestError, match="damaged or no JSON"):
+    with pytest.raises(RequestError, match="damaged or not JSON"):
         load_comparison(path)
 
 

@@ -319,10 +319,10 @@ def test_damage_anywhere_is_one_line_or_does_no_harm(path: tuple[object, ...], v
         (b"\xff\xfe\x00", "not JSON"),
         (b"[" * 100_000, "not JSON"),
         (b"[1, 2]", "expected an object"),
-        (b'{"schema": 2}', "expected 1, which is what this netcost writes"),
+        (b'{"schema": 2}', r"\$\.schema: expected 1, found 2"),
         (b'{"schema": true}', "expected a whole number"),
-        (b"NaN", "not JSON .NaN is no number"),
-        (b" " * (saved.LARGEST_BYTES + 1), "too large"),
+        (b"NaN", "not JSON: NaN is no number"),
+        (b" " * (saved.LARGEST_BYTES + 1), "larger than 10 MiB"),
     ],
 )
 def test_a_file_of_something_else_is_refused_in_one_line(tmp_path: Path, content: bytes, said: str) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from netcost.text.errors import RequestError
-from netcost.text.names import Registry, suggestion
+from netcost.text.names import Registry, suggestion, without_folders
 
 
 @pytest.fixture
@@ -67,3 +67,24 @@ def test_names_are_filtered_by_a_shell_pattern_that_minds_capitals(networks):
     assert networks.names("mobilenet*") == ["mobilenet_v1", "mobilenet_v2"]
     assert networks.names("*_v[1]") == ["mobilenet_v1"]
     assert networks.names("MOBILENET*") == []
+
+
+@pytest.mark.parametrize(
+    ("word", "left"),
+    [
+        ("/srv/data/net.py:Net", "net.py:Net"),
+        ("/srv/a=b/net.py:Net", "net.py:Net"),
+        ("--peaks=/srv/data/peaks.json", "--peaks=peaks.json"),
+        ("--arg=file=/srv/data/x", "--arg=file=x"),
+        ("C:\\Data\\net.py:Net", "net.py:Net"),
+        ("C:/Data/net.py:Net", "net.py:Net"),
+        ("nets/net.py:Net", "nets/net.py:Net"),
+        ("../net.py:Net", "../net.py:Net"),
+        ("torchvision:resnet50", "torchvision:resnet50"),
+        ("--arg=width=0.5", "--arg=width=0.5"),
+        ("1/2", "1/2"),
+        ("/", "/"),
+    ],
+)
+def test_of_an_absolute_path_the_last_part_is_left(word: str, left: str) -> None:
+    assert without_folders(word) == left

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from netcost.profiling.roofline.fields import Fields
 from netcost.text import units
+from netcost.text.documents import Source
 from netcost.text.errors import RequestError
+from netcost.text.reading import Constraint, Node, PositiveInt
 from netcost.text.tables import Column, Table, from_records
 from netcost.text.version import __version__
 from netcost.timing import stats
@@ -20,12 +21,23 @@ DTYPES = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
 
 MEMORY = "memory"
 
+REMEDY = "measure anew with `netcost device --format json -o FILE`"
+
+SMALLEST, LARGEST = 1e-12, 1e24
+"""No time (seconds) and no rate (per second) lies beyond; products and quotients of such numbers are finite."""
+
+Words = Annotated[str, Constraint("words on one line", str.isprintable)]
+Sample = Annotated[
+    float, Constraint(f"a number from {SMALLEST} to {LARGEST}", lambda number: SMALLEST <= number <= LARGEST)
+]
+Samples = Annotated[tuple[Sample, ...], Constraint("one number or more", len)]
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
     """How much work a second a device sustains: one number a repetition, none left out."""
 
-    samples: tuple[float, ...]
+    samples: Samples
 
     @property
     def best(self) -> float:
@@ -58,7 +70,7 @@ class Product:
     """
 
     dtype: str
-    size: int
+    size: PositiveInt
     flops_per_s: Rate
 
 
@@ -74,9 +86,9 @@ class Bandwidth:
         triad: bytes a second of c = a + 3 b, read + written.
     """
 
-    level: str
-    cache_bytes: int | None
-    array_bytes: int
+    level: Words
+    cache_bytes: PositiveInt | None
+    array_bytes: PositiveInt
     copy: Rate
     triad: Rate
 
@@ -187,22 +199,21 @@ class Peaks:
         Raises:
             RequestError: it is no such object; the message names the place.
         """
-        top = Fields(plain, where)
-        if top.whole("schema") != SCHEMA:
-            raise top.refused("schema", f"{SCHEMA}, which is what this netcost writes")
-        products, missing = top.inner("matrix_product"), top.inner("missing")
-        levels = top.list("bandwidth")
-        if not levels:
-            raise top.refused("bandwidth", "one level at least")
+        return cls.from_node(Node(plain, Source(where, REMEDY)))
+
+    @classmethod
+    def from_node(cls, node: Node) -> Peaks:
+        """The value that a document holds there."""
+        node.require_schema(SCHEMA)
         return cls(
-            device=top.text("device"),
-            threads=top.whole("threads"),
-            products=tuple(_product(dtype, products.inner(dtype)) for dtype in products.names),
-            bandwidths=tuple(_bandwidth(each, each is levels[-1]) for each in levels),
-            launch_s=top.inner("launch").numbers("samples_s"),
-            missing={dtype: missing.text(dtype) for dtype in missing.names},
-            environment=top.inner("environment").plain,
-            notes=top.texts("notes"),
+            device=node["device"].read(Words),
+            threads=node["threads"].read(PositiveInt),
+            products=tuple(_product(dtype, each) for dtype, each in node["matrix_product"].entries().items()),
+            bandwidths=_bandwidths(node["bandwidth"]),
+            launch_s=node["launch"]["samples_s"].read(Samples),
+            missing=node["missing"].read(dict[str, Words]),
+            environment=node["environment"].read(dict[str, Any]),
+            notes=node["notes"].read(tuple[Words, ...]),
         )
 
     def table(self) -> Table:
@@ -279,19 +290,13 @@ def _spread(peak: str, rate: Rate) -> dict[str, Any]:
     }
 
 
-def _product(dtype: str, fields: Fields) -> Product:
-    return Product(dtype, fields.whole("size"), _rate(fields, "flops_per_s"))
+def _product(dtype: str, node: Node) -> Product:
+    return Product(dtype, node["size"].read(PositiveInt), node["flops_per_s"].read(Rate))
 
 
-def _bandwidth(fields: Fields, is_last: bool) -> Bandwidth:
-    return Bandwidth(
-        level=fields.text("level"),
-        cache_bytes=None if is_last else fields.whole("cache_bytes"),
-        array_bytes=fields.whole("array_bytes"),
-        copy=_rate(fields, "copy"),
-        triad=_rate(fields, "triad"),
-    )
-
-
-def _rate(fields: Fields, name: str) -> Rate:
-    return Rate(fields.inner(name).numbers("samples"))
+def _bandwidths(node: Node) -> tuple[Bandwidth, ...]:
+    """Those of the caches, whose sizes are told, and then that of the memory."""
+    *caches, _ = node.items() or node.refuse("one level or more")
+    for cache in caches:
+        cache["cache_bytes"].read(PositiveInt)
+    return node.read(tuple[Bandwidth, ...])

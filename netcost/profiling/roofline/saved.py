@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from netcost.profiling.roofline.peaks import Peaks
+from netcost.profiling.roofline.peaks import REMEDY, Peaks
 from netcost.profiling.roofline.probing import measure_peaks
-from netcost.text.errors import RequestError
-from netcost.text.reading import parsed_json
+from netcost.text.documents import Source
+from netcost.text.reading import Node
 from netcost.timing.sampling import Progress
 from netcost.timing.setting import NO_DEVICE
 
-LARGEST_BYTES = 10_000_000
+LARGEST_BYTES = 10 * 2**20
 """A file of peaks has some ten kilobytes; one that is larger than this is something else."""
 
 MEASURE = "measure"
@@ -41,24 +39,4 @@ def read_peaks(path: str) -> Peaks:
     Raises:
         RequestError: it cannot be read, or holds something else; one line says what.
     """
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(LARGEST_BYTES + 1)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise RequestError(f"cannot read the peaks in {path!r}: {reason}; write them with {_COMMAND}") from error
-    except ValueError as error:  # a name with a zero byte in it
-        raise RequestError(f"{path!r} is no name of a file; write peaks with {_COMMAND}") from error
-    if len(content) > LARGEST_BYTES:
-        raise RequestError(f"{path!r} is too large for a file of peaks; write one with {_COMMAND}")
-    try:
-        plain = parsed_json(content)
-    except ValueError as error:
-        raise RequestError(f"{path!r} is not JSON ({error}); write peaks with {_COMMAND}") from error
-    try:
-        return Peaks.from_dict(plain)
-    except RequestError as error:
-        raise RequestError(f"{path!r} holds no peaks: {error}") from error
-
-
-_COMMAND = "`netcost device --format json -o FILE`"
+    return Peaks.from_node(Node.of_file(path, Source(repr(path), REMEDY), LARGEST_BYTES))
