@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from netcost.guidelines.findings import Findings, counted
 from netcost.guidelines.guideline import PAPER, Guideline, Order
 from netcost.guidelines.judging import THRESHOLD, Finding, Verdict, judge
 from netcost.guidelines.networks import overview as networks_overview
-from netcost.guidelines.records import paper_slow_downs, rows_of
+from netcost.guidelines.records import paper_slow_downs, rows_of, tables
 from netcost.guidelines.trial import Series, Trial
 from netcost.text import units
 from netcost.text.tables import Column, Section, Table, from_records
@@ -56,6 +57,25 @@ DETAILS = (
     Column("paper_arm", "Paper ARM", "ratio"),
     Column("elementwise_time", "Element-wise time", "percent"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFindings:
+    """The result of `netcost guidelines`."""
+
+    findings: Findings
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the object of `guidelines --format json`."""
+        return self.findings.to_dict()
+
+    def records(self) -> list[Table]:
+        """Return a table of variants and one of networks, as far as either was asked for."""
+        return tables(self.findings)
+
+    def sections(self) -> list[Section]:
+        """Return the whole report."""
+        return sections(self.findings)
 
 
 def sections(findings: Findings) -> list[Section]:

@@ -7,8 +7,9 @@ from pathlib import Path
 from netcost.guidelines.networks.overview import records as networks_records
 from netcost.guidelines.records import records
 from netcost.guidelines.saved import load
-from netcost.reports.document import Report, as_csv
+from netcost.reports.document import Report
 from netcost.reports.pages import guidelines_page
+from netcost.text.formats import result_text
 
 PATTERN = "guidelines-*.json"
 
@@ -38,6 +39,6 @@ def guidelines_report(path: Path) -> Report:
     """
     found = load(str(path)).findings
     page = guidelines_page(found, found.command)
-    variants = as_csv(records(found), path.stem) if found.guidelines else {}
-    networks = {} if found.networks is None else as_csv(networks_records(found.networks), path.stem, NETWORKS)
+    variants = {"csv": result_text(records(found), "csv")} if found.guidelines else {}
+    networks = {} if found.networks is None else {NETWORKS: result_text(networks_records(found.networks), "csv")}
     return Report(path.stem, page, {**variants, **networks}, SHOWN, is_measured=True)

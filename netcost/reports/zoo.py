@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from netcost.comparison.running import NO_DEVICE, compare
-from netcost.reports.document import Report, as_csv, as_json
+from netcost.reports.document import Report
 from netcost.reports.pages import zoo_page
+from netcost.text.formats import result_text
 from netcost.timing.sampling import Progress
 from netcost.zoo import ARCHITECTURES
 
@@ -23,5 +24,5 @@ def zoo_report(progress: Progress | None = None) -> Report:
     for error in comparison.errors:
         raise error
     page = zoo_page(comparison, made_by="netcost report -o DIR")
-    files = {**as_json(comparison.to_dict()), **as_csv(comparison.records(), NAME)}
+    files = {ending: result_text(comparison, ending) for ending in ("json", "csv")}
     return Report(NAME, page, files, shown=("memory-access-against-mult-adds",))

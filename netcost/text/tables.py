@@ -91,6 +91,24 @@ class Table:
         cell = self.rows[row][column]
         return printable(cell) if isinstance(cell, str) else units.text(cell, self.unit(row, column))
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values: title, columns with their units, a mapping per row, and notes."""
+        table = with_unit_column(self)
+        columns = [
+            {"name": name, "heading": column.heading, "unit": column.unit}
+            for name, column in zip(table.names, table.columns, strict=True)
+        ]
+        rows = [dict(zip(table.names, map(bare, row), strict=True)) for row in table.rows]
+        return {"title": table.title, "columns": columns, "rows": rows, "notes": list(table.notes)}
+
+    def records(self) -> Table:
+        """Return itself: a table alone is a result."""
+        return self
+
+    def tables(self) -> tuple[Table, ...]:
+        """Return itself alone."""
+        return (self,)
+
 
 def distinct(names: Sequence[str]) -> tuple[str, ...]:
     """The names, a repeated one numbered from 2 on, past the names that are there already."""

@@ -174,6 +174,6 @@ def test_an_empty_table_is_an_empty_frame_with_its_columns():
 
 
 def test_tables_and_frames_import_without_pandas():
-    probe = "import sys, netcost.tables, netcost.frames; sys.exit('pandas' in sys.modules)"
+    probe = "import sys, netcost.text.tables, netcost.text.frames; sys.exit('pandas' in sys.modules)"
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", probe], cwd=root).returncode == 0

@@ -16,6 +16,9 @@ from netcost.checking.snapshot import Snapshot
 from netcost.counting.breakdown import ADDITIVE, RULED, WHOLE
 from netcost.text.tables import METRICS, Column, Table, from_records
 from netcost.text.units import AtLeast
+from netcost.text.version import __version__
+
+SCHEMA = 1
 
 MODULES_SHOWN = 20
 """Modules that people are shown; JSON has them all."""
@@ -135,8 +138,8 @@ class Report:
         return (*result.problems, *result.notes, *self.acceptance(result))
 
     def tables(self) -> list[Table]:
-        """For people: what is to be said of each target, and its modules that changed."""
-        found = []
+        """For people: the outcome, what is to be said of each target, and its modules that changed."""
+        found = [Table((), (), f"netcost check: {self.headline}", self.notes)]
         for result in self.spoken:
             found.append(self.figures_table(result))
             if result.modules:
@@ -153,7 +156,7 @@ class Report:
         records += [{**_latency_record(latency), "metric": "Latency"} for latency in result.latencies]
         return from_records(FIGURE_COLUMNS, records, title, self.words(result))
 
-    def rows(self) -> Table:
+    def records(self) -> Table:
         """For programs: a row a figure and rule."""
         columns = (Column("target", "Target"), *FIGURE_COLUMNS)
         records = [
@@ -169,6 +172,8 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Plain values under stable keys."""
         return {
+            "schema": SCHEMA,
+            "netcost": __version__,
             "fails": self.fails,
             "against": self.against or None,
             "targets": [self._target(result) for result in self.results],

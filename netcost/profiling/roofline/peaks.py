@@ -205,6 +205,14 @@ class Peaks:
             notes=top.texts("notes"),
         )
 
+    def records(self) -> Table:
+        """The rows for programs: those that people read."""
+        return self.table()
+
+    def tables(self) -> list[Table]:
+        """What people are shown."""
+        return [self.table()]
+
     def table(self) -> Table:
         """A row a peak, with its spread."""
         columns = (
