@@ -22,7 +22,7 @@ class Column:
         name: in CSV and JSON.
         heading: for people.
         unit: of `units.text`; "text" for words.
-        of: gives the value of this column for whatever stands in a row.
+        of: gives the value of this column for whatever stands in a row; its attribute of that name unless given.
         flush_right: for people; quantities are and words are not, unless said here.
     """
 
@@ -44,8 +44,7 @@ class Column:
 
     def value(self, row: Any) -> Any:
         """Return what stands in this column for a row."""
-        assert self.of is not None, f"the column {self.name!r} does not say where its value comes from"
-        return self.of(row)
+        return getattr(row, self.name) if self.of is None else self.of(row)
 
 
 @dataclass(frozen=True, slots=True)
