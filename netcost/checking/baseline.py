@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from netcost.text.documents import Source, shown
 from netcost.text.errors import RequestError
 from netcost.text.names import suggestion
 from netcost.text.reading import Node, NonNegativeInt
-from netcost.text.tables import Column, Table, from_records
+from netcost.text.tables import Column, Table, table_of
 
 SCHEMA = 1
 LARGEST_FILE = 64 * 2**20
@@ -172,13 +172,14 @@ def table(baseline: Baseline, patterns: Iterable[str] = ("*",)) -> Table:
         if not found and pattern != "*":
             raise RequestError(f"the baseline has no {pattern!r}{suggestion(pattern, baseline.targets)}")
         chosen.update(found)
-    records = [
-        {
-            "target": name,
-            "input": ", ".join(snapshot.inputs),
-            **{figure: snapshot.figure(figure) for figure in FIGURES},
-        }
-        for name, snapshot in chosen.items()
-    ]
+    columns = (
+        Column("target", "Target", of=lambda target: target[0]),
+        Column("input", "Input", of=lambda target: ", ".join(target[1].inputs)),
+        *map(_recorded, FIGURES),
+    )
     notes = [f"counted with netcost {baseline.netcost} and torch {baseline.torch}"]
-    return from_records((Column("target", "Target"), Column("input", "Input"), *FIGURES.values()), records, notes=notes)
+    return table_of(columns, chosen.items(), notes=notes)
+
+
+def _recorded(figure: str) -> Column:
+    return replace(FIGURES[figure], of=lambda target: target[1].figure(figure))

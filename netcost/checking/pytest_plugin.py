@@ -181,11 +181,11 @@ def _counted(model: Any, inputs: Any, mode: str, concrete: bool) -> Snapshot:
 
 def _fail_on(report: Report) -> None:
     """Fail with the text that `netcost check` prints."""
-    from netcost.checking.formats import text
+    from netcost.checking.formats import check_text
 
     __tracebackhide__ = True
     if report.fails:
-        pytest.fail(text.render(report).rstrip(), pytrace=False)
+        pytest.fail(check_text(report, "table").rstrip(), pytrace=False)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -14,7 +14,7 @@ from netcost.claims.stopwatch import Stopwatch
 from netcost.text import units
 from netcost.text.errors import RequestError
 from netcost.text.names import suggestion
-from netcost.text.tables import Column, Table, from_records, selected
+from netcost.text.tables import Column, Table, from_records, selected, table_of
 from netcost.text.version import __version__
 
 SCHEMA = 1
@@ -81,30 +81,14 @@ class Review:
 
     def records(self) -> Table:
         """A row a check, with plain numbers: for CSV and pandas."""
-        records = [
-            {
-                "id": claim.id,
-                "rows": " ".join(claim.rows),
-                "topic": str(claim.topic),
-                "claim": claim.says,
-                "what": check.what,
-                "expected": check.expected,
-                "computed": " ".join(map(str, check.computed)) if isinstance(check.computed, tuple) else check.computed,
-                "unit": check.unit,
-                "agrees": None if check.agrees is None else str(check.agrees).lower(),
-                "verdict": str(finding.verdict),
-                "source": claim.source,
-            }
-            for claim, finding in ((result.claim, result.finding) for result in self.results)
-            for check in finding.checks or (Check("", ""),)
-        ]
-        names = "id rows topic claim what expected computed unit agrees verdict source".split()
-        return from_records([Column(name, name) for name in names], records)
+        nothing = (Check("", ""),)
+        rows = ((result, check) for result in self.results for check in result.finding.checks or nothing)
+        return table_of(RECORDS, rows)
 
     def overview(self) -> list[Table]:
         """A table a topic with a row a claim: its sentence, and what was found where that is not what it says."""
         tables = [
-            from_records(OVERVIEW, map(_overview_record, results), title=str(topic))
+            table_of(OVERVIEW, results, title=str(topic))
             for topic, results in groupby(self.results, lambda result: result.claim.topic)
         ]
         return [*tables, self.tally()]
@@ -116,27 +100,18 @@ class Review:
     def tally(self) -> Table:
         """How many claims came to each verdict, and which of them changed."""
         verdicts = [result.finding.verdict for result in self.results]
-        records = [{"verdict": str(each), "claims": verdicts.count(each)} for each in Verdict if each in verdicts]
+        columns = (Column("verdict", "Verdict", of=str), Column("claims", "Claims", "count", of=verdicts.count))
         changes = [
             f"{result.claim.id}: recorded as {result.claim.recorded!s}, now {result.finding.verdict!s}."
             for result in self.changed
         ]
-        return from_records((Column("verdict", "Verdict"), Column("claims", "Claims", "count")), records, notes=changes)
+        return table_of(columns, [each for each in Verdict if each in verdicts], notes=changes)
 
-
-OVERVIEW = (Column("id", "Claim"), Column("verdict", "Verdict"), Column("says", "What is claimed"))
-
-FIGURES = (
-    Column("what", "What"),
-    Column("computed", "Computed", "exact"),
-    Column("expected", "Published"),
-    Column("agrees", "Agrees"),
-)
 
 SUMS = (
     Column("what", "Sum, term by term"),
     Column("arithmetic", "Arithmetic"),
-    Column("computed", "Computed", "exact"),
+    Column("computed", "Computed", flush_right=True),
 )
 
 LARGE = 1_000_000
@@ -191,14 +166,22 @@ def matching(pattern: str, errata: bool = False) -> list[Claim]:
     return sorted(chosen, key=lambda each: (TOPICS.index(each.topic), each.rows if errata else ()))
 
 
-def _overview_record(result: Reviewed) -> dict[str, str | None]:
+def _verdict(result: Reviewed) -> str:
+    return str(result.finding.verdict) + (" (changed)" if result.changed else "")
+
+
+def _says(result: Reviewed) -> str:
+    """The sentence of a claim, and what was computed where that is not what it says."""
     wrong = [check for check in result.finding.checks if check.agrees is False and not check.beside]
     instead = _joined(f"{_text(check.computed, check.unit)} instead of {check.expected}" for check in wrong)
-    return {
-        "id": result.claim.id,
-        "says": result.claim.says + (f" Computed: {instead}." if instead else ""),
-        "verdict": str(result.finding.verdict) + (" (changed)" if result.changed else ""),
-    }
+    return result.claim.says + (f" Computed: {instead}." if instead else "")
+
+
+OVERVIEW = (
+    Column("id", "Claim", of=lambda result: result.claim.id),
+    Column("verdict", "Verdict", of=_verdict),
+    Column("says", "What is claimed", of=_says),
+)
 
 
 def _sums(result: Reviewed) -> Iterable[Table]:
@@ -214,21 +197,28 @@ def arithmetic(result: Reviewed) -> Iterable[Table]:
     claim, finding = result.claim, result.finding
     compared = any(check.beside and check.agrees is not None for check in finding.checks)
     notes = [*finding.notes, *([BESIDE] if compared else []), f"Source: {claim.source}."]
-    yield from_records(FIGURES, map(_figure, finding.checks), notes=notes)
+    yield table_of(FIGURES, finding.checks, notes=notes)
     rows = [row for check in finding.checks if check.terms for row in _rows(check)]
     if rows:
         named = [name for name in ("what", "arithmetic", "computed") if any(row[name] for row in rows)]
         yield selected(from_records(SUMS, rows), named)
 
 
-def _figure(check: Check) -> dict[str, str]:
+def _answer(check: Check) -> str:
     answer = ANSWERS[check.agrees]
-    return {
-        "what": check.what,
-        "computed": _text(check.computed, "count" if _is_long(check) else check.unit),
-        "expected": check.expected or "",
-        "agrees": f"({answer})" if check.beside and answer else answer,
-    }
+    return f"({answer})" if check.beside and answer else answer
+
+
+def _computed(check: Check) -> str:
+    return _text(check.computed, "count" if _is_long(check) else check.unit)
+
+
+FIGURES = (
+    Column("what", "What"),
+    Column("computed", "Computed", of=_computed, flush_right=True),
+    Column("expected", "Published", of=lambda check: check.expected or ""),
+    Column("agrees", "Agrees", of=_answer),
+)
 
 
 def _is_long(check: Check) -> bool:
@@ -278,3 +268,23 @@ def _joined(texts: Iterable[str]) -> str:
 
 def _plain(value: Value) -> Any:
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+RECORDS = (
+    Column("id", "id", of=lambda row: row[0].claim.id),
+    Column("rows", "rows", of=lambda row: " ".join(row[0].claim.rows)),
+    Column("topic", "topic", of=lambda row: str(row[0].claim.topic)),
+    Column("claim", "claim", of=lambda row: row[0].claim.says),
+    Column("what", "what", of=lambda row: row[1].what),
+    Column("expected", "expected", of=lambda row: row[1].expected),
+    Column("computed", "computed", of=lambda row: _spaced(row[1].computed)),
+    Column("unit", "unit", of=lambda row: row[1].unit),
+    Column("agrees", "agrees", of=lambda row: None if row[1].agrees is None else str(row[1].agrees).lower()),
+    Column("verdict", "verdict", of=lambda row: str(row[0].finding.verdict)),
+    Column("source", "source", of=lambda row: row[0].claim.source),
+)
+"""Of a claim with what came of it, and one of its checks."""
+
+
+def _spaced(value: Value) -> Any:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else value

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from netcost.claims.claim import ERRATA, Verdict
 from netcost.claims.review import Review, Reviewed, arithmetic
@@ -30,6 +31,36 @@ HOW_TO_READ = (
     "each topic stand its claims with what was computed beside what was published, the sum term by term, and the "
     "source."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ShownReview:
+    """The result of `netcost claims`: what is handed out has the sums, a terminal has them on request.
+
+    Args:
+        with_sums: also in a terminal; a claim that stands alone has them anyway.
+        made_by: the command that makes it again.
+    """
+
+    review: Review
+    with_sums: bool = False
+    made_by: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the object of `claims --format json`."""
+        return self.review.to_dict()
+
+    def records(self) -> Table:
+        """Return a row per check."""
+        return self.review.records()
+
+    def tables(self) -> list[Table]:
+        """Return the claims topic by topic, or their sums."""
+        return self.review.sums() if self.with_sums or len(self.review.results) == 1 else self.review.overview()
+
+    def sections(self) -> list[Section]:
+        """Return the report with everything."""
+        return sections(self.review, self.made_by)
 
 
 def sections(review: Review, made_by: str = "") -> list[Section]:

@@ -28,13 +28,13 @@ def update(
     loaded = settings.load(config)
     from netcost.checking import update as run
     from netcost.checking.baseline import render
-    from netcost.checking.formats import text
+    from netcost.checking.formats import update as updates
 
     with output.progress_bar(quiet) as progress:
         found = run(loaded, models or (), inputs=inputs or (), arguments=given, progress=progress)
     output.emit(render(found.baseline), str(found.path))
     if not quiet:
-        typer.echo(text.render_update(found.report, found.dropped, found.remarks), nl=False)
+        typer.echo(updates.render(found.report, found.dropped, found.remarks), nl=False)
     return 0
 
 
@@ -55,5 +55,5 @@ def show(
     from netcost.checking import config as settings
 
     recorded = baseline.read(settings.load(config).baseline)
-    output.emit(output.render([baseline.table(recorded, models or ("*",))], format_name, out), out)
+    output.show_result(baseline.table(recorded, models or ("*",)), format_name, out)
     return 0

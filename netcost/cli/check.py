@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netcost.checking.formats import CHECK_FORMATS, check_renderer
+from netcost.checking.formats import CHECK_FORMATS, check_text
 from netcost.cli import options, output
 from netcost.text.errors import RequestError
 
@@ -72,7 +72,8 @@ def check(
             gate=gate,
             progress=progress,
         )
-    output.emit(_rendered(report, format_name, out), out)
+    # Notes of a check say why it fails: they are what was asked for, and stay.
+    output.show_result(report, format_name, out, write=check_text)
     if format_name == "github":
         _add_to_summary(report)
     if strict:
@@ -100,20 +101,10 @@ def _gate(latency: bool, base: str | None, limit: str | None, **asked: Any) -> L
     return LatencyGate(options.timing(**asked), share)
 
 
-def _rendered(report: Report, format_name: str, out: str | None) -> str:
-    """The report; in a terminal as wide as it is."""
-    if output.is_terminal(format_name, out):
-        from netcost.checking.formats import text
-
-        return text.render(report, **output.terminal_style())
-    return check_renderer(format_name)(report)
-
-
 def _add_to_summary(report: Report) -> None:
     """Write the report to the job's summary, where the job has one."""
     path = os.environ.get(SUMMARY)
     if path:
-        from netcost.checking.formats import comment
         from netcost.text.writing import append_text
 
-        append_text(path, comment.render(report))
+        append_text(path, check_text(report, "markdown"))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from netcost.cli import options, output
-
-if TYPE_CHECKING:
-    from netcost.claims import Review
 
 
 def claims(
@@ -32,6 +29,7 @@ def claims(
     """
     output.check_request(format_name, out)
     from netcost.claims import Stopwatch, review
+    from netcost.claims.sections import ShownReview
     from netcost.timing.environment import require_device
 
     stopwatch = None
@@ -39,26 +37,5 @@ def claims(
         stopwatch = Stopwatch(options.timing(require_device(device), threads=threads, budget=budget))
     with output.progress_bar(quiet) as progress:
         result = review(pattern, stopwatch, errata=errata, progress=progress)
-    _show(result, sums, format_name, out)
+    output.show_result(ShownReview(result, sums, output.command()), format_name, out, quiet=quiet)
     return int(bool(result.changed))
-
-
-def _show(result: Review, sums: bool, format_name: str, out: str | None) -> None:
-    """Write the claims as they were asked for: what is handed out has their sums, a terminal has them on request."""
-    if format_name == "json":
-        from netcost.text.formats.json_text import render
-
-        output.emit(render(result.to_dict()), out)
-    elif format_name == "csv":
-        output.emit_tables([result.records()], format_name, out)
-    elif format_name == "html":
-        from netcost.reports.pages import claims_page
-
-        output.emit_page(claims_page(result), out)
-    elif format_name == "markdown":
-        from netcost.claims.sections import sections
-
-        output.emit(output.render_sections(sections(result, output.command()), format_name, out), out)
-    else:
-        tables = result.sums() if sums or len(result.results) == 1 else result.overview()
-        output.emit_tables(tables, format_name, out)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -67,7 +66,7 @@ def compare(
     output.check_request(format_name, out)
     if saved:
         loaded = _load([*saved, *(models or ())], context)
-        _show(loaded, format_name, out, quiet)
+        output.show_result(loaded, format_name, out, quiet=quiet)
         if strict:
             output.refuse_unknown(loaded.unknown_ops)
         return 0
@@ -104,7 +103,7 @@ def compare(
         )
     if len(result.errors) == len(result.entries):
         raise result.errors[0]
-    _show(result.run_by(output.command()), format_name, out, quiet)
+    output.show_result(result.run_by(output.command()), format_name, out, quiet=quiet)
     for error in result.errors:
         typer.echo(f"netcost: {error}", err=True)
     if strict:
@@ -140,19 +139,3 @@ def _load(paths: Sequence[str], context: typer.Context) -> Comparison | Sweep:
     from netcost.comparison.saved import load_comparison
 
     return load_comparison(*paths)
-
-
-def _show(result: Comparison | Sweep, format_name: str, out: str | None, quiet: bool) -> None:
-    """Write the result as it was asked for."""
-    if format_name == "json":
-        from netcost.text.formats.json_text import render
-
-        output.emit(render(result.to_dict()), out)
-    elif format_name == "html":
-        from netcost.comparison.batches import Sweep
-        from netcost.reports.pages import compare_page, sweep_page
-
-        output.emit_page(sweep_page(result) if isinstance(result, Sweep) else compare_page(result), out)
-    else:
-        table = result.records() if format_name == "csv" else result.table()
-        output.emit_tables([replace(table, notes=()) if quiet else table], format_name, out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -28,12 +27,5 @@ def device(
 
     with output.progress_bar(quiet) as progress:
         peaks = measure_peaks(device, threads, budget_s=budget, progress=progress)
-    if format_name == "json":
-        from netcost.text.formats.json_text import render
-
-        text = render(peaks.to_dict())
-    else:
-        table = peaks.table()
-        text = output.render([replace(table, notes=()) if quiet else table], format_name, out)
-    output.emit(text, out)
+    output.show_result(peaks, format_name, out, quiet=quiet)
     return 0

@@ -23,17 +23,7 @@ def explain(
     Examples: netcost explain; netcost explain memory_access; netcost explain drift; netcost explain "cannot tell"
     """
     output.check_request(format_name, out, FORMATS)
-    from netcost.text.explanations import EXPLANATIONS, explanation_of, overview
+    from netcost.text.explanations import Explained, explanation_of
 
-    found = [explanation_of(topic)] if topic is not None else [explanation_of(name) for name in EXPLANATIONS]
-    if format_name == "json":
-        from netcost.text.formats.json_text import render
-        from netcost.text.version import __version__
-
-        topics = [entry.to_dict() for entry in found]
-        output.emit(render({"schema": 1, "netcost": __version__, "topics": topics}), out)
-    elif topic is None:
-        output.emit_tables(overview(), format_name, out)
-    else:
-        output.emit(output.render_sections([found[0].section], format_name, out), out)
+    output.show_result(Explained(None if topic is None else explanation_of(topic)), format_name, out)
     return 0

@@ -54,6 +54,7 @@ def guidelines(
     output.check_request(format_name, out)
     from netcost.guidelines import profiled
     from netcost.guidelines.options import Options
+    from netcost.guidelines.overview import ShownFindings
     from netcost.guidelines.running import ALL, require, run
     from netcost.guidelines.saved import load
     from netcost.profiling.roofline import given_peaks
@@ -62,9 +63,13 @@ def guidelines(
     timing = options.timing(device, threads=threads, budget=budget, precision=precision)
     is_timed = timing.is_timed
 
+    def show(found: Findings) -> None:
+        shown = ShownFindings(_by_this_command(found, is_timed))
+        output.show_result(shown, format_name, out, quiet=quiet)
+
     def keep(found: Findings) -> None:
         if out is not None:
-            output.emit(_text(_by_this_command(found, is_timed), format_name, out), out)
+            show(found)
             kept[:] = [out]
 
     earlier = None if saved is None else load(saved)
@@ -85,7 +90,7 @@ def guidelines(
         if kept and format_name == "json":
             typer.echo(f"netcost: settings that were finished are in {out!r}; --from goes on with them", err=True)
         raise
-    output.emit(_text(_by_this_command(found, is_timed), format_name, out), out)
+    show(found)
     for error in found.errors:
         typer.echo(f"netcost: {error}", err=True)
     return 3 if found.errors else 0
@@ -96,22 +101,3 @@ def _by_this_command(found: Findings, is_timed: bool) -> Findings:
     own, before = output.command(), found.command
     both = before if before.endswith(own) else f"{before}; {own}" if before else own
     return replace(found, command=both) if is_timed else found
-
-
-def _text(found: Findings, format_name: str, out: str | None) -> str:
-    """The result in a format."""
-    if format_name == "json":
-        from netcost.text.formats.json_text import render
-
-        return render(found.to_dict())
-    if format_name == "csv":
-        from netcost.guidelines.records import tables
-
-        return output.render(tables(found), format_name, out)
-    if format_name == "html":
-        from netcost.reports.pages import guidelines_page
-
-        return output.page_text(guidelines_page(found))
-    from netcost.guidelines.overview import sections
-
-    return output.render_sections(sections(found), format_name, out)

@@ -25,11 +25,11 @@ def list_models(
     if not check:
         from netcost.zoo.catalogue import catalogue_table
 
-        output.emit_tables([catalogue_table(pattern, why)], format_name, out)
+        output.show_result(catalogue_table(pattern, why), format_name, out, quiet=quiet)
         return 0
     from netcost.counting.recount import Agreement, recount, recount_table
 
     with output.progress_bar(quiet) as progress:
         found = recount(pattern, progress)
-    output.emit_tables([recount_table(found, why)], format_name, out)
+    output.show_result(recount_table(found, why), format_name, out, quiet=quiet)
     return int(any(each.agreement is Agreement.DISAGREES for each in found))

@@ -1,4 +1,4 @@
-"""Where results and progress go: results to standard output or a file, progress to a terminal on standard error."""
+"""The one door out: results to standard output or a file, progress to a terminal on standard error."""
 
 from __future__ import annotations
 
@@ -12,17 +12,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from netcost.text.errors import OutputError, RequestError, VerdictError
-from netcost.text.formats import FORMATS, renderer, require
+from netcost.text.formats import FORMATS, Result, require, result_text, without_notes
 from netcost.text.names import suggestion, without_folders
-from netcost.text.tables import Section, Table
-
-if TYPE_CHECKING:
-    from netcost.reports.pages import Page
 
 Progress = Callable[[float, str], None]
 
@@ -52,35 +48,40 @@ def check_request(format_name: str, output: str | None, formats: Sequence[str] =
             raise OutputError(f"cannot write {output!r}: it is a folder; name a file")
 
 
-def render(tables: Sequence[Table], format_name: str, output: str | None) -> str:
-    """Tables in the format, one below the other; in a terminal as wide as it is, and in colour if that is wanted."""
-    if is_terminal(format_name, output):
-        from netcost.text.formats import terminal
+def show_result(
+    result: Result,
+    format_name: str,
+    output: str | None,
+    *,
+    quiet: bool = False,
+    write: Callable[..., str] = result_text,
+) -> None:
+    """Write any result in any format; in a terminal as wide as it is, and in colour if that is wanted.
 
-        return "\n".join(terminal.render(table, **terminal_style()) for table in tables)
+    Args:
+        quiet: leave out the notes.
+        write: gives the text of the result in a format, where it has formats of its own.
+
+    Raises:
+        OutputError: the file cannot be written; it is then as it was.
+    """
     if format_name == "html":
-        from netcost.reports import html
-
-        return html.render_tables(tables)
-    write = renderer(format_name)
-    return "\n".join(write(table) for table in tables)
-
-
-def render_sections(parts: Sequence[Section], format_name: str, output: str | None) -> str:
-    """Sections as a Markdown report, or for a terminal as wide as it is and in colour if that is wanted."""
-    from netcost.text.formats import sections
-
-    if format_name == "markdown":
-        return sections.as_markdown(parts)
-    return sections.as_terminal(parts, **(terminal_style() if is_terminal(format_name, output) else {}))
+        emit(_page_text(result, quiet), output)
+    else:
+        style = _terminal_style() if format_name == "table" and output is None and sys.stdout.isatty() else {}
+        emit(write(result, format_name, quiet=quiet, **style), output)
 
 
-def is_terminal(format_name: str, output: str | None) -> bool:
-    """Whether the result is a table that goes to a terminal."""
-    return format_name == "table" and output is None and sys.stdout.isatty()
+def _page_text(result: Result, quiet: bool) -> str:
+    """The page of a result as HTML, with the command that makes it again."""
+    from netcost.reports import html
+    from netcost.reports.pages import page_of
+
+    page = replace(page_of(result), made_by=command())
+    return html.render(replace(page, sections=tuple(without_notes(page.sections))) if quiet else page)
 
 
-def terminal_style() -> dict[str, Any]:
+def _terminal_style() -> dict[str, Any]:
     """The terminal's width, and whether colour is wanted there."""
     color = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return {"width": shutil.get_terminal_size().columns, "color": color}
@@ -98,31 +99,6 @@ def emit(text: str, output: str | None) -> None:
     from netcost.text.writing import write_text
 
     write_text(output, text)
-
-
-def emit_tables(tables: Sequence[Table], format_name: str, output: str | None) -> None:
-    """Render tables and write them; a CSV file gets a description of its columns beside it.
-
-    Raises:
-        OutputError: a file cannot be written; it is then as it was.
-    """
-    emit(render(tables, format_name, output), output)
-    if format_name == "csv" and output is not None and len(tables) == 1:
-        from netcost.text.formats import csv_text
-
-        emit(csv_text.metadata(tables[0], Path(output).name), f"{output}-metadata.json")
-
-
-def emit_page(page: Page, output: str | None) -> None:
-    """Write a page as HTML."""
-    emit(page_text(page), output)
-
-
-def page_text(page: Page) -> str:
-    """A page as HTML, with the command that makes it again."""
-    from netcost.reports import html
-
-    return html.render(replace(page, made_by=command()))
 
 
 def command() -> str:

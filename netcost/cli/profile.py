@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from netcost.cli import options, output
-
-if TYPE_CHECKING:
-    from netcost.profiling import Profile
-    from netcost.text.tables import Table
 
 
 def profile(
@@ -62,6 +57,7 @@ def profile(
     from netcost.counting import breakdown
     from netcost.profiling import profile as run
     from netcost.profiling.roofline import given_peaks
+    from netcost.profiling.shown import ShownProfile
     from netcost.targets.naming import resolve
     from netcost.timing.environment import require_device
 
@@ -77,36 +73,7 @@ def profile(
         result = run(target, timing=timing, peaks=found, concrete=concrete, progress=progress)
     if trace is not None:
         output.emit(result.chrome_trace(), trace)
-    _show(result, by, depth, format_name, out, quiet)
+    output.show_result(ShownProfile(result, by, depth), format_name, out, quiet=quiet)
     if strict:
         output.refuse_unknown(result.analysis.unknown_ops)
     return 0
-
-
-def _show(result: Profile, by: str | None, depth: int, format_name: str, out: str | None, quiet: bool) -> None:
-    """Write the profile as it was asked for; a page has every grouping."""
-    if format_name == "json":
-        from netcost.text.formats.json_text import render
-
-        output.emit(render(_document(result, by or "kind", depth)), out)
-    elif format_name == "html":
-        from netcost.reports.pages import profile_page
-
-        output.emit_page(profile_page(result, depth=depth), out)
-    else:
-        tables = [result.table(by or "op", depth)] if format_name == "csv" else _tables(result, by, depth)
-        output.emit_tables([replace(each, notes=()) if quiet else each for each in tables], format_name, out)
-
-
-def _tables(result: Profile, by: str | None, depth: int) -> list[Table]:
-    """What people see: by what was asked for, or by kind and then the operators that take the most time."""
-    if by is not None:
-        return [result.summary(by, depth)]
-    return [replace(result.summary("kind"), notes=()), result.summary("op")]
-
-
-def _document(result: Profile, by: str, depth: int) -> dict[str, Any]:
-    """The JSON of one profile: every operator with its raw times, and the rows by what was asked for."""
-    from netcost.text.formats.json_text import document
-
-    return {**result.to_dict(), "by": by, "rows": document(result.table(by, depth))["rows"]}

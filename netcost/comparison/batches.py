@@ -157,6 +157,10 @@ class Sweep:
         columns = [column for column in COLUMNS if column.name != "ratio" or not alone]
         return table_of(columns, points, notes=[*self.notes(), *where_explained(self.comparison.lines)])
 
+    def tables(self) -> list[Table]:
+        """What people are shown: the table alone."""
+        return [self.table()]
+
     def notes(self) -> list[str]:
         """What must be said under the table."""
         knees = [f"{knee.model}: {knee.verdict}." for knee in self.knees]

@@ -116,6 +116,10 @@ class Comparison:
         """A row per metric and a column per network: for people."""
         return side_by_side.table(self.lines, self.notes())
 
+    def tables(self) -> list[Table]:
+        """What people are shown: the table alone."""
+        return [self.table()]
+
     def notes(self) -> list[str]:
         """What must be said under the table."""
         return side_by_side.notes(self.lines, self.runs, self.peaks)

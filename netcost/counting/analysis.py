@@ -18,7 +18,7 @@ from netcost.graph.graph import Graph
 from netcost.targets.naming import Target, resolve
 from netcost.text import frames
 from netcost.text.errors import RequestError
-from netcost.text.tables import METRICS, Column, Table, from_records
+from netcost.text.tables import METRICS, Column, Table, table_of
 from netcost.tracing import InputSpec, call_arguments, input_specs, paused_collection, trace
 
 if TYPE_CHECKING:
@@ -149,10 +149,12 @@ class Analysis:
     def summary(self) -> Table:
         """A row a metric, for people."""
         figures = self.figures
-        records = [{"metric": METRICS[name].heading, "value": figures.shown(name)} for name in METRICS]
-        columns = (Column("metric", self.model or "model"), Column("value", "", "mixed"))
-        table = from_records(columns, records, notes=self.notes())
-        return replace(table, row_units=tuple(METRICS[name].unit for name in METRICS))
+        columns = (
+            Column("metric", self.model or "model", of=lambda name: METRICS[name].heading),
+            Column("value", "", "mixed", of=figures.shown),
+        )
+        table = table_of(columns, METRICS, notes=self.notes())
+        return replace(table, row_units=tuple(metric.unit for metric in METRICS.values()))
 
     def notes(self) -> list[str]:
         """What must be said under every table of this analysis."""

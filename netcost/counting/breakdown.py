@@ -7,14 +7,15 @@ a row has unknown operators, what only a rule can say is missing, or at least wh
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from netcost.counting.count import Count
 from netcost.graph import structure
 from netcost.graph.cost import COST_FIELDS, Kind, total
 from netcost.graph.graph import TensorSpec
 from netcost.text.errors import RequestError
-from netcost.text.tables import METRICS, Column, Table, from_records
+from netcost.text.tables import METRICS, Column, Table, table_of
 from netcost.text.units import AtLeast
 
 ADDITIVE = tuple(name for name in METRICS if name in COST_FIELDS)
@@ -67,88 +68,76 @@ def members(count: Count, by: str, depth: int | None = None) -> list[tuple[int, 
 
 
 def by_module(count: Count, depth: int | None = None) -> Table:
-    """A row a module, in the order of first use; its operators are those that ran in it or below it."""
+    """A row per module, in the order of first use; its operators are those that ran in it or below it."""
     graph = count.graph
-    groups = _grouped(truncated(op.module, depth) for op in graph.ops)
-    records = [
-        {
-            "module": path or WHOLE,
-            "type": graph.modules.get(path, ""),
-            "calls": graph.calls.get(path),
-            "output": _output(count, members),
-            **record(count, members),
-        }
-        for path, members in groups.items()
-    ]
     columns = (
-        Column("module", "Module"),
-        Column("type", "Type"),
-        Column("calls", "Calls", "count"),
-        Column("output", "Output"),
+        Column("module", "Module", of=lambda row: row.key or WHOLE),
+        Column("type", "Type", of=lambda row: graph.modules.get(row.key, "")),
+        Column("calls", "Calls", "count", of=lambda row: graph.calls.get(row.key)),
+        Column("output", "Output", of=lambda row: _output(count, row.members)),
     )
-    return _table(columns, records, unused_note(count))
+    groups = _grouped(truncated(op.module, depth) for op in graph.ops)
+    return _table(count, columns, groups.items(), unused_note(count))
 
 
 def by_kind(count: Count) -> Table:
-    """A row a kind of operator."""
-    records = [
-        {"kind": str(kind), "ops": len(members), **record(count, members)}
-        for kind, members in _grouped(count.kinds).items()
-    ]
-    return _table((Column("kind", "Kind"), Column("ops", "Operators", "count")), records)
+    """A row per kind of operator."""
+    columns = (
+        Column("kind", "Kind", of=lambda row: str(row.key)),
+        Column("ops", "Operators", "count", of=lambda row: len(row.members)),
+    )
+    return _table(count, columns, _grouped(count.kinds).items())
 
 
 def by_block(count: Count) -> Table:
-    """A row a building block, with its fragments and width."""
-    records = [
-        {
-            "block": str(at),
-            "module": block.module or WHOLE,
-            "ops": len(block.ops),
-            "fragments": block.fragments,
-            "width": structure.width(count.graph, block),
-            **record(count, block.ops),
-        }
-        for at, block in enumerate(count.structure.blocks)
-    ]
+    """A row per building block, with its fragments and width."""
+    blocks = count.structure.blocks
     columns = (
-        Column("block", "Block"),
-        Column("module", "Module"),
-        Column("ops", "Operators", "count"),
-        Column("fragments", "Fragments", "count"),
-        Column("width", "Width", "count"),
+        Column("block", "Block", of=lambda row: str(row.key)),
+        Column("module", "Module", of=lambda row: blocks[row.key].module or WHOLE),
+        Column("ops", "Operators", "count", of=lambda row: len(row.members)),
+        Column("fragments", "Fragments", "count", of=lambda row: blocks[row.key].fragments),
+        Column("width", "Width", "count", of=lambda row: structure.width(count.graph, blocks[row.key])),
     )
-    return _table(columns, records)
+    return _table(count, columns, ((index, block.ops) for index, block in enumerate(blocks)))
 
 
 def by_op(count: Count) -> Table:
-    """A row an operator, in the order in which they ran; views are there, and free."""
-    records = [
-        {
-            "index": str(index),
-            "op": op.name,
-            "kind": str(kind),
-            "module": op.module or WHOLE,
-            "output": _output(count, [index]),
-            **record(count, [index]),
-        }
-        for index, (op, kind) in enumerate(zip(count.graph.ops, count.kinds, strict=True))
-    ]
+    """A row per operator, in the order in which they ran; views are there, and free."""
+    ops = count.graph.ops
     columns = (
-        Column("index", "#"),
-        Column("op", "Operator"),
-        Column("kind", "Kind"),
-        Column("module", "Module"),
-        Column("output", "Output"),
+        Column("index", "#", of=lambda row: str(row.key)),
+        Column("op", "Operator", of=lambda row: ops[row.key].name),
+        Column("kind", "Kind", of=lambda row: str(count.kinds[row.key])),
+        Column("module", "Module", of=lambda row: ops[row.key].module or WHOLE),
+        Column("output", "Output", of=lambda row: _output(count, row.members)),
     )
-    return _table(columns, records)
+    return _table(count, columns, ((index, [index]) for index in range(len(ops))))
 
 
 GROUPINGS = {"module": by_module, "kind": by_kind, "block": by_block, "op": by_op}
 
 
-def _table(columns: Sequence[Column], records: list[dict[str, Any]], notes: Sequence[str] = ()) -> Table:
-    return from_records((*columns, *(METRICS[name] for name in ADDITIVE)), records, notes=notes)
+class Row(NamedTuple):
+    """Some operators under one key (a path, a kind, an index), with their additive metrics."""
+
+    key: Any
+    members: Sequence[int]
+    values: dict[str, Any]
+
+
+def _metric(name: str) -> Column:
+    return replace(METRICS[name], of=lambda row: row.values[name])
+
+
+def _table(
+    count: Count,
+    columns: Sequence[Column],
+    groups: Iterable[tuple[Any, Sequence[int]]],
+    notes: Sequence[str] = (),
+) -> Table:
+    rows = (Row(key, members, record(count, members)) for key, members in groups)
+    return table_of((*columns, *map(_metric, ADDITIVE)), rows, notes=notes)
 
 
 def _grouped(keys: Iterable[Hashable]) -> dict[Any, list[int]]:
@@ -173,7 +162,7 @@ def record(count: Count, members: Iterable[int]) -> dict[str, Any]:
     }
 
 
-def _output(count: Count, members: list[int]) -> str | None:
+def _output(count: Count, members: Sequence[int]) -> str | None:
     """Shape of what the last of these operators made."""
     outputs = count.graph.ops[members[-1]].outputs
     return shape_text(outputs[0]) if outputs else None

@@ -23,7 +23,7 @@ from netcost.counting.analysis import Analysis, analyze
 from netcost.graph.cost import Kind
 from netcost.targets.naming import Target
 from netcost.text import units
-from netcost.text.tables import Column, Table, from_records
+from netcost.text.tables import Column, Table, table_of
 from netcost.tracing import InputSpec, call_arguments, described
 
 CONVOLUTION, PRODUCTS, ATTENTION, OTHER = "convolution", "linear and matrix product", "attention", "everything else"
@@ -97,18 +97,12 @@ class CrossCheck:
 
     def table(self) -> Table:
         """A row a class of operators, a column a counter, and the reasons below."""
-        columns = [Column("class", "Mult-adds of"), Column("netcost", "netcost", "exact")]
-        for other in self.others:
-            columns.append(Column(other.name, other.name, "exact"))
-        records = [
-            {
-                "class": name,
-                "netcost": self.ours[name],
-                **{other.name: other.by_class[name] for other in self.others if other.by_class is not None},
-            }
-            for name in CLASSES
+        columns = [
+            Column("class", "Mult-adds of", of=str),
+            Column("netcost", "netcost", "exact", of=self.ours.get),
+            *(Column(other.name, other.name, "exact", of=(other.by_class or {}).get) for other in self.others),
         ]
-        return from_records(columns, records, notes=[note for other in self.others for note in self._notes(other)])
+        return table_of(columns, CLASSES, notes=[note for other in self.others for note in self._notes(other)])
 
     def _notes(self, other: OtherCount) -> list[str]:
         if other.by_class is None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from netcost.counting.analysis import analyze
 from netcost.counting.figures import Figures
-from netcost.text.tables import Column, Table, from_records
+from netcost.text.tables import Column, Table, table_of
 from netcost.zoo.catalogue import entry, matching
 
 TOLERANCE = 0.02
@@ -81,27 +81,21 @@ def beside_published(name: str, counted: Figures) -> Recount:
 
 
 def recount_table(found: list[Recount], why: bool = False) -> Table:
-    """A row an architecture: published beside computed."""
-    records = [
-        {
-            "name": each.name,
-            **{f"{figure}_published": each.published[figure] for figure in FIGURES},
-            **{f"{figure}_computed": each.computed[figure] for figure in FIGURES},
-            **{f"{figure}_difference": each.difference(figure) for figure in FIGURES},
-            "agreement": str(each.agreement),
-            "why": each.why or None,
-        }
-        for each in found
-    ]
+    """A row per architecture: published beside computed."""
     columns = (
         Column("name", "Name"),
-        Column("params_published", "Params, published", "count"),
-        Column("params_computed", "computed", "count"),
-        Column("params_difference", "difference", "percent"),
-        Column("mult_adds_published", "Mult-adds, published", "count"),
-        Column("mult_adds_computed", "computed", "count"),
-        Column("mult_adds_difference", "difference", "percent"),
-        Column("agreement", "Agreement"),
-        *((Column("why", "Why"),) if why else ()),
+        *_beside("params", "Params"),
+        *_beside("mult_adds", "Mult-adds"),
+        Column("agreement", "Agreement", of=lambda recount: str(recount.agreement)),
+        Column("why", "Why", of=lambda recount: recount.why or None),
     )
-    return from_records(columns, records)
+    return table_of(columns if why else columns[:-1], found)
+
+
+def _beside(figure: str, heading: str) -> tuple[Column, ...]:
+    """One figure as published, as computed, and the difference."""
+    return (
+        Column(f"{figure}_published", f"{heading}, published", "count", of=lambda recount: recount.published[figure]),
+        Column(f"{figure}_computed", "computed", "count", of=lambda recount: recount.computed[figure]),
+        Column(f"{figure}_difference", "difference", "percent", of=lambda recount: recount.difference(figure)),
+    )

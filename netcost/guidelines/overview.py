@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from netcost.guidelines.findings import Findings, counted
 from netcost.guidelines.guideline import PAPER, Guideline, Order
 from netcost.guidelines.judging import THRESHOLD, Finding, Verdict, judge
 from netcost.guidelines.networks import overview as networks_overview
-from netcost.guidelines.records import paper_slow_downs, rows_of
+from netcost.guidelines.records import paper_slow_downs, rows_of, tables
 from netcost.guidelines.trial import Series, Trial
 from netcost.text import units
 from netcost.text.explanations import more_about
-from netcost.text.tables import Column, Section, Table, from_records
+from netcost.text.tables import Column, Section, Table, from_records, table_of
 from netcost.timing import stats
 
 SUMMARY = (
@@ -23,25 +23,26 @@ SUMMARY = (
     Column("holds", "Holds", "count"),
     Column("does_not_hold", "Does not hold", "count"),
     Column("cannot_tell", "Cannot tell", "count"),
-    Column("range", "End to end", "times"),
+    Column("range", "End to end", flush_right=True),
 )
 
 VARIANTS = (
-    Column("widths", "Widths"),
-    Column("variant", "Variant"),
-    Column("channels", "Channels"),
-    Column("mult_adds", "Mult-adds", "count"),
-    Column("memory_access", "Memory access", "elements"),
-    Column("elementwise", "Element-wise", "percent"),
-    Column("kernels", "Kernels", "count"),
+    Column("widths", "Widths", of=lambda row: row[0]),
+    Column("variant", "Variant", of=lambda row: row[1].name),
+    Column("channels", "Channels", of=lambda row: row[1].channels),
+    Column("mult_adds", "Mult-adds", "count", of=lambda row: row[1].counted().mult_adds),
+    Column("memory_access", "Memory access", "elements", of=lambda row: row[1].counted().memory_access),
+    Column("elementwise", "Element-wise", "percent", of=lambda row: row[1].counted().elementwise_share),
+    Column("kernels", "Kernels", "count", of=lambda row: row[1].counted().kernels),
 )
+"""Of the name of a set of widths and a variant."""
 
 SETTINGS = (
     Column("widths", "Widths"),
     Column("batch", "Batch", "count"),
     Column("threads", "Threads", "count"),
     Column("slow_down", "Slow-down", "ratio"),
-    Column("interval", "95 % interval", "ratio"),
+    Column("interval", "95 % interval", flush_right=True),
     Column("paper_gpu", "Paper GPU", "ratio"),
     Column("paper_arm", "Paper ARM", "ratio"),
     Column("verdict", "Verdict"),
@@ -53,11 +54,30 @@ DETAILS = (
     Column("median_s", "Time", "seconds"),
     Column("half_width", "± 95 %", "percent"),
     Column("slow_down", "Slow-down", "ratio"),
-    Column("interval", "95 % interval", "ratio"),
+    Column("interval", "95 % interval", flush_right=True),
     Column("paper_gpu", "Paper GPU", "ratio"),
     Column("paper_arm", "Paper ARM", "ratio"),
     Column("elementwise_time", "Element-wise time", "percent"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFindings:
+    """The result of `netcost guidelines`."""
+
+    findings: Findings
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the object of `guidelines --format json`."""
+        return self.findings.to_dict()
+
+    def records(self) -> list[Table]:
+        """Return a table of variants and one of networks, as far as either was asked for."""
+        return tables(self.findings)
+
+    def sections(self) -> list[Section]:
+        """Return the whole report."""
+        return sections(self.findings)
 
 
 def sections(findings: Findings) -> list[Section]:
@@ -185,23 +205,10 @@ def _section(findings: Findings, guideline: Guideline) -> Section:
 
 def _variants(guideline: Guideline) -> Table:
     """What is run, at x1 and batch 1."""
-    rows = []
-    for widths in guideline.width_sets:
-        for variant in guideline.variants(widths, 1):
-            found = variant.counted()
-            rows.append(
-                {
-                    "widths": widths,
-                    "variant": variant.name,
-                    "channels": variant.channels,
-                    "mult_adds": found.mult_adds,
-                    "memory_access": found.memory_access,
-                    "elementwise": found.elementwise_share,
-                    "kernels": found.kernels,
-                }
-            )
-    shown = [column for column in VARIANTS if column.name != "elementwise" or any(row["elementwise"] for row in rows)]
-    return from_records(shown, rows, title="Variants at x1, batch 1")
+    rows = [(widths, variant) for widths in guideline.width_sets for variant in guideline.variants(widths, 1)]
+    has_share = any(variant.counted().elementwise_share for _, variant in rows)
+    shown = [column for column in VARIANTS if column.name != "elementwise" or has_share]
+    return table_of(shown, rows, title="Variants at x1, batch 1")
 
 
 def _settings(found: list[Finding], order: Order) -> Table:

@@ -9,8 +9,6 @@ from netcost.reports import html
 from netcost.reports.charts.figure import Figure, svg
 from netcost.reports.markdown import page_as_markdown
 from netcost.reports.pages import Page
-from netcost.text.formats import csv_text, json_text
-from netcost.text.tables import Table
 
 PICTURES = "pictures"
 """The folder of still pictures, within that of the reports."""
@@ -54,13 +52,3 @@ class Report:
         texts = {"md": page_as_markdown(self.page, pictures), "html": html.render(self.page), **self.files}
         drawn = {self.picture(figure): svg(figure) for figure in self.figures}
         return {**{f"{self.name}.{ending}": text for ending, text in texts.items()}, **drawn}
-
-
-def as_json(document: Mapping[str, object]) -> dict[str, str]:
-    """A document as a file of a report."""
-    return {"json": json_text.render(dict(document))}
-
-
-def as_csv(table: Table, name: str, ending: str = "csv") -> dict[str, str]:
-    """A table as a file of the report called `name`, with the description of its columns beside it."""
-    return {ending: csv_text.render(table), f"{ending}-metadata.json": csv_text.metadata(table, f"{name}.{ending}")}

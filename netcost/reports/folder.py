@@ -96,9 +96,8 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _measurements(folder: Path | None, pattern: str) -> list[Path]:
-    """Those of the folder that have such a name, in order; what describes a CSV file is none."""
-    found = [] if folder is None else sorted(folder.glob(pattern))
-    return [path for path in found if not path.name.endswith(".csv-metadata.json")]
+    """Those of the folder that have such a name, in order."""
+    return [] if folder is None else sorted(folder.glob(pattern))
 
 
 def _is_folder(path: Path) -> bool:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
 from netcost.reports.charts import script
 from netcost.reports.charts.figure import DARK, LIGHT, required, theme
-from netcost.reports.pages import Page, tables_page
+from netcost.reports.pages import Page
 from netcost.text.explanations import find
 from netcost.text.tables import Column, Table, bare, distinct
 
@@ -48,20 +47,6 @@ def render(page: Page) -> str:
         parts=dict(zip((section.title for section in page.sections), anchors, strict=True)),
     )
     return drawn
-
-
-def render_tables(tables: Sequence[Table]) -> str:
-    """Tables that have no page of their own, one below the other.
-
-    Raises:
-        RequestError: the extra `netcost[report]` is not installed.
-    """
-    return render(tables_page(tables))
-
-
-def render_table(table: Table) -> str:
-    """One table as a page."""
-    return render_tables([table])
 
 
 def cells(table: Table) -> list[list[dict[str, Any]]]:

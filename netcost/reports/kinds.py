@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from netcost.claims import review
-from netcost.claims.sections import sections
+from netcost.claims.sections import ShownReview
 from netcost.comparison.batches import Sweep
 from netcost.comparison.running import compare
 from netcost.comparison.saved import load_comparison
@@ -13,12 +14,15 @@ from netcost.guidelines.networks.overview import records as network_records
 from netcost.guidelines.records import records as guideline_records
 from netcost.guidelines.saved import load as load_guidelines
 from netcost.reports.charts.compare import AGAINST_LATENCY
-from netcost.reports.document import Report, as_csv, as_json
-from netcost.reports.pages import claims_page, compare_page, guidelines_page, sweep_page, zoo_page
-from netcost.text.formats.sections import as_markdown
+from netcost.reports.document import Report
+from netcost.reports.pages import claims_page, guidelines_page, page_of, zoo_page
+from netcost.text.formats import result_text
 from netcost.timing.sampling import Progress
 from netcost.timing.setting import NO_DEVICE
 from netcost.zoo import ARCHITECTURES
+
+ENDINGS = {"md": "markdown", "json": "json", "csv": "csv"}
+"""Formats of what is handed out of claims, by the endings of their files."""
 
 NETWORKS = "networks.csv"
 """What follows the name of the rows of whole networks, which have other columns than those of the variants."""
@@ -47,9 +51,9 @@ def compare_report(path: Path) -> Report:
     found = load_comparison(path)
     comparison = found.comparison if isinstance(found, Sweep) else found
     command = "; ".join(dict.fromkeys(run.command for run in comparison.runs if run.command))
-    page = sweep_page(found, command) if isinstance(found, Sweep) else compare_page(found, command)
+    page = replace(page_of(found), made_by=command)
     shown = tuple(f"{metric.replace('_', '-')}-against-latency" for metric in AGAINST_LATENCY)
-    return Report(path.stem, page, as_csv(found.records(), path.stem), shown, is_measured=True)
+    return Report(path.stem, page, {"csv": result_text(found, "csv")}, shown, is_measured=True)
 
 
 def guidelines_report(path: Path) -> Report:
@@ -60,8 +64,8 @@ def guidelines_report(path: Path) -> Report:
     """
     found = load_guidelines(str(path)).findings
     page = guidelines_page(found, found.command)
-    variants = as_csv(guideline_records(found), path.stem) if found.guidelines else {}
-    networks = {} if found.networks is None else as_csv(network_records(found.networks), path.stem, NETWORKS)
+    variants = {"csv": result_text(guideline_records(found), "csv")} if found.guidelines else {}
+    networks = {} if found.networks is None else {NETWORKS: result_text(network_records(found.networks), "csv")}
     return Report(path.stem, page, {**variants, **networks}, SHOWN, is_measured=True)
 
 
@@ -77,7 +81,7 @@ def zoo_report(progress: Progress | None = None) -> Report:
     for error in comparison.errors:
         raise error
     page = zoo_page(comparison, made_by="netcost report -o DIR")
-    files = {**as_json(comparison.to_dict()), **as_csv(comparison.records(), "zoo")}
+    files = {ending: result_text(comparison, ending) for ending in ("json", "csv")}
     return Report("zoo", page, files, shown=("memory-access-against-mult-adds",))
 
 
@@ -85,8 +89,8 @@ def claims_report(name: str, *, errata: bool = False) -> Report:
     """Every claim with its sum, or every erratum; the Markdown is that of `netcost claims`."""
     found = review(errata=errata)
     command = f"netcost claims{' --errata' if errata else ''} --format"
-    text = as_markdown(sections(found, f"{command} markdown"))
-    files = {"md": text, **as_json(found.to_dict()), **as_csv(found.records(), name)}
+    shown = ShownReview(found, made_by=f"{command} markdown")
+    files = {ending: result_text(shown, format_name) for ending, format_name in ENDINGS.items()}
     return Report(name, claims_page(found, f"{command} html"), files)
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from netcost.text.names import Registry
 from netcost.text.tables import Column, Section, Table, table_of
+from netcost.text.version import __version__
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +134,31 @@ def explanation_of(name: str) -> Explanation:
     return find(name) or EXPLANATIONS.get(name)
 
 
-def overview() -> list[Table]:
-    """A table per family and a line per topic."""
-    return [table_of(OVERVIEW, entries, title=family) for family, entries in FAMILIES.items()]
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """The result of `netcost explain`: one word, or all of them."""
+
+    word: Explanation | None = None
+
+    @property
+    def words(self) -> tuple[Explanation, ...]:
+        """What is explained."""
+        return tuple(map(EXPLANATIONS.get, EXPLANATIONS)) if self.word is None else (self.word,)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the object of `explain --format json`."""
+        return {"schema": 1, "netcost": __version__, "topics": [word.to_dict() for word in self.words]}
+
+    def records(self) -> Table:
+        """Return a row per word."""
+        return table_of(OVERVIEW, self.words)
+
+    def sections(self) -> list[Section]:
+        """Return the whole entry of one word, or a table per family with a line per word."""
+        if self.word is not None:
+            return [self.word.section]
+        tables = tuple(table_of(OVERVIEW, entries, title=family) for family, entries in FAMILIES.items())
+        return [Section("", tables=tables)]
 
 
 def more_about(names: Iterable[str]) -> list[str]:

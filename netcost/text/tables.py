@@ -22,7 +22,7 @@ class Column:
         name: in CSV and JSON.
         heading: for people.
         unit: of `units.text`; "text" for words.
-        of: gives the value of this column for whatever stands in a row.
+        of: gives the value of this column for whatever stands in a row; its attribute of that name unless given.
         flush_right: for people; quantities are and words are not, unless said here.
     """
 
@@ -44,8 +44,7 @@ class Column:
 
     def value(self, row: Any) -> Any:
         """Return what stands in this column for a row."""
-        assert self.of is not None, f"the column {self.name!r} does not say where its value comes from"
-        return self.of(row)
+        return getattr(row, self.name) if self.of is None else self.of(row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +89,24 @@ class Table:
         """One cell as people read it, on one line. Words stand as they are, in a number column too."""
         cell = self.rows[row][column]
         return printable(cell) if isinstance(cell, str) else units.text(cell, self.unit(row, column))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values: title, columns with their units, a mapping per row, and notes."""
+        table = with_unit_column(self)
+        columns = [
+            {"name": name, "heading": column.heading, "unit": column.unit}
+            for name, column in zip(table.names, table.columns, strict=True)
+        ]
+        rows = [dict(zip(table.names, map(bare, row), strict=True)) for row in table.rows]
+        return {"title": table.title, "columns": columns, "rows": rows, "notes": list(table.notes)}
+
+    def records(self) -> Table:
+        """Return itself: a table alone is a result."""
+        return self
+
+    def tables(self) -> tuple[Table, ...]:
+        """Return itself alone."""
+        return (self,)
 
 
 def distinct(names: Sequence[str]) -> tuple[str, ...]:

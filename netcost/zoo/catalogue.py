@@ -12,7 +12,7 @@ from torch import nn
 
 from netcost.text.errors import RequestError
 from netcost.text.names import Registry, suggestion
-from netcost.text.tables import Column, Table, from_records
+from netcost.text.tables import Column, Table, table_of
 
 Builder = Callable[..., nn.Module]
 
@@ -143,25 +143,13 @@ def catalogue_table(pattern: str = "*", why: bool = False) -> Table:
     Raises:
         RequestError: no name matches.
     """
-    records = [
-        {
-            "name": found.name,
-            "year": str(found.year),
-            "input": "x".join(map(str, found.input_shape)),
-            "params": found.published.params,
-            "mult_adds": found.published.mult_adds,
-            "source": found.published.source or found.paper,
-            "why": found.published.why or None,
-        }
-        for found in map(entry, matching(pattern))
-    ]
     columns = (
         Column("name", "Name"),
-        Column("year", "Year"),
-        Column("input", "Input"),
-        Column("params", "Params, published", "count"),
-        Column("mult_adds", "Mult-adds, published", "count"),
-        Column("source", "Source"),
-        *((Column("why", "Why the layers give another figure"),) if why else ()),
+        Column("year", "Year", of=lambda found: str(found.year)),
+        Column("input", "Input", of=lambda found: "x".join(map(str, found.input_shape))),
+        Column("params", "Params, published", "count", of=lambda found: found.published.params),
+        Column("mult_adds", "Mult-adds, published", "count", of=lambda found: found.published.mult_adds),
+        Column("source", "Source", of=lambda found: found.published.source or found.paper),
+        Column("why", "Why the layers give another figure", of=lambda found: found.published.why or None),
     )
-    return from_records(columns, records)
+    return table_of(columns if why else columns[:-1], map(entry, matching(pattern)))

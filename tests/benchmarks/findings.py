@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from netcost.text import units
-from netcost.text.formats import renderer
+from netcost.text.formats import result_text
 from netcost.text.tables import Column, Table, from_records
 from netcost.text.writing import write_text
 from netcost.timing import environment
@@ -92,7 +92,9 @@ def finish(
         packages: whose versions matter, besides torch's.
     """
     everything = [*tables, requirements_table(requirements, packages)]
-    print("\n".join(renderer("table")(table) for table in everything))
+    print("\n".join(result_text(table, "table") for table in everything))
     if output is not None:
-        write_text(Path(output), "\n".join([f"# {heading}\n", *map(renderer("markdown"), everything)]))
+        write_text(
+            Path(output), "\n".join([f"# {heading}\n", *(result_text(table, "markdown") for table in everything)])
+        )
     return 0 if all(each.holds for each in requirements) else 1

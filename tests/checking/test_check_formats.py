@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from snapshots import module, snapshot
 
-from netcost.checking.formats import CHECK_FORMATS, check_renderer, comment, junit, text, workflow
+from netcost.checking.formats import CHECK_FORMATS, check_text, comment, junit, workflow
 from netcost.checking.limits import Limits, parse_budget, parse_tolerance
 from netcost.checking.regression import UPDATE, Place, Report, compare
-from netcost.text.errors import RequestError
 
 HOSTILE = "<b>|`\n::error::%0A,x](y) @someone \x1b[31m"
 OLD = snapshot(
@@ -55,7 +54,7 @@ awkward = st.text(st.characters(codec=None), max_size=30)
 
 @pytest.mark.parametrize("name", CHECK_FORMATS)
 def test_the_fixed_report_reads_as_its_golden_file(name: str) -> None:
-    require_golden(f"check.{name}", without_version(check_renderer(name)(REPORT)))
+    require_golden(f"check.{name}", without_version(check_text(REPORT, name)))
 
 
 def test_every_golden_file_is_compared_with_something() -> None:
@@ -64,13 +63,8 @@ def test_every_golden_file_is_compared_with_something() -> None:
 
 @pytest.mark.parametrize("name", CHECK_FORMATS)
 def test_every_format_ends_with_one_newline(name: str) -> None:
-    assert re.search(r"[^\n]\n\Z", check_renderer(name)(REPORT))
-    assert re.search(r"[^\n]\n\Z", check_renderer(name)(Report(())))
-
-
-def test_an_unknown_format_is_refused() -> None:
-    with pytest.raises(RequestError, match="unknown format 'junitt'; did you mean junit"):
-        check_renderer("junitt")
+    assert re.search(r"[^\n]\n\Z", check_text(REPORT, name))
+    assert re.search(r"[^\n]\n\Z", check_text(Report(()), name))
 
 
 def hostile(name: str) -> Report:
@@ -122,13 +116,13 @@ def test_a_name_is_no_html_and_mentions_no_one(name: str) -> None:
 
 @given(awkward)
 def test_a_name_is_text_in_a_terminal(name: str) -> None:
-    assert "\x1b" not in text.render(hostile(name))
+    assert "\x1b" not in check_text(hostile(name), "table")
 
 
 @given(awkward)
 def test_a_name_comes_back_from_json_and_csv(name: str) -> None:
-    assert json.loads(check_renderer("json")(hostile(name)))["targets"][0]["target"] == name
-    rows = list(csv.DictReader(io.StringIO(check_renderer("csv")(hostile("x" + name.replace("\r", "")))), strict=True))
+    assert json.loads(check_text(hostile(name), "json"))["targets"][0]["target"] == name
+    rows = list(csv.DictReader(io.StringIO(check_text(hostile("x" + name.replace("\r", "")), "csv")), strict=True))
     assert {row["metric"] for row in rows} >= {"params", "unknown_ops"}
 
 
@@ -141,12 +135,12 @@ def test_a_comment_is_no_longer_than_github_takes() -> None:
 
 def test_many_modules_are_cut_and_said_to_be() -> None:
     new = snapshot({f"block{at}": module(params=at + 1) for at in range(50)})
-    [_, modules] = Report((compare("net", OLD, new),)).tables()
+    [*_, modules] = Report((compare("net", OLD, new),)).tables()
     assert len(modules.rows) == 20
     assert modules.notes == ("and 32 more modules; --format json has them all",)
 
 
 def test_a_report_of_nothing_but_sameness_is_a_line() -> None:
     report = Report((compare("net", OLD, OLD),), "baseline 'b.json'", baseline="b.json")
-    assert text.render(report) == "netcost check: 1 target passes against baseline 'b.json': nothing changed\n"
+    assert check_text(report, "table") == "netcost check: 1 target passes against baseline 'b.json': nothing changed\n"
     assert workflow.render(report).startswith("::notice title=netcost check::1 target passes")

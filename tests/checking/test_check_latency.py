@@ -14,7 +14,7 @@ from git_repository import Repository
 from snapshots import module, snapshot
 
 from netcost.checking import LatencyGate, latency
-from netcost.checking.formats import check_renderer
+from netcost.checking.formats import check_text
 from netcost.checking.latency import Pairing, Side, held
 from netcost.checking.regression import LatencyResult, Report, Sampling, Verdict, compare
 from netcost.cli.app import run
@@ -194,37 +194,36 @@ HOLDING = LatencyResult("revision 'main'", 1.05, (sampling(STEADY),))
 
 @pytest.mark.parametrize("name", ["table", "markdown", "json", "github", "junit"])
 def test_every_format_says_how_latency_came_out(name: str) -> None:
-    write = check_renderer(name)
-    failed = write(reported(HOLDING, FAILING))
+    failed = check_text(reported(HOLDING, FAILING), name)
     assert "latency holds" in failed
     assert "latency FAILS (at most 1.20 x that of 'other'): 2.00 x" in failed
     assert "change latency.max_ratio of 'net' in 'netcost.toml'" in failed
-    assert "latency cannot tell" in write(reported(UNTOLD))
-    assert "latency rule" in write(replace(reported(), remarks=("the latency rule was not checked",)))
+    assert "latency cannot tell" in check_text(reported(UNTOLD), name)
+    assert "latency rule" in check_text(replace(reported(), remarks=("the latency rule was not checked",)), name)
 
 
 def test_csv_has_a_row_a_rule() -> None:
-    rows = check_renderer("csv")(reported(HOLDING, FAILING)).splitlines()
+    rows = check_text(reported(HOLDING, FAILING), "csv").splitlines()
     assert [row.split(",")[-1] for row in rows if ",latency," in row] == ["holds", "FAILS"]
 
 
 def test_what_cannot_be_told_passes_with_a_warning() -> None:
     assert not reported(UNTOLD).fails
     assert "latency of 1 unclear" in reported(UNTOLD).headline
-    assert check_renderer("github")(reported(UNTOLD)).count("::warning ") == 2
-    assert "failure" not in check_renderer("junit")(reported(UNTOLD)).replace('failures="0"', "")
+    assert check_text(reported(UNTOLD), "github").count("::warning ") == 2
+    assert "failure" not in check_text(reported(UNTOLD), "junit").replace('failures="0"', "")
 
 
 def test_what_is_slower_fails_and_says_what_would_let_it_pass() -> None:
     against_revision = replace(FAILING, to="revision 'main'", is_relative=False)
     assert reported(against_revision).fails
     assert "1 slower than allowed" in reported(against_revision).headline
-    assert "--latency-limit" in check_renderer("table")(reported(against_revision))
-    assert 'message="latency (at most 1.20 x that of' in check_renderer("junit")(reported(FAILING))
+    assert "--latency-limit" in check_text(reported(against_revision), "table")
+    assert 'message="latency (at most 1.20 x that of' in check_text(reported(FAILING), "junit")
 
 
 def test_json_has_every_time() -> None:
-    [target] = json.loads(check_renderer("json")(reported(FAILING)))["targets"]
+    [target] = json.loads(check_text(reported(FAILING), "json"))["targets"]
     [rule] = target["latency"]
     assert (rule["to"], rule["max_ratio"], rule["verdict"]) == ("'other'", 1.2, "FAILS")
     assert [each["now"]["times_s"] for each in rule["samplings"]] == [list(SLOWER)] * 2

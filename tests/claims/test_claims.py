@@ -24,7 +24,7 @@ from netcost.claims.surgery import altered, part
 from netcost.claims.windows import weighted_depth, windows
 from netcost.cli.app import run
 from netcost.text import units
-from netcost.text.formats import renderer
+from netcost.text.formats import result_text
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 EVERY = [*(CLAIMS.get(name) for name in CLAIMS), *(ERRATA.get(name) for name in ERRATA)]
@@ -135,7 +135,7 @@ def test_a_review_reads_the_same_in_every_format(errata: bool) -> None:
     assert [each["id"] for each in plain["claims"]] == [each.claim.id for each in result.results]
     for name in ("table", "markdown", "csv", "json"):
         for table in [*result.sums(), *result.overview(), result.records()]:
-            assert renderer(name)(table)
+            assert result_text(table, name)
 
 
 @pytest.mark.parametrize("claim", COUNTED, ids=lambda claim: claim.id)
@@ -159,7 +159,7 @@ def test_854_against_358() -> None:
 
 def test_terms_stand_with_the_sign_that_they_take() -> None:
     def shown(claim: str) -> str:
-        return "".join(map(renderer("table"), review(claim).sums()))
+        return "".join(result_text(table, "table") for table in review(claim).sums())
 
     assert "  + branch_5x5: 5x5" in shown("inception-naive-854")
     assert "  - head on 512 channels" in shown("googlenet-heads-dropped")
@@ -169,7 +169,7 @@ def test_terms_stand_with_the_sign_that_they_take() -> None:
 
 
 def test_an_overview_says_what_was_found_instead() -> None:
-    shown = renderer("markdown")(review("inception-naive-channels").overview()[0])
+    shown = result_text(review("inception-naive-channels").overview()[0], "markdown")
     assert "puts out 28x28x480. Computed: 672 instead of 480." in shown
 
 
@@ -211,7 +211,7 @@ def test_a_changed_verdict_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     monkeypatch.setitem(CLAIMS._entries, "inception-naive-854", other)
     result = review("inception-naive-854")
     assert [each.claim.id for each in result.changed] == ["inception-naive-854"]
-    assert "recorded as fails" in renderer("markdown")(result.sums()[0])
+    assert "recorded as fails" in result_text(result.sums()[0], "markdown")
     assert run(["claims", "inception-naive-854"]) == 1
     assert "recorded as fails" in capsys.readouterr().out
     assert run(["claims", "inception-naive-channels"]) == 0

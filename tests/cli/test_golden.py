@@ -67,13 +67,9 @@ FEWER = {
 FORMATS = {"check": CHECKS, "explain": EXPLAINED}
 CELLS = [(case, name) for case in CASES for name in FEWER.get(case) or FORMATS.get(case.partition("-")[0]) or TABLES]
 
-# Known faults, to be seen in the golden files: `guidelines --format latex` writes what a terminal gets, and
-# `show --verify --format csv` two tables in one file.
+# A known fault, to be seen in the golden files: `show --verify --format csv` writes two tables in one file.
 
 NARROW = "list show compare profile device claims-one check explain-one".split()
-
-DESCRIBED = "list show compare profile claims".split()
-"""Cases whose CSV comes with a description of its columns where it is written to a file."""
 
 
 @pytest.fixture(autouse=True)
@@ -109,14 +105,6 @@ def test_a_narrow_terminal_gets_its_golden_file(
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     require_golden(f"commands/{case}.40", printed(capsys, CASES[case]))
-
-
-@pytest.mark.parametrize("case", DESCRIBED)
-def test_the_description_beside_a_csv_file_is_its_golden_file(
-    case: str, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert printed(capsys, f"{CASES[case]} --format csv -o {case}.csv") == ""
-    require_golden(f"commands/{case}.csv-metadata.json", (folder / f"{case}.csv-metadata.json").read_text())
 
 
 def test_a_baseline_that_is_updated_is_its_golden_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -242,6 +230,5 @@ KINDS[type(None)] = "null"
 
 def test_every_golden_file_of_a_command_is_compared_with_something() -> None:
     expected = {f"{case}.{name}" for case, name in CELLS} | {f"{case}.40" for case in NARROW}
-    expected |= {f"{case}.csv-metadata.json" for case in DESCRIBED}
     expected |= {"baseline-update.txt", "refused.txt", "report.txt"}
     assert golden_names("commands/*") == {f"commands/{name}" for name in expected}

@@ -19,7 +19,7 @@ import netcost
 from netcost.comparison.running import compare
 from netcost.comparison.side_by_side import SHOWN
 from netcost.text.errors import MeasurementError, RequestError
-from netcost.text.formats import renderer
+from netcost.text.formats import result_text
 from netcost.text.formats.json_text import render
 from netcost.text.tables import METRICS
 from netcost.timing.doubts import Drift, OtherLoad
@@ -326,7 +326,7 @@ def test_the_records_are_a_row_a_model_with_plain_numbers(timed: netcost.Compari
     assert row["mult_adds"] == 2 * 8 * 8 * 4 * 3 * 3 * 3
     assert row["verdict"] in {"faster", "slower", "cannot tell"}
     assert row["error"] is None
-    assert renderer("csv")(table).count("\n") == 1 + 2
+    assert result_text(table, "csv").count("\n") == 1 + 2
 
 
 def test_progress_never_goes_back_and_ends_at_one() -> None:

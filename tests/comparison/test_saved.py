@@ -16,7 +16,7 @@ from netcost.comparison.result import Comparison
 from netcost.comparison.running import compare
 from netcost.comparison.saved import load_comparison
 from netcost.text.errors import MeasurementError, RequestError
-from netcost.text.formats import renderer
+from netcost.text.formats import result_text
 from netcost.text.formats.json_text import render
 from netcost.timing import doubts
 from netcost.timing.gpu import Gpu
@@ -43,7 +43,7 @@ def save(folder, name, result):
 
 
 def shown(result):
-    return renderer("table")(result.table())
+    return result_text(result.table(), "table")
 
 
 @pytest.mark.parametrize("result", [comparison(measurement(2.0), measurement(1.0)), comparison(measurement())])

@@ -27,7 +27,7 @@ from netcost.profiling.roofline import measure_peaks
 from netcost.profiling.stopwatch import Span, Stopwatch
 from netcost.targets.naming import Target, resolve
 from netcost.text.errors import MeasurementError, RequestError
-from netcost.text.formats import renderer, terminal
+from netcost.text.formats import result_text, terminal
 from netcost.text.formats.json_text import render
 from netcost.timing import stats
 from netcost.timing.measuring import random_call
@@ -735,6 +735,6 @@ def test_a_line_of_80_characters_holds_the_kinds_with_all_their_figures(peaks):
 def test_every_format_renders_every_table(peaks):
     found = profiled(peaks=peaks)
     for by in GROUPINGS:
-        for write in map(renderer, ("table", "markdown", "csv", "json")):
-            assert write(found.table(by))
-            assert write(found.summary(by))
+        for name in ("table", "markdown", "csv", "json"):
+            assert result_text(found.table(by), name)
+            assert result_text(found.summary(by), name)

@@ -33,7 +33,7 @@ from netcost.profiling.roofline import (
 from netcost.profiling.roofline.caches import ASSUMED_BYTES, Cache, cpu_caches
 from netcost.profiling.roofline.workbench import TorchWorkbench
 from netcost.text.errors import MeasurementError, RequestError
-from netcost.text.formats import renderer
+from netcost.text.formats import result_text
 from netcost.text.formats.json_text import render
 from netcost.timing import environment
 from netcost.timing.environment import available_memory
@@ -122,7 +122,7 @@ def test_an_element_type_that_cannot_be_multiplied_is_missing_with_the_reason() 
     assert peaks.flops_per_s("bf16") is None
     assert peaks.ridge("bf16") is None
     assert "bf16" not in peaks.to_dict()["matrix_product"]
-    assert "bf16 is missing" in renderer("table")(peaks.table())
+    assert "bf16 is missing" in result_text(peaks.table(), "table")
 
 
 def test_an_element_type_that_takes_too_long_is_missing_with_its_time() -> None:
@@ -309,7 +309,7 @@ def test_damage_anywhere_is_one_line_or_does_no_harm(path: tuple[object, ...], v
         assert len(str(error)) < 400
     else:
         assert all(math.isfinite(value) for value in read.to_dict()["ridge"].values())
-        assert renderer("table")(read.table())
+        assert result_text(read.table(), "table")
 
 
 @pytest.mark.parametrize(
@@ -430,7 +430,7 @@ def test_peaks_of_other_threads_or_another_processor_are_told_apart(peaks: Peaks
 
 
 def test_the_table_has_a_row_a_peak_in_its_own_unit(peaks: Peaks) -> None:
-    text = renderer("table")(peaks.table())
+    text = result_text(peaks.table(), "table")
     assert "Matrix product, fp32 (512 x 512)" in text
     assert "68.7 GFLOP/s" in text  # 2³⁶
     assert "4.29 GB/s" in text  # 2³²

@@ -62,16 +62,14 @@ def files(measurements: Path) -> dict[str, str]:
 
 def test_each_report_comes_in_every_format(files: dict[str, str]) -> None:
     endings = {
-        "zoo": {"md", "csv", "csv-metadata.json", "json", "html"},
-        "claims": {"md", "csv", "csv-metadata.json", "json", "html"},
-        "errata": {"md", "csv", "csv-metadata.json", "json", "html"},
-        "compare-two": {"md", "csv", "csv-metadata.json", "html"},
+        "zoo": {"md", "csv", "json", "html"},
+        "claims": {"md", "csv", "json", "html"},
+        "errata": {"md", "csv", "json", "html"},
+        "compare-two": {"md", "csv", "html"},
         "guidelines-here": {
             "md",
             "csv",
-            "csv-metadata.json",
             "networks.csv",
-            "networks.csv-metadata.json",
             "html",
         },
     }
@@ -162,13 +160,6 @@ def test_the_same_number_reads_the_same_everywhere(files: dict[str, str]) -> Non
             assert text in files[name]
 
 
-def test_every_column_of_the_data_has_its_unit(files: dict[str, str]) -> None:
-    header = files["zoo.csv"].splitlines()[0].split(",")
-    columns = json.loads(files["zoo.csv-metadata.json"])["tableSchema"]["columns"]
-    assert [column["name"] for column in columns] == header
-    assert all(column["dc:description"].startswith("unit: ") for column in columns)
-
-
 def test_all_of_the_zoo_is_in_it(files: dict[str, str]) -> None:
     rows = re.findall(r"^\| (\w+) \| \d{4} \|", files["zoo.md"], re.MULTILINE)
     assert rows == list(ARCHITECTURES)
@@ -247,7 +238,7 @@ def test_a_new_folder_without_measurements_has_what_is_counted(
 
 def test_the_readme_opens_with_what_was_measured() -> None:
     readme = (REPORTS.parent / "README.md").read_text(encoding="utf-8")
-    [path] = [path for path in REPORTS.glob("guidelines-networks-*.json") if not path.name.endswith("metadata.json")]
+    [path] = REPORTS.glob("guidelines-networks-*.json")
     study = load(str(path)).findings.networks
     assert study is not None
     opening = readme.partition("## ")[0]

@@ -1,33 +1,28 @@
-"""A check's report as text: each format is one pure function from a `Report` to a `str`, found here by name."""
+"""A check's report as text: formats of checks alone are a file each, the others are those of every result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
-from netcost.text.names import Registry
+from netcost.text.formats import result_text
 
 if TYPE_CHECKING:
     from netcost.checking.regression import Report
 
-_places: Registry[str] = Registry("format", hint="`--format` says how a report is written")
-_places.add("table", "text:render")
-_places.add("markdown", "comment:render")
-_places.add("json", "data:render_json")
-_places.add("csv", "data:render_csv")
-_places.add("github", "workflow:render")
-_places.add("junit", "junit:render")
-
-CHECK_FORMATS = tuple(_places.names())
+CHECK_FORMATS = ("table", "markdown", "json", "csv", "github", "junit")
 """What `netcost check --format` takes."""
 
+_OWN = {"markdown": "comment", "github": "workflow", "junit": "junit"}
 
-def check_renderer(name: str) -> Callable[[Report], str]:
-    """The function that writes a report in the format called `name`; the text ends with one newline.
 
-    Raises:
-        RequestError: there is no such format.
+def check_text(report: Report, format_name: str, **how: Any) -> str:
+    """Write a report in one of `CHECK_FORMATS`; the text ends with one newline.
+
+    Args:
+        how: as for `result_text`.
     """
-    module, function = _places.get(name).split(":")
-    return cast("Callable[[Report], str]", getattr(import_module(f"{__name__}.{module}"), function))
+    if format_name not in _OWN:
+        return result_text(report, format_name, **how)
+    text: str = import_module(f"{__name__}.{_OWN[format_name]}").render(report)
+    return text

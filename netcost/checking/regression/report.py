@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import methodcaller
 from typing import Any
 
 from netcost.checking.limits import FIGURES
@@ -15,8 +16,11 @@ from netcost.checking.regression.results import Result
 from netcost.checking.snapshot import Snapshot
 from netcost.counting.breakdown import ADDITIVE, RULED, WHOLE
 from netcost.text.explanations import more_about
-from netcost.text.tables import METRICS, Column, Table, from_records
+from netcost.text.tables import METRICS, Column, Table, from_records, table_of
 from netcost.text.units import AtLeast
+from netcost.text.version import __version__
+
+SCHEMA = 1
 
 MODULES_SHOWN = 20
 """Modules that people are shown; JSON has them all."""
@@ -136,8 +140,8 @@ class Report:
         return (*result.problems, *result.notes, *self.acceptance(result))
 
     def tables(self) -> list[Table]:
-        """For people: what is to be said of each target, and its modules that changed."""
-        found = []
+        """For people: the outcome, what is to be said of each target, and its modules that changed."""
+        found = [Table((), (), f"netcost check: {self.headline}", self.notes)]
         for result in self.spoken:
             found.append(self.figures_table(result))
             if result.modules:
@@ -156,7 +160,7 @@ class Report:
         records += [{**_latency_record(latency), "metric": "Latency"} for latency in result.latencies]
         return from_records(FIGURE_COLUMNS, records, title, notes)
 
-    def rows(self) -> Table:
+    def records(self) -> Table:
         """For programs: a row a figure and rule."""
         columns = (Column("target", "Target"), *FIGURE_COLUMNS)
         records = [
@@ -172,6 +176,8 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Plain values under stable keys."""
         return {
+            "schema": SCHEMA,
+            "netcost": __version__,
             "fails": self.fails,
             "against": self.against or None,
             "targets": [self._target(result) for result in self.results],
@@ -215,18 +221,14 @@ def modules_table(result: Result) -> Table:
     shown = result.modules[:MODULES_SHOWN]
     figures = _changed(READ_FIRST, shown) or _changed(ADDITIVE, shown)
     columns = (
-        Column("module", "Module"),
+        Column("module", "Module", of=lambda change: change.path or WHOLE),
         Column("type", "Type"),
-        Column("fate", "Is"),
-        *(Column(figure, METRICS[figure].heading, "signed") for figure in figures),
+        Column("fate", "Is", of=lambda change: str(change.fate)),
+        *(Column(figure, METRICS[figure].heading, "signed", of=methodcaller("delta", figure)) for figure in figures),
     )
-    records = [
-        {"module": change.path or WHOLE, "type": change.type, "fate": str(change.fate), **change.deltas}
-        for change in shown
-    ]
     more = len(result.modules) - len(shown)
     notes = [f"and {more} more modules; --format json has them all"] if more else []
-    return from_records(columns, records, f"{result.name}: modules that changed, largest first", notes)
+    return table_of(columns, shown, f"{result.name}: modules that changed, largest first", notes)
 
 
 def _changed(figures: Iterable[str], changes: Iterable[ModuleChange]) -> list[str]:
@@ -249,9 +251,7 @@ def _record(result: Result, change: Change) -> dict[str, Any]:
 
 def _latency_record(latency: LatencyResult) -> dict[str, Any]:
     """One row of figures that only holds a share: the times are in the words and in the JSON."""
-    nothing = dict.fromkeys(column.name for column in FIGURE_COLUMNS)
-    said = {"metric": "latency", "share": latency.share, "rule": latency.rule, "verdict": str(latency.verdict)}
-    return {**nothing, **said}
+    return {"metric": "latency", "share": latency.share, "rule": latency.rule, "verdict": str(latency.verdict)}
 
 
 def _plain(change: Change) -> dict[str, Any]:

@@ -6,36 +6,43 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from netcost.guidelines.networks.panels import REFERENCE, TABLE8, counted, family
-from netcost.guidelines.networks.study import METRICS, ROOFLINE, Agreement, Study
+from netcost.guidelines.networks.study import METRICS, ROOFLINE, Study
 from netcost.guidelines.networks.table8 import ROWS_PRINTED, SOURCE, TABLE_8
 from netcost.text import units
 from netcost.text.tables import METRICS as COUNTED
-from netcost.text.tables import Column, Section, Table, from_records
+from netcost.text.tables import Column, Section, Table, from_records, table_of
 from netcost.timing import stats
 
 HEADINGS = {**{name: COUNTED[name].heading for name in METRICS}, ROOFLINE: "Roofline"}
 
+
+def _interval(ends: stats.Interval | None, unit: str) -> str | None:
+    return None if ends is None else " – ".join(units.text(end, unit) for end in ends)
+
+
 EXPLANATIONS = (
-    Column("metric", "Metric"),
+    Column("metric", "Metric", of=lambda found: HEADINGS[found.metric]),
     Column("rho", "Spearman's rho", "ratio"),
-    Column("rho_interval", "95 % interval", "ratio"),
+    Column("rho_interval", "95 % interval", of=lambda found: _interval(found.rho_ci95, "ratio"), flush_right=True),
     Column("error", "Median error", "percent"),
-    Column("error_interval", "95 % interval", "percent"),
+    Column(
+        "error_interval", "95 % interval", of=lambda found: _interval(found.error_ci95, "percent"), flush_right=True
+    ),
 )
 
 COMPLEXITY = (
-    Column("network", "Network"),
-    Column("input", "Input"),
-    Column("published", "Published", "count"),
-    Column("computed", "Mult-adds", "count"),
-    Column("difference", "Difference", "percent"),
+    Column("network", "Network", of=lambda row: row.name),
+    Column("input", "Input", of=lambda row: f"1x3x{row.side}x{row.side}"),
+    Column("published", "Published", "count", of=lambda row: row.mflops * 1e6),
+    Column("computed", "Mult-adds", "count", of=lambda row: row.mult_adds),
+    Column("difference", "Difference", "percent", of=lambda row: row.mult_adds / (row.mflops * 1e6) - 1),
 )
 
 AGREEMENTS = (
-    Column("order", "Order by"),
+    Column("order", "Order by", of=lambda found: found.order.replace(TABLE8, "speed here")),
     Column("platform", "Paper"),
     Column("rho", "Spearman's rho", "ratio"),
-    Column("interval", "95 % interval", "ratio"),
+    Column("interval", "95 % interval", of=lambda found: _interval(found.ci95, "ratio"), flush_right=True),
 )
 
 PARTS = (
@@ -47,13 +54,14 @@ PARTS = (
 )
 
 NETWORKS = (
-    Column("network", "Network"),
-    Column("mult_adds", "Mult-adds", "count"),
-    Column("memory_access", "Memory access", "elements"),
-    Column("kernels", "Kernels", "count"),
-    Column("latency_s", "Latency", "seconds"),
-    Column("half_width", "± 95 %", "percent"),
+    Column("network", "Network", of=lambda row: row[0]),
+    Column("mult_adds", "Mult-adds", "count", of=lambda row: counted(row[0]).mult_adds),
+    Column("memory_access", "Memory access", "elements", of=lambda row: counted(row[0]).memory_access),
+    Column("kernels", "Kernels", "count", of=lambda row: counted(row[0]).kernels),
+    Column("latency_s", "Latency", "seconds", of=lambda row: row[1].median_s),
+    Column("half_width", "± 95 %", "percent", of=lambda row: stats.relative_half_width(row[1].ci95_s, row[1].median_s)),
 )
+"""Of a network's name and its latency."""
 
 RECORDS = (
     Column("network", "Network"),
@@ -135,18 +143,8 @@ def answer(study: Study) -> str:
 
 
 def _explanations(study: Study, environment: Mapping[str, Any]) -> Table:
-    rows = [
-        {
-            "metric": HEADINGS[each.metric],
-            "rho": each.rho,
-            "rho_interval": _interval(each.rho_ci95, "ratio"),
-            "error": each.error,
-            "error_interval": _interval(each.error_ci95, "percent"),
-        }
-        for each in study.explanations
-    ]
     title = f"What explains the latency of {study.explanations[0].networks} networks"
-    return from_records(EXPLANATIONS, rows, title, [*_whose_roofline(study, environment)])
+    return table_of(EXPLANATIONS, study.explanations, title, [*_whose_roofline(study, environment)])
 
 
 def _whose_roofline(study: Study, environment: Mapping[str, Any]) -> Iterable[str]:
@@ -159,21 +157,11 @@ def _whose_roofline(study: Study, environment: Mapping[str, Any]) -> Iterable[st
 
 
 def _complexity() -> Table:
-    rows = [
-        {
-            "network": row.name,
-            "input": f"1x3x{row.side}x{row.side}",
-            "published": row.mflops * 1e6,
-            "computed": row.mult_adds,
-            "difference": row.mult_adds / (row.mflops * 1e6) - 1,
-        }
-        for row in TABLE_8
-    ]
     notes = (
-        f"{SOURCE}: {len(rows)} networks of its {ROWS_PRINTED} rows are in the zoo.",
+        f"{SOURCE}: {len(TABLE_8)} networks of its {ROWS_PRINTED} rows are in the zoo.",
         "MobileNet v2 is the authors' re-implementation; how it rounds channels at widths below 1.0 is not printed.",
     )
-    return from_records(COMPLEXITY, rows, "Table 8: complexity as published, and as counted", notes)
+    return table_of(COMPLEXITY, TABLE_8, "Table 8: complexity as published, and as counted", notes)
 
 
 def _speeds(study: Study) -> Iterable[Table]:
@@ -211,49 +199,17 @@ def _said(study: Study) -> Iterable[str]:
 
 
 def _agreements(study: Study) -> Table:
-    def row(each: Agreement) -> dict[str, object]:
-        return {
-            "order": each.order.replace(TABLE8, "speed here"),
-            "platform": each.platform,
-            "rho": each.rho,
-            "interval": _interval(each.ci95, "ratio"),
-        }
-
     title = f"Table 8: orders beside those of the paper's speeds, {len(TABLE_8)} networks"
-    return from_records(AGREEMENTS, map(row, study.agreements), title)
+    return table_of(AGREEMENTS, study.agreements, title)
 
 
 def _parts(study: Study) -> Table:
-    rows = [
-        {
-            "network": part.network,
-            "kind": part.kind,
-            "mult_adds": part.mult_adds,
-            "memory_access": part.memory_access,
-            "time": part.time,
-        }
-        for part in study.parts
-    ]
     is_timed = any(part.time is not None for part in study.parts)
     notes = () if is_timed else ("The share of time needs a profile of each operator, which was not given.",)
     shown = [column for column in PARTS if column.name != "time" or is_timed]
-    return from_records(shown, rows, "Figure 2: where the work lies, by kind of operator", notes)
+    return table_of(shown, study.parts, "Figure 2: where the work lies, by kind of operator", notes)
 
 
 def _networks(study: Study) -> Table:
-    rows = [
-        {
-            "network": name,
-            "mult_adds": counted(name).mult_adds,
-            "memory_access": counted(name).memory_access,
-            "kernels": counted(name).kernels,
-            "latency_s": latency.median_s,
-            "half_width": stats.relative_half_width(latency.ci95_s, latency.median_s),
-        }
-        for name, latency in sorted(study.latencies.items(), key=lambda item: item[1].median_s)
-    ]
-    return from_records(NETWORKS, rows, "The networks, from fast to slow")
-
-
-def _interval(interval: stats.Interval | None, unit: str) -> str | None:
-    return None if interval is None else " – ".join(units.text(end, unit) for end in interval)
+    rows = sorted(study.latencies.items(), key=lambda row: row[1].median_s)
+    return table_of(NETWORKS, rows, "The networks, from fast to slow")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, NamedTuple
 
 from netcost.text import units
 from netcost.text.documents import Source
 from netcost.text.errors import RequestError
 from netcost.text.reading import Constraint, Node, PositiveInt
-from netcost.text.tables import Column, Table, from_records
+from netcost.text.tables import Column, Table, table_of
 from netcost.text.version import __version__
 from netcost.timing import stats
 
@@ -216,6 +216,14 @@ class Peaks:
             notes=node["notes"].read(tuple[Words, ...]),
         )
 
+    def records(self) -> Table:
+        """The rows for programs: those that people read."""
+        return self.table()
+
+    def tables(self) -> list[Table]:
+        """What people are shown."""
+        return [self.table()]
+
     def table(self) -> Table:
         """A row a peak, with its spread."""
         columns = (
@@ -225,10 +233,11 @@ class Peaks:
             Column("lowest", "Lowest", "mixed"),
             Column("samples", "Samples"),
         )
-        rows = [*self._product_rows(), *self._bandwidth_rows(), *self._launch_rows(), *self._ridge_rows()]
-        records = [record for _, record in rows]
-        table = from_records(columns, records, self.title, self._said())
-        return Table(table.columns, table.rows, table.title, table.notes, tuple(unit for unit, _ in rows))
+        rows = [*self._product_rows(), *self._bandwidth_rows(), self._launch_row(), *self._ridge_rows()]
+        return replace(
+            table_of(columns, rows, self.title, self._said()),
+            row_units=tuple(row.unit for row in rows),
+        )
 
     @property
     def title(self) -> str:
@@ -236,37 +245,24 @@ class Peaks:
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         return f"{processor(self.environment) or self.device}, {threads}"
 
-    def _product_rows(self) -> list[tuple[str, dict[str, Any]]]:
-        return [
-            ("flop_per_s", _spread(f"Matrix product, {each.dtype} ({each.size} x {each.size})", each.flops_per_s))
-            for each in self.products
-        ]
+    def _product_rows(self) -> Iterable[PeakRow]:
+        for each in self.products:
+            yield _row(f"Matrix product, {each.dtype} ({each.size} x {each.size})", "flop_per_s", each.flops_per_s)
 
-    def _bandwidth_rows(self) -> list[tuple[str, dict[str, Any]]]:
-        return [
-            (
-                "byte_per_s",
-                _spread(f"Streaming, {each.level}, {name} ({units.data_size(each.array_bytes)} arrays)", rate),
-            )
-            for each in reversed(self.bandwidths)
-            for name, rate in (("copy", each.copy), ("triad", each.triad))
-        ]
+    def _bandwidth_rows(self) -> Iterable[PeakRow]:
+        for each in reversed(self.bandwidths):
+            for name, rate in (("copy", each.copy), ("triad", each.triad)):
+                arrays = f"{units.data_size(each.array_bytes)} arrays"
+                yield _row(f"Streaming, {each.level}, {name} ({arrays})", "byte_per_s", rate)
 
-    def _launch_rows(self) -> list[tuple[str, dict[str, Any]]]:
-        launch = {
-            "peak": "Launch overhead (smallest operator)",
-            "best": min(self.launch_s),
-            "median": stats.median(self.launch_s),
-            "lowest": max(self.launch_s),
-            "samples": str(len(self.launch_s)),
-        }
-        return [("seconds", launch)]
+    def _launch_row(self) -> PeakRow:
+        launch_s = self.launch_s
+        spread = (min(launch_s), stats.median(launch_s), max(launch_s), str(len(launch_s)))
+        return PeakRow("Launch overhead (smallest operator)", "seconds", *spread)
 
-    def _ridge_rows(self) -> list[tuple[str, dict[str, Any]]]:
-        return [
-            ("ratio", {"peak": f"Ridge point, {each.dtype} (FLOP/byte)", "best": self.ridge(each.dtype)})
-            for each in self.products
-        ]
+    def _ridge_rows(self) -> Iterable[PeakRow]:
+        for each in self.products:
+            yield PeakRow(f"Ridge point, {each.dtype} (FLOP/byte)", "ratio", self.ridge(each.dtype))
 
     def _said(self) -> list[str]:
         """What the rows leave out."""
@@ -280,14 +276,19 @@ def processor(environment: Mapping[str, Any]) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _spread(peak: str, rate: Rate) -> dict[str, Any]:
-    return {
-        "peak": peak,
-        "best": rate.best,
-        "median": rate.median,
-        "lowest": rate.lowest,
-        "samples": str(len(rate.samples)),
-    }
+class PeakRow(NamedTuple):
+    """One row of the table of peaks, and the unit of its numbers."""
+
+    peak: str
+    unit: str
+    best: float | None
+    median: float | None = None
+    lowest: float | None = None
+    samples: str | None = None
+
+
+def _row(peak: str, unit: str, rate: Rate) -> PeakRow:
+    return PeakRow(peak, unit, rate.best, rate.median, rate.lowest, str(len(rate.samples)))
 
 
 def _product(dtype: str, node: Node) -> Product:

@@ -1,9 +1,12 @@
-"""Results as pages, a function a command: what is drawn, what stands in tables, and what is said about it."""
+"""Results as pages, a function per command: what is drawn, what stands in tables, and what is said about it.
+
+`page_of` finds the page of any result by its type.
+"""
 
 from netcost.reports.pages.claims import claims_page
 from netcost.reports.pages.compare import compare_page, sweep_page
 from netcost.reports.pages.guidelines import guidelines_page
-from netcost.reports.pages.page import Page, Section, tables_page
+from netcost.reports.pages.page import Page, Section, page_of
 from netcost.reports.pages.profile import profile_page
 from netcost.reports.pages.show import show_page
 from netcost.reports.pages.zoo import zoo_page
@@ -14,9 +17,9 @@ __all__ = [
     "claims_page",
     "compare_page",
     "guidelines_page",
+    "page_of",
     "profile_page",
     "show_page",
     "sweep_page",
-    "tables_page",
     "zoo_page",
 ]

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from netcost.claims import Review
 from netcost.claims import sections as report
-from netcost.reports.pages.page import Page, illustrated
+from netcost.claims.sections import ShownReview
+from netcost.reports.pages.page import Page, illustrated, page_of
 from netcost.timing.environment import versions
 
 
@@ -16,3 +17,8 @@ def claims_page(review: Review, made_by: str = "") -> Page:
     how_to_read = replace(first, title="How to read this", paragraphs=first.paragraphs[1:], level=2)
     lead = report.summary(review)
     return Page(first.title, lead, (how_to_read, *topics), made_by, versions(), has_contents=True)
+
+
+@page_of.register
+def _(shown: ShownReview) -> Page:
+    return claims_page(shown.review, shown.made_by)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from netcost.comparison.batches import Sweep
 from netcost.comparison.result import Comparison
 from netcost.reports.charts import compare as charts
-from netcost.reports.pages.page import Page, Section, timed_on
+from netcost.reports.pages.page import Page, Section, page_of, timed_on
 from netcost.text import units
 
 MOST_IN_TITLE = 4
@@ -18,6 +18,7 @@ MOST_SENTENCES = 3
 """Networks that the lead speaks of; the table has all."""
 
 
+@page_of.register
 def compare_page(comparison: Comparison, made_by: str = "") -> Page:
     """Charts of what was counted and timed, the table that people read, and every figure in one that sorts."""
     timed = charts.timed(comparison)
@@ -42,6 +43,7 @@ def compare_page(comparison: Comparison, made_by: str = "") -> Page:
     )
 
 
+@page_of.register
 def sweep_page(sweep: Sweep, made_by: str = "") -> Page:
     """Latency and throughput over the batch size, each network's knee, and every point in a table."""
     table = sweep.table()

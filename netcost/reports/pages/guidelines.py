@@ -7,11 +7,11 @@ from dataclasses import replace
 from netcost.guidelines.findings import Findings
 from netcost.guidelines.judging import Verdict
 from netcost.guidelines.networks import overview as networks_overview
-from netcost.guidelines.overview import sections
+from netcost.guidelines.overview import ShownFindings, sections
 from netcost.guidelines.records import tables
 from netcost.reports.charts import guidelines as charts
 from netcost.reports.charts import networks as networks_charts
-from netcost.reports.pages.page import Page, Section, illustrated
+from netcost.reports.pages.page import Page, Section, illustrated, page_of
 from netcost.text import units
 
 
@@ -29,6 +29,11 @@ def guidelines_page(findings: Findings, made_by: str = "") -> Page:
     details = [Section("Every figure", tables=every, folded=True)] if every else []
     shown = (illustrated(overall), *drawn, *details)
     return Page(first.title, _lead(findings), shown, made_by, _made_with(findings), has_contents=True)
+
+
+@page_of.register
+def _(shown: ShownFindings) -> Page:
+    return guidelines_page(shown.findings)
 
 
 def _lead(findings: Findings) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import singledispatch
+from typing import Any
 
 from netcost.reports.charts import Figure
 from netcost.text import tables, units
+from netcost.text.formats import Tabled
 from netcost.text.version import __version__
 from netcost.timing.environment import Environment
 
@@ -56,7 +59,13 @@ def timed_on(environment: Environment) -> tuple[str, ...]:
     return f"torch {environment.torch}", where, f"threads: {units.exact(environment.threads)}"
 
 
-def tables_page(shown: Sequence[tables.Table], title: str = "netcost") -> Page:
+@singledispatch
+def page_of(result: Any) -> Page:
+    """The page of a result, found by its type: its own, or its tables alone."""
+    return tables_page(result)
+
+
+def tables_page(result: Tabled) -> Page:
     """A page of tables alone: each under its title, with its notes."""
-    sections = tuple(Section(table.title or title, tables=(replace(table, title=""),)) for table in shown)
-    return Page(title, "", sections, made_with=(f"netcost {__version__}",))
+    sections = tuple(Section(table.title or "netcost", tables=(replace(table, title=""),)) for table in result.tables())
+    return Page("netcost", "", sections, made_with=(f"netcost {__version__}",))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netcost.profiling import Profile
+from netcost.profiling.shown import ShownProfile
 from netcost.reports.charts import profile as charts
-from netcost.reports.pages.page import Page, Section, timed_on
+from netcost.reports.pages.page import Page, Section, page_of, timed_on
 from netcost.text import units
 from netcost.text.version import __version__
 
@@ -37,6 +38,11 @@ def profile_page(profile: Profile, made_by: str = "", depth: int = 1) -> Page:
     ]
     made_with = (f"netcost {__version__}", *timed_on(profile.environment))
     return Page(profile.analysis.model, _lead(profile), tuple(sections), made_by, made_with)
+
+
+@page_of.register
+def _(shown: ShownProfile) -> Page:
+    return profile_page(shown.profile, depth=shown.depth)
 
 
 def _lead(profile: Profile) -> str:

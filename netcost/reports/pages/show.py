@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from netcost.counting.analysis import Analysis
+from netcost.profiling.shown import ShownAnalysis
 from netcost.reports.charts import show as charts
-from netcost.reports.pages.page import Page, Section
+from netcost.reports.pages.page import Page, Section, page_of, tables_page
 from netcost.text import units
 from netcost.timing.environment import versions
 
@@ -26,6 +27,13 @@ def show_page(analysis: Analysis, made_by: str = "") -> Page:
     if len(analysis.graph.ops) <= MOST_ROWS:
         sections.append(Section("Operator by operator", tables=(analysis.table("op"),), folded=True))
     return Page(analysis.model, _lead(analysis), tuple(sections), made_by, versions())
+
+
+@page_of.register
+def _(shown: ShownAnalysis) -> Page:
+    """The page of the network, or the tables alone that were asked for."""
+    is_whole = shown.by is None and shown.crosscheck is None
+    return show_page(shown.analysis) if is_whole else tables_page(shown)
 
 
 def _lead(analysis: Analysis) -> str:

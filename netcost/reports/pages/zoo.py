@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from netcost.comparison.result import Comparison
 from netcost.counting.figures import Figures
 from netcost.counting.recount import Agreement, beside_published, recount_table
 from netcost.reports.charts import zoo as charts
 from netcost.reports.pages.page import Page, Section
 from netcost.text import units
-from netcost.text.tables import METRICS, Column, Table, from_records
+from netcost.text.tables import METRICS, Column, Table, table_of
 from netcost.timing.environment import versions
 from netcost.zoo import ARCHITECTURES
 
@@ -43,13 +45,13 @@ def zoo_page(comparison: Comparison, made_by: str = "") -> Page:
 
 
 def _table(zoo: list[Figures]) -> Table:
-    columns = (Column("name", "Name"), Column("year", "Year"), *(METRICS[name] for name in SHOWN))
-    rows = [
-        {
-            "name": figures.model,
-            "year": str(ARCHITECTURES.get(figures.model).year),
-            **{name: figures.shown(name) for name in SHOWN},
-        }
-        for figures in zoo
-    ]
-    return from_records(columns, rows)
+    columns = (
+        Column("name", "Name", of=lambda figures: figures.model),
+        Column("year", "Year", of=lambda figures: str(ARCHITECTURES.get(figures.model).year)),
+        *map(_shown, SHOWN),
+    )
+    return table_of(columns, zoo)
+
+
+def _shown(name: str) -> Column:
+    return replace(METRICS[name], of=lambda figures: figures.shown(name))

@@ -1,44 +1,89 @@
-"""Tables as text: each format is one pure function from a `Table` to a `str`, found here by name.
+"""Results as text: what every result has, and the one function that writes any of them in a format.
 
-A format is imported when it is first asked for: `netcost --help` names them all and loads none.
+    >>> from netcost.text.tables import Column, Table
+    >>> print(result_text(Table((Column("name", "Name"),), (("LeNet-5",),)), "csv"), end="")
+    name
+    LeNet-5
+
+Each format is a file with pure functions from a table to a `str`. It is imported when it is first asked for:
+`netcost --help` names them all and loads none. A page in HTML is of `netcost.reports`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
-from typing import cast
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from netcost.text.errors import RequestError
-from netcost.text.names import Registry
-from netcost.text.tables import Table
+from netcost.text.tables import Section, Table
 
-Renderer = Callable[[Table], str]
-
-_places: Registry[str] = Registry("format", hint="`--format` says how a table is written")
-_places.add("table", "terminal:render")
-_places.add("markdown", "markdown:render")
-_places.add("csv", "csv_text:render")
-_places.add("json", "json_text:render_table")
-_places.add("latex", "latex:render")
-_places.add("html", "html:render_table")
+FORMATS = ("table", "markdown", "csv", "json", "latex", "html")
+"""What `--format` takes."""
 
 EXTRA = {"html": ("altair", "jinja2", "vl_convert")}
 """Packages that a format needs beyond netcost's own: those of `netcost[report]`."""
 
-FORMATS = tuple(_places.names())
-"""What `--format` takes."""
+AnySection = TypeVar("AnySection", bound=Section)
 
 
-def renderer(name: str) -> Renderer:
-    """The function that writes a table in the format called `name`; the text ends with one newline.
+class Result(Protocol):
+    """What a command shows, for programs; people are shown its `tables()` or its `sections()`."""
 
-    Raises:
-        RequestError: there is no such format.
+    def to_dict(self) -> dict[str, Any]:
+        """Return the object of its JSON."""
+
+    def records(self) -> Table | Sequence[Table]:
+        """Return the rows of its CSV, in one table or several."""
+
+
+@runtime_checkable
+class Tabled(Protocol):
+    """A result that people read as tables."""
+
+    def tables(self) -> Sequence[Table]:
+        """Return them, in their order."""
+
+
+@runtime_checkable
+class Sectioned(Protocol):
+    """A result that people read as a report; where it has tables too, only Markdown is the report."""
+
+    def sections(self) -> Sequence[Section]:
+        """Return the parts of the report, in their order."""
+
+
+def result_text(result: Result, format_name: str, *, quiet: bool = False, **style: Any) -> str:
+    """Write a result in any format but HTML; the text ends with one newline.
+
+    Args:
+        quiet: leave out the notes.
+        style: of a terminal: its width, and whether colour is wanted.
     """
-    module, function = _places.get(name).split(":")
-    return cast(Renderer, getattr(import_module(f"{__name__}.{module}"), function))
+    from netcost.text.formats import csv_text, json_text, sections
+
+    if format_name == "json":
+        return json_text.render(result.to_dict())
+    if format_name == "csv":
+        records = result.records()
+        return "\n".join(map(csv_text.render, [records] if isinstance(records, Table) else records))
+    parts = _sections(result, format_name)
+    write = {"table": sections.as_terminal, "markdown": sections.as_markdown, "latex": sections.as_latex}[format_name]
+    return write(without_notes(parts) if quiet else parts, **style)
+
+
+def _sections(result: Result, format_name: str) -> Sequence[Section]:
+    """What people are shown, as parts of a report; tables alone have no heading above them."""
+    if isinstance(result, Sectioned) and (format_name == "markdown" or not isinstance(result, Tabled)):
+        return result.sections()
+    assert isinstance(result, Tabled), f"{type(result).__name__} has neither tables nor sections"
+    return [Section("", tables=tuple(result.tables()))]
+
+
+def without_notes(sections: Iterable[AnySection]) -> list[AnySection]:
+    """Return the same sections without the notes of their tables."""
+    return [replace(part, tables=tuple(replace(table, notes=()) for table in part.tables)) for part in sections]
 
 
 def require(name: str) -> None:

@@ -7,7 +7,6 @@ import io
 from math import isfinite
 from typing import Any
 
-from netcost.text.formats import json_text
 from netcost.text.tables import Table, bare, with_unit_column
 
 
@@ -23,28 +22,6 @@ def render(table: Table) -> str:
     writer.writerow(table.names)
     writer.writerows([_field(cell) for cell in row] for row in table.rows)
     return lines.getvalue()
-
-
-def metadata(table: Table, filename: str) -> str:
-    """What the columns of the CSV file called `filename` hold, as JSON: name, heading, type and unit of each.
-
-    Its place is beside the file, under the file's name and "-metadata.json".
-
-    Reference: Metadata Vocabulary for Tabular Data (W3C Recommendation, 2015), section 5.
-    """
-    table = with_unit_column(table)
-    columns = [
-        {
-            "name": name,
-            "titles": column.heading,
-            "datatype": "number" if column.is_number else "string",
-            "dc:description": f"unit: {column.unit}",
-        }
-        for name, column in zip(table.names, table.columns, strict=True)
-    ]
-    notes = {"dc:description": "\n".join(table.notes)} if table.notes else {}
-    head = {"@context": "http://www.w3.org/ns/csvw", "url": filename, "dc:title": table.title or filename}
-    return json_text.render({**head, **notes, "tableSchema": {"columns": columns}})
 
 
 def _field(cell: Any) -> Any:

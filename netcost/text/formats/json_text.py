@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from netcost.text.tables import Table, bare, with_unit_column
-
 LONGEST_LINE = 100
 """A list of numbers that takes more characters than this is written one number a line."""
 
@@ -20,22 +18,6 @@ def render(value: object) -> str:
         TypeError: a value is none of JSON's kinds.
     """
     return f"{_written(value, '')}\n"
-
-
-def render_table(table: Table) -> str:
-    """The table as a JSON object, as `document` lays it out."""
-    return render(document(table))
-
-
-def document(table: Table) -> dict[str, Any]:
-    """The table as plain values: title, columns with their units, a mapping for each row, and notes."""
-    table = with_unit_column(table)
-    columns = [
-        {"name": name, "heading": column.heading, "unit": column.unit}
-        for name, column in zip(table.names, table.columns, strict=True)
-    ]
-    rows = [dict(zip(table.names, map(bare, row), strict=True)) for row in table.rows]
-    return {"title": table.title, "columns": columns, "rows": rows, "notes": list(table.notes)}
 
 
 def _written(value: object, indent: str) -> str:

@@ -56,6 +56,11 @@ def render(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
+def heading(title: str, level: int) -> str:
+    """The heading of a part; what floats above it is set before, because LaTeX holds back only so many floats."""
+    return f"\\clearpage\n\\{'sub' * (min(level, 3) - 1)}section{{{escaped(title)}}}\n"
+
+
 def _row(cells: Iterable[str]) -> str:
     """One line of the tabular."""
     return rf"    {' & '.join(map(escaped, cells))} \\"

@@ -1,4 +1,4 @@
-"""A report for people in a terminal, a log or a test's failure."""
+"""What an update of the baseline came to, for people in a terminal or a log."""
 
 from __future__ import annotations
 
@@ -13,18 +13,7 @@ UPDATED = ("metric", "old", "new", "delta", "share")
 """The columns of what a new baseline changes: rules do not matter to it."""
 
 
-def render(report: Report, *, width: int | None = None, color: bool = False) -> str:
-    """The outcome in a line, then each target that there is something to say about.
-
-    Args:
-        width: characters in a line; None never folds.
-        color: whether bold, dim and yellow may be used.
-    """
-    heading = Table((), (), f"netcost check: {report.headline}", tuple(map(printable, report.notes)))
-    return "\n".join(terminal.render(table, width=width, color=color) for table in [heading, *report.tables()])
-
-
-def render_update(report: Report, dropped: Sequence[str], remarks: Sequence[str]) -> str:
+def render(report: Report, dropped: Sequence[str], remarks: Sequence[str]) -> str:
     """What a new baseline changes: the file, and each target with other figures than before."""
     known = [result for result in report.results if result.old is not None]
     changed = sum(result.work_changed for result in known)

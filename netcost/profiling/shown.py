@@ -1,0 +1,105 @@
+"""An analysis and a profile as commands show them: grouped by what was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from netcost.counting.analysis import Analysis
+from netcost.counting.breakdown import ADDITIVE
+from netcost.counting.crosscheck import CrossCheck
+from netcost.profiling.result import Profile
+from netcost.profiling.roofline import Peaks, Roofline, under_roof, with_bounds, with_roofline
+from netcost.text.tables import Table, selected, with_total
+from netcost.text.version import __version__
+
+SCHEMA = 1
+
+SHOWN = """
+module type calls output kind ops block fragments width index op
+params mult_adds memory_access memory_access_fused kernels roofline_bound_s
+""".split()
+"""The columns that people see; CSV and JSON have them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAnalysis:
+    """The result of `netcost show`.
+
+    Args:
+        by: what makes a row; None for the totals, and then the modules.
+        depth: levels of modules to tell apart.
+        peaks: of the device, for the bound of each row; None without.
+        crosscheck: the counts of others; None where they were not asked for.
+    """
+
+    analysis: Analysis
+    by: str | None = None
+    depth: int = 1
+    peaks: Peaks | None = None
+    crosscheck: CrossCheck | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the totals, and the rows by what was asked for."""
+        roofline = None if self.peaks is None else self._under_roof(self.peaks).to_dict()
+        grouped = {"by": self.by or "module", "rows": self._rows().to_dict()["rows"]}
+        verified = {} if self.crosscheck is None else {"verify": self.crosscheck.table().to_dict()["rows"]}
+        head = {"schema": SCHEMA, "netcost": __version__}
+        return {**head, **self.analysis.to_dict(), "roofline": roofline, **grouped, **verified}
+
+    def records(self) -> list[Table]:
+        """Return every row with every figure."""
+        return [self._rows(), *self._verified()]
+
+    def tables(self) -> list[Table]:
+        """Return the totals and the modules, or where the cost sits by what was asked for."""
+        rows = selected(with_total(self._rows(), (*ADDITIVE, "roofline_bound_s")), SHOWN)
+        if self.by is not None:
+            return [rows, *self._verified()]
+        summary = self.analysis.summary()
+        if self.peaks is not None:
+            summary = with_roofline(summary, self._under_roof(self.peaks), self.peaks)
+        # The summary says what must be said already.
+        notes = tuple(note for note in rows.notes if note not in self.analysis.notes())
+        return [summary, replace(rows, notes=notes), *self._verified()]
+
+    def _rows(self) -> Table:
+        """Where the cost sits, with the bound of each row where there are peaks."""
+        by = self.by or "module"
+        rows = self.analysis.table(by, self.depth)
+        return rows if self.peaks is None else with_bounds(rows, self.analysis.count, by, self.depth, self.peaks)
+
+    def _verified(self) -> list[Table]:
+        return [] if self.crosscheck is None else [self.crosscheck.table()]
+
+    def _under_roof(self, peaks: Peaks) -> Roofline:
+        return under_roof(self.analysis.count, self.analysis.peak_memory_bytes, peaks)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownProfile:
+    """The result of `netcost profile`.
+
+    Args:
+        by: what makes a row; None for kinds, and then operators.
+        depth: levels of modules to tell apart.
+    """
+
+    profile: Profile
+    by: str | None = None
+    depth: int = 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every operator with its raw times, and the rows by what was asked for."""
+        by = self.by or "kind"
+        return {**self.profile.to_dict(), "by": by, "rows": self.profile.table(by, self.depth).to_dict()["rows"]}
+
+    def records(self) -> Table:
+        """Return every row with every figure."""
+        return self.profile.table(self.by or "op", self.depth)
+
+    def tables(self) -> list[Table]:
+        """Return the rows by what was asked for, or by kind and then the operators that take the most time."""
+        if self.by is not None:
+            return [self.profile.summary(self.by, self.depth)]
+        return [replace(self.profile.summary("kind"), notes=()), self.profile.summary("op")]
