@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from netcost.comparison.entry import Entry, Run
+from netcost.comparison.isolated import counted_in
 from netcost.comparison.result import Comparison
 from netcost.comparison.subjects import subjects
 from netcost.counting.analysis import analyze
@@ -59,8 +60,8 @@ def compare(
         dtype, memory_format, backend, cold_cache: as for `Setting`; networks are counted in the element type, too.
         mode: "eval" or "train", of the count; timing is always in eval.
         concrete: trace on real tensors.
-        isolate: time each network in a process of its own, which first tries whether it can be counted: one that
-            crashes is an error, and nothing more. A module cannot be isolated; name it as a target.
+        isolate: count and time each network in a process of its own: one that crashes is an error, and nothing more.
+            Its entry has no analysis. A module cannot be isolated; name it as a target.
         budget_s: seconds for timing all networks together, not counting what it takes to compile them.
         precision: half width of the ratio's 95 % interval at which timing may stop.
         peaks: of the device, to say how much of it each network uses.
@@ -114,7 +115,7 @@ def compared(
         entries: list[Entry] = []
         for at, target in enumerate(targets):
             say(at / len(targets) * (0.1 if timed else 1.0), f"counting {target.name}")
-            entries.append(_counted(target, mode, concrete, setting, *workers[at : at + 1]))
+            entries.append(_counted(target, mode, concrete, setting, peaks, *workers[at : at + 1]))
         if not timed:
             return Comparison(tuple(entries), peaks=peaks)
         load = load_per_core()  # before our own work is in it
@@ -136,13 +137,17 @@ def compared(
 
 
 def _counted(
-    target: Target, mode: str, concrete: bool, setting: Setting, isolated: tuple[Worker, Recipe] | None = None
+    target: Target,
+    mode: str,
+    concrete: bool,
+    setting: Setting,
+    peaks: Peaks | None,
+    isolated: tuple[Worker, Recipe] | None = None,
 ) -> Entry:
-    """The network's cost, where it has one; with a worker, only after the network has survived being counted there."""
+    """The network's cost, where it has one: counted in the worker, if there is one, and nowhere else."""
     try:
         if isolated is not None:
-            worker, recipe = isolated
-            worker.analyse(recipe, mode, concrete, setting)
+            return counted_in(*isolated, target.name, setting, mode, concrete, peaks)
         analysis = analyze(target, mode=mode, concrete=concrete)
     except MeasurementError as error:
         return Entry(target.name, error=MeasurementError(f"{target.name} failed while it was counted: {error}"))

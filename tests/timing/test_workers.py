@@ -243,7 +243,7 @@ def test_a_waiting_worker_leaves_its_cores_to_the_others(folder):
 
 INTERRUPTED = """
 from netcost.tracing import InputSpec
-from netcost.workers import Recipe, Worker, measure_in
+from netcost.timing.workers import Recipe, Worker, measure_in
 inputs = (InputSpec((1, 3, 8, 8)),)
 with Worker() as idle, Worker() as hanging:
     print(idle.pid, hanging.pid, flush=True)

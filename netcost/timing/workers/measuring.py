@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 
-from netcost.targets.naming import Target
 from netcost.text.errors import MeasurementError, NetcostError
 from netcost.timing.doubts import throttled
 from netcost.timing.environment import LoadMeter, busy_seconds
@@ -18,35 +16,7 @@ from netcost.timing.sampling import Clock, Progress, Run, Series, sample_rounds
 from netcost.timing.setting import Observed, Setting
 from netcost.timing.workers.lines import Message
 from netcost.timing.workers.process import Worker
-from netcost.timing.workers.recipes import Recipe, recipe_of
-
-
-def measure_isolated(
-    targets: Sequence[Target],
-    device: str = "cpu",
-    threads: int | None = None,
-    budget_s: float = 10.0,
-    precision: float = 0.02,
-    progress: Progress | None = None,
-    *,
-    setting: Setting = Setting(),  # noqa: B008  # frozen
-) -> list[Measurement | NetcostError]:
-    """How long each of the targets takes, side by side, each in a process of its own.
-
-    What a target prints is not shown, and one that fails, or ends its process, is an error in the place of its
-    measurement; the others go on. As for `measure_all`, the n-th times of all results are of the same round.
-
-    Args:
-        device, threads, budget_s, precision, progress: as for `measure_all`.
-        setting: as for `measure_all`.
-
-    Raises:
-        RequestError: a target is an nn.Module of this process.
-    """
-    recipes = [recipe_of(target) for target in targets]
-    with ExitStack() as stack:
-        workers = [(stack.enter_context(Worker()), recipe) for recipe in recipes]
-        return measure_in(workers, device, threads, budget_s, precision, progress, setting=setting)
+from netcost.timing.workers.recipes import Recipe
 
 
 def measure_in(
@@ -104,7 +74,7 @@ def measure_in(
 
 @dataclass(frozen=True, slots=True)
 class _Remote:
-    """What a worker has built, to be timed there.
+    """A network that a worker has built, to be timed there.
 
     Args:
         name: for messages.
@@ -119,17 +89,17 @@ class _Remote:
     is_single: bool = False
 
     def seconds(self, calls: int, _clock: Clock, _synchronize: Run) -> float:
-        """How long so many calls take on the worker's own clock: the way there and back is no part of it."""
+        """Time so many calls on the worker's own clock: the way there and back is no part of it."""
         seconds: float = self.worker.ask("sample", calls=calls)["seconds"]
         return seconds
 
     def renew(self) -> object:
-        """What comes before each sample of a round."""
-        return self.worker.ask("renew")
+        """Do the untimed setup of a sample of a round."""
+        return self.worker.ask("set_up")
 
 
 def _ended(remote: _Remote, series: Series) -> Message | MeasurementError:
-    """What the worker tells in the end; the error of one that failed."""
+    """Have the worker finish, and return its answer; the error of one that failed."""
     if series.error is not None:
         return series.error
     try:
