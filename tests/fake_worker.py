@@ -23,7 +23,7 @@ class FakeWorker:
         self.cpu_s += 100.0  # building is over when the load of others is looked at
         return {"threads": threads or 2, "batch": 4}
 
-    def _renew(self):
+    def _set_up(self):
         self.round += 1
         self.clock.spend(0.5)
         return {}

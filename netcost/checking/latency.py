@@ -4,30 +4,26 @@ Each side has a process of its own, in the folder and with the modules of its ow
 are timed in the same rounds. What comes out above its bound is measured again before it fails, in new processes: the
 place of things in memory, by which processes of one program differ, is then drawn anew.
 
-Everything timed here was counted before, by `elsewhere` where a revision is concerned, which has refused a base whose
+Everything timed here was counted before, by `record_in` where a revision is concerned, which has refused a base whose
 modules would come from the working tree.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import NamedTuple
 
 from netcost.checking.config import Config, Guard, Subject
-from netcost.checking.process import ElsewhereError, search_path
-from netcost.checking.recording import Progress
+from netcost.checking.recording import Progress, recipe_of
 from netcost.checking.regression import SAMPLINGS, LatencyResult, Result, Sampling, Verdict
 from netcost.checking.selection import all_guards
 from netcost.text.errors import NetcostError
 from netcost.timing.measurement import Measurement
 from netcost.timing.ratios import ratio_of_rounds
 from netcost.timing.setting import Timing
-from netcost.timing.workers import Place, Recipe, Worker, measure_in
-from netcost.tracing import parse_input
+from netcost.timing.workers import Recipe, Worker, WorkerPlace, measure_in
 
 LIMIT = 0.05
 """How much slower than at the base revision a target may be, as a share, unless told."""
@@ -53,7 +49,7 @@ class Side(NamedTuple):
     """What is timed: in words, where, and how it is made."""
 
     name: str
-    place: Place
+    place: WorkerPlace
     recipe: Recipe
 
 
@@ -129,18 +125,13 @@ def in_workers(sides: Sequence[Side], timing: Timing, progress: Progress | None)
     measurements = []
     for side, result in zip(sides, results, strict=True):
         if isinstance(result, NetcostError):
-            raise ElsewhereError(f"{side.name} cannot be timed: {result}", result.exit_code) from result
+            raise type(result)(f"{side.name} cannot be timed: {result}") from result
         measurements.append(result)
     return measurements
 
 
-def place_in(root: Path, folder: Path, instead_of: Path | None = None) -> Place:
-    """Where a tree's code runs; the arguments are those of `elsewhere.record_in`."""
-    return Place(folder, tuple(search_path(sys.path, root, folder, instead_of)))
-
-
 def against_revision(
-    guards: Iterable[Guard], revision: str, limit: float, then: Place, here: Place
+    guards: Iterable[Guard], revision: str, limit: float, then: WorkerPlace, here: WorkerPlace
 ) -> Iterable[Pairing]:
     """Each target with itself at a revision.
 
@@ -149,19 +140,19 @@ def against_revision(
         then, here: where the revision's and the present code run.
     """
     for guard in guards:
-        name, recipe = guard.subject.name, _recipe(guard.subject)
+        name, recipe = guard.subject.name, recipe_of(guard.subject)
         base = Side(f"{name!r} at {revision}", then, recipe)
         yield Pairing(name, revision, 1 + limit, base, Side(repr(name), here, recipe))
 
 
-def against_others(config: Config, guards: Iterable[Guard], here: Place) -> Iterable[Pairing]:
+def against_others(config: Config, guards: Iterable[Guard], here: WorkerPlace) -> Iterable[Pairing]:
     """Each target that has a rule for its latency with the model that the rule names."""
     known = all_guards(config)
     for guard in ruled(guards):
         assert guard.latency is not None, "it has a rule"
         other, name = guard.latency.relative_to, guard.subject.name
         subject = known[other].subject if other in known else Subject(other, other)
-        base, now = Side(repr(other), here, _recipe(subject)), Side(repr(name), here, _recipe(guard.subject))
+        base, now = Side(repr(other), here, recipe_of(subject)), Side(repr(name), here, recipe_of(guard.subject))
         yield Pairing(name, repr(other), guard.latency.max_ratio, base, now, is_relative=True)
 
 
@@ -174,10 +165,6 @@ def not_timed(guards: Iterable[Guard]) -> tuple[str, ...]:
     """That rules for latency were not looked at."""
     names = [guard.subject.name for guard in ruled(guards)]
     return (f"not timed, so the latency rule was not checked: {', '.join(names)} (--latency does)",) if names else ()
-
-
-def _recipe(subject: Subject) -> Recipe:
-    return Recipe(subject.model, subject.arguments, tuple(map(parse_input, subject.inputs)))
 
 
 def _within(progress: Progress | None, at: int, count: int) -> Progress | None:

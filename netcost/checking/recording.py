@@ -6,16 +6,20 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from netcost.checking.baseline import Baseline, parse, render
 from netcost.checking.config import Guard, Subject, root_of
 from netcost.checking.places import place_of
 from netcost.checking.regression import Place
+from netcost.checking.revision import place_in, refuse_strays
 from netcost.checking.snapshot import Snapshot, take
 from netcost.counting.analysis import analyze
 from netcost.targets.naming import resolve
-from netcost.text.errors import NetcostError
-from netcost.tracing import paused_collection
+from netcost.text.errors import MeasurementError, NetcostError, RequestError
+from netcost.timing.workers import Recipe, Worker
+from netcost.timing.workers.process import PATIENCE_S
+from netcost.tracing import parse_input, paused_collection
 
 Progress = Callable[[float, str], None]
 
@@ -43,34 +47,97 @@ def record_all(guards: Iterable[Guard], folder: Path, progress: Progress | None 
     Raises:
         NetcostError: one cannot be counted; the message says which.
     """
+    root = root_of(folder)
+    with chdir(folder):
+        return _each(guards, lambda subject: _record(recipe_of(subject), root, **_mode(subject)), progress)
+
+
+def record_in(
+    root: Path,
+    folder: Path,
+    guards: Iterable[Guard],
+    replaces: Path | None = None,
+    *,
+    patience_s: float = PATIENCE_S,
+) -> dict[str, Record]:
+    """Count targets with a folder's code, in a worker.
+
+    Args:
+        guards: the targets.
+        root, folder, replaces: of the code, as for `place_in`.
+        patience_s: how long one target may take (seconds).
+
+    Raises:
+        NetcostError: a target cannot be counted there.
+    """
+    try:
+        with Worker(place_in(root, folder, replaces), patience_s=patience_s) as worker:
+            found = _each(guards, lambda subject: _record_by(worker, subject, root_of(folder)))
+            if replaces is not None:
+                worker.call(refuse_strays, str(replaces), str(root))
+            return found
+    except MeasurementError as error:  # nothing is measured: the user's code has ended its process, or never ends
+        raise RequestError(str(error)) from error
+
+
+def _each(
+    guards: Iterable[Guard], count: Callable[[Subject], Record], progress: Progress | None = None
+) -> dict[str, Record]:
+    """Count each target; an error names the one."""
     guards = list(guards)
     found = {}
-    with chdir(folder):
-        for at, guard in enumerate(guards):
-            subject = guard.subject
-            if progress is not None:
-                progress(at / len(guards), f"counting {subject.name}")
-            try:
-                found[subject.name] = record(subject, root_of(folder))
-            except NetcostError as error:
-                where = f"{guard.place} ({subject.name!r})" if guard.place else f"target {subject.name!r}"
-                raise type(error)(f"{where}: {error}") from error
+    for index, guard in enumerate(guards):
+        subject = guard.subject
+        if progress is not None:
+            progress(index / len(guards), f"counting {subject.name}")
+        try:
+            found[subject.name] = count(subject)
+        except NetcostError as error:
+            where = f"{guard.place} ({subject.name!r})" if guard.place else f"target {subject.name!r}"
+            raise type(error)(f"{where}: {error}") from error
     return found
 
 
-def record(subject: Subject, root: Path) -> Record:
+def recipe_of(subject: Subject) -> Recipe:
+    """Return the recipe of what a target counts.
+
+    Raises:
+        RequestError: an input does not parse.
+    """
+    return Recipe(subject.model, subject.arguments, tuple(map(parse_input, subject.inputs)))
+
+
+def _mode(subject: Subject) -> dict[str, Any]:
+    return {"train": subject.train, "concrete": subject.concrete, "depth": subject.depth}
+
+
+def _record(recipe: Recipe, root: Path, train: bool, concrete: bool, depth: int | None) -> Record:
     """Count one target.
 
     Args:
         root: the repository, from which its file is named.
+        train, concrete, depth: as for `Subject`.
     """
     with paused_collection():
-        target = resolve(subject.model, subject.arguments, subject.inputs)
-        model = target.build() if subject.concrete else target.build_weightless()
-        mode = "train" if subject.train else "eval"
-        analysis = analyze(model, target.required_inputs(), mode=mode, concrete=subject.concrete)
-    snapshot = take(analysis.count, analysis.metrics(), subject.model, subject.depth)
-    return Record(snapshot, place_of(type(model), subject.model, root))
+        target = resolve(recipe.target, recipe.arguments, recipe.inputs)
+        model = target.build() if concrete else target.build_weightless()
+        mode = "train" if train else "eval"
+        analysis = analyze(model, target.required_inputs(), mode=mode, concrete=concrete)
+    snapshot = take(analysis.count, analysis.metrics(), recipe.target, depth)
+    return Record(snapshot, place_of(type(model), recipe.target, root))
+
+
+def _record_by(worker: Worker, subject: Subject, root: Path) -> Record:
+    """Have a worker count one target."""
+    answer = worker.call(record_here, recipe_of(subject).to_dict(), str(root), **_mode(subject))
+    [snapshot] = parse(answer["baseline"].encode(), "the process that counts").targets.values()
+    return Record(snapshot, answer["place"] and Place(*answer["place"]))
+
+
+def record_here(recipe: Mapping[str, Any], root: str, train: bool, concrete: bool, depth: int | None) -> dict[str, Any]:
+    """Count one target in a worker, in plain values; its snapshot is the text of a baseline, read as strictly."""
+    snapshot, place = _record(Recipe.from_dict(recipe), Path(root), train, concrete, depth)
+    return {"baseline": render(Baseline({recipe["target"]: snapshot})), "place": place}
 
 
 def at_depths(guards: Iterable[Guard], old: Mapping[str, Snapshot]) -> list[Guard]:

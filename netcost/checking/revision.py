@@ -1,15 +1,22 @@
-"""A git revision's files in a folder of their own, for as long as they are needed."""
+"""A git revision's files in a folder of their own, for as long as they are needed, and Python's way to them.
+
+A revision's code cannot be imported beside the working tree's: Python keeps one module of a name. So each side runs in
+a worker, at the place that `place_in` gives.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from netcost.text.errors import RequestError
+from netcost.timing.workers import WorkerPlace
 
 LOCAL_VARIABLES = frozenset(
     """
@@ -78,6 +85,48 @@ def checked_out(root: Path, revision: str) -> Iterator[Path]:
         finally:
             # Twice: it is locked while it is being made, and an interrupt may come then.
             _git(root, "worktree", "remove", "--force", "--force", str(tree))
+
+
+def place_in(root: Path, folder: Path, replaces: Path | None = None) -> WorkerPlace:
+    """Return the place where a tree's code runs: Python looks in the folder first and in its `src`.
+
+    Args:
+        root: of the tree.
+        folder: in it, where models' files and modules are looked for.
+        replaces: root of the working tree that this tree stands in for, whose code must not be imported: where Python
+            would look for modules there, it looks in the same folder of this tree.
+    """
+    own = [folder, *(source for source in (folder / "src", root / "src") if source.is_dir())]
+    path = [Path(entry or ".").resolve() for entry in sys.path]
+    if replaces is not None:
+        path = [root / entry.relative_to(replaces) if _is_of(entry, replaces) else entry for entry in path]
+    return WorkerPlace(folder, (*dict.fromkeys(map(str, own)), *map(str, path)))
+
+
+def refuse_strays(replaces: str, root: str) -> dict[str, Any]:
+    """Refuse a count that a worker made with the working tree's code: it would say that nothing changed.
+
+    Args:
+        replaces, root: as for `place_in`.
+
+    Raises:
+        RequestError: a module was imported from the working tree.
+    """
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        # The temporary folder may lie in the working tree.
+        if isinstance(file, str) and _is_of(Path(file), Path(replaces)) and not _is_of(Path(file), Path(root)):
+            raise RequestError(
+                f"{name!r} was imported from the working tree and not from the revision: it is installed from there "
+                "(pip install -e); name its file as the target, path/to/file.py:Net, or install it without -e"
+            )
+    return {}
+
+
+def _is_of(file: Path, tree: Path) -> bool:
+    """Whether a file or folder is of the tree's own code, and not installed in it."""
+    path = file.resolve()
+    return path.is_relative_to(tree) and "site-packages" not in path.parts
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -18,14 +18,12 @@ from netcost.checking.latency import (
     against_others,
     against_revision,
     not_timed,
-    place_in,
     ruled,
     with_latency,
 )
-from netcost.checking.process import ElsewhereError, record_in
-from netcost.checking.recording import Progress, Record, at_depths, record_all
+from netcost.checking.recording import Progress, Record, at_depths, record_all, record_in
 from netcost.checking.regression import UPDATE, Report, Result, compare
-from netcost.checking.revision import checked_out, repository
+from netcost.checking.revision import checked_out, place_in, repository
 from netcost.checking.selection import selected
 from netcost.checking.snapshot import Snapshot
 from netcost.text.documents import shown
@@ -130,7 +128,7 @@ def _require_timed(guards: Sequence[Guard], base: str | None, gate: LatencyGate 
 def _against_revision(
     config: Config, guards: Sequence[Guard], base: str, exact: bool, gate: LatencyGate | None, progress: Progress | None
 ) -> Report:
-    """Count both sides, each in a process of its own; then time them while the revision is still there."""
+    """Count both sides, each in a worker; then time them while the revision is still there."""
     root, say = repository(config.folder), progress or (lambda _share, _text: None)
     against = f"revision {base!r}"
     with checked_out(root, base) as tree:
@@ -151,7 +149,7 @@ def _pairings(
 ) -> list[Pairing]:
     """What is timed: every target against the revision, and those with a rule of their own by it."""
     folder = config.folder.resolve()
-    here, then = place_in(root, folder), place_in(tree, tree / folder.relative_to(root), instead_of=root)
+    here, then = place_in(root, folder), place_in(tree, tree / folder.relative_to(root), replaces=root)
     return [*against_revision(guards, revision, gate.limit, then, here), *against_others(config, guards, here)]
 
 
@@ -161,9 +159,9 @@ def _record_revision(config: Config, guards: Sequence[Guard], base: str, root: P
     try:
         if not folder.is_dir():
             raise RequestError(f"there is no folder {str(folder.relative_to(tree))!r}")
-        return record_in(tree, folder, guards, instead_of=root)
+        return record_in(tree, folder, guards, replaces=root)
     except NetcostError as error:
-        raise ElsewhereError(f"at revision {base!r}: {error}", error.exit_code) from error
+        raise type(error)(f"at revision {base!r}: {error}") from error
 
 
 def _compared(

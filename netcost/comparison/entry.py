@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from netcost.counting.analysis import Analysis
 from netcost.counting.figures import Figures
+from netcost.profiling.roofline import Roofline
 from netcost.text.errors import NetcostError
 from netcost.text.version import __version__
 from netcost.timing.environment import Environment
@@ -37,11 +38,12 @@ class Entry:
     Args:
         model: as it was asked for.
         figures: its cost; None where it could not be counted.
-        analysis: its cost with the graph; None for one that was read from a file, too.
+        analysis: its cost with the graph; None for one that was read from a file or counted in a worker, too.
         measurement: its latency; None where it was not measured.
         ratio: its latency in units of another network's.
         error: why something is missing.
         run: the index of the run it belongs to.
+        roofline: of one that was counted in a worker, without a latency; for others it follows from the analysis.
     """
 
     model: str
@@ -51,6 +53,7 @@ class Entry:
     ratio: Ratio | None = None
     error: NetcostError | None = None
     run: int = 0
+    roofline: Roofline | None = None
 
     @property
     def verdict(self) -> str | None:

@@ -78,9 +78,11 @@ class Comparison:
 
     def roofline(self, entry: Entry) -> Roofline | None:
         """A network under the roof of the device; None without peaks, or where there is no graph of it."""
+        latency_s = entry.measurement.median_s if entry.measurement else None
+        if entry.roofline is not None:
+            return replace(entry.roofline, latency_s=latency_s)
         if self.peaks is None or entry.analysis is None:
             return None
-        latency_s = entry.measurement.median_s if entry.measurement else None
         return under_roof(entry.analysis.count, entry.analysis.peak_memory_bytes, self.peaks, latency_s)
 
     @property

@@ -10,6 +10,7 @@ from typing import Any, Unpack
 from torch import nn
 
 from netcost.comparison.entry import Entry, Run
+from netcost.comparison.isolated import counted_in
 from netcost.comparison.result import Comparison
 from netcost.counting.analysis import analyze
 from netcost.profiling.roofline import Peaks
@@ -54,8 +55,8 @@ def compare(
         progress: told the share done and what is being done.
         options: the parts of a `Timing`: threads, dtype, memory_format, backend, cold_cache, isolate, budget_s (10
             unless given) and precision (0.02). Networks are counted in the element type, too. With isolate, each is
-            first counted in its process: one that crashes is an error, and nothing more; a module cannot be isolated,
-            so name it as a target.
+            counted and timed in a process of its own: one that crashes is an error, and nothing more, and its entry
+            has no analysis; a module cannot be isolated, so name it as a target.
 
     Raises:
         RequestError: a target is unknown, its input missing, or an option none.
@@ -89,7 +90,7 @@ def compared(
         entries: list[Entry] = []
         for index, target in enumerate(targets):
             say(index / len(targets) * (0.1 if timed else 1.0), f"counting {target.name}")
-            entries.append(_counted(target, mode, concrete, timing, *workers[index : index + 1]))
+            entries.append(_counted(target, mode, concrete, timing, peaks, *workers[index : index + 1]))
         if not timed:
             return Comparison(tuple(entries), peaks=peaks)
         load = load_per_core()  # before our own work is in it
@@ -123,13 +124,17 @@ def _timed(
 
 
 def _counted(
-    target: Target, mode: str, concrete: bool, timing: Timing, isolated: tuple[Worker, Recipe] | None = None
+    target: Target,
+    mode: str,
+    concrete: bool,
+    timing: Timing,
+    peaks: Peaks | None,
+    isolated: tuple[Worker, Recipe] | None = None,
 ) -> Entry:
-    """The network's cost, where it has one; with a worker, only after the network has survived being counted there."""
+    """The network's cost, where it has one: counted in the worker, if there is one, and nowhere else."""
     try:
         if isolated is not None:
-            worker, recipe = isolated
-            worker.analyse(recipe, mode, concrete, timing)
+            return counted_in(*isolated, target.name, timing, mode, concrete, peaks)
         analysis = analyze(target, mode=mode, concrete=concrete)
     except MeasurementError as error:
         return Entry(target.name, error=MeasurementError(f"{target.name} failed while it was counted: {error}"))

@@ -17,12 +17,13 @@ from netcost.checking import LatencyGate, latency
 from netcost.checking.formats import check_text
 from netcost.checking.latency import Pairing, Side, held
 from netcost.checking.regression import LatencyResult, Report, Sampling, Verdict, compare
+from netcost.checking.revision import place_in
 from netcost.cli.app import run
 from netcost.text.errors import NetcostError
 from netcost.timing import doubts, stats
 from netcost.timing.ratios import ratio_of_rounds
 from netcost.timing.setting import Timing
-from netcost.timing.workers import Place, Recipe, measure_in
+from netcost.timing.workers import Recipe, WorkerPlace, measure_in
 
 STEADY = (1.0,) * 12
 SLOWER = (2.0,) * 12
@@ -33,7 +34,7 @@ LIMIT = 0.25
 
 
 def sides() -> tuple[Side, Side]:
-    return Side("'net' at revision 'main'", Place(), Recipe("then")), Side("'net'", Place(), Recipe("now"))
+    return Side("'net' at revision 'main'", WorkerPlace(), Recipe("then")), Side("'net'", WorkerPlace(), Recipe("now"))
 
 
 def pairing(bound: float = 1 + LIMIT, *, is_relative: bool = False) -> Pairing:
@@ -172,7 +173,7 @@ def test_the_base_looks_for_modules_in_its_own_tree_and_nowhere_in_the_working_t
     root, tree = (tmp_path / "project").resolve(), (tmp_path / "base").resolve()
     (tree / "nets" / "src").mkdir(parents=True)
     monkeypatch.setattr("sys.path", [str(root / "tools"), str(tmp_path / "site-packages")])
-    then = latency.place_in(tree, tree / "nets", instead_of=root)
+    then = place_in(tree, tree / "nets", replaces=root)
     assert then.folder == tree / "nets"
     own = [tree / "nets", tree / "nets" / "src", tree / "tools"]
     assert then.path == (*map(str, own), str(tmp_path / "site-packages"))

@@ -6,14 +6,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar, Self
 
 import pytest
 from git_repository import Repository
 
-from netcost.checking.process import search_path
-from netcost.checking.revision import checked_out, commit_of
+from netcost.checking import recording
+from netcost.checking.config import Guard, Subject
+from netcost.checking.recording import record_in
+from netcost.checking.revision import checked_out, commit_of, place_in
 from netcost.cli.app import run
 from netcost.text.errors import RequestError
+from netcost.timing.workers import Worker, WorkerPlace
 
 NET = """
 from torch import nn
@@ -150,12 +154,14 @@ def test_the_working_tree_s_code_is_never_taken_for_the_revision_s(
     assert "at revision 'HEAD': 'guarded_project' was imported from the working tree" in said
 
 
-def test_a_path_into_the_working_tree_leads_into_the_revision(tmp_path: Path) -> None:
+def test_a_path_into_the_working_tree_leads_into_the_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here, base = tmp_path / "here", tmp_path / "base"
     (base / "src").mkdir(parents=True)
-    path = ["/usr/lib/python", str(here / "src"), str(here / ".venv" / "lib" / "site-packages")]
-    assert search_path(path, base, base, here) == [str(base), str(base / "src"), path[0], str(base / "src"), path[2]]
-    assert search_path(path, here, here, None) == [str(here), *path]
+    path = [str(tmp_path / "python"), str(here / "src"), str(here / ".venv" / "lib" / "site-packages")]
+    monkeypatch.setattr(sys, "path", path)
+    source = str(base / "src")
+    assert place_in(base, base, replaces=here) == WorkerPlace(base, (str(base), source, path[0], source, path[2]))
+    assert place_in(here, here) == WorkerPlace(here, (str(here), *path))
 
 
 def test_settings_may_lie_in_a_folder_of_the_repository(
@@ -181,7 +187,10 @@ def test_what_a_model_s_code_prints_is_no_answer(repository: Repository, capsys:
         (None, "(HEAD~1): pyproject.toml: tool.netcost.targets[0] ('small'): 'net.py:Net': there is no file 'net.py'"),
         ("import not_there\n", "raised while it was imported: ModuleNotFoundError: No module named 'not_there'"),
         ("class Other: pass\n", "'net.py' has no 'Net'"),
-        ("import os, sys\nprint('so long', file=sys.stderr)\nos._exit(7)\n", "ended with 7: so long"),
+        (
+            "import os, sys\nprint('so long', file=sys.stderr)\nos._exit(7)\n",
+            "('small'): its process ended with exit code 7; it last said: so long",
+        ),
         (NET.replace("self.stem(x)", "self.stern(x)"), "net.py:12"),
     ],
 )
@@ -198,6 +207,44 @@ def test_a_revision_that_cannot_be_counted_gets_one_line(
     answer = refused(capsys, "--base", "HEAD~1")
     assert answer.startswith("netcost: at revision 'HEAD~1': ")
     assert said.removeprefix("(HEAD~1): ") in answer
+
+
+class Watched(Worker):
+    """A worker that its test knows the process of."""
+
+    started: ClassVar[list["Watched"]] = []
+
+    def __enter__(self) -> Self:
+        self.started.append(self)
+        return super().__enter__()
+
+
+HANGS = "open('hangs', 'w')"
+"""Waits for a reader of the pipe, which never comes."""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        HANGS,
+        NET.replace("super().__init__()", f"super().__init__(); {HANGS}"),
+        NET.replace("return self.body", f"{HANGS}; return self.body"),
+    ],
+    ids=["import", "construction", "forward"],
+)
+def test_a_model_that_never_ends_is_one_line_and_leaves_no_process(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "Worker", Watched)
+    os.mkfifo(tmp_path / "hangs")
+    (tmp_path / "net.py").write_text(code)
+    guards = [Guard(Subject("small", "net.py:Net", ("1x3x34x34",)), place="targets[0]")]
+    said = r"targets\[0\] \('small'\): its process gave no answer within 1 s, and was ended"
+    with pytest.raises(RequestError, match=said) as error:
+        record_in(tmp_path, tmp_path, guards, patience_s=1.0)
+    assert error.value.exit_code == 2
+    with pytest.raises(ProcessLookupError):
+        os.kill(Watched.started.pop().pid, 0)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import platform
 import re
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 import netcost
 from netcost.comparison.running import compare
 from netcost.comparison.side_by_side import SHOWN
+from netcost.profiling.roofline import Bandwidth, Peaks, Product, Rate
 from netcost.text.errors import MeasurementError, RequestError
 from netcost.text.formats import result_text
 from netcost.text.formats.json_text import render
@@ -370,6 +372,23 @@ def test_isolated_networks_crash_alone(tmp_path: Path, monkeypatch: pytest.Monke
     assert fine["latency"]["samples"] == again["latency"]["samples"]
     assert seen == sorted(seen)
     assert [error.exit_code for error in result.errors] == [3, 3]
+
+
+RATE = Rate((1e10,))
+PEAKS = Peaks("cpu", 1, (Product("bf16", 64, RATE),), (Bandwidth("memory", None, 1, RATE, RATE),), (1e-6,))
+
+
+def test_an_isolated_network_is_counted_once_in_its_own_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {"budget_s": 0.0, "threads": 1, "batch": 2, "dtype": "bf16", "peaks": PEAKS}
+    [here] = compare(["lenet5"], **asked).lines
+    monkeypatch.delattr("netcost.comparison.running.analyze")
+    [there] = compare(["lenet5"], isolate=True, **asked).lines
+    assert there.entry.figures == here.entry.figures
+    assert there.entry.analysis is None
+    assert there.entry.measurement is not None
+    latency_s = there.entry.measurement.median_s
+    assert here.roofline is not None
+    assert there.roofline == replace(here.roofline, latency_s=latency_s)
 
 
 def test_a_module_cannot_be_isolated() -> None:

@@ -1,27 +1,30 @@
 """Networks in processes of their own: what they answer, how they die, and that nothing of them stays."""
 
 import contextlib
+import json
 import os
 import re
 import select
 import signal
 import subprocess
 import sys
-from pathlib import Path
+from contextlib import ExitStack
 
 import pytest
 from fake_clock import LONG, Clock
 from fake_worker import FakeWorker
 from torch import nn
 
-import netcost
+from netcost.checking.recording import record_here
+from netcost.checking.revision import place_in
+from netcost.comparison.isolated import count_here
 from netcost.targets.naming import Target, resolve
 from netcost.text.errors import MeasurementError, RequestError, TargetError
 from netcost.timing import doubts, stats
 from netcost.timing.measurement import Measurement
 from netcost.timing.sampling import FEWEST_ROUNDS
 from netcost.timing.setting import Timing
-from netcost.timing.workers import Place, Recipe, Worker, lines, measure_in, measure_isolated, recipe_of
+from netcost.timing.workers import Recipe, Worker, WorkerPlace, lines, measure_in, recipe_of
 from netcost.tracing import InputSpec
 
 SMALL = (InputSpec((2, 3, 8, 8)),)
@@ -107,7 +110,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def worker(folder):
     """One worker for all tests that leave it alive: starting one means importing torch."""
-    with Worker(Place(folder)) as worker:
+    with Worker(WorkerPlace(folder)) as worker:
         yield worker
 
 
@@ -118,28 +121,28 @@ def net(name, **arguments):
 # ---- with real processes --------------------------------------------------------------------------------------------
 
 
-def test_a_worker_answers_what_a_network_costs_as_it_would_be_counted_here(worker):
-    answer = worker.analyse(net("Net", width=5))
-    shape = {"model": "net.py:Net", "input": [2, 3, 8, 8], "params": 5 * 3 * 3 * 3 + 5}
-    assert answer["analysis"].items() >= shape.items()
-    assert sum(row["mult_adds"] for row in answer["modules"]) == answer["analysis"]["mult_adds"]
-    assert answer["operators"] == {"aten.conv2d": 1}
-    assert worker.analyse(Recipe("googlenet"))["analysis"] == netcost.analyze("googlenet").to_dict()
+def params(worker, recipe):
+    """What the network has, as a function of another room counts it in the worker."""
+    return worker.call(count_here, recipe.to_dict(), {}, "eval", False, None)["figures"]["values"]["params"]
+
+
+def test_a_function_of_another_room_is_called_in_the_worker(worker):
+    assert params(worker, net("Net", width=5)) == 5 * 3 * 3 * 3 + 5
 
 
 def test_arguments_arrive_as_they_were_and_not_as_json_has_them(worker):
-    assert worker.analyse(net("Net", sizes=(1, 1)))["analysis"]["params"] == 4 * 3 + 4
+    assert params(worker, net("Net", sizes=(1, 1))) == 4 * 3 + 4
 
 
 def test_errors_arrive_as_they_would_be_raised_here(worker):
     with pytest.raises(TargetError, match="did you mean Net"):
-        worker.analyse(net("Nett"))
+        params(worker, net("Nett"))
     with pytest.raises(RequestError, match="did you mean googlenet"):
-        worker.analyse(Recipe("googlnet"))
+        params(worker, Recipe("googlnet"))
     with pytest.raises(RequestError, match="--input 1x3x224x224"):
-        worker.analyse(Recipe("net.py:Net"))
+        params(worker, Recipe("net.py:Net"))
     with pytest.raises(TargetError, match="widht"):
-        worker.analyse(net("Net", widht=3))
+        params(worker, net("Net", widht=3))
 
 
 def test_an_order_that_there_is_none_of_is_refused_and_the_worker_lives_on(worker):
@@ -155,16 +158,16 @@ def test_an_order_that_there_is_none_of_is_refused_and_the_worker_lives_on(worke
 def test_what_the_users_code_prints_or_reads_does_not_reach_the_pipes(worker):
     worker.ask("build", recipe=net("Prints").to_dict(), timing={"threads": 1})
     assert worker.ask("sample", calls=2)["seconds"] > 0
-    worker.ask("renew")
+    worker.ask("set_up")
     told = worker.ask("finish")
     assert (told["times"], told["setting"]["dtype"], told["compile_s"]) == (None, "fp32", None)
 
 
-def test_each_failing_network_is_its_own_error_and_the_others_go_on(folder, monkeypatch):
-    monkeypatch.chdir(folder)
+def test_each_failing_network_is_its_own_error_and_the_others_go_on(folder):
     names = ["Net", "Exits", "Raises", "Leaves", "Crashes", "dies", "Prints"]
-    targets = [resolve(f"net.py:{name}", {}, SMALL) for name in names]
-    results = measure_isolated(targets, Timing(threads=1, budget_s=1.0, precision=0.0))
+    with ExitStack() as stack:
+        workers = [(stack.enter_context(Worker(WorkerPlace(folder))), net(name)) for name in names]
+        results = measure_in(workers, Timing(threads=1, budget_s=1.0, precision=0.0))
     fine, exits, raises, leaves, crashes, dies, prints = results
     assert isinstance(fine, Measurement) and isinstance(prints, Measurement)
     assert (fine.device, fine.threads, fine.batch) == ("cpu", 1, 2)
@@ -184,7 +187,7 @@ def test_each_failing_network_is_its_own_error_and_the_others_go_on(folder, monk
 
 
 def test_a_worker_that_gives_no_answer_is_ended(folder):
-    with Worker(Place(folder)) as worker:
+    with Worker(WorkerPlace(folder)) as worker:
         worker.ask("build", recipe=net("Hangs").to_dict(), timing={"threads": 1})
         worker.patience_s = 0.1
         with pytest.raises(MeasurementError, match=r"gave no answer within 0\.1 s, and was ended"):
@@ -193,7 +196,7 @@ def test_a_worker_that_gives_no_answer_is_ended(folder):
 
 
 def test_what_the_users_code_has_started_ends_with_the_worker(folder):
-    with Worker(Place(folder)) as worker:
+    with Worker(WorkerPlace(folder)) as worker:
         worker.ask("build", recipe=net("Forks").to_dict(), timing={"threads": 1})
         child = int((folder / "child.pid").read_text())
         os.kill(child, 0)
@@ -211,24 +214,26 @@ def test_another_revisions_code_is_found_first_and_netcost_stays_ours(tmp_path, 
         )
         (root / "netcost").mkdir()
         (root / "netcost" / "__init__.py").write_text("raise ImportError('the wrong netcost')")
-        (root / "json.py").write_text("raise ImportError('the wrong json')")
+        for name in ("json", "queue", "tomllib"):  # of ours and of what we import: at once, then, and when called for
+            (root / f"{name}.py").write_text(f"raise ImportError('the wrong {name}')")
     (ours / "src" / "shop" / "added.py").write_text("")
     monkeypatch.chdir(ours)
     monkeypatch.setattr(sys, "path", [*sys.path, str(ours / "src")])
-    with Worker(Place.checkout(theirs, of=ours)) as worker:
-        assert worker.analyse(Recipe("models:net", inputs=SMALL))["analysis"]["params"] == 6 * 3 + 6
+    with Worker(place_in(theirs, theirs, replaces=ours)) as worker:
+        answer = worker.call(record_here, Recipe("models:net", inputs=SMALL).to_dict(), str(theirs), False, False, None)
+        assert json.loads(answer["baseline"])["targets"]["models:net"]["totals"]["params"] == 6 * 3 + 6
         with pytest.raises(TargetError, match=r"shop\.added"):
-            worker.analyse(Recipe("shop.added:net", inputs=SMALL))
+            params(worker, Recipe("shop.added:net", inputs=SMALL))
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path):
-    with pytest.raises(MeasurementError, match="no process can be started"), Worker(Place(tmp_path / "gone")):
+    with pytest.raises(MeasurementError, match="no process can be started"), Worker(WorkerPlace(tmp_path / "gone")):
         pass
 
 
 def test_a_waiting_worker_leaves_its_cores_to_the_others(folder):
     recipe = Recipe("mobilenet_v2", inputs=(InputSpec((1, 3, 96, 96)),))
-    with Worker(Place(folder)) as working, Worker(Place(folder)) as waiting:
+    with Worker(WorkerPlace(folder)) as working, Worker(WorkerPlace(folder)) as waiting:
         for each in (working, waiting):
             each.ask("build", recipe=recipe.to_dict(), timing={"threads": 2})
             each.ask("sample", calls=1)
@@ -258,6 +263,7 @@ def test_however_the_parent_ends_its_workers_end_with_it(how, folder):
     command = [sys.executable, "-c", INTERRUPTED]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as parent:
         workers = [int(pid) for pid in parent.stdout.readline().split()]
+        assert len(workers) == 2
         (folder / "hanging").read_text()  # in the middle of a call
         parent.send_signal(how)
         _, complaint = parent.communicate(timeout=60)
@@ -350,25 +356,13 @@ def test_a_target_tells_how_it_is_made_and_a_module_cannot():
     module = nn.Linear(2, 2)
     with pytest.raises(RequestError, match=r"name the code that builds it.*file\.py:Net"):
         recipe_of(Target("Linear", lambda: module, SMALL))
-    with pytest.raises(RequestError, match=r"nn\.Module"):
-        measure_isolated([Target("Linear", lambda: module, SMALL)])
-
-
-def test_a_checkout_has_our_folders_in_the_same_places(tmp_path, monkeypatch):
-    repository, checkout = tmp_path / "repository", tmp_path / "checkout"
-    elsewhere = str(Path(tmp_path).root)
-    monkeypatch.setattr(sys, "path", [str(repository), str(repository / "src"), elsewhere])
-    place = Place.checkout(checkout, of=repository)
-    assert place.folder == checkout
-    assert place.path == (str(checkout), str(checkout), str(checkout / "src"), elsewhere)
-    assert Place().search_path() == [str(repository), str(repository / "src"), elsewhere]
 
 
 def test_errors_are_told_in_one_line_and_by_their_kind():
-    assert lines.told(TargetError("no")) == {"kind": "TargetError", "text": "no"}
-    assert lines.told(ValueError("a\nb")) == {"kind": "", "text": "ValueError: a"}
-    assert type(lines.heard({"kind": "TargetError", "text": "no"})) is TargetError
-    assert type(lines.heard({"kind": "", "text": "ValueError: a"})) is MeasurementError
+    assert lines.error_to_dict(TargetError("no")) == {"kind": "TargetError", "text": "no"}
+    assert lines.error_to_dict(ValueError("a\nb")) == {"kind": "", "text": "ValueError: a"}
+    assert type(lines.error_from_dict({"kind": "TargetError", "text": "no"})) is TargetError
+    assert type(lines.error_from_dict({"kind": "", "text": "ValueError: a"})) is MeasurementError
 
 
 def test_only_what_json_can_hold_goes_through_a_pipe():
@@ -376,9 +370,8 @@ def test_only_what_json_can_hold_goes_through_a_pipe():
         lines_of({"seconds": float("nan")})
 
 
-def test_an_isolated_network_runs_in_the_setting_that_was_asked_for(folder, monkeypatch):
-    monkeypatch.chdir(folder)
+def test_a_network_runs_in_the_setting_that_was_asked_for(worker):
     timing = Timing(threads=1, dtype="bf16", cold_cache=True, budget_s=0.5)
-    [result] = measure_isolated([resolve("net.py:Net", inputs=("1x3x8x8",))], timing)
+    [result] = measure_in([(worker, net("Net"))], timing)
     assert isinstance(result, Measurement)
     assert (result.setting.dtype, result.setting.cold_cache, result.calls_per_sample) == ("bf16", True, 1)

@@ -1,4 +1,4 @@
-"""What a worker's process runs first: it makes sure of its pipes, of its netcost, and of where Python looks for code.
+"""The start of a worker's process: it secures its pipes, imports its own netcost, and sets where Python looks for code.
 
 This file is run by its path, so that the netcost which it belongs to is imported and no other, whatever lies in the
 folder of the worker or in the code that it is to run.
@@ -16,8 +16,9 @@ def main() -> None:
     orders, answers = _claimed()
     place = json.loads(orders.readline() or "{}")
     path = place.get("path", sys.path)
-    # This file's own netcost is imported, and stays in sys.modules: its other modules are found through it.
-    sys.path[:] = [str(Path(__file__).resolve().parents[3]), *path]
+    # This file's own netcost is imported, and stays in sys.modules: its other modules are found through it. The user's
+    # folders come last, so that a `queue.py` of theirs is not what netcost and torch get.
+    sys.path[:] = [str(Path(__file__).resolve().parents[3]), *sys.path, *path]
     from netcost.timing.workers.serving import serve
 
     sys.path[:] = path

@@ -1,4 +1,4 @@
-"""What goes through a worker's pipes: a line of JSON an order, and one an answer.
+"""The messages in a worker's pipes: one line of JSON per order, and one per answer.
 
 {"do": "sample", "calls": 4}          {"seconds": 0.0123, "cpu_s": 1.9}
 {"do": "build", "recipe": …}          {"error": {"kind": "TargetError", "text": "…"}, "cpu_s": 1.9}
@@ -31,15 +31,15 @@ def read(line: bytes) -> Message:
     return message
 
 
-def told(error: BaseException) -> Message:
-    """What goes wrong in a worker, as plain values: one of netcost's own errors by its kind, all others as one line."""
+def error_to_dict(error: BaseException) -> Message:
+    """Turn an error of a worker into plain values: one of netcost's own by its kind, any other as one line."""
     own = isinstance(error, NetcostError)
     text = str(error) if own else f"{type(error).__name__}: {error}"
     return {"kind": type(error).__name__ if own else "", "text": text.partition("\n")[0]}
 
 
-def heard(message: Message) -> NetcostError:
-    """The error that a worker told."""
+def error_from_dict(message: Message) -> NetcostError:
+    """Make the error of which these are the plain values."""
     kind = getattr(errors, message["kind"] or "MeasurementError", MeasurementError)
     error: NetcostError = kind(message["text"])
     return error

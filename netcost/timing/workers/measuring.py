@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 
-from netcost.targets.naming import Target
 from netcost.text.errors import MeasurementError, NetcostError
 from netcost.timing.doubts import throttled
 from netcost.timing.environment import LoadMeter, busy_seconds
@@ -18,26 +16,7 @@ from netcost.timing.sampling import Clock, Progress, Run, Series, sample_rounds
 from netcost.timing.setting import EffectiveSetting, Timing
 from netcost.timing.workers.lines import Message
 from netcost.timing.workers.process import Worker
-from netcost.timing.workers.recipes import Recipe, recipe_of
-
-
-def measure_isolated(
-    targets: Sequence[Target],
-    timing: Timing = Timing(),
-    progress: Progress | None = None,
-) -> list[Measurement | NetcostError]:
-    """Measure how long each of the targets takes, side by side, each in a process of its own.
-
-    What a target prints is not shown, and one that fails, or ends its process, is an error in the place of its
-    measurement; the others go on. As for `measure_all`, the n-th times of all results are of the same round.
-
-    Raises:
-        RequestError: a target is an nn.Module of this process.
-    """
-    recipes = [recipe_of(target) for target in targets]
-    with ExitStack() as stack:
-        workers = [(stack.enter_context(Worker()), recipe) for recipe in recipes]
-        return measure_in(workers, timing, progress)
+from netcost.timing.workers.recipes import Recipe
 
 
 def measure_in(
@@ -90,7 +69,7 @@ def measure_in(
 
 @dataclass(frozen=True, slots=True)
 class _Remote:
-    """What a worker has built, to be timed there.
+    """A network that a worker has built, to be timed there.
 
     Args:
         name: for messages.
@@ -105,17 +84,17 @@ class _Remote:
     is_single: bool = False
 
     def seconds(self, calls: int, _clock: Clock, _synchronize: Run) -> float:
-        """How long so many calls take on the worker's own clock: the way there and back is no part of it."""
+        """Time so many calls on the worker's own clock: the way there and back is no part of it."""
         seconds: float = self.worker.ask("sample", calls=calls)["seconds"]
         return seconds
 
     def renew(self) -> object:
-        """What comes before each sample of a round."""
-        return self.worker.ask("renew")
+        """Do the untimed setup of a sample of a round."""
+        return self.worker.ask("set_up")
 
 
 def _ended(remote: _Remote, series: Series) -> Message | MeasurementError:
-    """What the worker tells in the end; the error of one that failed."""
+    """Have the worker finish, and return its answer; the error of one that failed."""
     if series.error is not None:
         return series.error
     try:

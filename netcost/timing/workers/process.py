@@ -11,29 +11,29 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import asdict
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, ParamSpec, Self
 
 from netcost.text.errors import MeasurementError
-from netcost.timing.setting import Timing
 from netcost.timing.workers import lines
-from netcost.timing.workers.places import Place
-from netcost.timing.workers.recipes import Recipe
+from netcost.timing.workers.places import WorkerPlace
+
+P = ParamSpec("P")
 
 STARTUP_S = 120.0
-"""How long a worker may take to start: importing torch takes 1 to 10 s, and longer from a slow disk."""
+"""Seconds that a worker may take to start: importing torch takes 1 to 10 s, and longer from a slow disk."""
 
 PATIENCE_S = 600.0
-"""How long an answer may take: that of building a large network, or of one slow call."""
+"""Seconds that an answer may take: that of building or counting a large network, or of one slow call."""
 
-GLANCE_S = 0.5
-"""How often to look whether a silent worker is still alive: a process that it started may hold its pipe open."""
+POLL_S = 0.5
+"""Seconds between two looks at a silent worker, which may have died: a process that it started may hold its pipe."""
 
 
 class Worker:
-    """A process that builds, counts and times one network at a time. It ends when the `with` block does.
+    """A process that builds and times one network at a time, or calls a function. It ends when the `with` block does.
 
     Args:
         place: where it runs.
@@ -41,9 +41,9 @@ class Worker:
     """
 
     def __init__(
-        self, place: Place | None = None, *, startup_s: float = STARTUP_S, patience_s: float = PATIENCE_S
+        self, place: WorkerPlace | None = None, *, startup_s: float = STARTUP_S, patience_s: float = PATIENCE_S
     ) -> None:
-        self._place, self._startup_s, self.patience_s = place or Place(), startup_s, patience_s
+        self._place, self._startup_s, self.patience_s = place or WorkerPlace(), startup_s, patience_s
         self._answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._process: subprocess.Popen[bytes] | None = None
         self._said: IO[bytes] | None = None
@@ -64,7 +64,7 @@ class Worker:
                 start_new_session=True,  # Ctrl-C in a terminal is for us, and what it starts can be ended with it
             )
         except OSError as error:
-            raise MeasurementError(f"no process can be started to measure in: {error}") from error
+            raise MeasurementError(f"no process can be started: {error}") from error
         assert self._process.stdout is not None
         threading.Thread(target=_collect, args=(self._process.stdout, self._answers), daemon=True).start()
         self._send({"path": self._place.search_path()})
@@ -94,17 +94,16 @@ class Worker:
             self._order({"do": "hello"}, self._startup_s)
         return self._order({"do": do, **details}, self.patience_s)
 
-    def analyse(
-        self, recipe: Recipe, mode: str = "eval", concrete: bool = False, timing: Timing | None = None
-    ) -> lines.Message:
-        """What one forward pass costs, as plain values.
+    def call(self, function: Callable[P, lines.Message], *args: P.args, **kwargs: P.kwargs) -> lines.Message:
+        """Call a function of netcost's in the worker; what it takes and gives is what JSON can hold.
 
-        Returns: "analysis", as of `Analysis.to_dict`; "modules", a row each with the metrics that add up; and
-        "operators", how often each ran.
+        This is how a room that stands right of this one has its own work done there.
+
+        Raises:
+            NetcostError: as for `ask`.
         """
-        how = asdict(timing or Timing())
-        answer = self.ask("analyse", recipe=recipe.to_dict(), mode=mode, concrete=concrete, timing=how)
-        return {name: answer[name] for name in ("analysis", "modules", "operators")}
+        name = f"{function.__module__}:{function.__name__}"
+        return self.ask("call", function=name, args=args, kwargs=kwargs)
 
     def end(self) -> None:
         """End the process, whatever it is doing, and all that it started."""
@@ -120,7 +119,7 @@ class Worker:
         answer = lines.read(self._awaited(patience_s))
         self.cpu_s = answer.pop("cpu_s")
         if "error" in answer:
-            raise lines.heard(answer["error"])
+            raise lines.error_from_dict(answer["error"])
         return answer
 
     def _send(self, message: lines.Message) -> None:
@@ -135,12 +134,12 @@ class Worker:
         while True:
             left = until - time.monotonic()
             with contextlib.suppress(queue.Empty):
-                line = self._answers.get(timeout=max(0.0, min(left, GLANCE_S)))
+                line = self._answers.get(timeout=max(0.0, min(left, POLL_S)))
                 if line:
                     return line
-                raise MeasurementError(self._obituary())
+                raise MeasurementError(self._exit_reason())
             if self._process.poll() is not None and self._answers.empty():
-                raise MeasurementError(self._obituary())
+                raise MeasurementError(self._exit_reason())
             if left <= 0:
                 self._kill()
                 raise MeasurementError(f"its process gave no answer within {patience_s:g} s, and was ended")
@@ -156,11 +155,11 @@ class Worker:
         self._process.kill()
         self._process.wait()
 
-    def _obituary(self) -> str:
-        """How the process ended, and the last that it said."""
+    def _exit_reason(self) -> str:
+        """Tell how the process ended, and the last that it said."""
         assert self._process is not None
         with contextlib.suppress(subprocess.TimeoutExpired):  # it may have closed its pipe and live on
-            self._process.wait(GLANCE_S)
+            self._process.wait(POLL_S)
         self._kill()
         code = self._process.returncode
         how = f"ended with exit code {code}" if code >= 0 else f"was killed by {_signal_name(-code)}"

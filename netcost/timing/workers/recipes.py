@@ -1,4 +1,4 @@
-"""How a network is made, in plain values that can go to another process."""
+"""The making of a network in plain values, which can go to another process."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Recipe:
 
 
 def recipe_of(target: Target) -> Recipe:
-    """How to make a target elsewhere.
+    """Return the recipe of a target.
 
     Raises:
         RequestError: it is an nn.Module of this process.

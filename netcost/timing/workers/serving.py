@@ -10,20 +10,19 @@ import ctypes
 import os
 import queue
 import signal
+import sys
 import threading
 import time
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import fields
+from importlib import import_module
 from typing import Any, BinaryIO
 
 import torch
 
-from netcost.counting.analysis import analyze
 from netcost.targets.naming import Target
 from netcost.text.errors import RequestError
-from netcost.text.tables import bare
 from netcost.timing.devices import Device, open_device
 from netcost.timing.environment import flushed_denormals, thread_number
 from netcost.timing.measuring import batch_of, random_call
@@ -34,20 +33,23 @@ from netcost.timing.subjects import in_element_type
 from netcost.timing.workers import lines
 from netcost.timing.workers.recipes import Recipe
 
-ORDERS = ("hello", "analyse", "build", "sample", "renew", "finish")
+ORDERS = ("hello", "call", "build", "sample", "set_up", "finish")
+
+OWN_PATH = tuple(sys.path)
+"""`sys.path` without the user's folders in front, which `__main__` adds afterwards: no file of theirs shadows ours."""
 
 
 def serve(orders: BinaryIO, answers: BinaryIO) -> None:
-    """Obey orders until there are no more, then end this process and whatever it started."""
+    """Handle orders until there are no more, then end this process and whatever it started."""
     waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()
     server = Server()
     while True:
         order = lines.read(waiting.get())
         try:
-            answer = server.obey(order)
+            answer = server.handle(order)
         except BaseException as error:  # sys.exit() of the user's code, too, is no end of ours
-            answer = {"error": lines.told(error)}
+            answer = {"error": lines.error_to_dict(error)}
         lines.write(answers, {**answer, "cpu_s": time.process_time()})
 
 
@@ -60,7 +62,7 @@ class Server:
         self._device: Device | None = None
         self._ready: Ready | None = None
 
-    def obey(self, order: lines.Message) -> lines.Message:
+    def handle(self, order: lines.Message) -> lines.Message:
         """The answer to an order."""
         do = order.pop("do")
         if do not in ORDERS:
@@ -72,13 +74,17 @@ class Server:
         """That everything is imported."""
         return {}
 
-    def analyse(self, recipe: Mapping[str, Any], mode: str, concrete: bool, timing: Mapping[str, Any]) -> lines.Message:
-        """What one forward pass costs: totals, modules, and how often each operator ran."""
-        analysis = analyze(_target(recipe, _timing(timing)), mode=mode, concrete=concrete)
-        table = analysis.table("module")
-        modules = [dict(zip(table.names, map(bare, row), strict=True)) for row in table.rows]
-        operators = Counter(op.name for op in analysis.graph.ops)
-        return {"analysis": analysis.to_dict(), "modules": modules, "operators": dict(sorted(operators.items()))}
+    def call(self, function: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> lines.Message:
+        """Call one of netcost's own functions, like "netcost.checking.recording:record_here"."""
+        module, _, name = function.partition(":")
+        path = sys.path[:]
+        sys.path[:] = OWN_PATH
+        try:
+            found = getattr(import_module(module), name)
+        finally:
+            sys.path[:] = path
+        answer: lines.Message = found(*args, **kwargs)
+        return answer
 
     def build(self, recipe: Mapping[str, Any], timing: Mapping[str, Any]) -> lines.Message:
         """Build a network, and have it ready to be called; the one before is forgotten."""
@@ -107,15 +113,15 @@ class Server:
         finally:
             _rest()
 
-    def renew(self) -> lines.Message:
-        """What comes before a sample of a round."""
+    def set_up(self) -> lines.Message:
+        """Do the untimed setup of a sample of a round."""
         subject, _ = self._require()
         with torch.inference_mode():
             subject.renew()
         return {}
 
     def finish(self) -> lines.Message:
-        """What the device tells of all calls since the network was built."""
+        """Return what the device tells of all calls since the network was built."""
         _, device = self._require()
         assert self._ready is not None, "there is a subject"
         outcome, reasons = self._ready.outcome(), device.throttle_reasons()

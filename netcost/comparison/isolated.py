@@ -1,0 +1,48 @@
+"""A network counted in its worker: figures and roofline come back as plain values, the graph stays there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from netcost.comparison.entry import Entry
+from netcost.counting.analysis import analyze
+from netcost.counting.figures import Figures
+from netcost.profiling.roofline import Peaks, Roofline, under_roof
+from netcost.timing.setting import Timing
+from netcost.timing.subjects import in_element_type
+from netcost.timing.workers import Recipe, Worker
+
+
+def counted_in(
+    worker: Worker, recipe: Recipe, name: str, timing: Timing, mode: str, concrete: bool, peaks: Peaks | None
+) -> Entry:
+    """Have a worker count a network.
+
+    Args:
+        name: of the entry.
+        timing: says the element type that the network is counted in.
+        mode, concrete, peaks: as for `compare`.
+
+    Raises:
+        NetcostError: it cannot be counted.
+        MeasurementError: the worker did not survive it, or gave no answer.
+    """
+    plain_peaks = None if peaks is None else peaks.to_dict()
+    answer = worker.call(count_here, recipe.to_dict(), asdict(timing), mode, concrete, plain_peaks)
+    figures, roofline = answer["figures"], answer["roofline"]
+    shapes = tuple(map(tuple, figures.pop("inputs")))
+    return Entry(name, Figures(inputs=shapes, **figures), roofline=None if roofline is None else Roofline(**roofline))
+
+
+def count_here(
+    recipe: Mapping[str, Any], timing: Mapping[str, Any], mode: str, concrete: bool, peaks: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Count a network in a worker, from plain values to plain values; the arguments are those of `counted_in`."""
+    target = in_element_type(Recipe.from_dict(recipe).resolved(), Timing(**timing))
+    analysis = analyze(target, mode=mode, concrete=concrete)
+    roofline = None
+    if peaks is not None:
+        roofline = asdict(under_roof(analysis.count, analysis.peak_memory_bytes, Peaks.from_dict(peaks)))
+    return {"figures": asdict(analysis.figures), "roofline": roofline}
