@@ -5,10 +5,10 @@ from dataclasses import fields, replace
 
 import made_up
 
-from netcost.guidelines.grid import Setting, Task
+from netcost.guidelines.grid import Conditions, Task
 from netcost.guidelines.guideline import GUIDELINES
 from netcost.guidelines.options import Options
-from netcost.guidelines.trial import Goal, Series, Trial
+from netcost.guidelines.trial import Goal, Trial, VariantTimes
 from netcost.text.errors import MeasurementError
 from netcost.timing.measurement import Measurement
 from netcost.timing.sampling import Stop
@@ -55,10 +55,12 @@ class FakeTimer:
 def trial(name: str, times: dict[str, Sequence[float]], widths: str | None = None) -> Trial:
     """A trial of a guideline with these times, by variant; a variant without times failed."""
     guideline = GUIDELINES.get(name)
-    setting = Setting("cpu", 1, 1, widths or guideline.width_sets[0], 1)
+    setting = Conditions("cpu", 1, 1, widths or guideline.width_sets[0], 1)
     task = Task(guideline, setting)
     series = tuple(
-        Series(each.name, tuple(times[each.name])) if each.name in times else Series(each.name, error="out of memory")
+        VariantTimes(each.name, tuple(times[each.name]))
+        if each.name in times
+        else VariantTimes(each.name, error="out of memory")
         for each in task.variants
     )
     return Trial(task=task, goal=Goal(1.0, 0.02), stopped=str(Stop.PRECISE), series=series)

@@ -161,7 +161,7 @@ def wired(
     """A graph of which only the wiring matters: who reads from whom."""
     looks = frozenset(views)
     ops = tuple(
-        Op(f"op{at}", sources=tuple(reads), is_view=at in looks, module=modules[at] if modules else "")
-        for at, reads in enumerate(sources)
+        Op(f"op{index}", sources=tuple(reads), is_view=index in looks, module=modules[index] if modules else "")
+        for index, reads in enumerate(sources)
     )
     return Graph(ops, output_sources=tuple(outputs))

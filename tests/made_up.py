@@ -38,7 +38,7 @@ def measurement(scale=1.0, batch=1, **changes):
 
 
 def figures(model, batch=1, **values):
-    counted = {name: at for at, name in enumerate(METRICS, start=1)}
+    counted = {name: index for index, name in enumerate(METRICS, start=1)}
     return Figures(model, ((batch, 3, 8, 8),), {**counted, "parallelism": 1.5, **values}, {})
 
 
@@ -55,4 +55,4 @@ def comparison(*measurements, environment=None):
         Entry(name, figures(name, (each.batch or 1) if each else 1), measurement=each)
         for name, each in zip(names, measurements, strict=True)
     ]
-    return Comparison(tuple(entries), (Run(environment or machine()),)).rated([0] * len(entries))
+    return Comparison(tuple(entries), (Run(environment or machine()),)).with_ratios([0] * len(entries))

@@ -191,7 +191,7 @@ def compared(
     return sample_rounds(subjects, clock=machine, rng=random.Random(seed))
 
 
-def verdict(rounds: Rounds) -> stats.Verdict:
+def verdict(rounds: Rounds) -> stats.SpeedVerdict:
     """What the rounds say of the second network."""
     estimate = rounds.ratios[1]
     assert estimate is not None
@@ -203,8 +203,8 @@ def report(comparisons: int = 1000) -> None:
     print(f"{'machine':14}{'false':>8}{'right':>8}{'covered':>9}{'rounds':>8}")
     for kind in MACHINES:
         equal, more = ([compared(kind, seed, ratio) for seed in range(comparisons)] for ratio in (1.0, 1.1))
-        false = sum(verdict(each) is not stats.Verdict.CANNOT_TELL for each in equal) / comparisons
-        right = sum(verdict(each) is stats.Verdict.SLOWER for each in more) / comparisons
+        false = sum(verdict(each) is not stats.SpeedVerdict.CANNOT_TELL for each in equal) / comparisons
+        right = sum(verdict(each) is stats.SpeedVerdict.SLOWER for each in more) / comparisons
         covered = sum(low <= 1 <= high for low, high in (each.ratios[1].ci95 for each in equal)) / comparisons
         rounds = sorted(each.rounds for each in equal)[comparisons // 2]
         print(f"{kind.__name__:14}{false:8.1%}{right:8.1%}{covered:9.1%}{rounds:8}")

@@ -29,7 +29,7 @@ TARGET_KEYS = ("name", "model", "input", "args", "train", "concrete", "depth", "
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class TargetConfig:
     """What is counted.
 
     Args:
@@ -57,7 +57,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Latency:
+class LatencyRule:
     """How much slower than another model a target may be, both timed in one run.
 
     Args:
@@ -80,9 +80,9 @@ class Guard:
         place: where the file says so, for messages.
     """
 
-    subject: Subject
+    subject: TargetConfig
     limits: Limits = field(default_factory=Limits)
-    latency: Latency | None = None
+    latency: LatencyRule | None = None
     place: str = ""
 
 
@@ -106,7 +106,7 @@ class Config:
     baseline: Path = Path(BASELINE_FILE)
     names_baseline: bool = False
     guards: tuple[Guard, ...] = ()
-    common: Guard = field(default_factory=lambda: Guard(Subject("", "")))
+    common: Guard = field(default_factory=lambda: Guard(TargetConfig("", "")))
 
 
 def load(path: str | None = None) -> Config:
@@ -149,7 +149,7 @@ def _settings(file: Path) -> Node | None:
 
 def _config(file: Path, node: Node) -> Config:
     node.only(KEYS)
-    common = Guard(Subject("", "", depth=_depth(node, None)), _limits(node, Limits()), _latency(node, None))
+    common = Guard(TargetConfig("", "", depth=_depth(node, None)), _limits(node, Limits()), _latency(node, None))
     targets = node.get("targets", []).items()
     guards = tuple(_guard(target, common) for target in targets)
     _refuse_namesakes(targets, guards)
@@ -167,7 +167,7 @@ def _guard(node: Node, common: Guard) -> Guard:
     """One of the targets."""
     node.only(TARGET_KEYS)
     model = node["model"].read(Name)
-    subject = Subject(
+    subject = TargetConfig(
         name=node.get("name", model).read(Name),
         model=model,
         inputs=_inputs(node.get("input", [])),
@@ -223,11 +223,11 @@ def _parsed(node: Node, parse: Callable[[str, object], T]) -> dict[str, T]:
     return parsed
 
 
-def _latency(node: Node, common: Latency | None) -> Latency | None:
+def _latency(node: Node, common: LatencyRule | None) -> LatencyRule | None:
     if "latency" not in node:
         return common
     node["latency"].only(("relative_to", "max_ratio"))
-    return node["latency"].read(Latency)
+    return node["latency"].read(LatencyRule)
 
 
 def _baseline(node: Node, folder: Path) -> Path:

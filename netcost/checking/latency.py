@@ -15,9 +15,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from netcost.checking.config import Config, Guard, Subject
+from netcost.checking.config import Config, Guard, TargetConfig
 from netcost.checking.recording import Progress, recipe_of
-from netcost.checking.regression import SAMPLINGS, LatencyResult, Result, Sampling, Verdict
+from netcost.checking.regression import SAMPLINGS, Attempt, CheckVerdict, LatencyResult, TargetResult
 from netcost.checking.selection import all_guards
 from netcost.text.errors import NetcostError
 from netcost.timing.measurement import Measurement
@@ -77,12 +77,12 @@ Measure = Callable[[Sequence[Side], Timing, Progress | None], Sequence[Measureme
 
 
 def with_latency(
-    results: Sequence[Result],
+    results: Sequence[TargetResult],
     pairings: Sequence[Pairing],
     gate: LatencyGate,
     progress: Progress | None = None,
     measure: Measure | None = None,
-) -> tuple[Result, ...]:
+) -> tuple[TargetResult, ...]:
     """The results with what each target's latency came to.
 
     Args:
@@ -92,8 +92,8 @@ def with_latency(
         NetcostError: a side cannot be measured; the message says which.
     """
     found: dict[str, list[LatencyResult]] = {}
-    for at, pairing in enumerate(pairings):
-        told = _within(progress, at, len(pairings))
+    for index, pairing in enumerate(pairings):
+        told = _within(progress, index, len(pairings))
         found.setdefault(pairing.target, []).append(held(pairing, gate, told, measure))
     return tuple(replace(result, latencies=tuple(found.get(result.name, ()))) for result in results)
 
@@ -104,11 +104,11 @@ def held(
     """Measure a pairing, and again before it fails."""
     precision = PRECISION if pairing.is_relative else min(PRECISION, gate.limit / 2)
     timing = replace(gate.timing, precision=precision)
-    samplings: list[Sampling] = []
+    samplings: list[Attempt] = []
     while len(samplings) < SAMPLINGS:
         base, now = (measure or in_workers)((pairing.base, pairing.now), timing, progress)
-        samplings.append(Sampling(base, now, ratio_of_rounds(pairing.to, base, now)))
-        if samplings[-1].verdict(pairing.bound) is not Verdict.FAILS:
+        samplings.append(Attempt(base, now, ratio_of_rounds(pairing.to, base, now)))
+        if samplings[-1].verdict(pairing.bound) is not CheckVerdict.FAILS:
             break
     return LatencyResult(pairing.to, pairing.bound, tuple(samplings), pairing.is_relative)
 
@@ -151,7 +151,7 @@ def against_others(config: Config, guards: Iterable[Guard], here: WorkerPlace) -
     for guard in ruled(guards):
         assert guard.latency is not None, "it has a rule"
         other, name = guard.latency.relative_to, guard.subject.name
-        subject = known[other].subject if other in known else Subject(other, other)
+        subject = known[other].subject if other in known else TargetConfig(other, other)
         base, now = Side(repr(other), here, recipe_of(subject)), Side(repr(name), here, recipe_of(guard.subject))
         yield Pairing(name, repr(other), guard.latency.max_ratio, base, now, is_relative=True)
 

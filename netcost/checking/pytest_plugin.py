@@ -21,7 +21,7 @@ import pytest
 
 if TYPE_CHECKING:
     from netcost.checking.limits import Limits
-    from netcost.checking.regression import Report
+    from netcost.checking.regression import CheckReport
     from netcost.checking.snapshot import Snapshot
 
 Written = dict[str, dict[str, "Snapshot"]]
@@ -69,13 +69,13 @@ class CostGuard:
         __tracebackhide__ = True
         with _failures():
             from netcost.checking.limits import Limits, parse_budget
-            from netcost.checking.regression import Report, compare
+            from netcost.checking.regression import CheckReport, compare
 
             if not budget:
                 pytest.fail("netcost.check has no budget; give one, like params='<= 5M'", pytrace=False)
             limits = Limits(budget={metric: parse_budget(metric, written) for metric, written in budget.items()})
             new = _counted(model, inputs, mode, concrete)
-            _fail_on(Report((compare(self._test, None, new, limits),), settings=self._file.name))
+            _fail_on(CheckReport((compare(self._test, None, new, limits),), settings=self._file.name))
 
     def snapshot(
         self,
@@ -127,11 +127,11 @@ class CostGuard:
         self._taken.append(entry)
         return entry
 
-    def _held(self, entry: str, new: Snapshot, limits: Limits, exact: bool) -> Report:
+    def _held(self, entry: str, new: Snapshot, limits: Limits, exact: bool) -> CheckReport:
         """The network against what is recorded of it."""
         from netcost.checking import other_versions, torch_version
         from netcost.checking.baseline import Baseline, read
-        from netcost.checking.regression import Report, compare
+        from netcost.checking.regression import CheckReport, compare
         from netcost.text.documents import shown
 
         update = ("pytest", "--netcost-update", self._test)
@@ -141,7 +141,7 @@ class CostGuard:
         )
         old = recorded.targets.get(entry)
         problems = () if old is not None else (f"{entry!r} has no entry in {file!r}",)
-        return Report(
+        return CheckReport(
             (compare(self._test, old, new, limits, exact=exact, problems=problems),),
             f"baseline {file!r}",
             baseline=file,
@@ -179,7 +179,7 @@ def _counted(model: Any, inputs: Any, mode: str, concrete: bool) -> Snapshot:
     return take(analysis.count, analysis.metrics(), analysis.model)
 
 
-def _fail_on(report: Report) -> None:
+def _fail_on(report: CheckReport) -> None:
     """Fail with the text that `netcost check` prints."""
     from netcost.checking.formats import check_text
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from netcost.checking.baseline import Baseline, parse, render
-from netcost.checking.config import Guard, Subject, root_of
+from netcost.checking.config import Guard, TargetConfig, root_of
 from netcost.checking.places import place_of
 from netcost.checking.regression import Place
 from netcost.checking.revision import place_in, refuse_strays
@@ -81,7 +81,7 @@ def record_in(
 
 
 def _each(
-    guards: Iterable[Guard], count: Callable[[Subject], Record], progress: Progress | None = None
+    guards: Iterable[Guard], count: Callable[[TargetConfig], Record], progress: Progress | None = None
 ) -> dict[str, Record]:
     """Count each target; an error names the one."""
     guards = list(guards)
@@ -98,7 +98,7 @@ def _each(
     return found
 
 
-def recipe_of(subject: Subject) -> Recipe:
+def recipe_of(subject: TargetConfig) -> Recipe:
     """Return the recipe of what a target counts.
 
     Raises:
@@ -107,7 +107,7 @@ def recipe_of(subject: Subject) -> Recipe:
     return Recipe(subject.model, subject.arguments, tuple(map(parse_input, subject.inputs)))
 
 
-def _mode(subject: Subject) -> dict[str, Any]:
+def _mode(subject: TargetConfig) -> dict[str, Any]:
     return {"train": subject.train, "concrete": subject.concrete, "depth": subject.depth}
 
 
@@ -116,7 +116,7 @@ def _record(recipe: Recipe, root: Path, train: bool, concrete: bool, depth: int 
 
     Args:
         root: the repository, from which its file is named.
-        train, concrete, depth: as for `Subject`.
+        train, concrete, depth: as for `TargetConfig`.
     """
     with paused_collection():
         target = resolve(recipe.target, recipe.arguments, recipe.inputs)
@@ -127,7 +127,7 @@ def _record(recipe: Recipe, root: Path, train: bool, concrete: bool, depth: int 
     return Record(snapshot, place_of(type(model), recipe.target, root))
 
 
-def _record_by(worker: Worker, subject: Subject, root: Path) -> Record:
+def _record_by(worker: Worker, subject: TargetConfig, root: Path) -> Record:
     """Have a worker count one target."""
     answer = worker.call(record_here, recipe_of(subject).to_dict(), str(root), **_mode(subject))
     [snapshot] = parse(answer["baseline"].encode(), "the process that counts").targets.values()

@@ -22,7 +22,7 @@ from netcost.checking.latency import (
     with_latency,
 )
 from netcost.checking.recording import Progress, Record, at_depths, record_all, record_in
-from netcost.checking.regression import UPDATE, Report, Result, compare
+from netcost.checking.regression import UPDATE, CheckReport, TargetResult, compare
 from netcost.checking.revision import checked_out, place_in, repository
 from netcost.checking.selection import selected
 from netcost.checking.snapshot import Snapshot
@@ -52,7 +52,7 @@ class Update:
 
     path: Path
     baseline: Baseline
-    report: Report
+    report: CheckReport
     dropped: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
@@ -67,7 +67,7 @@ def check(
     base: str | None = None,
     gate: LatencyGate | None = None,
     progress: Progress | None = None,
-) -> Report:
+) -> CheckReport:
     """Count targets and hold them against the baseline, or another revision, and their budgets.
 
     Args:
@@ -98,7 +98,7 @@ def check(
         here = place_in(root_of(config.folder), config.folder.resolve())
         results = with_latency(results, list(against_others(config, guards, here)), gate, progress)
     file = "" if baseline is None else shown(config.baseline)
-    return Report(
+    return CheckReport(
         results,
         against=file and f"baseline {file!r}",
         baseline=file,
@@ -127,7 +127,7 @@ def _require_timed(guards: Sequence[Guard], base: str | None, gate: LatencyGate 
 
 def _against_revision(
     config: Config, guards: Sequence[Guard], base: str, exact: bool, gate: LatencyGate | None, progress: Progress | None
-) -> Report:
+) -> CheckReport:
     """Count both sides, each in a worker; then time them while the revision is still there."""
     root, say = repository(config.folder), progress or (lambda _share, _text: None)
     against = f"revision {base!r}"
@@ -141,7 +141,7 @@ def _against_revision(
             pairings = _pairings(config, guards, against, gate, root, tree)
             results = with_latency(results, pairings, gate, progress)
     remarks = not_timed(guards) if gate is None else ()
-    return Report(results, against, settings=config.file or PROJECT_FILE, remarks=remarks, exact=exact)
+    return CheckReport(results, against, settings=config.file or PROJECT_FILE, remarks=remarks, exact=exact)
 
 
 def _pairings(
@@ -170,7 +170,7 @@ def _compared(
     records: Mapping[str, Record],
     exact: bool,
     missing: tuple[str, ...] = (),
-) -> tuple[Result, ...]:
+) -> tuple[TargetResult, ...]:
     """Each target held against what it was.
 
     Args:
@@ -219,7 +219,7 @@ def update(
     new = {name: each.snapshot for name, each in records.items()}
     results = tuple(compare(name, old.get(name), snapshot) for name, snapshot in new.items())
     dropped = tuple(sorted(set(old) - set(new) - set(kept)))
-    report = Report(results, baseline=shown(config.baseline))
+    report = CheckReport(results, baseline=shown(config.baseline))
     return Update(config.baseline, Baseline({**kept, **new}, __version__, torch_version()), report, dropped, remarks)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from netcost.checking.config import Config, Guard, Subject
+from netcost.checking.config import Config, Guard, TargetConfig
 from netcost.text.errors import RequestError
 from netcost.text.names import suggestion
 from netcost.zoo.catalogue import ARCHITECTURES, MODULES, matching
@@ -62,7 +62,7 @@ def _unnamed(
 ) -> dict[str, Guard]:
     """A model that the settings do not name: what they say of all targets holds for it."""
     common = config.common.subject
-    subject = Subject(model, model, inputs, arguments, depth=common.depth)
+    subject = TargetConfig(model, model, inputs, arguments, depth=common.depth)
     if subject.is_pattern:
         found = (replace(config.common, subject=replace(subject, name=name, model=name)) for name in matching(model))
         return {guard.subject.name: guard for guard in found}

@@ -92,5 +92,6 @@ def _modules(count: Count, depth: int | None) -> dict[str, Module]:
     path, kind = table.names.index("module"), table.names.index("type")
     figures = {name: table.names.index(name) for name in ADDITIVE}
     return {
-        row[path]: Module(row[kind] or "", {name: bare(row[at]) for name, at in figures.items()}) for row in table.rows
+        row[path]: Module(row[kind] or "", {name: bare(row[index]) for name, index in figures.items()})
+        for row in table.rows
     }

@@ -3,7 +3,7 @@
 A claim is one function in the file of its topic (`topics/`; figures of the papers themselves in `errata/`). It builds
 modules, counts them, and returns checks: what was computed beside what was published (`checks`). The verdict follows
 from the checks (`claim`), never from a figure typed in; the one found last time is recorded beside the claim, so that
-a changed counting rule shows. Claims about speed are decided by timing (`stopwatch`, `speed_checks`), and without a
+a changed counting rule shows. Claims about speed are decided by timing (`bench`, `speed_checks`), and without a
 device by nothing.
 
     >>> from netcost.claims import review
@@ -17,8 +17,19 @@ A new claim is under test at once: run, rendered, and perturbed, which must chan
 """
 
 from netcost.claims import errata, topics  # noqa: F401  # each registers its claims
-from netcost.claims.claim import CLAIMS, ERRATA, Claim, Finding, Topic, Verdict
+from netcost.claims.bench import Bench
+from netcost.claims.claim import CLAIMS, ERRATA, Claim, ClaimFinding, ClaimVerdict, Topic
 from netcost.claims.review import Review, matching, review
-from netcost.claims.stopwatch import Stopwatch
 
-__all__ = ["CLAIMS", "ERRATA", "Claim", "Finding", "Review", "Stopwatch", "Topic", "Verdict", "matching", "review"]
+__all__ = [
+    "CLAIMS",
+    "ERRATA",
+    "Bench",
+    "Claim",
+    "ClaimFinding",
+    "ClaimVerdict",
+    "Review",
+    "Topic",
+    "matching",
+    "review",
+]

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from netcost.text.names import Registry
 
 if TYPE_CHECKING:
-    from netcost.claims.stopwatch import Stopwatch
+    from netcost.claims.bench import Bench
 
 Number = int | float
 Value = Number | str | tuple[Number | str, ...]
 
 
-class Verdict(StrEnum):
+class ClaimVerdict(StrEnum):
     """What becomes of a claim when its arithmetic is done."""
 
     HOLDS = "holds"
@@ -90,7 +90,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ClaimFinding:
     """What came of a claim.
 
     Args:
@@ -101,21 +101,21 @@ class Finding:
 
     checks: tuple[Check, ...] = ()
     notes: tuple[str, ...] = ()
-    excused: Verdict | None = None
+    excused: ClaimVerdict | None = None
     measured: bool = False
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> ClaimVerdict:
         """What follows from the checks that the claim rests on."""
         if self.excused is not None:
             return self.excused
         agreed = [check.agrees for check in self.checks if not check.beside]
         decided = [agrees for agrees in agreed if agrees is not None]
         if self.measured and len(decided) < len(agreed):
-            return Verdict.CANNOT_TELL
+            return ClaimVerdict.CANNOT_TELL
         if not decided:
-            return Verdict.NOT_STATED
-        return Verdict.HOLDS if all(decided) else Verdict.PARTLY if any(decided) else Verdict.FAILS
+            return ClaimVerdict.NOT_STATED
+        return ClaimVerdict.HOLDS if all(decided) else ClaimVerdict.PARTLY if any(decided) else ClaimVerdict.FAILS
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class Claim:
         says: the statement, as a sentence.
         source: where it stands: paper and section, lecture, or article by title.
         recorded: the verdict found last time.
-        find: counts, with structural parameters that have defaults; a timed claim's takes a `Stopwatch` first.
+        find: counts, with structural parameters that have defaults; a timed claim's takes a `Bench` first.
         perturbation: a change of those parameters that must change what is computed; None where there is no module.
         timed: whether it is about speed.
     """
@@ -139,18 +139,18 @@ class Claim:
     topic: Topic
     says: str
     source: str
-    recorded: Verdict
-    find: Callable[..., Finding]
+    recorded: ClaimVerdict
+    find: Callable[..., ClaimFinding]
     perturbation: Mapping[str, Any] | None
     timed: bool = False
 
-    def run(self, stopwatch: Stopwatch | None = None, **changes: Any) -> Finding:
+    def run(self, bench: Bench | None = None, **changes: Any) -> ClaimFinding:
         """What comes of it, with the structure as published unless `changes` says otherwise."""
         if not self.timed:
             return self.find(**changes)
-        if stopwatch is None:
+        if bench is None:
             return not_measured("it is about speed: give a --device to time it")
-        return self.find(stopwatch, **changes)
+        return self.find(bench, **changes)
 
 
 CLAIMS: Registry[Claim] = Registry("claim", "`netcost claims` shows all")
@@ -173,12 +173,12 @@ class claim:  # noqa: N801  # a decorator with many parts, of which most claims 
     topic: Topic
     says: str
     source: str
-    recorded: Verdict
+    recorded: ClaimVerdict
     perturbation: Mapping[str, Any] | None = None
     timed: bool = False
     registry: Registry[Claim] = field(default=CLAIMS, repr=False)
 
-    def __call__(self, find: Callable[..., Finding]) -> Callable[..., Finding]:
+    def __call__(self, find: Callable[..., ClaimFinding]) -> Callable[..., ClaimFinding]:
         """The function itself, registered."""
         rows = tuple(self.rows.split())
         found = Claim(
@@ -188,16 +188,16 @@ class claim:  # noqa: N801  # a decorator with many parts, of which most claims 
         return find
 
 
-def found(*checks: Check, notes: Sequence[str] = ()) -> Finding:
+def found(*checks: Check, notes: Sequence[str] = ()) -> ClaimFinding:
     """What was computed, check by check."""
-    return Finding(checks, tuple(notes))
+    return ClaimFinding(checks, tuple(notes))
 
 
-def not_a_cost(why: str) -> Finding:
+def not_a_cost(why: str) -> ClaimFinding:
     """A statement that no layer decides: accuracy, or how a network is trained."""
-    return Finding(notes=(why,), excused=Verdict.NOT_A_COST)
+    return ClaimFinding(notes=(why,), excused=ClaimVerdict.NOT_A_COST)
 
 
-def not_measured(why: str) -> Finding:
+def not_measured(why: str) -> ClaimFinding:
     """A statement about speed that this run does not time."""
-    return Finding(notes=(why,), excused=Verdict.NOT_MEASURED)
+    return ClaimFinding(notes=(why,), excused=ClaimVerdict.NOT_MEASURED)

@@ -15,7 +15,7 @@ TIMES = (0, 1, 2)
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class Reconciliation:
     """A way in which terms, counted as often as `times` says, round to a printed figure.
 
     Args:
@@ -49,7 +49,7 @@ class Explanation:
         return f"{units.exact(self.value)} = {total} {steps}: {named}"
 
 
-def simplest(terms: Sequence[Term], figure: str) -> Explanation | None:
+def simplest(terms: Sequence[Term], figure: str) -> Reconciliation | None:
     """The choice with the fewest changed terms that rounds to the printed figure; None where there is none.
 
     Every choice of leaving terms out or counting them once more is tried. Of several that change equally few, the one
@@ -66,7 +66,7 @@ def simplest(terms: Sequence[Term], figure: str) -> Explanation | None:
     choices.sort(key=_changed)
     best, *others = choices
     rivals = sum(_changed(times) == _changed(best) for times in others)
-    return Explanation(tuple(terms), best, len(others), rivals)
+    return Reconciliation(tuple(terms), best, len(others), rivals)
 
 
 def _changed(times: Sequence[int]) -> int:

@@ -9,8 +9,8 @@ from itertools import groupby
 from math import isclose
 from typing import Any
 
-from netcost.claims.claim import CLAIMS, ERRATA, Check, Claim, Finding, Topic, Value, Verdict
-from netcost.claims.stopwatch import Stopwatch
+from netcost.claims.bench import Bench
+from netcost.claims.claim import CLAIMS, ERRATA, Check, Claim, ClaimFinding, ClaimVerdict, Topic, Value
 from netcost.text import units
 from netcost.text.errors import RequestError
 from netcost.text.names import suggestion
@@ -27,7 +27,7 @@ class Reviewed:
     """A claim, and what came of it this time."""
 
     claim: Claim
-    finding: Finding
+    finding: ClaimFinding
 
     @property
     def changed(self) -> bool:
@@ -105,7 +105,7 @@ class Review:
             f"{result.claim.id}: recorded as {result.claim.recorded!s}, now {result.finding.verdict!s}."
             for result in self.changed
         ]
-        return table_of(columns, [each for each in Verdict if each in verdicts], notes=changes)
+        return table_of(columns, [each for each in ClaimVerdict if each in verdicts], notes=changes)
 
 
 SUMS = (
@@ -124,7 +124,7 @@ ANSWERS = {True: "yes", False: "no", None: ""}
 
 def review(
     pattern: str = "*",
-    stopwatch: Stopwatch | None = None,
+    bench: Bench | None = None,
     *,
     errata: bool = False,
     progress: Progress | None = None,
@@ -133,7 +133,7 @@ def review(
 
     Args:
         pattern: "inception-*", "A07".
-        stopwatch: times the claims about speed; without one they are "not measured".
+        bench: times the claims about speed; without one they are "not measured".
         errata: the figures in the papers themselves instead.
         progress: told the share done and what is being done.
 
@@ -143,9 +143,9 @@ def review(
     chosen = matching(pattern, errata)
     say = progress or (lambda _share, _text: None)
     results = []
-    for at, each in enumerate(chosen):
-        say(at / len(chosen), each.id)
-        results.append(Reviewed(each, each.run(stopwatch)))
+    for index, each in enumerate(chosen):
+        say(index / len(chosen), each.id)
+        results.append(Reviewed(each, each.run(bench)))
     return Review(tuple(results))
 
 

@@ -6,20 +6,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from netcost.claims.claim import ERRATA, Verdict
+from netcost.claims.claim import ERRATA, ClaimVerdict
 from netcost.claims.review import Review, Reviewed, arithmetic
 from netcost.text import units
 from netcost.text.tables import Column, Section, Table
 from netcost.timing.environment import versions
 
 MEANINGS = {
-    Verdict.HOLDS: "every figure agrees, to the digits that were published",
-    Verdict.PARTLY: "some figures agree and some do not",
-    Verdict.FAILS: "no figure agrees",
-    Verdict.NOT_STATED: "the source gives layers and no figure, and ours is the first",
-    Verdict.NOT_MEASURED: "it is about speed, and nothing was timed here",
-    Verdict.CANNOT_TELL: "it was timed, and the intervals do not decide",
-    Verdict.NOT_A_COST: "no layer decides it",
+    ClaimVerdict.HOLDS: "every figure agrees, to the digits that were published",
+    ClaimVerdict.PARTLY: "some figures agree and some do not",
+    ClaimVerdict.FAILS: "no figure agrees",
+    ClaimVerdict.NOT_STATED: "the source gives layers and no figure, and ours is the first",
+    ClaimVerdict.NOT_MEASURED: "it is about speed, and nothing was timed here",
+    ClaimVerdict.CANNOT_TELL: "it was timed, and the intervals do not decide",
+    ClaimVerdict.NOT_A_COST: "no layer decides it",
 }
 
 
@@ -83,7 +83,7 @@ def title(review: Review) -> str:
 def summary(review: Review) -> str:
     """How many claims there are, and how many came to each verdict, in a sentence."""
     verdicts = [result.finding.verdict for result in review.results]
-    told = ", ".join(f"{each} {units.exact(verdicts.count(each))}" for each in Verdict if each in verdicts)
+    told = ", ".join(f"{each} {units.exact(verdicts.count(each))}" for each in ClaimVerdict if each in verdicts)
     noun = "figure" if _are_errata(review) else "claim"
     return f"{units.exact(len(verdicts))} {noun}{'s' if len(verdicts) > 1 else ''}: {told}."
 
@@ -94,7 +94,7 @@ def _are_errata(review: Review) -> bool:
 
 def _explained(tally: Table) -> Table:
     """The tally with the meaning of each verdict."""
-    rows = tuple((*row, MEANINGS[Verdict(row[0])]) for row in tally.rows)
+    rows = tuple((*row, MEANINGS[ClaimVerdict(row[0])]) for row in tally.rows)
     return replace(tally, columns=(*tally.columns, MEANING), rows=rows)
 
 

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netcost.claims.claim import Check, Finding
-from netcost.claims.stopwatch import Stopwatch
+from netcost.claims.bench import Bench
+from netcost.claims.claim import Check, ClaimFinding
 from netcost.comparison.entry import Entry
 from netcost.comparison.result import Comparison
-from netcost.guidelines.judging import Finding as Judged
-from netcost.guidelines.judging import Verdict as Judgement
+from netcost.guidelines.judging import GuidelineFinding
+from netcost.guidelines.judging import GuidelineVerdict as GuidelineVerdict
 from netcost.text import units
 from netcost.timing import stats
 from netcost.timing.ratios import Ratio
 
-AGREES = {Judgement.HOLDS: True, Judgement.DOES_NOT_HOLD: False, Judgement.CANNOT_TELL: None}
+AGREES = {GuidelineVerdict.HOLDS: True, GuidelineVerdict.DOES_NOT_HOLD: False, GuidelineVerdict.CANNOT_TELL: None}
 
 
-def judged(stopwatch: Stopwatch, name: str, expected: str) -> Finding:
+def judged(bench: Bench, name: str, expected: str) -> ClaimFinding:
     """Try a guideline ("g1" to "g4") and make a check of each order of its variants.
 
     Raises:
         MeasurementError: a variant could not be timed.
     """
-    task, findings = stopwatch.judge(name)
+    task, findings = bench.judge(name)
     notes = tuple(f"{task}. {finding.sentence}" for finding in findings)
-    return Finding(tuple(_judgement(finding, expected) for finding in findings), notes, measured=True)
+    return ClaimFinding(tuple(_judgement(finding, expected) for finding in findings), notes, measured=True)
 
 
-def _judgement(finding: Judged, expected: str) -> Check:
+def _judgement(finding: GuidelineFinding, expected: str) -> Check:
     """A finding on an order of variants as a check: how much slower its last variant is than its first."""
     extent = finding.extent
     what = f"time a mult-add, {extent.slow} / {extent.fast}"
@@ -39,12 +39,12 @@ def _judgement(finding: Judged, expected: str) -> Check:
 
 def slower(what: str, entry: Entry, expected: str) -> Check:
     """Whether a network is slower than the base, by a verdict on the interval of the ratio."""
-    return _timed(what, entry, expected, stats.Verdict.SLOWER)
+    return _timed(what, entry, expected, stats.SpeedVerdict.SLOWER)
 
 
 def faster(what: str, entry: Entry, expected: str) -> Check:
     """Whether a network is faster than the base, by a verdict on the interval of the ratio."""
-    return _timed(what, entry, expected, stats.Verdict.FASTER)
+    return _timed(what, entry, expected, stats.SpeedVerdict.FASTER)
 
 
 def about(what: str, entry: Entry, low: float, high: float, expected: str) -> Check:
@@ -59,19 +59,19 @@ def about(what: str, entry: Entry, low: float, high: float, expected: str) -> Ch
     return Check(what, ratio.median, expected, agrees, "times")
 
 
-def timed(result: Comparison, *checks: Check, notes: Sequence[str] = ()) -> Finding:
+def timed(result: Comparison, *checks: Check, notes: Sequence[str] = ()) -> ClaimFinding:
     """What was measured, with the interval of each ratio and how it was taken."""
     ratios = [_ratio_note(entry, result.entries[0].model) for entry in result.entries[1:]]
-    return Finding(checks, (*notes, *ratios, *result.notes()), measured=True)
+    return ClaimFinding(checks, (*notes, *ratios, *result.notes()), measured=True)
 
 
-def _timed(what: str, entry: Entry, expected: str, wanted: stats.Verdict) -> Check:
-    agrees = None if entry.verdict == stats.Verdict.CANNOT_TELL else entry.verdict == wanted
+def _timed(what: str, entry: Entry, expected: str, wanted: stats.SpeedVerdict) -> Check:
+    agrees = None if entry.verdict == stats.SpeedVerdict.CANNOT_TELL else entry.verdict == wanted
     return Check(what, _ratio(entry).median, expected, agrees, "times")
 
 
 def _ratio(entry: Entry) -> Ratio:
-    assert entry.ratio is not None, "the stopwatch lets no failed measurement through"
+    assert entry.ratio is not None, "the bench lets no failed measurement through"
     return entry.ratio
 
 

@@ -13,7 +13,7 @@ from netcost.text.errors import RequestError
 
 if TYPE_CHECKING:
     from netcost.checking import LatencyGate
-    from netcost.checking.regression import Report
+    from netcost.checking.regression import CheckReport
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 """The variable that names the file of a GitHub job's summary."""
@@ -101,7 +101,7 @@ def _gate(latency: bool, base: str | None, limit: str | None, **asked: Any) -> L
     return LatencyGate(options.timing(**asked), share)
 
 
-def _add_to_summary(report: Report) -> None:
+def _add_to_summary(report: CheckReport) -> None:
     """Write the report to the job's summary, where the job has one."""
     path = os.environ.get(SUMMARY)
     if path:

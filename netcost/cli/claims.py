@@ -28,14 +28,14 @@ def claims(
     Examples: netcost claims inception-854-358; netcost claims 'A0*'; netcost claims --format markdown -o claims.md
     """
     output.check_request(format_name, out)
-    from netcost.claims import Stopwatch, review
+    from netcost.claims import Bench, review
     from netcost.claims.sections import ShownReview
     from netcost.timing.environment import require_device
 
-    stopwatch = None
+    bench = None
     if device is not None:
-        stopwatch = Stopwatch(options.timing(require_device(device), threads=threads, budget=budget))
+        bench = Bench(options.timing(require_device(device), threads=threads, budget=budget))
     with output.progress_bar(quiet) as progress:
-        result = review(pattern, stopwatch, errata=errata, progress=progress)
+        result = review(pattern, bench, errata=errata, progress=progress)
     output.show_result(ShownReview(result, sums, output.command()), format_name, out, quiet=quiet)
     return int(bool(result.changed))

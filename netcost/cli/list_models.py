@@ -27,9 +27,9 @@ def list_models(
 
         output.show_result(catalogue_table(pattern, why), format_name, out, quiet=quiet)
         return 0
-    from netcost.counting.recount import Agreement, recount, recount_table
+    from netcost.counting.recount import RecountStatus, recount, recount_table
 
     with output.progress_bar(quiet) as progress:
         found = recount(pattern, progress)
     output.show_result(recount_table(found, why), format_name, out, quiet=quiet)
-    return int(any(each.agreement is Agreement.DISAGREES for each in found))
+    return int(any(each.agreement is RecountStatus.DISAGREES for each in found))

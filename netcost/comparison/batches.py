@@ -71,7 +71,7 @@ class Knee:
         """The batch sizes that may be the knee, rising: the last one surely reaches 90 %; none without intervals."""
         if any(share.ci95 is None for share in self.shares):
             return ()
-        sure = next(at for at, share in enumerate(self.shares) if share.reaches)  # the best does
+        sure = next(index for index, share in enumerate(self.shares) if share.reaches)  # the best does
         return tuple(share.batch for share in self.shares[: sure + 1] if share.reaches is not False)
 
     @property
@@ -131,7 +131,7 @@ class Sweep:
         if self.comparison.environment is None:
             return ()
         each = len(self.batches)
-        entries = [self.entries[at : at + each] for at in range(0, len(self.entries), each)]
+        entries = [self.entries[index : index + each] for index in range(0, len(self.entries), each)]
         return tuple(Knee(points[0].model, _shares(points, self.batches)) for points in entries)
 
     def run_by(self, command: str) -> Sweep:
@@ -222,7 +222,7 @@ def sweep(
     rising = tuple(sorted(batches))
     targets = [target.with_batch(batch) for target in subjects(models, inputs, asked) for batch in rising]
     found = compared(targets, asked, mode=mode, concrete=concrete, peaks=peaks, progress=progress)
-    return Sweep(found.rated([index % len(rising) for index in range(len(targets))]), rising)
+    return Sweep(found.with_ratios([index % len(rising) for index in range(len(targets))]), rising)
 
 
 def _shares(points: Sequence[Entry], batches: Sequence[int]) -> tuple[Share, ...]:

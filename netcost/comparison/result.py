@@ -61,9 +61,9 @@ class Comparison:
         """The same, known to come from a command line."""
         return replace(self, runs=tuple(replace(run, command=command) for run in self.runs))
 
-    def rated(self, bases: Sequence[int]) -> Comparison:
+    def with_ratios(self, bases: Sequence[int]) -> Comparison:
         """The same with the ratio of each network to that of the given index; none to itself."""
-        entries = [replace(entry, ratio=self._ratio(at, bases[at])) for at, entry in enumerate(self.entries)]
+        entries = [replace(entry, ratio=self._ratio(index, bases[index])) for index, entry in enumerate(self.entries)]
         return replace(self, entries=tuple(entries))
 
     def _ratio(self, at: int, base_at: int) -> Ratio | None:

@@ -99,7 +99,7 @@ def compared(
         known = {"error": result} if isinstance(result, NetcostError) else {"measurement": result}
         entries[index] = replace(entries[index], **known)
     environment = replace(read_environment(timing.device, timing.threads), load_per_core=load)
-    return Comparison(tuple(entries), (Run(environment),), peaks).rated([0] * len(entries))
+    return Comparison(tuple(entries), (Run(environment),), peaks).with_ratios([0] * len(entries))
 
 
 def _timed(
@@ -150,16 +150,16 @@ def _built(entries: list[Entry], targets: Sequence[Target], say: Progress) -> di
     """
     ready: dict[int, tuple[nn.Module, Call]] = {}
     made: dict[tuple[int, int], nn.Module] = {}
-    for at, (entry, target) in enumerate(zip(entries, targets, strict=True)):
+    for index, (entry, target) in enumerate(zip(entries, targets, strict=True)):
         if entry.figures is None:
             continue
-        say(0.1 + 0.1 * at / len(targets), f"building {target.name}")
-        alike = [each for each in targets[:at] if each.make is target.make and each.inputs == target.inputs]
+        say(0.1 + 0.1 * index / len(targets), f"building {target.name}")
+        alike = [each for each in targets[:index] if each.make is target.make and each.inputs == target.inputs]
         instance = id(target.make), len(alike)
         try:
             if instance not in made:
                 made[instance] = target.build()
-            ready[at] = made[instance], random_call(target.required_inputs())
+            ready[index] = made[instance], random_call(target.required_inputs())
         except NetcostError as error:
-            entries[at] = replace(entry, error=error)
+            entries[index] = replace(entry, error=error)
     return ready

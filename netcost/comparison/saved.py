@@ -58,7 +58,7 @@ def load_comparison(*paths: str | os.PathLike[str]) -> Comparison | Sweep:
         runs += part.runs
     names = distinct([run.name for run in runs])
     named = tuple(replace(run, name=name) for run, name in zip(runs, names, strict=True))
-    return Comparison(tuple(entries), named).rated([0] * len(entries))
+    return Comparison(tuple(entries), named).with_ratios([0] * len(entries))
 
 
 def _sweep(batches: Node, comparison: Comparison) -> Sweep:
@@ -66,7 +66,7 @@ def _sweep(batches: Node, comparison: Comparison) -> Sweep:
     sizes, points = batches.read(tuple[int, ...]), len(comparison.entries)
     if len(sizes) < 2 or list(sizes) != sorted({*sizes}) or sizes[0] < 1 or points % len(sizes):
         batches.refuse(f"rising batch sizes, of which the {points} models are a multiple")
-    return Sweep(comparison.rated([index % len(sizes) for index in range(points)]), sizes)
+    return Sweep(comparison.with_ratios([index % len(sizes) for index in range(points)]), sizes)
 
 
 def _comparison(document: Node, name: str) -> Comparison:

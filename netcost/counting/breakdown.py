@@ -19,7 +19,7 @@ from netcost.text.tables import METRICS, Column, Table, table_of
 from netcost.text.units import AtLeast
 
 ADDITIVE = tuple(name for name in METRICS if name in COST_FIELDS)
-RULED = frozenset(ADDITIVE) - {"params", "kernels"}
+NEED_A_RULE = frozenset(ADDITIVE) - {"params", "kernels"}
 """What only a rule can say of an operator."""
 WHOLE = "(model)"
 
@@ -118,7 +118,7 @@ def by_op(count: Count) -> Table:
 GROUPINGS = {"module": by_module, "kind": by_kind, "block": by_block, "op": by_op}
 
 
-class Row(NamedTuple):
+class OperatorRow(NamedTuple):
     """Some operators under one key (a path, a kind, an index), with their additive metrics."""
 
     key: Any
@@ -136,7 +136,7 @@ def _table(
     groups: Iterable[tuple[Any, Sequence[int]]],
     notes: Sequence[str] = (),
 ) -> Table:
-    rows = (Row(key, members, record(count, members)) for key, members in groups)
+    rows = (OperatorRow(key, members, record(count, members)) for key, members in groups)
     return table_of((*columns, *map(_metric, ADDITIVE)), rows, notes=notes)
 
 
@@ -157,7 +157,7 @@ def record(count: Count, members: Iterable[int]) -> dict[str, Any]:
     if Kind.UNKNOWN not in kinds:
         return values
     return {
-        name: value if name not in RULED else AtLeast(value) if len(kinds) > 1 else None
+        name: value if name not in NEED_A_RULE else AtLeast(value) if len(kinds) > 1 else None
         for name, value in values.items()
     }
 

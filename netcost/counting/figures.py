@@ -29,7 +29,7 @@ class Figures:
     def shown(self, name: str) -> Any:
         """The value of metric `name`, marked as a lower bound where unknown operators are left out of it."""
         value = self.values[name]
-        complete = not self.unknown_ops or value is None or name not in breakdown.RULED
+        complete = not self.unknown_ops or value is None or name not in breakdown.NEED_A_RULE
         return value if complete else AtLeast(value)
 
     def notes(self) -> list[str]:

@@ -17,7 +17,7 @@ TOLERANCE = 0.02
 FIGURES = ("params", "mult_adds")
 
 
-class Agreement(StrEnum):
+class RecountStatus(StrEnum):
     """How a recount stands to the published figures."""
 
     AGREES = "agrees"
@@ -48,14 +48,14 @@ class Recount:
         return None if printed is None else self.computed[figure] / printed - 1
 
     @property
-    def agreement(self) -> Agreement:
+    def agreement(self) -> RecountStatus:
         """Whether every published figure is met, or the difference explained."""
         differences = [each for each in map(self.difference, FIGURES) if each is not None]
         if not differences:
-            return Agreement.UNPUBLISHED
+            return RecountStatus.UNPUBLISHED
         if all(abs(each) <= TOLERANCE for each in differences):
-            return Agreement.AGREES
-        return Agreement.EXPLAINED if self.why else Agreement.DISAGREES
+            return RecountStatus.AGREES
+        return RecountStatus.EXPLAINED if self.why else RecountStatus.DISAGREES
 
 
 def recount(pattern: str = "*", progress: Callable[[float, str], None] | None = None) -> list[Recount]:
@@ -66,9 +66,9 @@ def recount(pattern: str = "*", progress: Callable[[float, str], None] | None = 
     """
     names = matching(pattern)
     found = []
-    for at, name in enumerate(names):
+    for index, name in enumerate(names):
         if progress is not None:
-            progress(at / len(names), f"counting {name}")
+            progress(index / len(names), f"counting {name}")
         found.append(beside_published(name, analyze(name).figures))
     return found
 

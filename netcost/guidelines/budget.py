@@ -29,10 +29,10 @@ def share_out(
         progress: told the share of all tasks that is done, and what goes on.
     """
     left_s = own_s * len(tasks)
-    for at, task in enumerate(tasks):
+    for index, task in enumerate(tasks):
         begun = clock()
-        granted_s = max(0.0, left_s) / (len(tasks) - at)
-        after(task, measure(task, granted_s, _part(progress, at, len(tasks), str(task))))
+        granted_s = max(0.0, left_s) / (len(tasks) - index)
+        after(task, measure(task, granted_s, _part(progress, index, len(tasks), str(task))))
         left_s -= clock() - begun
 
 

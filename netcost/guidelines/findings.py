@@ -9,9 +9,9 @@ from typing import Any
 
 from netcost.guidelines.grid import Task
 from netcost.guidelines.guideline import ARM, GPU, SCALES, Guideline
-from netcost.guidelines.judging import Finding, Verdict, judge
+from netcost.guidelines.judging import GuidelineFinding, GuidelineVerdict, judge
 from netcost.guidelines.networks.study import Study
-from netcost.guidelines.trial import Goal, Series, Trial
+from netcost.guidelines.trial import Goal, Trial, VariantTimes
 from netcost.guidelines.variant import Variant
 from netcost.text.version import __version__
 
@@ -43,7 +43,7 @@ class Findings:
     version: str = __version__
 
     @cached_property
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> tuple[GuidelineFinding, ...]:
         """One for each order of each trial."""
         return tuple(finding for trial in self.trials for finding in judge(trial))
 
@@ -51,7 +51,7 @@ class Findings:
         """The trials of one guideline."""
         return tuple(trial for trial in self.trials if trial.task.guideline is guideline)
 
-    def verdicts(self, guideline: Guideline, order: str) -> list[Finding]:
+    def verdicts(self, guideline: Guideline, order: str) -> list[GuidelineFinding]:
         """The findings on one order of a guideline."""
         return [each for each in self.findings if each.trial.task.guideline is guideline and each.order.label == order]
 
@@ -83,7 +83,7 @@ class Findings:
             "title": guideline.title,
             "design": guideline.design,
             "source": guideline.published.source,
-            "mended": list(guideline.mended),
+            "deviations": list(guideline.deviations),
             "verdicts": {
                 order.label or guideline.name: counted(self.verdicts(guideline, order.label))
                 for order in guideline.orders
@@ -97,9 +97,9 @@ class Findings:
         }
 
 
-def counted(findings: list[Finding]) -> dict[str, int]:
+def counted(findings: list[GuidelineFinding]) -> dict[str, int]:
     """How often each verdict was given."""
-    return {str(verdict): sum(each.verdict is verdict for each in findings) for verdict in Verdict}
+    return {str(verdict): sum(each.verdict is verdict for each in findings) for verdict in GuidelineVerdict}
 
 
 def predicted(task: Task, variant: Variant) -> float:
@@ -133,7 +133,7 @@ def _plain(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _series(trial: Trial, series: Series) -> dict[str, Any]:
+def _series(trial: Trial, series: VariantTimes) -> dict[str, Any]:
     """Raw times with what is known of their variant in this setting."""
     [variant] = [each for each in trial.task.variants if each.name == series.name]
     found, ratio = variant.counted(trial.task.setting.batch), trial.slow_down(series.name)

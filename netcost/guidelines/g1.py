@@ -6,7 +6,7 @@ from functools import cache
 
 from torch import nn
 
-from netcost.guidelines.guideline import ALIGNED, ARM, GPU, PAPER, Guideline, Order, Published, register
+from netcost.guidelines.guideline import ALIGNED, ARM, GPU, PAPER, Guideline, Order, PaperSpeeds, register
 from netcost.guidelines.variant import Variant, chain, convolution, pointwise
 
 # (c1, c2) at x1, by ratio; Table 1.
@@ -17,7 +17,7 @@ WIDTHS = {
 }
 
 # Table 1: batches a second on a GTX 1080Ti, images a second on a Snapdragon 810, at x1, x2 and x4.
-PUBLISHED = Published(
+PUBLISHED = PaperSpeeds(
     f"{PAPER} Table 1",
     gpu={"1:1": (1480, 723, 232), "1:2": (1296, 586, 206), "1:6": (876, 489, 189), "1:12": (748, 392, 163)},
     arm={"1:1": (76.2, 21.7, 5.3), "1:2": (72.9, 20.5, 5.1), "1:6": (69.1, 17.9, 4.6), "1:12": (57.6, 15.1, 4.4)},
@@ -47,7 +47,7 @@ G1 = register(
         width_sets=tuple(WIDTHS),
         orders=(Order("", (("1:1", "1:2", "1:4", "1:6", "1:12", "1:16"),)),),
         published=PUBLISHED,
-        mended=(
+        deviations=(
             "The paper's rows are not quite equal: 1:12 has 5.1 % fewer mult-adds than 1:1, and with the ARM widths "
             "1:2 has 5.5 % fewer. Times, the paper's too, are therefore divided by mult-adds.",
             "36, 52 or 90 channels are no multiple of the 8 or 16 lanes that a CPU works on at a time. The aligned "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache, partial
 
-from netcost.guidelines.guideline import ALIGNED, ARM, GPU, PAPER, Guideline, Order, Published, register
+from netcost.guidelines.guideline import ALIGNED, ARM, GPU, PAPER, Guideline, Order, PaperSpeeds, register
 from netcost.guidelines.variant import Variant, chain, convolution, pointwise
 
 # Channels at x1, by groups; Table 2.
@@ -15,7 +15,7 @@ WIDTHS = {
 }
 
 # Table 2, whose header prints CPU for what the text calls ARM; units and scales as in Table 1.
-PUBLISHED = Published(
+PUBLISHED = PaperSpeeds(
     f"{PAPER} Table 2",
     gpu={"g = 1": (2451, 1289, 437), "g = 2": (1725, 873, 341), "g = 4": (1026, 644, 338), "g = 8": (634, 445, 230)},
     arm={"g = 1": (40.0, 10.2, 2.3), "g = 2": (35.0, 9.5, 2.2), "g = 4": (32.9, 8.7, 2.1), "g = 8": (27.8, 7.5, 1.8)},
@@ -47,7 +47,7 @@ G2 = register(
         width_sets=tuple(WIDTHS),
         orders=(Order("", (("g = 1", "g = 2", "g = 4", "g = 8", "g = 16"),)),),
         published=PUBLISHED,
-        mended=(
+        deviations=(
             "The paper prints 180 channels in 8 groups for ARM at x1, which do not divide; the authors give 184, which "
             "has 3.3 % more mult-adds than g = 1. Others have up to 1.1 % fewer. Times, the paper's too, are divided "
             "by mult-adds.",

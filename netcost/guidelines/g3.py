@@ -7,7 +7,7 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from netcost.guidelines.guideline import ALIGNED, ARM, GPU, PAPER, Guideline, Order, Published, register
+from netcost.guidelines.guideline import ALIGNED, ARM, GPU, PAPER, Guideline, Order, PaperSpeeds, register
 from netcost.guidelines.variant import Variant, addition, chain, convolution, pointwise
 
 # Channels at x1, by fragments. Table 3 prints those of one fragment only; 90 and 45 are the nearest to c/√2 that Tables
@@ -21,7 +21,7 @@ WIDTHS = {
 SERIES, PARALLEL = "in series", "in parallel"
 
 # Table 3, whose columns are the channels of one fragment: x1, x2 and x4 of the widths above.
-PUBLISHED = Published(
+PUBLISHED = PaperSpeeds(
     f"{PAPER} Table 3",
     gpu={
         "1 fragment": (2446, 1274, 434),
@@ -104,7 +104,7 @@ G3 = register(
         width_sets=tuple(WIDTHS),
         orders=(_order(SERIES), _order(PARALLEL)),
         published=PUBLISHED,
-        mended=(
+        deviations=(
             "How parallel branches are joined is not in the text of the paper. Here they are added, which is "
             "element-wise work that the series form does not have: its share of the memory access is in the table of "
             "variants.",

@@ -7,7 +7,7 @@ from itertools import product
 
 from torch import Tensor, nn
 
-from netcost.guidelines.guideline import PAPER, PAPERS, Guideline, Order, Published, register
+from netcost.guidelines.guideline import PAPER, PAPERS, Guideline, Order, PaperSpeeds, register
 from netcost.guidelines.variant import ClosedForm, Variant, addition, chain, convolution, pointwise, relu
 
 CHANNELS = 32
@@ -16,14 +16,14 @@ CHANNELS = 32
 NONE, RELU, SHORTCUT, BOTH = "neither", "ReLU", "shortcut", "both"
 
 # Table 4, whose columns are 32, 64 and 128 channels.
-PUBLISHED = Published(
+PUBLISHED = PaperSpeeds(
     f"{PAPER} Table 4",
     gpu={NONE: (2842, 2376, 1782), RELU: (2647, 2256, 1735), SHORTCUT: (2672, 2121, 1458), BOTH: (2427, 2066, 1436)},
     arm={NONE: (66.3, 20.2, 5.4), RELU: (61.9, 18.8, 5.2), SHORTCUT: (57.3, 18.2, 5.1), BOTH: (56.7, 16.9, 5.0)},
 )
 
 
-class Bottleneck(nn.Module):
+class VariantBottleneck(nn.Module):
     """ResNet's bottleneck: 1x1, 3x3 and 1x1 convolution, the inner ones a quarter as wide; no bias or batch norm.
 
     Args:
@@ -70,7 +70,11 @@ def _variant(c: int, has_relu: bool, has_shortcut: bool) -> Variant:
     form += relu(inner) * 2 + relu(c) if has_relu else ClosedForm()
     form += addition(c) if has_shortcut else ClosedForm()
     return chain(
-        _name(has_relu, has_shortcut), f"{c}·{inner}·{c}", c, partial(Bottleneck, c, has_relu, has_shortcut), form
+        _name(has_relu, has_shortcut),
+        f"{c}·{inner}·{c}",
+        c,
+        partial(VariantBottleneck, c, has_relu, has_shortcut),
+        form,
     )
 
 
@@ -84,7 +88,7 @@ G4 = register(
         width_sets=(PAPERS,),
         orders=(Order("", ((NONE, RELU, BOTH), (NONE, SHORTCUT, BOTH))),),
         published=PUBLISHED,
-        mended=(
+        deviations=(
             "The paper does not print the input: 56x56, as in its other tables, is our assumption. So is that c counts "
             "a unit's input and output, and that it has c/4 channels inside, as in ResNet: with 4c outside, c = 128 at "
             "the printed 1436 a second would be 12.5 T mult-adds a second, twice what a GTX 1080Ti can do.",

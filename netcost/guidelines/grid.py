@@ -27,7 +27,7 @@ def conditions(device: str, batch: int, threads: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class Conditions:
     """Under which conditions variants are timed side by side.
 
     Args:
@@ -67,10 +67,10 @@ class Task:
     """One guideline in one setting."""
 
     guideline: Guideline
-    setting: Setting
+    setting: Conditions
 
     @property
-    def key(self) -> tuple[str, Setting]:
+    def key(self) -> tuple[str, Conditions]:
         """What tells it from the others."""
         return self.guideline.name, self.setting
 
@@ -105,7 +105,7 @@ def grid(
     else:
         points = [(batch, scale, most) for batch in (1, FILLED[kind]) for scale in SCALES]
     return tuple(
-        Task(guideline, Setting(device, number, batch, widths, scale))
+        Task(guideline, Conditions(device, number, batch, widths, scale))
         for guideline in guidelines
         for widths in guideline.width_sets
         for batch, scale, number in points

@@ -49,7 +49,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PaperSpeeds:
     """Speeds as the paper prints them, by variant at x1, x2 and x4.
 
     Args:
@@ -80,7 +80,7 @@ class Guideline:
         width_sets: those that it has.
         orders: what is judged, each on its own.
         published: the paper's speeds.
-        mended: slips of the paper, our assumptions, and what is done about them.
+        deviations: slips of the paper, our assumptions, and what is done about them.
     """
 
     name: str
@@ -89,8 +89,8 @@ class Guideline:
     make: Make
     width_sets: tuple[str, ...]
     orders: tuple[Order, ...]
-    published: Published
-    mended: tuple[str, ...] = ()
+    published: PaperSpeeds
+    deviations: tuple[str, ...] = ()
 
     def variants(self, widths: str, scale: int, extremes_only: bool = False) -> tuple[Variant, ...]:
         """The variants of a set of widths at a scale, or of each order the first and the last only."""

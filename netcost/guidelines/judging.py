@@ -29,7 +29,7 @@ THRESHOLD = 0.01
 """A slow-down of less is none in practice; the same as in `stats.verdict`."""
 
 
-class Verdict(StrEnum):
+class GuidelineVerdict(StrEnum):
     """What the times say of a guideline in one setting."""
 
     HOLDS = "holds"
@@ -37,7 +37,7 @@ class Verdict(StrEnum):
     CANNOT_TELL = "cannot tell"
 
 
-class Outcome(StrEnum):
+class StepOutcome(StrEnum):
     """What the times say of one step of an order."""
 
     SLOWER = "slower"
@@ -59,14 +59,14 @@ class Step:
     ratio: stats.RatioEstimate | None
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> StepOutcome:
         """By the rule of this module."""
         if self.ratio is None or self.ratio.ci95 is None:
-            return Outcome.OPEN
+            return StepOutcome.OPEN
         low, high = self.ratio.ci95
         if low > 1 + THRESHOLD:
-            return Outcome.SLOWER
-        return Outcome.NOT_SLOWER if high < 1 + THRESHOLD else Outcome.OPEN
+            return StepOutcome.SLOWER
+        return StepOutcome.NOT_SLOWER if high < 1 + THRESHOLD else StepOutcome.OPEN
 
     @property
     def seen(self) -> str:
@@ -86,7 +86,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class GuidelineFinding:
     """What one trial says of one order of a guideline.
 
     Args:
@@ -102,24 +102,24 @@ class Finding:
     extent: Step
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> GuidelineVerdict:
         """By the rule of this module."""
         outcomes = {step.outcome for step in self.steps}
-        if Outcome.NOT_SLOWER in outcomes:
-            return Verdict.DOES_NOT_HOLD
-        return Verdict.HOLDS if outcomes == {Outcome.SLOWER} else Verdict.CANNOT_TELL
+        if StepOutcome.NOT_SLOWER in outcomes:
+            return GuidelineVerdict.DOES_NOT_HOLD
+        return GuidelineVerdict.HOLDS if outcomes == {StepOutcome.SLOWER} else GuidelineVerdict.CANNOT_TELL
 
     @property
     def sentence(self) -> str:
         """By how much, and which steps speak against it."""
         far = f"{self.extent.slow} against {self.extent.fast}: {self.extent.seen}"
         match self.verdict:
-            case Verdict.HOLDS:
+            case GuidelineVerdict.HOLDS:
                 why = f"; every step of {self._ordered} is slower" if len(self.steps) > 1 else ""
-            case Verdict.DOES_NOT_HOLD:
-                why = self._listed(Outcome.NOT_SLOWER, "is not slower than")
+            case GuidelineVerdict.DOES_NOT_HOLD:
+                why = self._listed(StepOutcome.NOT_SLOWER, "is not slower than")
             case _:
-                why = self._listed(Outcome.OPEN, "may or may not be slower than")
+                why = self._listed(StepOutcome.OPEN, "may or may not be slower than")
         label = f"{self.order.label}, " if self.order.label else ""
         return f"{label}{self.verdict}: {far}{why}."
 
@@ -131,7 +131,7 @@ class Finding:
         present = {name for step in self.steps for name in (step.fast, step.slow)}
         return [[name for name in chain if name in present] for chain in self.order.chains]
 
-    def _listed(self, outcome: Outcome, words: str) -> str:
+    def _listed(self, outcome: StepOutcome, words: str) -> str:
         """The steps of one outcome that have an interval; nothing where the only one has been told already."""
         if len(self.steps) == 1:
             return ""
@@ -149,15 +149,15 @@ class Finding:
         }
 
 
-def judge(trial: Trial) -> tuple[Finding, ...]:
+def judge(trial: Trial) -> tuple[GuidelineFinding, ...]:
     """One finding for each order of the trial's guideline."""
     present = tuple(series.name for series in trial.series)
     return tuple(_finding(trial, order, present) for order in trial.task.guideline.orders)
 
 
-def _finding(trial: Trial, order: Order, present: tuple[str, ...]) -> Finding:
+def _finding(trial: Trial, order: Order, present: tuple[str, ...]) -> GuidelineFinding:
     steps = tuple(_step(trial, *names) for names in order.steps(present))
-    return Finding(trial, order, steps, _step(trial, *order.ends(present)))
+    return GuidelineFinding(trial, order, steps, _step(trial, *order.ends(present)))
 
 
 def _step(trial: Trial, fast: str, slow: str) -> Step:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from netcost.guidelines.grid import Setting
+from netcost.guidelines.grid import Conditions
 from netcost.guidelines.trial import Goal, TimeAll
 from netcost.profiling.roofline import Peaks
 from netcost.timing.conversion import Call
@@ -16,7 +16,7 @@ from netcost.timing.measuring import measure_all
 from netcost.timing.sampling import Clock
 from netcost.timing.setting import Timing
 
-ElementwiseShare = Callable[[nn.Module, Call, Setting], float | None]
+ElementwiseShare = Callable[[nn.Module, Call, Conditions], float | None]
 """The part of a variant's time that element-wise operators take, by a profile; None where there is none."""
 
 TimeByKind = Callable[[str, str, int], Mapping[str, float] | None]

@@ -8,10 +8,10 @@ from typing import Any
 
 from netcost.guidelines.findings import Findings, counted
 from netcost.guidelines.guideline import PAPER, Guideline, Order
-from netcost.guidelines.judging import THRESHOLD, Finding, Verdict, judge
+from netcost.guidelines.judging import THRESHOLD, GuidelineFinding, GuidelineVerdict, judge
 from netcost.guidelines.networks import overview as networks_overview
 from netcost.guidelines.records import paper_slow_downs, rows_of, tables
-from netcost.guidelines.trial import Series, Trial
+from netcost.guidelines.trial import Trial, VariantTimes
 from netcost.text import units
 from netcost.text.explanations import more_about
 from netcost.text.tables import Column, Section, Table, from_records, table_of
@@ -154,17 +154,17 @@ def _conclusion(findings: Findings, guideline: Guideline) -> str:
     return f"{guideline.title}: {'; '.join(parts)}."
 
 
-def _over_settings(found: list[Finding], order: Order) -> str:
+def _over_settings(found: list[GuidelineFinding], order: Order) -> str:
     label = f"{order.label} " if order.label else ""
     if not found:
         return f"{label}not measured"
     times = counted(found)
-    told = ", ".join(f"{verdict} in {times[str(verdict)]}" for verdict in Verdict if times[str(verdict)])
+    told = ", ".join(f"{verdict} in {times[str(verdict)]}" for verdict in GuidelineVerdict if times[str(verdict)])
     settings = f"{len(found)} setting{'s' if len(found) > 1 else ''}"
     return f"{label}{told} of {settings}, slow-down from end to end {_range(found) or 'unknown'}"
 
 
-def _range(found: list[Finding]) -> str | None:
+def _range(found: list[GuidelineFinding]) -> str | None:
     """The smallest and the largest slow-down from the first to the last variant of an order."""
     ratios = [finding.extent.ratio.median for finding in found if finding.extent.ratio is not None]
     if not ratios:
@@ -184,9 +184,9 @@ def _summary(findings: Findings, guideline: Guideline) -> Iterable[Mapping[str, 
             yield {
                 "guideline": f"{guideline.name.upper()} {order.label}".rstrip(),
                 "widths": widths,
-                "holds": times[Verdict.HOLDS],
-                "does_not_hold": times[Verdict.DOES_NOT_HOLD],
-                "cannot_tell": times[Verdict.CANNOT_TELL],
+                "holds": times[GuidelineVerdict.HOLDS],
+                "does_not_hold": times[GuidelineVerdict.DOES_NOT_HOLD],
+                "cannot_tell": times[GuidelineVerdict.CANNOT_TELL],
                 "range": _range(found),
             }
 
@@ -200,7 +200,7 @@ def _section(findings: Findings, guideline: Guideline) -> Section:
     doubts = (doubt for trial in trials for series in trial.series for doubt in series.doubts)
     explained = more_about(str(doubt.get("doubt")) for doubt in doubts)
     tables[-1] = replace(tables[-1], notes=(*tables[-1].notes, *explained))
-    return Section(guideline.title, (guideline.design, *guideline.mended), tuple(tables))
+    return Section(guideline.title, (guideline.design, *guideline.deviations), tuple(tables))
 
 
 def _variants(guideline: Guideline) -> Table:
@@ -211,7 +211,7 @@ def _variants(guideline: Guideline) -> Table:
     return table_of(shown, rows, title="Variants at x1, batch 1")
 
 
-def _settings(found: list[Finding], order: Order) -> Table:
+def _settings(found: list[GuidelineFinding], order: Order) -> Table:
     """A row a setting: the slow-down from end to end, and the verdict."""
     ends = {(finding.extent.fast, finding.extent.slow) for finding in found}
     told = ", ".join(f"{slow} against {fast}" for fast, slow in sorted(ends))
@@ -219,7 +219,7 @@ def _settings(found: list[Finding], order: Order) -> Table:
     return from_records(SETTINGS, map(_setting, found), title=f"Slow-down from end to end, {label}{told}")
 
 
-def _setting(finding: Finding) -> Mapping[str, Any]:
+def _setting(finding: GuidelineFinding) -> Mapping[str, Any]:
     task, extent = finding.trial.task, finding.extent
     ratio = extent.ratio
     return {
@@ -251,7 +251,7 @@ def _details(trial: Trial) -> Table:
     return from_records(shown, rows, title, [*(each.sentence for each in judge(trial)), *_doubts(trial.series)])
 
 
-def _doubts(series: Sequence[Series]) -> list[str]:
+def _doubts(series: Sequence[VariantTimes]) -> list[str]:
     """What speaks against the times; what is true of several is said once."""
     said: dict[str, list[str]] = {}
     for each in series:

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from netcost.graph.cost import Kind
-from netcost.guidelines.grid import Setting
+from netcost.guidelines.grid import Conditions
 from netcost.profiling import Profile, profile
 from netcost.text.errors import NetcostError
 from netcost.timing.conversion import Call
@@ -16,7 +16,7 @@ VARIANT_S, NETWORK_S = 1.0, 3.0
 """Seconds for each profile: shares of a whole need less than ratios of two."""
 
 
-def elementwise_share(model: nn.Module, call: Call, setting: Setting) -> float | None:
+def elementwise_share(model: nn.Module, call: Call, setting: Conditions) -> float | None:
     """The part of a variant's time that element-wise operators take; None where it cannot be profiled."""
     seconds = _divided(model, call[0], setting.device, setting.threads, VARIANT_S)
     whole_s = sum(seconds.values()) if seconds else 0.0

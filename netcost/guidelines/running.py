@@ -11,7 +11,7 @@ from dataclasses import replace
 from netcost.guidelines import g1, g2, g3, g4
 from netcost.guidelines.budget import share_out
 from netcost.guidelines.findings import Findings
-from netcost.guidelines.grid import FULL_S, PRECISION, QUICK_S, Setting, Task, grid
+from netcost.guidelines.grid import FULL_S, PRECISION, QUICK_S, Conditions, Task, grid
 from netcost.guidelines.guideline import GUIDELINES, Guideline
 from netcost.guidelines.networks.study import Study, study
 from netcost.guidelines.options import Options
@@ -27,7 +27,7 @@ ALL = tuple(each.name for each in (g1.G1, g2.G2, g3.G3, g4.G4))
 NETWORKS = "networks"
 
 Keep = Callable[[Findings], None]
-Key = tuple[str, Setting]
+Key = tuple[str, Conditions]
 
 
 def run(

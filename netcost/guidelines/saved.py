@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from netcost.guidelines.findings import SCHEMA, Findings
-from netcost.guidelines.grid import Setting, Task
+from netcost.guidelines.grid import Conditions, Task
 from netcost.guidelines.guideline import GUIDELINES, SCALES
 from netcost.guidelines.networks.panels import TABLE8, ZOO, Panel, PanelTimes
 from netcost.guidelines.networks.study import Study
 from netcost.guidelines.networks.table8 import TABLE_8
-from netcost.guidelines.trial import Goal, Series, Trial
+from netcost.guidelines.trial import Goal, Trial, VariantTimes
 from netcost.profiling.roofline import Peaks
 from netcost.text.documents import Source
 from netcost.text.errors import RequestError
@@ -109,11 +109,11 @@ def _environment(node: Node) -> dict[str, Any]:
 
 def _trial(node: Node) -> Trial:
     guideline = GUIDELINES.get(node["guideline"].one_of([*GUIDELINES]))
-    setting = node["setting"].read(Setting)
+    setting = node["setting"].read(Conditions)
     if setting.widths not in guideline.width_sets or setting.scale not in SCALES:
         node["setting"].refuse(f"widths of {', '.join(guideline.width_sets)} at x1, x2 or x4")
     task = Task(guideline, setting)
-    series = node["series"].read(tuple[Series, ...])
+    series = node["series"].read(tuple[VariantTimes, ...])
     if [each.name for each in series] != [variant.name for variant in task.variants]:
         node["series"].refuse(f"the variants {', '.join(variant.name for variant in task.variants)}")
     return Trial(task=task, series=series, **_sampled(node))
@@ -144,7 +144,7 @@ def _study(node: Node) -> Study:
 def _panel(node: Node) -> PanelTimes:
     kind = node["kind"].one_of([ZOO, TABLE8])
     known = set(ARCHITECTURES) if kind == ZOO else {row.name for row in TABLE_8}
-    series = node["series"].read(tuple[Series, ...])
+    series = node["series"].read(tuple[VariantTimes, ...])
     members = tuple(each.name for each in series)
     if not members or not known.issuperset(members) or list(members) != node["members"].value:
         node["members"].refuse(f"names of the {kind} with a series each")

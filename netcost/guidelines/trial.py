@@ -24,7 +24,7 @@ TimeAll = Callable[[Timed, Timing, Progress | None], list[Measurement | Measurem
 
 
 @dataclass(frozen=True)
-class Series:
+class VariantTimes:
     """Every time of one variant or network, in seconds a call, one a round; or the error instead."""
 
     name: str
@@ -47,7 +47,7 @@ class Series:
         """The 95 % interval of the median (seconds), or None with too few rounds."""
         return stats.ci95(self.times_s)
 
-    def ratio_to(self, base: Series, factor: float = 1.0) -> stats.RatioEstimate | None:
+    def ratio_to(self, base: VariantTimes, factor: float = 1.0) -> stats.RatioEstimate | None:
         """Time of this one / time of `base`, round by round, times `factor`; None where either failed."""
         rounds = min(len(self.times_s), len(base.times_s))
         mine, its = self.times_s[:rounds], base.times_s[:rounds]
@@ -73,11 +73,11 @@ class Series:
         }
 
 
-def series_of(name: str, result: Measurement | MeasurementError, share: float | None = None) -> Series:
+def series_of(name: str, result: Measurement | MeasurementError, share: float | None = None) -> VariantTimes:
     """The series of a measurement, or of the error in its place."""
     if isinstance(result, MeasurementError):
-        return Series(name, error=str(result))
-    return Series(
+        return VariantTimes(name, error=str(result))
+    return VariantTimes(
         name,
         result.times_s,
         result.device_times_s,
@@ -113,7 +113,7 @@ class Sampling:
 
     goal: Goal
     stopped: str
-    series: tuple[Series, ...]
+    series: tuple[VariantTimes, ...]
 
     def suffices(self, goal: Goal) -> bool:
         """Whether measuring again, with that goal, would promise nothing better."""
@@ -133,7 +133,7 @@ class Trial(Sampling):
 
     task: Task
 
-    def series_of(self, variant: str) -> Series | None:
+    def series_of(self, variant: str) -> VariantTimes | None:
         """The series of a variant; None where it was not timed."""
         return next((each for each in self.series if each.name == variant), None)
 

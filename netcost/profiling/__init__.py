@@ -1,6 +1,6 @@
 """Profiling: where the time of a forward pass goes, and what the device could do at best.
 
-`profile` takes turns between plain runs and instrumented ones (`stopwatch` sees the operators that a trace records),
+`profile` takes turns between plain and instrumented runs (`operator_timer` sees the operators that a trace records),
 and joins their times to the counted graph: time and share per operator, kind, module or block beside mult-adds and
 memory access. The operators and one line for the gap between them (Python and dispatch; on a GPU, launches and
 idling) add up to the plain run, and a note says how well. `chrome` writes one run as a trace for Perfetto.

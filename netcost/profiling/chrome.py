@@ -14,8 +14,8 @@ from typing import Any
 
 from netcost.counting import breakdown
 from netcost.counting.count import Count
+from netcost.profiling.operator_timer import Span
 from netcost.profiling.probes import Pass
-from netcost.profiling.stopwatch import Span
 from netcost.timing import stats
 
 PROCESS = 1
@@ -26,11 +26,11 @@ HOST, GPU = 1, 2
 def chrome_trace(count: Count, passes: tuple[Pass, ...]) -> str:
     """The pass whose operators take the median time, as JSON; it names no host, user or path."""
     shown = middle(passes)
-    spans = [(at, span) for at, span in enumerate(shown.spans) if span is not None]
+    spans = [(index, span) for index, span in enumerate(shown.spans) if span is not None]
     start = min((span.begun for _, span in spans), default=0.0)
     slices = [
         *_modules(count, spans, start),
-        *(_operator(count, at, span, shown.times_s[at], start) for at, span in spans),
+        *(_operator(count, index, span, shown.times_s[index], start) for index, span in spans),
     ]
     slices.sort(key=lambda event: (event["ts"], -event["dur"]))  # the outer one first
     kernels = [_slice(GPU, each.name, "kernel", each.begun - start, each.ended - each.begun) for each in shown.kernels]
@@ -52,7 +52,7 @@ def _modules(count: Count, spans: list[tuple[int, Span]], start: float) -> Itera
     ops, types = count.graph.ops, count.graph.modules
     deepest = max((op.module.count(".") + 1 for op in ops if op.module), default=0)
     for depth in range(deepest + 1):
-        paths = {at: breakdown.truncated(ops[at].module, depth) for at, _ in spans}
+        paths = {index: breakdown.truncated(ops[index].module, depth) for index, _ in spans}
         for path, group in groupby(spans, key=lambda each: paths[each[0]]):
             members = [span for _, span in group]
             levels = path.count(".") + 1 if path else 0

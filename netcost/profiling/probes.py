@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 
 from netcost.graph.graph import Op
-from netcost.profiling.stopwatch import Span, Stopwatch
+from netcost.profiling.operator_timer import OperatorTimer, Span
 from netcost.text.errors import MeasurementError
 from netcost.timing.sampling import Clock, Run
 
@@ -68,11 +68,11 @@ class HostProbe:
 
     def __call__(self) -> object:
         """One forward pass."""
-        stopwatch, begun = Stopwatch(self._clock), self._clock()
-        with stopwatch:
+        timer, begun = OperatorTimer(self._clock), self._clock()
+        with timer:
             result = self._run()
         elapsed_s = self._clock() - begun
-        spans = joined(stopwatch.spans, self._ops)
+        spans = joined(timer.spans, self._ops)
         times_s = tuple(0.0 if span is None else span.elapsed_s for span in spans)
         self.passes.append(Pass(spans, times_s, elapsed_s - sum(times_s)))
         return result
@@ -105,20 +105,20 @@ class KernelProbe:
 
     def __call__(self) -> object:
         """One forward pass, its kernels finished."""
-        stopwatch = Stopwatch(self._clock, lambda number: self._mark(f"{MARK}{number}"))
+        timer = OperatorTimer(self._clock, lambda number: self._mark(f"{MARK}{number}"))
         results: list[object] = []
 
         def run() -> None:
-            with stopwatch:
+            with timer:
                 results.append(self._run())
             self._synchronize()
 
         events = list(self._record(run))
-        spans = joined(stopwatch.spans, self._ops)
-        busy_s = kernel_seconds(events, len(stopwatch.spans))
-        busy = {id(span): seconds for span, seconds in zip(stopwatch.spans, busy_s, strict=True)}
+        spans = joined(timer.spans, self._ops)
+        busy_s = kernel_seconds(events, len(timer.spans))
+        busy = {id(span): seconds for span, seconds in zip(timer.spans, busy_s, strict=True)}
         times_s = tuple(0.0 if span is None else busy[id(span)] for span in spans)
-        self.passes.append(Pass(spans, times_s, None, kernels_of(events, stopwatch.spans)))
+        self.passes.append(Pass(spans, times_s, None, kernels_of(events, timer.spans)))
         return results[0]
 
 
@@ -154,7 +154,7 @@ def joined(spans: Sequence[Span], ops: Sequence[Op]) -> tuple[Span | None, ...]:
     """
     ran = deque(span for span in spans if span.traced)
     found: list[Span | None] = []
-    for at, op in enumerate(ops):
+    for index, op in enumerate(ops):
         if ran and ran[0].name == op.name:
             found.append(ran.popleft())
         elif op.name in NOT_DISPATCHED:
@@ -162,7 +162,9 @@ def joined(spans: Sequence[Span], ops: Sequence[Op]) -> tuple[Span | None, ...]:
         else:
             where = f" in module {op.module!r}" if op.module else ""
             other = f"{ran[0].name} ran" if ran else "no more ran"
-            raise MeasurementError(f"operator {at} was counted as {op.name}{where}, and {other}: {_UNLIKE_THE_COUNT}")
+            raise MeasurementError(
+                f"operator {index} was counted as {op.name}{where}, and {other}: {_UNLIKE_THE_COUNT}"
+            )
     if ran:
         raise MeasurementError(
             f"{len(ops)} operators were counted, and {ran[0].name} ran after them: {_UNLIKE_THE_COUNT}"

@@ -175,7 +175,7 @@ class Profile(OperatorTimes):
             "scale": self.scale,
             "roofline": None if self.roofline is None else self.roofline.to_dict(),
             "doubts": [doubt.to_dict() for doubt in self.doubts],
-            "ops": [self._plain(at) for at in range(len(self.times_s))],
+            "ops": [self._plain(index) for index in range(len(self.times_s))],
         }
 
     def _plain(self, at: int) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from netcost.profiling.roofline import Peaks
 from netcost.targets import Target
 from netcost.text.errors import MeasurementError, NetcostError
 from netcost.timing.conversion import Call, converted, converted_call, observed
-from netcost.timing.devices import Device, open_device, within_memory
+from netcost.timing.devices import Device, open_device, translating_out_of_memory
 from netcost.timing.doubts import doubts_about, throttled
 from netcost.timing.environment import LoadMeter, flushed_denormals, read_environment, thread_number
 from netcost.timing.measuring import random_call
@@ -132,7 +132,7 @@ def _try_out(probe: Probe, name: str, device: str) -> None:
         MeasurementError: the model failed, or it ran other operators than were counted.
     """
     try:
-        within_memory(probe, device)
+        translating_out_of_memory(probe, device)
     except NetcostError:
         raise
     except Exception as error:

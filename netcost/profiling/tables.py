@@ -30,7 +30,7 @@ kind block index op module time_s share mult_adds memory_access flops_per_s byte
 """The columns that people see; CSV and JSON have them all."""
 
 
-class Row(NamedTuple):
+class TimeRow(NamedTuple):
     """Some operators under one name: `words` are the cells of the columns that say which."""
 
     words: dict[str, Any]
@@ -56,28 +56,28 @@ def summary(times: OperatorTimes, by: str, depth: int | None, most: int, notes: 
     rest = [member for row in by_time[most:] for member in row.members]
     if by != "kind":
         kept = [row for row in rows if row in kept]
-    kept = [Row(_short(row.words), row.members) for row in kept]
+    kept = [TimeRow(_short(row.words), row.members) for row in kept]
     records = [_record(times, row) for row in kept]
     if rest:
-        records.append(_record(times, Row({label: f"{len(by_time) - most} more"}, rest)))
+        records.append(_record(times, TimeRow({label: f"{len(by_time) - most} more"}, rest)))
     everything = range(len(times.times_s))
-    whole = _record(times, Row({label: "total"}, everything), times.total_s)
+    whole = _record(times, TimeRow({label: "total"}, everything), times.total_s)
     return selected(_table(times, words, [*records, _gap(times, words), whole], notes), SHOWN)
 
 
-def _rows(times: OperatorTimes, by: str, depth: int | None) -> tuple[list[Column], list[Row]]:
+def _rows(times: OperatorTimes, by: str, depth: int | None) -> tuple[list[Column], list[TimeRow]]:
     """The columns of words, and what to call which operators."""
     count = times.analysis.count
     counted = breakdown.table(count, by, depth)
     words = [column for column in counted.columns if column.name not in breakdown.ADDITIVE]
     members = breakdown.members(count, by, depth)
     rows = [
-        Row(dict(zip([column.name for column in words], cells, strict=False)), each)
+        TimeRow(dict(zip([column.name for column in words], cells, strict=False)), each)
         for cells, each in zip(counted.rows, members, strict=True)
     ]
-    views = [at for at, kind in enumerate(count.kinds) if kind is Kind.VIEW]
+    views = [index for index, kind in enumerate(count.kinds) if kind is Kind.VIEW]
     if by == "block" and views:
-        rows.append(Row({words[0].name: VIEWS, "ops": len(views)}, views))
+        rows.append(TimeRow({words[0].name: VIEWS, "ops": len(views)}, views))
     return words, rows
 
 
@@ -98,7 +98,7 @@ def _table(
     return from_records(columns, records, notes=notes)
 
 
-def _record(times: OperatorTimes, row: Row, over_s: float | None = None) -> dict[str, Any]:
+def _record(times: OperatorTimes, row: TimeRow, over_s: float | None = None) -> dict[str, Any]:
     """One row: what some operators take and cost, attain, and could take at best.
 
     Args:
@@ -106,7 +106,7 @@ def _record(times: OperatorTimes, row: Row, over_s: float | None = None) -> dict
     """
     cost = breakdown.record(times.analysis.count, row.members)
     time_s = _time_s(times, row.members) if over_s is None else over_s
-    bounds = [(times.bounds_s[at], times.times_s[at]) for at in row.members]
+    bounds = [(times.bounds_s[index], times.times_s[index]) for index in row.members]
     known = [bound for bound, _ in bounds if bound is not None]
     bound_s = sum(known)
     # An unknown operator has no bound, and so no part in the share either, unless the row is the whole.
@@ -128,7 +128,7 @@ def _gap(times: OperatorTimes, words: Sequence[Column]) -> dict[str, Any]:
 
 
 def _time_s(times: OperatorTimes, members: Iterable[int]) -> float:
-    return sum(times.times_s[at] for at in members)
+    return sum(times.times_s[index] for index in members)
 
 
 def _a_second(work: Any, time_s: float) -> Any:

@@ -55,7 +55,7 @@ class OperatorTimes:
     def operators_s(self) -> float:
         """What all operators take together (seconds): their share of the plain run, taken round by round."""
         each = len(self.passes) // len(self.plain_s)  # passes a round: more than one where a pass is very short
-        rounds = [self.passes[at * each : (at + 1) * each] for at in range(len(self.plain_s))]
+        rounds = [self.passes[index * each : (index + 1) * each] for index in range(len(self.plain_s))]
         sums = [sum(sum(one.times_s) for one in passes) / each for passes in rounds]
         if min(sums) <= 0 or min(self.plain_s) <= 0:
             return stats.median(sums)

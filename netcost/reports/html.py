@@ -40,7 +40,7 @@ def render(page: Page) -> str:
         charts=_markup(script()) if figures else None,
         specs=_markup(_json([figure.spec for figure in figures])),
         themes=_markup(_json({"light": theme(LIGHT), "dark": theme(DARK)})),
-        number={figure.name: at for at, figure in enumerate(figures)},
+        number={figure.name: index for index, figure in enumerate(figures)},
         cells=cells,
         meaning=meaning,
         anchors=anchors,
@@ -54,12 +54,12 @@ def cells(table: Table) -> list[list[dict[str, Any]]]:
     return [
         [
             {
-                "text": table.text(row, at),
-                "meaning": _meaning(table.text(row, at)) if column.name in WORDS and at == 0 else "",
-                "sort": bare(table.rows[row][at]),
+                "text": table.text(row, index),
+                "meaning": _meaning(table.text(row, index)) if column.name in WORDS and index == 0 else "",
+                "sort": bare(table.rows[row][index]),
                 "number": column.is_number,
             }
-            for at, column in enumerate(table.columns)
+            for index, column in enumerate(table.columns)
         ]
         for row in range(len(table.rows))
     ]

@@ -33,7 +33,7 @@ def picture(figure: Figure, path: str) -> str:
     return f"![{markdown.escaped(figure.description)}]({markdown.link(path)})"
 
 
-def _with_pictures(section: pages.Section, pictures: Mapping[str, str]) -> Iterable[str]:
+def _with_pictures(section: pages.PageSection, pictures: Mapping[str, str]) -> Iterable[str]:
     """A part of a page, its pictures before its tables, as the page has them."""
     yield from words(section)
     yield from (picture(each, pictures[each.name]) for each in section.figures)

@@ -113,7 +113,7 @@ def distinct(names: Sequence[str]) -> tuple[str, ...]:
     """The names, a repeated one numbered from 2 on, past the names that are there already."""
     found: list[str] = []
     for name in names:
-        numbered = (f"{name}_{at}" for at in itertools.count(2))
+        numbered = (f"{name}_{index}" for index in itertools.count(2))
         found.append(name if name not in found else next(new for new in numbered if new not in {*names, *found}))
     return tuple(found)
 
@@ -175,9 +175,9 @@ def transposed(table: Table, heading: str) -> Table:
     The first column of `table` names its rows and gives the new headings; `heading` goes above the metrics.
     """
     metrics = table.columns[1:]
-    models = [table.text(at, 0) for at in range(len(table.rows))]
+    models = [table.text(index, 0) for index in range(len(table.rows))]
     columns = (Column("metric", heading), *(Column(model, model, "mixed") for model in models))
-    rows = tuple((metric.heading, *(row[at] for row in table.rows)) for at, metric in enumerate(metrics, start=1))
+    rows = tuple((metric.heading, *(row[index] for row in table.rows)) for index, metric in enumerate(metrics, start=1))
     return Table(columns, rows, table.title, table.notes, tuple(metric.unit for metric in metrics))
 
 
@@ -192,16 +192,16 @@ def with_unit_column(table: Table) -> Table:
 
 def selected(table: Table, names: Sequence[str]) -> Table:
     """The same table with only the columns of those names, in the table's order."""
-    kept = [at for at, column in enumerate(table.columns) if column.name in names]
-    rows = tuple(tuple(row[at] for at in kept) for row in table.rows)
-    return replace(table, columns=tuple(table.columns[at] for at in kept), rows=rows)
+    kept = [index for index, column in enumerate(table.columns) if column.name in names]
+    rows = tuple(tuple(row[index] for index in kept) for row in table.rows)
+    return replace(table, columns=tuple(table.columns[index] for index in kept), rows=rows)
 
 
 def with_total(table: Table, additive: Sequence[str], label: str = "total") -> Table:
     """The same table with a last row that holds the sums of the columns that add up."""
     sums = [
-        _sum([row[at] for row in table.rows]) if column.name in additive else None
-        for at, column in enumerate(table.columns)
+        _sum([row[index] for row in table.rows]) if column.name in additive else None
+        for index, column in enumerate(table.columns)
     ]
     return replace(table, rows=(*table.rows, (label, *sums[1:])))
 

@@ -24,7 +24,7 @@ UNKNOWN_CACHE = 64 * 2**20
 """Bytes taken for a last-level cache that the machine says nothing of: few processors have more for one core."""
 
 
-class Watch(Protocol):
+class TimedRun(Protocol):
     """A model's run as its device sees it: called by the sampling, and asked when all calls are over."""
 
     def __call__(self) -> object:
@@ -48,7 +48,7 @@ class Device(Protocol):
     def place(self, model: nn.Module, call: Call) -> tuple[nn.Module, Call]:
         """Model and inputs on the device; a model that is elsewhere is copied, the caller's stays where it is."""
 
-    def watch(self, run: Run) -> Watch:
+    def watch(self, run: Run) -> TimedRun:
         """The run, with whatever the device can tell of each call."""
 
     def cold_cache(self) -> Run:
@@ -127,15 +127,15 @@ class CpuDevice:
 
     def place(self, model: nn.Module, call: Call) -> tuple[nn.Module, Call]:
         """Model and inputs in main memory."""
-        return within_memory(lambda: moved(model, call, torch.device("cpu")), self.name)
+        return translating_out_of_memory(lambda: moved(model, call, torch.device("cpu")), self.name)
 
     def watch(self, run: Run) -> HostRun:
         """The run alone."""
-        return HostRun(lambda: within_memory(run, self.name))
+        return HostRun(lambda: translating_out_of_memory(run, self.name))
 
     def cold_cache(self) -> Run:
         """A write as large as the last-level cache, by all of torch's threads: each has caches of its own, too."""
-        return overwrite(environment.last_level_cache_bytes() or UNKNOWN_CACHE, torch.device("cpu"))
+        return cache_flusher(environment.last_level_cache_bytes() or UNKNOWN_CACHE, torch.device("cpu"))
 
     def synchronize(self) -> None:
         """Nothing: a call returns when it is finished."""
@@ -166,21 +166,21 @@ class CudaDevice:
     def place(self, model: nn.Module, call: Call) -> tuple[nn.Module, Call]:
         """Model and inputs on the GPU."""
         where = torch.device("cuda", self._index)
-        placed = within_memory(lambda: moved(model, call, where), self.name, torch.cuda.empty_cache)
+        placed = translating_out_of_memory(lambda: moved(model, call, where), self.name, torch.cuda.empty_cache)
         self.synchronize()
         return placed
 
     def watch(self, run: Run) -> EventRun:
         """The run between events."""
         return EventRun(
-            lambda: within_memory(run, self.name, torch.cuda.empty_cache),
+            lambda: translating_out_of_memory(run, self.name, torch.cuda.empty_cache),
             lambda: torch.cuda.Event(enable_timing=True),  # type: ignore[no-untyped-call]  # torch leaves it so
         )
 
     def cold_cache(self) -> Run:
         """A write as large as the L2 cache."""
         size = torch.cuda.get_device_properties(self._index).L2_cache_size or UNKNOWN_CACHE
-        return overwrite(size, torch.device("cuda", self._index))
+        return cache_flusher(size, torch.device("cuda", self._index))
 
     def synchronize(self) -> None:
         """Wait until the GPU has finished."""
@@ -201,7 +201,7 @@ def open_device(name: str) -> Device:
     return CpuDevice() if environment.require_device(name) == "cpu" else CudaDevice(name)
 
 
-def overwrite(size: int, where: torch.device) -> Run:
+def cache_flusher(size: int, where: torch.device) -> Run:
     """What writes `size` bytes of memory at `where`, which it holds from now on.
 
     Raises:
@@ -217,7 +217,7 @@ def overwrite(size: int, where: torch.device) -> Run:
     return memory.bitwise_not_  # it reads as well: mere writing may go past the caches
 
 
-def within_memory(run: Callable[[], T], device: str, release: Callable[[], None] = lambda: None) -> T:
+def translating_out_of_memory(run: Callable[[], T], device: str, release: Callable[[], None] = lambda: None) -> T:
     """What `run` returns.
 
     Raises:

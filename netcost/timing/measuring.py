@@ -23,7 +23,7 @@ from netcost.timing.doubts import Doubt, doubts_about, launch_bound, throttled
 from netcost.timing.environment import LoadMeter, flushed_denormals, thread_number
 from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.placement import Placement
-from netcost.timing.preparation import Outcome, Ready, ready_to_run
+from netcost.timing.preparation import Ready, RunRecord, ready_to_run
 from netcost.timing.sampling import Clock, Progress, Series, Subject, sample_rounds
 from netcost.timing.setting import COMPILE, Timing, TimingOptions, timing_of
 from netcost.tracing import InputSpec, call_arguments
@@ -94,7 +94,7 @@ def measure_all(
         ready = _all_ready(stack, device, models, timing, clock, progress)
         prepare = device.cold_cache() if timing.cold_cache and models else None
         subjects = [
-            Subject(name, each.watch, prepare, each.renew) for (name, _, _), each in zip(models, ready, strict=True)
+            Subject(name, each.watch, prepare, each.set_up) for (name, _, _), each in zip(models, ready, strict=True)
         ]
         load, begun = meter(), clock()
         with torch.inference_mode():
@@ -142,7 +142,7 @@ class Context:
     effort: Effort
     doubts: tuple[Doubt, ...]
 
-    def measurement(self, series: Series, outcome: Outcome, batch: int | None) -> Measurement:
+    def measurement(self, series: Series, outcome: RunRecord, batch: int | None) -> Measurement:
         """The measurement of one series, with what its run has told."""
         host, between = map(tuple, outcome.times or ((), ()))
         bound = launch_bound(series.times_s, host, between) if between else None

@@ -102,7 +102,7 @@ def placed(model: nn.Module) -> Iterator[Placement]:
         placement.restore()
 
 
-class Renewal:
+class UntimedSetup:
     """What comes before a sample and is no part of its time: another placement of the weights, and warm caches.
 
     Args:

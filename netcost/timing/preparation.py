@@ -20,14 +20,14 @@ from netcost.timing.conversion import (
     observed,
     quiet_compiler,
 )
-from netcost.timing.devices import Device, HostRun, Watch, within_memory
-from netcost.timing.placement import Placement, Renewal, placed
+from netcost.timing.devices import Device, HostRun, TimedRun, translating_out_of_memory
+from netcost.timing.placement import Placement, UntimedSetup, placed
 from netcost.timing.sampling import Clock, Run
 from netcost.timing.setting import COMPILE, EffectiveSetting, Timing
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunRecord:
     """What a run has told when all its calls are over.
 
     Args:
@@ -49,24 +49,24 @@ class Ready:
         watch: its run, as the device sees it; of a model that failed, what raises its error.
         setting: what it runs in.
         compile_s: seconds of the first call of a compiled model; None for eager.
-        renewal: what comes before each of its samples; None on a GPU, which has a memory and caches of another kind,
+        untimed_setup: runs before each of its samples; None on a GPU, which has memory and caches of another kind,
             and for compiled code, which may know where the weights lie.
     """
 
-    watch: Watch
+    watch: TimedRun
     setting: EffectiveSetting
     compile_s: float | None = None
-    renewal: Run | None = None
+    untimed_setup: Run | None = None
 
-    def renew(self) -> None:
+    def set_up(self) -> None:
         """Do what comes before a sample, which then begins."""
-        if self.renewal is not None:
-            self.renewal()
+        if self.untimed_setup is not None:
+            self.untimed_setup()
         self.watch.begin_sample()
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> RunRecord:
         """What the run has told."""
-        return Outcome(self.watch.times(), self.setting, self.compile_s)
+        return RunRecord(self.watch.times(), self.setting, self.compile_s)
 
     @classmethod
     def failed(cls, error: MeasurementError) -> Ready:
@@ -90,7 +90,9 @@ def ready_to_run(
     """
     known = placements.get(id(model))
     try:
-        asked = within_memory(lambda: converted(model, timing), device.name) if known is None else known.model
+        asked = (
+            translating_out_of_memory(lambda: converted(model, timing), device.name) if known is None else known.model
+        )
         there, call = device.place(asked, converted_call(call, timing))
     except MeasurementError as error:
         yield Ready.failed(error)
@@ -99,7 +101,7 @@ def ready_to_run(
         placements[id(model)] = placement
         ready = _started(device, there, call, timing, clock)
         stays = device.name != "cpu" or timing.backend == COMPILE
-        yield ready if stays else replace(ready, renewal=Renewal(placement, ready.watch, clock))
+        yield ready if stays else replace(ready, untimed_setup=UntimedSetup(placement, ready.watch, clock))
 
 
 @contextmanager

@@ -58,7 +58,7 @@ class Ratio:
     def verdict(self) -> str:
         """Faster, slower, or cannot tell."""
         if self.against:
-            return str(stats.Verdict.CANNOT_TELL)
+            return str(stats.SpeedVerdict.CANNOT_TELL)
         threshold = stats.SAME_ROUNDS if self.same_rounds else stats.BETWEEN_RUNS
         return str(stats.verdict(self.ci95, threshold))
 

@@ -63,7 +63,7 @@ class Timed(Protocol):
     def seconds(self, calls: int, clock: Clock, synchronize: Run) -> float:
         """How long so many calls in a row take, each finished before the next."""
 
-    def renew(self) -> object:
+    def set_up(self) -> object:
         """Do what comes before each sample of a round and is no part of its time."""
 
 
@@ -75,13 +75,13 @@ class Subject:
         name: for messages.
         run: one call.
         prepare: what must happen before each call and is no part of its time; a sample is then a single call.
-        renewal: what comes before each sample of a round, untimed: see `placement`.
+        untimed_setup: what comes before each sample of a round, untimed: see `placement`.
     """
 
     name: str
     run: Run
     prepare: Run | None = None
-    renewal: Run | None = None
+    untimed_setup: Run | None = None
 
     @property
     def is_single(self) -> bool:
@@ -99,9 +99,9 @@ class Subject:
             synchronize()
         return clock() - begun
 
-    def renew(self) -> object:
-        """The renewal, where there is one."""
-        return self.renewal() if self.renewal is not None else None
+    def set_up(self) -> object:
+        """The untimed_setup, where there is one."""
+        return self.untimed_setup() if self.untimed_setup is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ class _Trial:
         """Append the seconds a call; what the subject raises becomes its error."""
         try:
             if renewed:
-                self._subject.renew()
+                self._subject.set_up()
             times.append(self._subject.seconds(calls, self._clock, self._synchronize) / calls)
         except Exception as error:
             # The text alone: a kept exception would keep its frames, and they the activations on the device.

@@ -161,7 +161,7 @@ def relative_half_width(interval: Interval | None, centre: float) -> float | Non
     return (high - low) / 2 / centre
 
 
-class Verdict(StrEnum):
+class SpeedVerdict(StrEnum):
     """What a comparison says of the other subject."""
 
     FASTER = "faster"
@@ -169,18 +169,18 @@ class Verdict(StrEnum):
     CANNOT_TELL = "cannot tell"
 
 
-def verdict(interval: Interval | None, threshold: float = SAME_ROUNDS) -> Verdict:
+def verdict(interval: Interval | None, threshold: float = SAME_ROUNDS) -> SpeedVerdict:
     """Faster or slower where the whole interval of the ratio lies beyond 1 -/+ `threshold`; otherwise, cannot tell.
 
     Without an interval (fewer than `MIN_ROUNDS` rounds) nothing can be told. Exchanging base and other turns faster
     into slower; the reverse holds but for intervals within threshold² of the upper bound, as 1 / 1.01 is above 0.99.
     """
     if interval is None:
-        return Verdict.CANNOT_TELL
+        return SpeedVerdict.CANNOT_TELL
     low, high = interval
     if high < 1 - threshold:
-        return Verdict.FASTER
-    return Verdict.SLOWER if low > 1 + threshold else Verdict.CANNOT_TELL
+        return SpeedVerdict.FASTER
+    return SpeedVerdict.SLOWER if low > 1 + threshold else SpeedVerdict.CANNOT_TELL
 
 
 def settled(times: Sequence[float], window: int = 3, tolerance: float = 0.05) -> bool:

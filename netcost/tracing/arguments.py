@@ -21,7 +21,7 @@ SCALARS = frozenset({int, float, bool})
 _META_WORDS = re.compile(r"\bmeta\b|register_meta|fake impl|unallocated storage", re.IGNORECASE)
 
 
-def sort(role: str, value: Any, tensors: list[Tensor], roles: list[str], arguments: dict[str, Any]) -> None:
+def classify(role: str, value: Any, tensors: list[Tensor], roles: list[str], arguments: dict[str, Any]) -> None:
     """Put an argument of an operator where it belongs: tensors and lists of them are inputs, the rest arguments."""
     if isinstance(value, Tensor):
         tensors.append(value)

@@ -49,9 +49,9 @@ def _strides(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> tuple[i
     Reference: `TensorIteratorBase::reorder_dimensions` in torch's aten/src/ATen/TensorIterator.cpp.
     """
     order = list(range(len(shape)))[::-1]  # innermost first
-    for at in range(1, len(order)):
-        moving = at
-        for below in range(at - 1, -1, -1):
+    for index in range(1, len(order)):
+        moving = index
+        for below in range(index - 1, -1, -1):
             sign = _compared(order[below], order[moving], shape, operands)
             if sign > 0:
                 order[below], order[moving] = order[moving], order[below]

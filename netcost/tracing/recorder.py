@@ -18,7 +18,17 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from netcost.graph import rules
 from netcost.graph.graph import CONSTANT, MODEL_INPUT, Op, Storage, TensorSpec
 from netcost.text.errors import DataDependentError
-from netcost.tracing.arguments import META, SCALARS, is_large, lacks_values, moved, replace, shadow, sort, without_masks
+from netcost.tracing.arguments import (
+    META,
+    SCALARS,
+    classify,
+    is_large,
+    lacks_values,
+    moved,
+    replace,
+    shadow,
+    without_masks,
+)
 from netcost.tracing.attribution import ModuleStack
 from netcost.tracing.inputs import InputSpec
 from netcost.tracing.memory import Handle, Memory, spec_of
@@ -112,10 +122,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             elif kind in SCALARS:
                 arguments[role] = value
             elif value is not None:
-                sort(role, value, tensors, roles, arguments)
+                classify(role, value, tensors, roles, arguments)
         if kwargs:
             for role, value in kwargs.items():
-                sort(role, value, tensors, roles, arguments)
+                classify(role, value, tensors, roles, arguments)
         else:
             kwargs = {}
         if plan.takes_device:

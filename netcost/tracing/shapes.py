@@ -42,7 +42,7 @@ def shape_rule(*names: str) -> Callable[[ShapeRule], ShapeRule]:
     return register
 
 
-def belongs(weight: Tensor | None, shape: tuple[int, ...], x: Tensor) -> bool:
+def has_shape_and_dtype(weight: Tensor | None, shape: tuple[int, ...], x: Tensor) -> bool:
     """Whether a weight or bias, if there is one, has that shape, and the element type of `x`."""
     return weight is None or (weight.shape == shape and weight.dtype == x.dtype)
 
@@ -75,7 +75,7 @@ def convolution(
             f"convolution takes {kernel[1] * groups} input channels and got {shape[1]} "
             f"(input {tuple(shape)}, weight {tuple(kernel)}, {groups} groups)"
         )
-    if outputs % groups or not belongs(bias, kernel[:1], x):
+    if outputs % groups or not has_shape_and_dtype(bias, kernel[:1], x):
         return None
     strides, pads, dilations = spread(stride, rank), spread(padding, rank), spread(dilation, rank)
     if not len(strides) == len(pads) == len(dilations) == rank:
@@ -94,7 +94,9 @@ def batch_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, *rest: Any
     """x (N, C, *S) -> the same; everything else is (C)."""
     channels = x.shape[1:2]
     mean, variance, training = rest[:3]
-    if x.dtype not in FLOATS or not all(belongs(each, channels, x) for each in (weight, bias, mean, variance)):
+    if x.dtype not in FLOATS or not all(
+        has_shape_and_dtype(each, channels, x) for each in (weight, bias, mean, variance)
+    ):
         return None
     if (mean is None) != (variance is None) or (mean is None and not training):
         return None
@@ -109,7 +111,7 @@ def layer_norm(
     tail = tuple(normalized_shape)
     if not tail or x.shape[-len(tail) :] != tail or x.dtype not in FLOATS:
         return None
-    return new(x, x.shape) if belongs(weight, tail, x) and belongs(bias, tail, x) else None
+    return new(x, x.shape) if has_shape_and_dtype(weight, tail, x) and has_shape_and_dtype(bias, tail, x) else None
 
 
 @shape_rule("aten.group_norm")
@@ -122,7 +124,9 @@ def group_norm(
         return None
     if x.dtype not in FLOATS or not x.numel() or not x.is_contiguous():
         return None
-    return new(x, x.shape) if belongs(weight, channels, x) and belongs(bias, channels, x) else None
+    return (
+        new(x, x.shape) if has_shape_and_dtype(weight, channels, x) and has_shape_and_dtype(bias, channels, x) else None
+    )
 
 
 @shape_rule("aten.softmax", "aten.log_softmax")
@@ -143,7 +147,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | No
     """x (*, I), weight (O, I) -> (*, O)."""
     if weight.dim() != 2 or x.dim() < 2 or x.shape[-1] != weight.shape[1] or x.dtype != weight.dtype:
         return None
-    return new(x, (*x.shape[:-1], weight.shape[0])) if belongs(bias, weight.shape[:1], x) else None
+    return new(x, (*x.shape[:-1], weight.shape[0])) if has_shape_and_dtype(bias, weight.shape[:1], x) else None
 
 
 @shape_rule("aten.bmm")
@@ -278,10 +282,14 @@ def mean(x: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: torch.dtyp
     if dim is None or dtype is not None or x.dtype not in FLOATS or not x.is_contiguous():
         return None
     dims = [dim] if isinstance(dim, int) else list(dim)
-    if not dims or any(not -rank <= at < rank for at in dims) or len({at % rank for at in dims}) < len(dims):
+    if (
+        not dims
+        or any(not -rank <= index < rank for index in dims)
+        or len({index % rank for index in dims}) < len(dims)
+    ):
         return None
-    gone = {at % rank for at in dims}
-    kept = [1 if at in gone else size for at, size in enumerate(x.shape) if keepdim or at not in gone]
+    gone = {index % rank for index in dims}
+    kept = [1 if index in gone else size for index, size in enumerate(x.shape) if keepdim or index not in gone]
     return new(x, kept)
 
 

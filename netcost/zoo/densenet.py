@@ -118,12 +118,12 @@ class DenseNet(nn.Sequential):
         channels = 2 * checked_growth_rate(growth_rate)
         self.conv1 = ConvNorm(in_channels, channels, 7, stride=2)  # (N, 2k, H/2, W/2)
         self.pool1 = nn.MaxPool2d(3, stride=2, padding=1)
-        for at, count in enumerate(repeats, start=1):
-            self.add_module(f"block{at}", DenseBlock(channels, count, growth_rate, bottleneck))
+        for index, count in enumerate(repeats, start=1):
+            self.add_module(f"block{index}", DenseBlock(channels, count, growth_rate, bottleneck))
             channels += count * growth_rate
-            if at < len(repeats):
+            if index < len(repeats):
                 compressed = int(compression * channels)
-                self.add_module(f"transition{at}", Transition(channels, compressed))
+                self.add_module(f"transition{index}", Transition(channels, compressed))
                 channels = compressed
         self.norm = nn.BatchNorm2d(channels)  # (N, channels, H/32, W/32)
         self.relu = nn.ReLU(inplace=True)

@@ -181,7 +181,7 @@ class FactorizedReduction(Branches):
         )
 
 
-class AuxiliaryHead(nn.Sequential):
+class InceptionV3Head(nn.Sequential):
     """A small classifier with batch norm on the 17x17 map, which only training uses (section 4).
 
     Args:
@@ -224,7 +224,7 @@ class InceptionV3(nn.Sequential):
         )  # (N, 288, 35, 35)
         self.reduction_a = GridReduction(288, 384, (64, 96, 96))
         self.inception_b = nn.Sequential(*(inception_b(width) for width in (128, 160, 160, 192)))  # (N, 768, 17, 17)
-        self.aux = AuxiliaryHead(768, num_classes)
+        self.aux = InceptionV3Head(768, num_classes)
         self.reduction_b = FactorizedReduction(768, (192, 320), (192, 192, 192, 192))
         self.inception_c = nn.Sequential(c(1280, 320, pool_proj=192), c(2048, 320, pool_proj=192))  # (N, 2048, 8, 8)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
@@ -236,7 +236,7 @@ class InceptionV3(nn.Sequential):
         """(N, in_channels, H, W) to logits (N, num_classes), in training with those of the head."""
         auxiliary = []
         for layer in self:
-            if not isinstance(layer, AuxiliaryHead):
+            if not isinstance(layer, InceptionV3Head):
                 x = layer(x)
             elif self.training:
                 auxiliary.append(layer(x))

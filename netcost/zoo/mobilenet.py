@@ -111,8 +111,8 @@ def inverted_residuals(in_channels: int, width: float) -> nn.Sequential:
     units = nn.Sequential()
     for expansion, base, repeats, stride in V2_ROWS:
         out_channels = multiple_of_8(width * base)
-        for at in range(repeats):
-            units.append(InvertedResidual(in_channels, out_channels, stride if at == 0 else 1, expansion))
+        for index in range(repeats):
+            units.append(InvertedResidual(in_channels, out_channels, stride if index == 0 else 1, expansion))
             in_channels = out_channels
     return units
 

@@ -156,8 +156,8 @@ class ReductionCell(nn.Module):
 def normal_cells(repeats: int, channels: int, previous: int, width: int) -> nn.ModuleList:
     """`repeats` normal cells after a reduction; their first earlier input has twice the size."""
     cells = nn.ModuleList()
-    for at in range(repeats):
-        cells.append(NormalCell(channels, previous, width, halve=at == 0))
+    for index in range(repeats):
+        cells.append(NormalCell(channels, previous, width, halve=index == 0))
         channels, previous = 6 * width, channels
     return cells
 

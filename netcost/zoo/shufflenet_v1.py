@@ -135,7 +135,7 @@ class ShuffleNetV1(nn.Sequential):
         self.fc = nn.Linear(4 * channels, num_classes)
 
 
-class Figures(NamedTuple):
+class PublishedFigures(NamedTuple):
     """What was published of one combination of groups and width."""
 
     groups: int
@@ -170,35 +170,35 @@ HALF_ROUNDED = (
 )
 
 VARIANTS = (
-    Figures(1, 0.25, 209_746, 13e6, f"{MODEL_ZOO_2018}; {TABLE_2}", QUARTER),
-    Figures(2, 0.25, None, 13e6, TABLE_2, QUARTER),
-    Figures(3, 0.25, 305_902, 13e6, f"{MODEL_ZOO}; {TABLE_2}", QUARTER),
-    Figures(4, 0.25, None, 13e6, TABLE_2, QUARTER_OF_4_GROUPS),
-    Figures(8, 0.25, None, 13e6, TABLE_2, QUARTER_OF_8_GROUPS),
-    Figures(1, 0.5, 534_484, 38e6, f"{MODEL_ZOO_2018}; {TABLE_2}"),
-    Figures(2, 0.5, None, 38e6, TABLE_2),
-    Figures(3, 0.5, 718_324, 38e6, f"{MODEL_ZOO}; {TABLE_2}"),
-    Figures(4, 0.5, None, 38e6, TABLE_5),
-    Figures(8, 0.5, 1.0e6, 38e6, f"{AUTHORS_PARAMS}; {TABLE_2}", HALF_ROUNDED),
-    Figures(1, 1.0, 1_531_936, 143e6, f"{MODEL_ZOO}; {TABLE_1}"),
-    Figures(2, 1.0, 1_733_848, 140e6, f"{MODEL_ZOO}; {TABLE_1}"),
-    Figures(3, 1.0, 1_865_728, 137e6, f"{MODEL_ZOO}; {TABLE_1}"),
-    Figures(4, 1.0, 1_968_344, 133e6, f"{MODEL_ZOO}; {TABLE_1}"),
-    Figures(8, 1.0, 2_434_768, 137e6, f"{MODEL_ZOO}; {TABLE_1}"),
-    Figures(1, 1.5),
-    Figures(2, 1.5),
-    Figures(3, 1.5, 3.4e6, 292e6, f"{V2_TABLE_4}; {TABLE_5}"),
-    Figures(4, 1.5),
-    Figures(8, 1.5, 4.3e6, 290e6, AUTHORS),
-    Figures(1, 2.0),
-    Figures(2, 2.0),
-    Figures(3, 2.0, 5.4e6, 524e6, f"{V2_TABLE_4}; {TABLE_5}"),
-    Figures(4, 2.0),
-    Figures(8, 2.0, 6.5e6, 522e6, AUTHORS),
+    PublishedFigures(1, 0.25, 209_746, 13e6, f"{MODEL_ZOO_2018}; {TABLE_2}", QUARTER),
+    PublishedFigures(2, 0.25, None, 13e6, TABLE_2, QUARTER),
+    PublishedFigures(3, 0.25, 305_902, 13e6, f"{MODEL_ZOO}; {TABLE_2}", QUARTER),
+    PublishedFigures(4, 0.25, None, 13e6, TABLE_2, QUARTER_OF_4_GROUPS),
+    PublishedFigures(8, 0.25, None, 13e6, TABLE_2, QUARTER_OF_8_GROUPS),
+    PublishedFigures(1, 0.5, 534_484, 38e6, f"{MODEL_ZOO_2018}; {TABLE_2}"),
+    PublishedFigures(2, 0.5, None, 38e6, TABLE_2),
+    PublishedFigures(3, 0.5, 718_324, 38e6, f"{MODEL_ZOO}; {TABLE_2}"),
+    PublishedFigures(4, 0.5, None, 38e6, TABLE_5),
+    PublishedFigures(8, 0.5, 1.0e6, 38e6, f"{AUTHORS_PARAMS}; {TABLE_2}", HALF_ROUNDED),
+    PublishedFigures(1, 1.0, 1_531_936, 143e6, f"{MODEL_ZOO}; {TABLE_1}"),
+    PublishedFigures(2, 1.0, 1_733_848, 140e6, f"{MODEL_ZOO}; {TABLE_1}"),
+    PublishedFigures(3, 1.0, 1_865_728, 137e6, f"{MODEL_ZOO}; {TABLE_1}"),
+    PublishedFigures(4, 1.0, 1_968_344, 133e6, f"{MODEL_ZOO}; {TABLE_1}"),
+    PublishedFigures(8, 1.0, 2_434_768, 137e6, f"{MODEL_ZOO}; {TABLE_1}"),
+    PublishedFigures(1, 1.5),
+    PublishedFigures(2, 1.5),
+    PublishedFigures(3, 1.5, 3.4e6, 292e6, f"{V2_TABLE_4}; {TABLE_5}"),
+    PublishedFigures(4, 1.5),
+    PublishedFigures(8, 1.5, 4.3e6, 290e6, AUTHORS),
+    PublishedFigures(1, 2.0),
+    PublishedFigures(2, 2.0),
+    PublishedFigures(3, 2.0, 5.4e6, 524e6, f"{V2_TABLE_4}; {TABLE_5}"),
+    PublishedFigures(4, 2.0),
+    PublishedFigures(8, 2.0, 6.5e6, 522e6, AUTHORS),
 )
 
 
-def register(figures: Figures) -> None:
+def register(figures: PublishedFigures) -> None:
     """Register one combination, as `shufflenet_v1_g3_x0_5` for three groups at half width."""
 
     def build(

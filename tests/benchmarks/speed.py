@@ -207,7 +207,7 @@ def chosen(asked: Sequence[str] | None) -> list[str]:
         return every
     if len(asked) == 1 and asked[0].isdigit():
         number = min(int(asked[0]), len(every))
-        return [every[at * len(every) // number] for at in range(number)]
+        return [every[index * len(every) // number] for index in range(number)]
     return list(asked)
 
 
@@ -235,9 +235,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     todo = chosen(asked.models)
     with quiet():
         interleave(subjects(WARM_UP, counters), rounds=0)
-        for at, name in enumerate(todo, start=1):
-            print(f"[{at}/{len(todo)}] {name}", file=sys.stderr, flush=True)
-            found[name] = agreeing(interleave(subjects(name, counters), asked.rounds, asked.budget, seed=at))
+        for index, name in enumerate(todo, start=1):
+            print(f"[{index}/{len(todo)}] {name}", file=sys.stderr, flush=True)
+            found[name] = agreeing(interleave(subjects(name, counters), asked.rounds, asked.budget, seed=index))
         ratios = {name: ratios_of(series) for name, series in found.items()}
         tables = [by_model(found, ratios, groups_of(counters)), by_tool(ratios, groups_of(counters))]
     packages = ["torchvision", *(counter.name for counter in counters if counter in FIVE)]

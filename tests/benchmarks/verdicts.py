@@ -34,7 +34,7 @@ from findings import Requirement, add_output, finish, machine
 import netcost
 from netcost.text.tables import Column, Table, from_records
 from netcost.timing import stats
-from netcost.timing.stats import Verdict
+from netcost.timing.stats import SpeedVerdict
 
 CALL_S = 3.2e-3
 """Between 2 and 5 ms, in ratio."""
@@ -122,13 +122,13 @@ def run(results: Results, asked: argparse.Namespace) -> None:
     until = time.monotonic() + asked.minutes * 60
     kinds = itertools.cycle(KINDS)
     with another_process() if asked.load and left else nullcontext():
-        for at, truth in enumerate(left):
+        for index, truth in enumerate(left):
             if time.monotonic() > until:
                 return
             kind = next(kinds)
             found = comparison(kind, widths[kind], truth, asked.threads, asked.budget)
             results.add({**condition, "kind": kind, "truth": truth, **found})
-            print(f"{at + 1} of {len(left)}: {kind}, {truth}: {found['verdict']}", file=sys.stderr)
+            print(f"{index + 1} of {len(left)}: {kind}, {truth}: {found['verdict']}", file=sys.stderr)
 
 
 def wilson(hits: int, of: int) -> tuple[float, float]:
@@ -141,7 +141,7 @@ def wilson(hits: int, of: int) -> tuple[float, float]:
 
 def is_right(row: Mapping[str, Any]) -> bool:
     """Whether a comparison ended as it should: equals without a winner."""
-    expected = Verdict.CANNOT_TELL if row["truth"] == EQUAL else Verdict.SLOWER
+    expected = SpeedVerdict.CANNOT_TELL if row["truth"] == EQUAL else SpeedVerdict.SLOWER
     return bool(row["verdict"] == expected)
 
 
@@ -154,7 +154,7 @@ def record(name: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[s
     return {
         **name,
         "comparisons": len(rows),
-        **{str(verdict).replace(" ", "_"): verdicts[str(verdict)] for verdict in Verdict},
+        **{str(verdict).replace(" ", "_"): verdicts[str(verdict)] for verdict in SpeedVerdict},
         "wrong": wrong / len(rows),
         "wrong_low": low,
         "wrong_high": high,

@@ -16,7 +16,7 @@ from snapshots import module, snapshot
 
 from netcost.checking.formats import CHECK_FORMATS, check_text, comment, junit, workflow
 from netcost.checking.limits import Limits, parse_budget, parse_tolerance
-from netcost.checking.regression import UPDATE, Place, Report, compare
+from netcost.checking.regression import UPDATE, CheckReport, Place, compare
 
 HOSTILE = "<b>|`\n::error::%0A,x](y) @someone \x1b[31m"
 OLD = snapshot(
@@ -29,7 +29,7 @@ MOVED = snapshot({path: module(params=684, mult_adds=615_600) for path in OLD.mo
 LIMITS = Limits(
     tolerance={"params": parse_tolerance("params", "1%")}, budget={"mult_adds": parse_budget("mult_adds", "<= 1.5M")}
 )
-REPORT = Report(
+REPORT = CheckReport(
     (
         compare("same", OLD, OLD),
         compare("renamed", OLD, RENAMED),
@@ -64,15 +64,15 @@ def test_every_golden_file_is_compared_with_something() -> None:
 @pytest.mark.parametrize("name", CHECK_FORMATS)
 def test_every_format_ends_with_one_newline(name: str) -> None:
     assert re.search(r"[^\n]\n\Z", check_text(REPORT, name))
-    assert re.search(r"[^\n]\n\Z", check_text(Report(()), name))
+    assert re.search(r"[^\n]\n\Z", check_text(CheckReport(()), name))
 
 
-def hostile(name: str) -> Report:
+def hostile(name: str) -> CheckReport:
     """A report in which everything that a project can name is called `name`."""
     parts = {f"{name}1": module(name, params=7), "b": module(params=8)}
     now = {"b": module(params=9), f"{name}2": module(name, params=5)}
     old, new = snapshot(parts, model=name, inputs=(name,)), snapshot(now, model=name, unknown_ops={name: 1})
-    return Report((compare(name, old, new),), f"baseline {name!r}", name, name, (*UPDATE, name), stale=(name,))
+    return CheckReport((compare(name, old, new),), f"baseline {name!r}", name, name, (*UPDATE, name), stale=(name,))
 
 
 def unescaped(written: str) -> str:
@@ -127,20 +127,20 @@ def test_a_name_comes_back_from_json_and_csv(name: str) -> None:
 
 
 def test_a_comment_is_no_longer_than_github_takes() -> None:
-    results = tuple(compare(f"net{at}", OLD, WIDER) for at in range(400))
-    written = comment.render(Report(results, "baseline 'b.json'"))
+    results = tuple(compare(f"net{index}", OLD, WIDER) for index in range(400))
+    written = comment.render(CheckReport(results, "baseline 'b.json'"))
     assert len(written) < 65_536
     assert re.search(r"… and \d+ more targets: see the log", written)
 
 
 def test_many_modules_are_cut_and_said_to_be() -> None:
-    new = snapshot({f"block{at}": module(params=at + 1) for at in range(50)})
-    [*_, modules] = Report((compare("net", OLD, new),)).tables()
+    new = snapshot({f"block{index}": module(params=index + 1) for index in range(50)})
+    [*_, modules] = CheckReport((compare("net", OLD, new),)).tables()
     assert len(modules.rows) == 20
     assert modules.notes == ("and 32 more modules; --format json has them all",)
 
 
 def test_a_report_of_nothing_but_sameness_is_a_line() -> None:
-    report = Report((compare("net", OLD, OLD),), "baseline 'b.json'", baseline="b.json")
+    report = CheckReport((compare("net", OLD, OLD),), "baseline 'b.json'", baseline="b.json")
     assert check_text(report, "table") == "netcost check: 1 target passes against baseline 'b.json': nothing changed\n"
     assert workflow.render(report).startswith("::notice title=netcost check::1 target passes")

@@ -16,7 +16,7 @@ from snapshots import module, snapshot
 from netcost.checking import LatencyGate, latency
 from netcost.checking.formats import check_text
 from netcost.checking.latency import Pairing, Side, held
-from netcost.checking.regression import LatencyResult, Report, Sampling, Verdict, compare
+from netcost.checking.regression import Attempt, CheckReport, CheckVerdict, LatencyResult, compare
 from netcost.checking.revision import place_in
 from netcost.cli.app import run
 from netcost.text.errors import NetcostError
@@ -41,9 +41,9 @@ def pairing(bound: float = 1 + LIMIT, *, is_relative: bool = False) -> Pairing:
     return Pairing("net", "'other'" if is_relative else "revision 'main'", bound, *sides(), is_relative=is_relative)
 
 
-def sampling(now: tuple[float, ...], **changes) -> Sampling:
+def sampling(now: tuple[float, ...], **changes) -> Attempt:
     base, here = made_up.measurement(times_s=STEADY), made_up.measurement(times_s=now, **changes)
-    return Sampling(base, here, ratio_of_rounds("revision 'main'", base, here))
+    return Attempt(base, here, ratio_of_rounds("revision 'main'", base, here))
 
 
 class FakeMeasure:
@@ -65,13 +65,13 @@ class FakeMeasure:
 @pytest.mark.parametrize(
     ("series", "measured", "verdict"),
     [
-        ([STEADY], 1, Verdict.HOLDS),
-        ([UNCLEAR], 1, Verdict.CANNOT_TELL),
-        ([FEW], 1, Verdict.CANNOT_TELL),
-        ([SLOWER, SLOWER], 2, Verdict.FAILS),
-        ([SLOWER, STEADY], 2, Verdict.CANNOT_TELL),
-        ([SLOWER, UNCLEAR], 2, Verdict.CANNOT_TELL),
-        ([(1 + LIMIT,) * 12], 1, Verdict.HOLDS),
+        ([STEADY], 1, CheckVerdict.HOLDS),
+        ([UNCLEAR], 1, CheckVerdict.CANNOT_TELL),
+        ([FEW], 1, CheckVerdict.CANNOT_TELL),
+        ([SLOWER, SLOWER], 2, CheckVerdict.FAILS),
+        ([SLOWER, STEADY], 2, CheckVerdict.CANNOT_TELL),
+        ([SLOWER, UNCLEAR], 2, CheckVerdict.CANNOT_TELL),
+        ([(1 + LIMIT,) * 12], 1, CheckVerdict.HOLDS),
     ],
 )
 def test_only_what_is_above_the_bound_twice_fails(series, measured, verdict) -> None:
@@ -82,18 +82,18 @@ def test_only_what_is_above_the_bound_twice_fails(series, measured, verdict) -> 
 
 
 def test_one_sampling_alone_breaks_no_rule() -> None:
-    assert LatencyResult("revision 'main'", 1.05, (sampling(SLOWER),)).verdict is Verdict.CANNOT_TELL
+    assert LatencyResult("revision 'main'", 1.05, (sampling(SLOWER),)).verdict is CheckVerdict.CANNOT_TELL
 
 
 def test_another_batch_is_other_work() -> None:
-    assert sampling(SLOWER, batch=4).verdict(1.05) is Verdict.CANNOT_TELL
+    assert sampling(SLOWER, batch=4).verdict(1.05) is CheckVerdict.CANNOT_TELL
     result = LatencyResult("revision 'main'", 1.05, (sampling(SLOWER, batch=4),))
     assert "doubts: batch: 1 and 4" in result.words
 
 
 def test_a_clock_that_saw_no_time_pass_tells_nothing() -> None:
     result = LatencyResult("revision 'main'", 1.05, (sampling((0.0,) * 12),))
-    assert (result.verdict, result.share) == (Verdict.CANNOT_TELL, None)
+    assert (result.verdict, result.share) == (CheckVerdict.CANNOT_TELL, None)
     assert "no ratio" in result.words[0]
 
 
@@ -152,7 +152,7 @@ def test_what_fails_was_measured_in_new_processes(monkeypatch: pytest.MonkeyPatc
     workers = [InBlock(clock, seconds) for seconds in (LONG, 2 * LONG, LONG, 4 * LONG)]
     on_fake_workers(monkeypatch, *workers)
     result = held(pairing(), LatencyGate(Timing(budget_s=1e6)))
-    assert result.verdict is Verdict.FAILS
+    assert result.verdict is CheckVerdict.FAILS
     assert [each.ratio and each.ratio.ci95 for each in result.samplings] == [(2.0, 2.0), (4.0, 4.0)]
     assert all(worker.ended for worker in workers)
 
@@ -184,8 +184,10 @@ def test_the_base_looks_for_modules_in_its_own_tree_and_nowhere_in_the_working_t
 OLD = snapshot({"conv": module(params=216)})
 
 
-def reported(*results: LatencyResult) -> Report:
-    return Report((replace(compare("net", OLD, OLD), latencies=results),), "revision 'main'", settings="netcost.toml")
+def reported(*results: LatencyResult) -> CheckReport:
+    return CheckReport(
+        (replace(compare("net", OLD, OLD), latencies=results),), "revision 'main'", settings="netcost.toml"
+    )
 
 
 FAILING = LatencyResult("'other'", 1.2, (sampling(SLOWER), sampling(SLOWER)), is_relative=True)

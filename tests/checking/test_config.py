@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from netcost.checking.config import LARGEST_FILE, Latency, load
+from netcost.checking.config import LARGEST_FILE, LatencyRule, load
 from netcost.text.errors import RequestError
 
 NET = """
@@ -57,7 +57,7 @@ def test_a_project_says_what_it_guards(project: Path) -> None:
     assert small.subject.inputs == ("1x3x32x32",)
     assert small.subject.arguments == {"width": 0.5, "stages": [1, 2]}
     assert small.subject.depth == 2
-    assert small.latency == Latency("mobilenet_v2", 1.2)
+    assert small.latency == LatencyRule("mobilenet_v2", 1.2)
     assert encoder.subject.name == "package.text:Encoder"
     assert encoder.subject.inputs == ("ids=1x128:int64", "mask=1x128:bool")
     assert (encoder.subject.depth, encoder.subject.train, encoder.subject.concrete) == (0, True, True)

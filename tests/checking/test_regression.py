@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from snapshots import figures, module, modules, snapshot, snapshots
 
 from netcost.checking.limits import FIGURES, Limits, parse_budget, parse_tolerance
-from netcost.checking.regression import UPDATE, Fate, Report, Verdict, compare, diff
+from netcost.checking.regression import UPDATE, CheckReport, CheckVerdict, ModuleStatus, compare, diff
 from netcost.checking.regression.changes import GUARDED
 from netcost.checking.snapshot import Module
 from netcost.counting.breakdown import ADDITIVE
@@ -96,7 +96,7 @@ def test_the_order_of_modules_does_not_matter(parts, random) -> None:
 def test_a_new_module_is_named(parts, path, costs) -> None:
     costs = {**costs, "params": costs["params"] + 1}
     changes = diff(parts, {**parts, path: Module("New", costs)}).changes
-    assert [(change.path, change.fate) for change in changes] == [(path, Fate.ADDED)]
+    assert [(change.path, change.status) for change in changes] == [(path, ModuleStatus.ADDED)]
 
 
 def test_the_module_that_changed_most_comes_first() -> None:
@@ -114,7 +114,9 @@ def test_a_layer_put_between_others_renames_those_behind_it() -> None:
     conv, relu, last = module(params=9), module("ReLU", kernels=1), module("Linear", params=5)
     norm = module("BatchNorm2d", params=2, kernels=1)
     found = diff({"0": conv, "1": relu, "2": last}, {"0": conv, "1": norm, "2": relu, "3": last})
-    assert [(change.path, change.type, change.fate) for change in found.changes] == [("1", "BatchNorm2d", Fate.ADDED)]
+    assert [(change.path, change.type, change.status) for change in found.changes] == [
+        ("1", "BatchNorm2d", ModuleStatus.ADDED)
+    ]
     assert found.renamed == {"1": "2", "2": "3"}
 
 
@@ -150,7 +152,7 @@ def test_an_improvement_passes_unless_nothing_may_differ() -> None:
     assert result.improves
     assert not result.fails
     assert compare("net", OLD, narrower, exact=True).fails
-    report = Report((result,), "baseline 'b.json'", baseline="b.json")
+    report = CheckReport((result,), "baseline 'b.json'", baseline="b.json")
     assert "1 cost less" in report.headline
     assert report.acceptance(result)[0].endswith("netcost baseline update net")
 
@@ -159,7 +161,7 @@ def test_an_operator_that_no_rule_counts_any_more_is_no_improvement() -> None:
     less = with_module("conv2", module(params=8 * 16 * 9, mult_adds=None))
     result = compare("net", OLD, replace(less, unknown_ops={"my.op": 1}))
     assert [change.figure for change in result.failures] == ["unknown_ops"]
-    table = Report((result,)).figures_table(result)
+    table = CheckReport((result,)).figures_table(result)
     assert "≥" in table.text(next(row for row in range(9) if table.rows[row][0] == "Mult-adds"), 2)
 
 
@@ -181,7 +183,7 @@ def test_a_figure_that_is_missing_is_neither_more_nor_less(old, new, fails) -> N
 def test_depth_and_peak_memory_are_said_and_fail_only_with_a_tolerance() -> None:
     new = replace(OLD, totals={**OLD.totals, "peak_memory_bytes": 3})
     [change] = [change for change in compare("net", OLD, new).changes if change.delta]
-    assert change.verdict is Verdict.UNGUARDED
+    assert change.verdict is CheckVerdict.UNGUARDED
     limits = Limits(tolerance={"peak_memory_bytes": parse_tolerance("peak_memory_bytes", "100%")})
     assert [change.figure for change in compare("net", OLD, new, limits).failures] == ["peak_memory_bytes"]
 
@@ -192,19 +194,19 @@ def test_a_budget_needs_no_past() -> None:
         limits = Limits(budget={"params": parse_budget("params", f"<= {bound}")})
         result = compare("net", None, OLD, limits)
         assert result.fails is fails
-        report = Report((result,), settings="pyproject.toml")
+        report = CheckReport((result,), settings="pyproject.toml")
         told = "budget.params of 'net' in 'pyproject.toml'"
         assert [told in line for line in report.acceptance(result)] == [True] * fails
 
 
 def test_what_would_accept_a_change_can_be_pasted() -> None:
-    report = Report((), baseline="b.json", updating=(*UPDATE, "--config", "my settings.toml"))
+    report = CheckReport((), baseline="b.json", updating=(*UPDATE, "--config", "my settings.toml"))
     assert report.command("net.py:Net") == "netcost baseline update --config 'my settings.toml' net.py:Net"
     assert report.command("--exact") == "netcost baseline update --config 'my settings.toml' -- --exact"
 
 
 def test_stale_names_are_said_and_fail_where_nothing_may_differ() -> None:
-    report = Report((compare("net", OLD, OLD),), "baseline 'b.json'", baseline="b.json", stale=("gone",))
+    report = CheckReport((compare("net", OLD, OLD),), "baseline 'b.json'", baseline="b.json", stale=("gone",))
     assert "gone" in report.notes[0] and report.notes[0].endswith("netcost baseline update")
     assert not report.fails
     assert replace(report, exact=True).fails

@@ -12,7 +12,7 @@ import pytest
 from git_repository import Repository
 
 from netcost.checking import recording
-from netcost.checking.config import Guard, Subject
+from netcost.checking.config import Guard, TargetConfig
 from netcost.checking.recording import record_in
 from netcost.checking.revision import checked_out, commit_of, place_in
 from netcost.cli.app import run
@@ -238,7 +238,7 @@ def test_a_model_that_never_ends_is_one_line_and_leaves_no_process(
     monkeypatch.setattr(recording, "Worker", Watched)
     os.mkfifo(tmp_path / "hangs")
     (tmp_path / "net.py").write_text(code)
-    guards = [Guard(Subject("small", "net.py:Net", ("1x3x34x34",)), place="targets[0]")]
+    guards = [Guard(TargetConfig("small", "net.py:Net", ("1x3x34x34",)), place="targets[0]")]
     said = r"targets\[0\] \('small'\): its process gave no answer within 1 s, and was ended"
     with pytest.raises(RequestError, match=said) as error:
         record_in(tmp_path, tmp_path, guards, patience_s=1.0)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from netcost.claims import CLAIMS, ERRATA, Claim, Finding, Verdict, review
+from netcost.claims import CLAIMS, ERRATA, Claim, ClaimFinding, ClaimVerdict, review
 from netcost.claims.checks import bounds, exactly, printed, rising, rounds_to
 from netcost.claims.claim import Check, Term, found
 from netcost.claims.evidence import counted
@@ -38,7 +38,7 @@ def by_hand(name: str) -> dict[str, dict[str, str]]:
 
 
 @cache
-def finding(name: str) -> Finding:
+def finding(name: str) -> ClaimFinding:
     return (CLAIMS.find(name) or ERRATA.get(name)).run()
 
 
@@ -47,7 +47,7 @@ def numbers_in(text: str) -> list[str]:
     return re.findall(r"(?<![\w.])(?<![A-Za-z]-)(\d+(?:\.\d+)?)[KMGBx%]?(?!\w|\.\d)", text)
 
 
-def values_of(result: Finding) -> list[float]:
+def values_of(result: ClaimFinding) -> list[float]:
     """Every number that a finding shows, in its checks and terms, their names, and its notes."""
     shown: list[Any] = []
     for check in result.checks:
@@ -87,7 +87,7 @@ def test_the_verdict_is_the_one_found_by_hand_or_it_is_said_why_not(row: str) ->
     verdicts = {str(each.recorded) for each in claims}
     expected, why = OTHER_VERDICTS.get(row, (by_hand("claims")[row]["verdict"], ""))
     if any(each.timed for each in claims):
-        expected, why = str(Verdict.NOT_MEASURED), "it is about speed"
+        expected, why = str(ClaimVerdict.NOT_MEASURED), "it is about speed"
     assert verdicts == {expected}, why
 
 
@@ -154,7 +154,7 @@ def test_854_against_358() -> None:
     ]
     assert [check.computed for check in result.checks[:3]] == [854_196_224, 271_351_808, 304_267_264]
     assert "358,055,936 = 271,351,808 + 86,704,128" in result.notes[0]
-    assert result.verdict is Verdict.FAILS
+    assert result.verdict is ClaimVerdict.FAILS
 
 
 def test_terms_stand_with_the_sign_that_they_take() -> None:
@@ -207,7 +207,7 @@ def test_a_window_slides_over_as_many_places_as_its_map_has(target: str) -> None
 
 
 def test_a_changed_verdict_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    other = Claim(**{**_parts(CLAIMS.get("inception-naive-854")), "recorded": Verdict.FAILS})
+    other = Claim(**{**_parts(CLAIMS.get("inception-naive-854")), "recorded": ClaimVerdict.FAILS})
     monkeypatch.setitem(CLAIMS._entries, "inception-naive-854", other)
     result = review("inception-naive-854")
     assert [each.claim.id for each in result.changed] == ["inception-naive-854"]
@@ -237,11 +237,11 @@ def test_a_value_rounds_to_its_own_printing(value: int, decimals: int) -> None:
 def test_verdicts_follow_from_the_checks() -> None:
     yes, no = exactly("channels", 480, 480), exactly("channels", 672, 480)
     silent = Check("channels", 672)
-    assert found(yes, yes).verdict is Verdict.HOLDS
-    assert found(no, no).verdict is Verdict.FAILS
-    assert found(yes, no, silent).verdict is Verdict.PARTLY
-    assert found(silent).verdict is Verdict.NOT_STATED
-    assert Finding((yes, silent), measured=True).verdict is Verdict.CANNOT_TELL
+    assert found(yes, yes).verdict is ClaimVerdict.HOLDS
+    assert found(no, no).verdict is ClaimVerdict.FAILS
+    assert found(yes, no, silent).verdict is ClaimVerdict.PARTLY
+    assert found(silent).verdict is ClaimVerdict.NOT_STATED
+    assert ClaimFinding((yes, silent), measured=True).verdict is ClaimVerdict.CANNOT_TELL
     assert printed("size", 6_998_552, "5M").agrees is False
     assert rising("order", {"one": 1, "two": 2}).agrees and not rising("order", {"one": 2, "two": 2}).agrees
 

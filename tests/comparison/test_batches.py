@@ -53,7 +53,7 @@ def test_the_knee_is_the_smallest_batch_that_surely_reaches_ninety_percent(share
 @given(st.lists(st.tuples(st.integers(50, 100), st.integers(0, 20)), min_size=1, max_size=6))
 def test_the_last_candidate_surely_reaches_the_share_and_no_smaller_one_does(percents):
     intervals = [*(((middle - half) / 100, (middle + half) / 100) for middle, half in percents), 1.0]
-    knee = known(*intervals, batches=[2**at for at in range(len(intervals))])
+    knee = known(*intervals, batches=[2**index for index in range(len(intervals))])
     found = {share.batch: share for share in knee.shares}
     *unclear, last = knee.batches
     assert found[last].ci95[0] >= KNEE
@@ -134,7 +134,7 @@ def test_all_batches_of_all_networks_are_timed_in_the_same_rounds():
     assert len({entry.measurement.samples for entry in result.entries}) == 1
     assert len({instance for instance, _ in Noting.seen}) == 2  # one a network, whatever the batch
     assert len(set(Noting.seen)) == 4
-    last = {point: at for at, point in enumerate(Noting.seen)}
+    last = {point: index for index, point in enumerate(Noting.seen)}
     assert max(last.values()) - min(last.values()) < len(Noting.seen) / 2  # none was done while others went on
 
 

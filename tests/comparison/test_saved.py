@@ -103,7 +103,7 @@ def test_a_sweep_survives_with_its_knees(tmp_path):
         for name, scale in (("a", 1.0), ("b", 0.5))
         for batch in (1, 2, 4)
     )
-    result = Sweep(Comparison(entries, (Run(machine()),)).rated([0, 1, 2, 0, 1, 2]), (1, 2, 4))
+    result = Sweep(Comparison(entries, (Run(machine()),)).with_ratios([0, 1, 2, 0, 1, 2]), (1, 2, 4))
     loaded = load_comparison(save(tmp_path, "a", result))
     assert isinstance(loaded, Sweep)
     assert loaded.to_dict() == result.to_dict()

@@ -85,7 +85,7 @@ def test_modules_add_up_to_the_whole_at_every_depth(analysis, depth):
 def test_the_operators_are_listed_in_the_order_in_which_they_ran(analysis):
     frame = analysis.by_op()
     assert list(frame["op"]) == [op.name for op in analysis.graph.ops]
-    assert list(frame["index"]) == [str(at) for at in range(len(analysis.graph.ops))]
+    assert list(frame["index"]) == [str(index) for index in range(len(analysis.graph.ops))]
 
 
 def test_kinds_and_blocks_say_how_many_operators_they_hold(analysis):
@@ -148,12 +148,12 @@ def test_a_row_with_unknown_work_is_missing_or_at_least_what_is_known(partly_unk
     assert table.rows[0][table.names.index("mult_adds")] == AtLeast(3 * 8 * 8)
     by_module = partly_unknown.table("module")
     cells = dict(zip((row[0] for row in by_module.rows), by_module.rows, strict=True))
-    at = by_module.names.index("flops")
-    assert cells["fc"][at] == 2 * (3 * 8 * 8)
-    assert cells["twice"][at] is None
-    assert cells["(model)"][at] == 3 * 8
+    index = by_module.names.index("flops")
+    assert cells["fc"][index] == 2 * (3 * 8 * 8)
+    assert cells["twice"][index] is None
+    assert cells["(model)"][index] == 3 * 8
     total = with_total(by_module, ADDITIVE).rows[-1]
-    assert total[at] == AtLeast(2 * (3 * 8 * 8) + 3 * 8)
+    assert total[index] == AtLeast(2 * (3 * 8 * 8) + 3 * 8)
     assert total[by_module.names.index("params")] == 8 * 8
     assert any("netcost_test.twist" in note for note in by_module.notes)
 
@@ -219,7 +219,7 @@ def test_parameters_that_the_forward_pass_does_not_use_are_in_the_total_only_and
 
 @pytest.mark.parametrize(("spares", "named"), [(5, "s0, s1, s2, s3, s4"), (6, "s0, s1, s2, s3, s4 …")])
 def test_five_modules_with_unused_parameters_are_named_and_no_more(spares, named):
-    parts = {f"s{at}": nn.Linear(2, 2) for at in range(spares)}
+    parts = {f"s{index}": nn.Linear(2, 2) for index in range(spares)}
     found = netcost.analyze(Calls(lambda x, **_: x + 1, **parts), (3, 8), mode="train")
     assert found.table("module").notes == (f"{spares * 6} parameters are not used in train mode: {named}.",)
 

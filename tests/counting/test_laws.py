@@ -286,12 +286,13 @@ def test_depth_is_at_most_the_number_of_compute_operators(graph):
 @given(st.lists(st.lists(st.integers(0, 30), max_size=3), min_size=1, max_size=10), st.lists(st.booleans()))
 def test_one_more_compute_operator_deepens_a_graph_by_one_at_most(reads, flags):
     ops = tuple(
-        Op("op", sources=tuple(read % at if at else CONSTANT for read in several)) for at, several in enumerate(reads)
+        Op("op", sources=tuple(read % index if index else CONSTANT for read in several))
+        for index, several in enumerate(reads)
     )
-    counts = [bool(flags[at]) if at < len(flags) else False for at in range(len(ops))]
-    for at, is_compute in enumerate(counts):
+    counts = [bool(flags[index]) if index < len(flags) else False for index in range(len(ops))]
+    for index, is_compute in enumerate(counts):
         if not is_compute:
-            more = [*counts[:at], True, *counts[at + 1 :]]
+            more = [*counts[:index], True, *counts[index + 1 :]]
             assert depth(Graph(ops), counts) <= depth(Graph(ops), more) <= depth(Graph(ops), counts) + 1
 
 

@@ -319,7 +319,7 @@ def test_every_inception_module_has_seven_fragments_and_a_width_of_four(target):
 def test_a_dense_block_is_one_block_because_each_layer_reads_all_before():
     # DenseNet-121: 6, 12, 24 and 16 layers of two convolutions each.
     assert fragments("torchvision:densenet121") == {
-        f"features.denseblock{at}": 2 * layers for at, layers in enumerate((6, 12, 24, 16), start=1)
+        f"features.denseblock{index}": 2 * layers for index, layers in enumerate((6, 12, 24, 16), start=1)
     }
 
 

@@ -19,10 +19,10 @@ from torch import nn
 from netcost.cli.app import run as run_command
 from netcost.guidelines import profiled
 from netcost.guidelines.findings import Findings
-from netcost.guidelines.grid import Setting
+from netcost.guidelines.grid import Conditions
 from netcost.guidelines.networks import panels
 from netcost.guidelines.networks.decomposition import DECOMPOSED, decompose
-from netcost.guidelines.networks.explaining import explain, held_out, over_units, ranks, spearman
+from netcost.guidelines.networks.explaining import bootstrap_interval, explain, leave_one_family_out, ranks, spearman
 from netcost.guidelines.networks.panels import REFERENCE, TABLE8, ZOO, Panel, counted, family, plan
 from netcost.guidelines.networks.study import METRICS
 from netcost.guidelines.networks.table8 import ROWS_PRINTED, TABLE_8
@@ -96,13 +96,13 @@ def test_spearman_does_not_depend_on_which_side_is_which(first: list[float], sec
 
 def test_a_family_is_predicted_from_the_others_alone() -> None:
     """Latency is 2 x the value in one family and 3 x in another: each is predicted with the other's constant."""
-    predicted = held_out([1.0, 2.0, 5.0], [2.0, 4.0, 15.0], ["a", "a", "b"])
+    predicted = leave_one_family_out([1.0, 2.0, 5.0], [2.0, 4.0, 15.0], ["a", "a", "b"])
     assert predicted == pytest.approx([3 / 2, 3 / 2, 2 / 3])
 
 
 def test_one_family_predicts_nothing_and_a_value_of_zero_neither() -> None:
-    assert held_out([1.0, 2.0], [1.0, 2.0], ["a", "a"]) == []
-    assert held_out([0.0, 2.0], [1.0, 2.0], ["a", "b"]) == []
+    assert leave_one_family_out([1.0, 2.0], [1.0, 2.0], ["a", "a"]) == []
+    assert leave_one_family_out([0.0, 2.0], [1.0, 2.0], ["a", "b"]) == []
     told = explain("mult_adds", [1.0, 2.0, 3.0], [1.0, 2.0, 3.0], ["a", "a", "a"])
     assert (told.rho, told.error, told.rho_ci95, told.error_ci95) == (1.0, None, None, None)
 
@@ -119,13 +119,13 @@ def test_an_interval_needs_ten_units_and_is_the_same_every_time() -> None:
     def mean(units) -> float:
         return sum(units) / len(units)
 
-    assert over_units(9, mean) is None
-    low, high = over_units(100, mean)
+    assert bootstrap_interval(9, mean) is None
+    low, high = bootstrap_interval(100, mean)
     assert low < 49.5 < high
     # The standard error of the mean of 0 to 99 is 28.9 / 10.
     assert (high - low) / 2 == pytest.approx(1.96 * 2.89, rel=0.1)
-    assert over_units(100, mean) == (low, high)
-    assert over_units(100, lambda _: None) is None
+    assert bootstrap_interval(100, mean) == (low, high)
+    assert bootstrap_interval(100, lambda _: None) is None
 
 
 # ---- panels -------------------------------------------------------------------------------------------------------
@@ -344,7 +344,7 @@ def test_a_profile_gives_seconds_by_kind_and_the_share_of_element_wise_time(monk
     monkeypatch.setattr(profiled, "profile", lambda *_, **__: made)
     seconds_by_kind = profiled.time_by_kind("lenet5", "cpu", 1)
     assert sum(seconds_by_kind.values()) == len(analysis.graph.ops)
-    share = profiled.elementwise_share(nn.Identity(), ((), {}), Setting("cpu", 1, 1, "paper", 1))
+    share = profiled.elementwise_share(nn.Identity(), ((), {}), Conditions("cpu", 1, 1, "paper", 1))
     assert share == seconds_by_kind["element-wise"] / len(analysis.graph.ops)
 
 
@@ -354,7 +354,7 @@ def test_what_cannot_be_profiled_has_no_share(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(profiled, "profile", failing)
     assert profiled.time_by_kind("lenet5", "cpu", 1) is None
-    assert profiled.elementwise_share(nn.Identity(), ((), {}), Setting("cpu", 1, 1, "paper", 1)) is None
+    assert profiled.elementwise_share(nn.Identity(), ((), {}), Conditions("cpu", 1, 1, "paper", 1)) is None
 
 
 def test_what_was_saved_reads_back_as_it_was_and_is_not_measured_again(found: Findings, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_g2_divides_by_the_groups() -> None:
 def test_the_slip_of_180_channels_in_8_groups_is_mended_where_they_do_not_divide() -> None:
     assert by_name("g2", ARM, 1)["g = 8"].channels == "184"
     assert by_name("g2", ARM, 2)["g = 8"].channels == "360"
-    assert any("184" in each for each in GUIDELINES.get("g2").mended)
+    assert any("184" in each for each in GUIDELINES.get("g2").deviations)
 
 
 def test_g3_in_series_is_deeper_and_in_parallel_adds() -> None:

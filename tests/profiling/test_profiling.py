@@ -22,9 +22,9 @@ import netcost
 from netcost.graph.graph import Op
 from netcost.profiling import probes
 from netcost.profiling.chrome import middle
+from netcost.profiling.operator_timer import OperatorTimer, Span
 from netcost.profiling.probes import HostProbe, KernelProbe, Pass, joined, kernel_seconds, kernels_of
 from netcost.profiling.roofline import measure_peaks
-from netcost.profiling.stopwatch import Span, Stopwatch
 from netcost.targets.naming import Target, resolve
 from netcost.text.errors import MeasurementError, RequestError
 from netcost.text.formats import result_text, terminal
@@ -301,7 +301,7 @@ class Seeing(nn.Module):
         self.seen.append(
             SimpleNamespace(
                 traced=x.is_meta,
-                watched=isinstance(mode, Stopwatch),
+                watched=isinstance(mode, OperatorTimer),
                 training=self.training,
                 inference=torch.is_inference_mode_enabled(),
                 fast_path=torch.backends.mha.get_fastpath_enabled(),
@@ -470,24 +470,24 @@ def test_what_runs_is_what_was_counted_in_the_same_order(name, size):
 
 
 def test_what_changes_nothing_is_timed_and_not_joined():
-    stopwatch = Stopwatch(iter(range(100)).__next__)
+    timer = OperatorTimer(iter(range(100)).__next__)
     x = torch.ones(2, 3)
-    with torch.inference_mode(), stopwatch:
+    with torch.inference_mode(), timer:
         nn.functional.dropout(x, training=False).contiguous()
         nn.functional.dropout(x, training=False, inplace=True)
         x.add_(1)
         x.reshape(-1).sum().item()
-    traced = {span.name: span.traced for span in stopwatch.spans}
+    traced = {span.name: span.traced for span in timer.spans}
     assert not traced["aten.dropout"]
     assert not traced["aten.dropout_"]
     assert not traced["aten._local_scalar_dense"]
     assert traced["aten.add_"]
     assert traced["aten.reshape"]
-    assert all(span.elapsed_s == 1 for span in stopwatch.spans)
+    assert all(span.elapsed_s == 1 for span in timer.spans)
 
 
 def spans(*names):
-    return [Span(name, 2.0 * at, 2.0 * at + 1, traced=True) for at, name in enumerate(names)]
+    return [Span(name, 2.0 * index, 2.0 * index + 1, traced=True) for index, name in enumerate(names)]
 
 
 def test_spans_are_joined_by_name_and_order():

@@ -149,7 +149,7 @@ def test_progress_goes_from_probe_to_probe() -> None:
         meter=quiet_meter,
         progress=lambda share, _: seen.append(share),
     )
-    assert seen == [at / 7 for at in range(7)]  # three products, two caches, the memory, the launch
+    assert seen == [index / 7 for index in range(7)]  # three products, two caches, the memory, the launch
 
 
 def test_load_by_others_is_noted() -> None:
@@ -392,7 +392,7 @@ def test_a_network_is_bound_by_the_sum_of_its_operators(peaks: Peaks) -> None:
     assert roofline.share == (conv_s + relu_s) * 2**10
     assert roofline.ridge == 2**36 / 2**32  # 2³⁰ bytes of weights and activations stay in no cache
     assert roofline.intensity == pytest.approx((conv_flops + 32 * 32 * 128) / (conv_bytes + relu_bytes))
-    assert roofline.side == "memory" if roofline.intensity < 16 else "compute"
+    assert roofline.bound_by == "memory" if roofline.intensity < 16 else "compute"
 
 
 def test_without_a_time_nothing_is_attained(peaks: Peaks) -> None:
@@ -407,7 +407,7 @@ def test_without_a_time_nothing_is_attained(peaks: Peaks) -> None:
 def test_a_network_of_nothing_has_no_side(peaks: Peaks) -> None:
     net = Network()
     roofline = under_roof(count(net.graph(net.input(1, 4, 2, 2))), 0, peaks, latency_s=1.0)
-    assert (roofline.bound_s, roofline.side, roofline.intensity) == (0, None, None)
+    assert (roofline.bound_s, roofline.bound_by, roofline.intensity) == (0, None, None)
 
 
 def test_the_bound_of_a_real_network_adds_up_and_is_below_any_time(peaks: Peaks) -> None:

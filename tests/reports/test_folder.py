@@ -34,8 +34,8 @@ TRIED = "netcost guidelines g1 networks --format json"
 def comparison() -> Comparison:
     """GoogLeNet in 10 ms, MobileNet v2 in 20."""
     counted = compare(["googlenet", "mobilenet_v2"], "none").entries
-    entries = [replace(each, measurement=measurement(0.010 * at)) for at, each in enumerate(counted, start=1)]
-    return Comparison(tuple(entries), (Run(machine(), command=COMPARED),)).rated([0, 0])
+    entries = [replace(each, measurement=measurement(0.010 * index)) for index, each in enumerate(counted, start=1)]
+    return Comparison(tuple(entries), (Run(machine(), command=COMPARED),)).with_ratios([0, 0])
 
 
 def guidelines_document() -> str:

@@ -46,7 +46,7 @@ from netcost.reports.charts import profile as profile_charts
 from netcost.reports.charts import show as show_charts
 from netcost.reports.pages import (
     Page,
-    Section,
+    PageSection,
     claims_page,
     compare_page,
     guidelines_page,
@@ -68,8 +68,8 @@ NEEDS_BROWSER = pytest.mark.skipif(chromium() is None, reason="no Chromium here:
 def compared(*names: str) -> Comparison:
     """Networks as if each had taken 10 ms longer than the one before."""
     counted = compare(names, "none").entries
-    entries = [replace(each, measurement=measurement(0.010 * at)) for at, each in enumerate(counted, start=1)]
-    return Comparison(tuple(entries), (Run(machine()),)).rated([0] * len(entries))
+    entries = [replace(each, measurement=measurement(0.010 * index)) for index, each in enumerate(counted, start=1)]
+    return Comparison(tuple(entries), (Run(machine()),)).with_ratios([0] * len(entries))
 
 
 def swept() -> Sweep:
@@ -178,14 +178,14 @@ def test_names_are_text_and_never_markup(files: dict[str, Path]) -> None:
 
 def test_titles_headings_notes_and_cells_are_escaped() -> None:
     table = Table((Column("a", HOSTILE), Column("b", "B")), ((HOSTILE, HOSTILE),), HOSTILE, (HOSTILE,))
-    page = Page(HOSTILE, HOSTILE, (Section(HOSTILE, (HOSTILE,), (table,)),), HOSTILE, (HOSTILE,))
+    page = Page(HOSTILE, HOSTILE, (PageSection(HOSTILE, (HOSTILE,), (table,)),), HOSTILE, (HOSTILE,))
     assert HOSTILE not in html.render(page)
 
 
 def test_every_cell_reads_as_in_every_other_format() -> None:
     table = compared("lenet5", "alexnet").table()
     shown = [[cell["text"] for cell in row] for row in html.cells(table)]
-    assert shown == [[table.text(row, at) for at in range(len(table.columns))] for row in range(len(table.rows))]
+    assert shown == [[table.text(row, index) for index in range(len(table.columns))] for row in range(len(table.rows))]
 
 
 def test_words_of_netcost_have_their_meaning_and_names_of_networks_have_none() -> None:
@@ -280,18 +280,18 @@ def test_a_guideline_is_drawn_beside_the_paper_and_the_prediction() -> None:
         for layer in figures[0].spec["layer"]
         for value in layer.get("data", figures[0].spec.get("data"))["values"]
     ]
-    at = {(point["series"], point["variant"]): point for point in points if "series" in point}
-    assert at["paper GPU", "1:12"]["slow_down"] == g1.paper_slow_down("GPU", "1:12", 1)
+    index = {(point["series"], point["variant"]): point for point in points if "series" in point}
+    assert index["paper GPU", "1:12"]["slow_down"] == g1.paper_slow_down("GPU", "1:12", 1)
     ratio = findings.of(g1)[0].slow_down("1:12")
     assert ratio is not None
-    here = at["here, batch 1, 1 thread", "1:12"]
+    here = index["here, batch 1, 1 thread", "1:12"]
     assert (here["slow_down"], (here["low"], here["high"])) == (ratio.median, ratio.ci95)
     assert here["verdict"] == str(findings.verdicts(g1, "")[0].verdict)
     assert f"({here['verdict']})" in figures[0].description
     # 1:12 moves (36 + 432) / (128 + 128) of the activations and 36·432 / (128·128) of the weights, a mult-add.
     place = 56 * 56
     ends = [(place * (one + other) + one * other) / (place * one * other) for one, other in ((36, 432), (128, 128))]
-    assert at["predicted by memory access", "1:12"]["slow_down"] == pytest.approx(ends[0] / ends[1])
+    assert index["predicted by memory access", "1:12"]["slow_down"] == pytest.approx(ends[0] / ends[1])
 
 
 def test_networks_are_drawn_against_each_count_with_its_correlation() -> None:
@@ -319,7 +319,7 @@ POINTS = st.lists(st.tuples(*[st.integers(-100, 100).map(float)] * 2), min_size=
 
 @given(POINTS, st.integers(1, 12))
 def test_names_in_a_crowd_have_room_and_the_first_has_its_own(points: list[tuple[float, float]], most: int) -> None:
-    kept = labels.apart(points, most)
+    kept = labels.non_overlapping(points, most)
     assert kept[0] == 0 and len(kept) <= most
     spans = [max(axis) - min(axis) or 1.0 for axis in zip(*points, strict=True)]
     for one, other in combinations(kept, 2):
@@ -328,8 +328,8 @@ def test_names_in_a_crowd_have_room_and_the_first_has_its_own(points: list[tuple
 
 
 def test_as_many_points_are_named_as_there_is_room_for() -> None:
-    assert labels.apart([(0.0, 0.0), (0.1, 0.01), (0.1, 1.0), (1.0, 0.0)], 10) == [0, 2, 3]
-    assert labels.apart([], 10) == []
+    assert labels.non_overlapping([(0.0, 0.0), (0.1, 0.01), (0.1, 1.0), (1.0, 0.0)], 10) == [0, 2, 3]
+    assert labels.non_overlapping([], 10) == []
 
 
 def test_the_networks_of_figure_2_are_divided_by_kind_once_they_are_profiled() -> None:

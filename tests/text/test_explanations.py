@@ -11,15 +11,15 @@ import pytest
 
 import netcost
 from netcost.checking.limits import FIGURES
-from netcost.checking.regression.changes import Verdict as CheckVerdict
-from netcost.checking.regression.modules import Fate
-from netcost.claims.claim import Verdict as ClaimVerdict
+from netcost.checking.regression.changes import CheckVerdict as CheckVerdict
+from netcost.checking.regression.modules import ModuleStatus
+from netcost.claims.claim import ClaimVerdict as ClaimVerdict
 from netcost.comparison.batches import KNEE
-from netcost.counting.recount import TOLERANCE, Agreement
+from netcost.counting.recount import TOLERANCE, RecountStatus
 from netcost.graph.cost import Kind
 from netcost.guidelines.guideline import GUIDELINES
-from netcost.guidelines.judging import Outcome
-from netcost.guidelines.judging import Verdict as GuidelineVerdict
+from netcost.guidelines.judging import GuidelineVerdict as GuidelineVerdict
+from netcost.guidelines.judging import StepOutcome
 from netcost.text import explanations
 from netcost.text.errors import RequestError
 from netcost.text.explanations import EXPLANATIONS, FAMILIES, Explanation, explanation_of, find
@@ -30,8 +30,15 @@ from netcost.timing.sampling import Stop
 PACKAGE = Path(netcost.__file__).parent
 
 WARNINGS = [kind for kind in vars(doubts).values() if inspect.isclass(kind) and doubts.Doubt in kind.__mro__[1:]]
-ENUMS: list[type[StrEnum]] = [stats.Verdict, GuidelineVerdict, Outcome, CheckVerdict, ClaimVerdict, Agreement]
-ENUMS += [Kind, Fate, Stop]
+ENUMS: list[type[StrEnum]] = [
+    stats.SpeedVerdict,
+    GuidelineVerdict,
+    StepOutcome,
+    CheckVerdict,
+    ClaimVerdict,
+    RecountStatus,
+]
+ENUMS += [Kind, ModuleStatus, Stop]
 
 NAMES_OF_THINGS = {"netcost", "Value"}
 """Headings that are names and no words: another counter beside netcost; a single figure without a heading."""

@@ -166,7 +166,12 @@ def test_a_table_that_fits_exactly_is_not_split():
 
 
 def test_what_does_not_fit_goes_into_tables_below_that_repeat_the_first_column():
-    spans = [terminal.Span(0, 10, 30), terminal.Span(1, 8, 8), terminal.Span(2, 8, 8), terminal.Span(3, 9, 12)]
+    spans = [
+        terminal.ColumnWidth(0, 10, 30),
+        terminal.ColumnWidth(1, 8, 8),
+        terminal.ColumnWidth(2, 8, 8),
+        terminal.ColumnWidth(3, 9, 12),
+    ]
     assert terminal.groups(spans, 30) == [[(0, 10), (1, 8), (2, 8)], [(0, 16), (3, 12)]]
     assert terminal.groups(spans, 5) == [[(0, 10), (1, 8)], [(0, 10), (2, 8)], [(0, 10), (3, 9)]]
     assert terminal.groups(spans, None) == [[(0, 30), (1, 8), (2, 8), (3, 12)]]
@@ -186,8 +191,8 @@ def test_no_line_is_too_long_and_no_number_is_cut(table, width):
     assert max(map(cell_len, text.splitlines())) <= width
     shown = set(re.findall(r"[0-9,]+", text))
     for row in range(len(table.rows)):
-        for at in range(1, len(table.columns) - 1):
-            assert set(re.findall(r"[0-9,]+", table.text(row, at))) <= shown
+        for index in range(1, len(table.columns) - 1):
+            assert set(re.findall(r"[0-9,]+", table.text(row, index))) <= shown
 
 
 @settings(deadline=None, max_examples=60)

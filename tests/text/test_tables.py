@@ -34,8 +34,8 @@ def test_a_record_is_a_row_and_a_key_it_lacks_is_missing(two_models):
 
 
 def test_a_cell_reads_in_the_unit_of_its_column(two_models):
-    assert [two_models.text(0, at) for at in range(4)] == ["googlenet", "6.62 M", "41.0 MB", "faster"]
-    assert [two_models.text(1, at) for at in range(4)] == ["mobilenet_v2", "≥ 3.50 M", "–", "–"]
+    assert [two_models.text(0, index) for index in range(4)] == ["googlenet", "6.62 M", "41.0 MB", "faster"]
+    assert [two_models.text(1, index) for index in range(4)] == ["mobilenet_v2", "≥ 3.50 M", "–", "–"]
 
 
 def test_words_may_stand_in_a_number_column():
@@ -60,7 +60,7 @@ def test_row_units_that_are_not_one_a_row_are_refused():
 def test_transposed_has_a_row_for_each_metric_in_its_own_unit(two_models):
     table = transposed(two_models, "Metric")
     assert [column.heading for column in table.columns] == ["Metric", "googlenet", "mobilenet_v2"]
-    assert [[table.text(row, at) for at in range(3)] for row in range(3)] == [
+    assert [[table.text(row, index) for index in range(3)] for row in range(3)] == [
         ["Params", "6.62 M", "≥ 3.50 M"],
         ["Peak memory", "41.0 MB", "–"],
         ["Verdict", "faster", "–"],

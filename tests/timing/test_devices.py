@@ -25,7 +25,7 @@ def test_out_of_memory_frees_what_the_failed_call_held_before_the_cache_is_empti
         raise torch.OutOfMemoryError(f"CUDA out of memory with {activation!r}")
 
     with pytest.raises(MeasurementError, match="out of memory: cuda:0"):
-        devices.within_memory(run, "cuda:0", lambda: released.append("cache"))
+        devices.translating_out_of_memory(run, "cuda:0", lambda: released.append("cache"))
     assert released == ["activation", "cache"]
 
 
@@ -35,7 +35,7 @@ def test_a_cpu_runs_out_of_memory_in_its_own_words(error):
         raise error
 
     with pytest.raises(MeasurementError, match="out of memory: cpu"):
-        devices.within_memory(run, "cpu")
+        devices.translating_out_of_memory(run, "cpu")
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_a_gpu_that_ran_out_of_memory_is_emptied(torch_with_two_gpus):
 
 
 def test_overwriting_reads_and_writes_all_of_its_memory():
-    overwrite = devices.overwrite(5, torch.device("cpu"))
+    overwrite = devices.cache_flusher(5, torch.device("cpu"))
     assert overwrite().tolist() == [-1] * 5
     assert overwrite().tolist() == [0] * 5
 
@@ -113,7 +113,7 @@ def test_a_cache_that_no_memory_holds_says_what_to_leave_out(monkeypatch):
 
     monkeypatch.setattr(torch, "zeros", full)
     with pytest.raises(MeasurementError, match=r"no room for the 9\.00 GB of a cache; leave out --cold-cache"):
-        devices.overwrite(9 * 10**9, torch.device("cpu"))
+        devices.cache_flusher(9 * 10**9, torch.device("cpu"))
 
 
 @pytest.mark.parametrize(("told", "written"), [(50 * 2**20, 50 * 2**20), (0, devices.UNKNOWN_CACHE)])

@@ -20,7 +20,7 @@ def test_a_series_too_short_for_an_interval_says_how_many_rounds_are_missing():
 
 
 def test_a_spiky_series_keeps_its_median_and_raises_no_doubt():
-    spiky = [50.0 if at % 10 == 9 else each for at, each in enumerate(STEADY)]
+    spiky = [50.0 if index % 10 == 9 else each for index, each in enumerate(STEADY)]
     assert stats.median(spiky) == 1.0
     assert doubts.doubts_about(1.0, spiky) == ()
 
@@ -36,7 +36,7 @@ def test_the_spread_is_wide_above_a_tenth_of_the_median():
 
 
 def test_a_series_that_slows_down_by_a_tenth_drifts():
-    times = [1.0 + 0.1 * at / 29 for at in range(30)]
+    times = [1.0 + 0.1 * index / 29 for index in range(30)]
     doubt = doubts.drift(times)
     assert doubt.first_s == pytest.approx(1.0 + 0.1 * 4.5 / 29)  # the middle of the first ten
     assert doubt.last_s == pytest.approx(1.0 + 0.1 * 24.5 / 29)

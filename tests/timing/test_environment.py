@@ -111,8 +111,8 @@ def caches(core, *levels):
     folder = f"sys/devices/system/cpu/cpu{core}/cache/index{{}}/{{}}"
     names = ("level", "size", "type", "shared_cpu_list")
     return {
-        folder.format(at, name): f"{value}\n"
-        for at, cache in enumerate(levels)
+        folder.format(index, name): f"{value}\n"
+        for index, cache in enumerate(levels)
         for name, value in zip(names, cache, strict=True)
     }
 

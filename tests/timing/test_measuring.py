@@ -80,7 +80,7 @@ def test_nothing_to_time_gives_nothing():
 
 
 def measured_on(gpu, clock, *modules):
-    models = [(f"net{at}", module, ((torch.ones(4, 2),), {})) for at, module in enumerate(modules)]
+    models = [(f"net{index}", module, ((torch.ones(4, 2),), {})) for index, module in enumerate(modules)]
     return timing.measure_all(models, device=gpu, clock=clock, meter=quiet_meter)
 
 
@@ -168,7 +168,7 @@ class Scripted(nn.Module):
 def scripted(*scripts, **options):
     clock = Clock()
     gpu = Gpu(clock, launch_s=0.0, work_s=0.0)
-    models = [(f"net{at}", Scripted(gpu, script), ((torch.ones(1),), {})) for at, script in enumerate(scripts)]
+    models = [(f"net{index}", Scripted(gpu, script), ((torch.ones(1),), {})) for index, script in enumerate(scripts)]
     return timing.measure_all(models, Timing(**options), device=gpu, clock=clock, meter=quiet_meter)
 
 
@@ -184,7 +184,7 @@ def test_a_settled_series_is_precise_at_once_and_raises_no_doubt():
 
 
 def test_a_drifting_series_is_doubted_and_its_ratio_is_not():
-    rising = [LONG * (1 + at / 64) for at in range(64)]
+    rising = [LONG * (1 + index / 64) for index in range(64)]
     slow, twice = scripted(rising, [2 * each for each in rising], budget_s=200 * LONG, precision=0.0)
     assert doubts.Drift in kinds(slow) & kinds(twice)
     assert slow.times_s[0] == LONG < slow.times_s[-1]

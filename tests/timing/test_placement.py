@@ -6,7 +6,7 @@ from torch import nn
 
 from netcost.timing import measuring as timing
 from netcost.timing import placement
-from netcost.timing.placement import Placement, Renewal, placed
+from netcost.timing.placement import Placement, UntimedSetup, placed
 
 
 def network():
@@ -135,22 +135,22 @@ class Time:
 )
 def test_short_calls_are_preceded_by_some_that_are_not_timed(call_s, untimed):
     clock, calls = Time(), []
-    renewal = Renewal(Slow(clock, 0.0), lambda: (calls.append(1), clock.spend(call_s)), clock)
+    untimed_setup = UntimedSetup(Slow(clock, 0.0), lambda: (calls.append(1), clock.spend(call_s)), clock)
     for _ in range(10):
-        renewal()
+        untimed_setup()
     assert len(calls) == untimed
 
 
 def test_moving_takes_half_of_the_time_at_most_but_for_the_first_rounds():
     clock, call_s, move_s = Time(), 0.25, 1.0
     where = Slow(clock, move_s)
-    renewal = Renewal(where, lambda: None, clock)
+    untimed_setup = UntimedSetup(where, lambda: None, clock)
     for _ in range(placement.ALWAYS_MOVED):
-        renewal()
+        untimed_setup()
         clock.spend(call_s)
     assert where.moves == placement.ALWAYS_MOVED
     for _ in range(1000):
-        renewal()
+        untimed_setup()
         clock.spend(call_s)
     assert where.moves * move_s == pytest.approx(placement.MOVING_SHARE * clock.now, rel=0.01)
 

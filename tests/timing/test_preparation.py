@@ -18,7 +18,9 @@ COMPILE_S = 64 * LONG
 def measured(gpu, clock, *modules, batches=(4,), **words):
     """Every module at every batch size."""
     models = [
-        (f"net{at}", module, ((torch.ones(batch, 2),), {})) for at, module in enumerate(modules) for batch in batches
+        (f"net{index}", module, ((torch.ones(batch, 2),), {}))
+        for index, module in enumerate(modules)
+        for batch in batches
     ]
     return timing.measure_all(models, Timing(**words), device=gpu, clock=clock, meter=quiet_meter)
 

@@ -28,7 +28,7 @@ def test_within_a_run_the_ratio_is_taken_round_by_round():
 
 
 def test_between_runs_nothing_cancels_and_the_interval_says_so():
-    wandering = tuple(1 + at / 8 for at in range(12))
+    wandering = tuple(1 + index / 8 for index in range(12))
     base, other = measurement(times_s=wandering), measurement(times_s=wandering)
     assert ratio_of_rounds("base", base, other).ci95 == (1.0, 1.0)
     same = between(base, other)

@@ -69,15 +69,15 @@ def test_the_first_call_is_timed_apart_and_warm_up_lasts_until_times_settle():
 
 def test_warm_up_of_times_that_never_settle_ends_with_its_share_of_the_budget():
     clock, budget_s = Clock(), 80.0
-    growing = (LONG * 2**at for at in range(100))  # every window is eight times the one before
+    growing = (LONG * 2**index for index in range(100))  # every window is eight times the one before
     [series] = sample_rounds([subject(clock, "a", growing)], clock=clock, budget_s=budget_s, min_rounds=1).series
-    begun = [series.first_call_s + sum(series.warmup_s[:at]) for at in range(len(series.warmup_s) + 1)]
+    begun = [series.first_call_s + sum(series.warmup_s[:index]) for index in range(len(series.warmup_s) + 1)]
     assert begun[-2] < sampling.WARMUP_SHARE * budget_s <= begun[-1]
 
 
 def test_the_share_of_warm_up_is_split_among_the_subjects():
     clock, budget_s = Clock(), 80.0
-    subjects = [subject(clock, name, (LONG * 2**at for at in range(100))) for name in "ab"]
+    subjects = [subject(clock, name, (LONG * 2**index for index in range(100))) for name in "ab"]
     result = sample_rounds(subjects, clock=clock, budget_s=budget_s, min_rounds=1)
     for series in result.series:
         begun = series.first_call_s + sum(series.warmup_s[:-1])
@@ -110,7 +110,7 @@ def test_slow_subjects_stop_at_the_budget_with_fewer_rounds_than_an_interval_nee
     assert (result.rounds, result.stopped) == (rounds, Stop.BUDGET)
     assert clock.now == warmup_s + rounds * (1.0 + 2.0)
     assert result.ratios[1] == stats.RatioEstimate(2.0, None, rounds)
-    assert stats.verdict(result.ratios[1].ci95) is stats.Verdict.CANNOT_TELL
+    assert stats.verdict(result.ratios[1].ci95) is stats.SpeedVerdict.CANNOT_TELL
 
 
 def test_a_budget_for_just_the_rounds_of_an_interval_gives_one():
@@ -141,8 +141,8 @@ def test_a_budget_that_runs_out_ends_the_rounds_with_the_one_that_spends_it():
     clock, budget_s = Clock(), 40 * LONG
     rounds = [LONG, 3 * LONG] * 50
     result = sample_rounds([subject(clock, "a", after_warmup(*rounds))], clock=clock, budget_s=budget_s)
-    spent = [FIRST_AND_WARMUP * LONG + sum(rounds[:at]) for at in range(len(rounds))]
-    assert result.rounds == next(at for at, seconds in enumerate(spent) if seconds >= budget_s)
+    spent = [FIRST_AND_WARMUP * LONG + sum(rounds[:index]) for index in range(len(rounds))]
+    assert result.rounds == next(index for index, seconds in enumerate(spent) if seconds >= budget_s)
     assert result.stopped is Stop.BUDGET
 
 
@@ -169,7 +169,7 @@ def test_every_round_has_every_subject_once_and_the_order_changes():
     subjects = [subject(clock, name, steady(), log) for name in "abc"]
     result = sample_rounds(subjects, clock=clock, rng=random.Random(3), max_rounds=30, precision=0.0, budget_s=1e6)
     sampled = log[3 * FIRST_AND_WARMUP :]
-    rounds = [tuple(sampled[at : at + 3]) for at in range(0, len(sampled), 3)]
+    rounds = [tuple(sampled[index : index + 3]) for index in range(0, len(sampled), 3)]
     assert len(rounds) == result.rounds == 30
     assert all(sorted(each) == ["a", "b", "c"] for each in rounds)
     assert {each[0] for each in rounds} == {"a", "b", "c"}
@@ -180,8 +180,8 @@ def test_of_every_four_rounds_each_two_subjects_run_in_either_order_in_two():
     subjects = [subject(clock, name, steady(), log) for name in "abc"]
     sample_rounds(subjects, clock=clock, max_rounds=40, precision=0.0, budget_s=1e6)
     sampled = log[3 * FIRST_AND_WARMUP :]
-    rounds = [sampled[at : at + 3] for at in range(0, len(sampled), 3)]
-    for four in (rounds[at : at + 4] for at in range(0, len(rounds), 4)):
+    rounds = [sampled[index : index + 3] for index in range(0, len(sampled), 3)]
+    for four in (rounds[index : index + 4] for index in range(0, len(rounds), 4)):
         for one, other in ("ab", "ac", "bc"):
             assert sum(each.index(one) < each.index(other) for each in four) == 2
     assert len({tuple(each) for each in rounds}) == 6  # and yet each of the orders occurs
@@ -189,10 +189,12 @@ def test_of_every_four_rounds_each_two_subjects_run_in_either_order_in_two():
 
 def test_a_renewal_comes_before_each_sample_of_a_round_and_is_not_in_its_time():
     clock, log = Clock(), []
-    renewed = replace(subject(clock, "a", steady(), log), renewal=lambda: (log.append("renewal"), clock.spend(5.0)))
+    renewed = replace(
+        subject(clock, "a", steady(), log), untimed_setup=lambda: (log.append("untimed_setup"), clock.spend(5.0))
+    )
     [series] = sample_rounds([renewed], clock=clock, budget_s=1e6).series
     assert series.times_s == (LONG,) * stats.MIN_ROUNDS
-    assert log == ["a"] * FIRST_AND_WARMUP + ["renewal", "a"] * stats.MIN_ROUNDS
+    assert log == ["a"] * FIRST_AND_WARMUP + ["untimed_setup", "a"] * stats.MIN_ROUNDS
 
 
 def test_a_renewal_that_raises_fails_its_subject():
@@ -200,7 +202,7 @@ def test_a_renewal_that_raises_fails_its_subject():
         raise MemoryError("no pages left")
 
     clock = Clock()
-    broken = replace(subject(clock, "b", steady()), renewal=full)
+    broken = replace(subject(clock, "b", steady()), untimed_setup=full)
     result = sample_rounds([subject(clock, "a", steady()), broken], clock=clock)
     assert str(result.series[1].error) == "b failed in round 1: MemoryError: no pages left"
     assert result.series[0].error is None
@@ -219,7 +221,7 @@ class OwnClock:
         self.clock.spend(calls * self.call_s + 1.0)
         return calls * self.call_s
 
-    def renew(self):
+    def set_up(self):
         self.renewed += 1
 
 
@@ -260,7 +262,7 @@ def test_subjects_that_slow_down_together_keep_their_exact_ratio():
 
 def test_a_comparison_is_precise_when_its_ratios_are_however_wild_the_times():
     clock = Clock()
-    wild = [LONG * random.Random(at).choice((1, 2, 4)) for at in range(stats.MIN_ROUNDS)]
+    wild = [LONG * random.Random(index).choice((1, 2, 4)) for index in range(stats.MIN_ROUNDS)]
     subjects = [
         subject(clock, "a", after_warmup(*wild)),
         subject(clock, "b", after_warmup(*[2 * each for each in wild], call_s=2 * LONG)),

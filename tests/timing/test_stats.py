@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from netcost.timing import stats
-from netcost.timing.stats import Verdict
+from netcost.timing.stats import SpeedVerdict
 
 TIME = st.floats(1e-6, 1e3)
 SERIES = st.lists(TIME, min_size=stats.MIN_ROUNDS, max_size=40)
@@ -43,7 +43,7 @@ def test_the_ranks_of_an_interval_are_those_of_the_tables(count, rank):
 
 
 def test_an_interval_ends_with_values_of_its_ranks():
-    assert stats.ci95([float(at) for at in range(20, 0, -1)]) == (6.0, 15.0)
+    assert stats.ci95([float(index) for index in range(20, 0, -1)]) == (6.0, 15.0)
 
 
 def test_an_interval_needs_the_stated_number_of_rounds():
@@ -81,7 +81,7 @@ def test_scaling_all_times_scales_the_interval(times, exponent):
 def test_a_series_against_itself_has_ratio_one_and_no_verdict(times):
     estimate = stats.ratio(times, times)
     assert estimate == stats.RatioEstimate(1.0, (1.0, 1.0), len(times))
-    assert stats.verdict(estimate.ci95) is Verdict.CANNOT_TELL
+    assert stats.verdict(estimate.ci95) is SpeedVerdict.CANNOT_TELL
 
 
 @settings(deadline=None)
@@ -100,13 +100,13 @@ def test_exchanging_base_and_other_turns_faster_into_slower(pairs, threshold):
     there, back = stats.ratio(base, other).ci95, stats.ratio(other, base).ci95
     assume(not 1 + threshold < there[0] <= 1 / (1 - threshold) + 1e-9)  # the sliver of threshold² in the docstring
     assume(not 1 + threshold < back[0] <= 1 / (1 - threshold) + 1e-9)
-    inverse = {Verdict.FASTER: Verdict.SLOWER, Verdict.SLOWER: Verdict.FASTER}
+    inverse = {SpeedVerdict.FASTER: SpeedVerdict.SLOWER, SpeedVerdict.SLOWER: SpeedVerdict.FASTER}
     verdict = stats.verdict(there, threshold)
     assert stats.verdict(back, threshold) is inverse.get(verdict, verdict)
 
 
 def test_the_ratio_of_two_that_slow_down_together_stays_exact():
-    base = [1.0 + at / 16 for at in range(17)]  # twice as slow in the end
+    base = [1.0 + index / 16 for index in range(17)]  # twice as slow in the end
     estimate = stats.ratio(base, [0.5 * each for each in base])
     assert estimate == stats.RatioEstimate(0.5, (0.5, 0.5), len(base))
 
@@ -118,7 +118,7 @@ def test_the_median_of_an_even_number_of_ratios_is_the_geometric_mean_of_the_mid
 def test_a_ratio_of_few_rounds_has_no_interval_and_so_no_verdict():
     estimate = stats.ratio([1.0] * 9, [0.5] * 9)
     assert estimate == stats.RatioEstimate(0.5, None, 9)
-    assert stats.verdict(estimate.ci95) is Verdict.CANNOT_TELL
+    assert stats.verdict(estimate.ci95) is SpeedVerdict.CANNOT_TELL
 
 
 @pytest.mark.parametrize(("base", "other"), [([], []), ([1.0], [1.0, 2.0]), ([0.0, 1.0], [1.0, 1.0])])
@@ -143,8 +143,8 @@ def test_a_verdict_needs_the_whole_interval_beyond_the_threshold(interval, verdi
 
 
 def test_a_wider_threshold_takes_a_verdict_back():
-    assert stats.verdict((0.90, 0.93), threshold=0.05) is Verdict.FASTER
-    assert stats.verdict((0.90, 0.93), threshold=0.10) is Verdict.CANNOT_TELL
+    assert stats.verdict((0.90, 0.93), threshold=0.05) is SpeedVerdict.FASTER
+    assert stats.verdict((0.90, 0.93), threshold=0.10) is SpeedVerdict.CANNOT_TELL
 
 
 def test_the_relative_half_width_is_a_share_of_the_centre():
@@ -178,7 +178,7 @@ def test_between_runs_the_ratio_is_that_of_the_medians():
 
 
 def test_between_runs_both_medians_are_uncertain_and_within_a_run_what_they_share_cancels():
-    wandering = [1 + at / 10 for at in range(20)]
+    wandering = [1 + index / 10 for index in range(20)]
     assert stats.ratio(wandering, wandering).ci95 == (1.0, 1.0)
     low, high = stats.ratio_between_runs(wandering, wandering).ci95
     only_one = stats.ratio_between_runs(wandering, [stats.median(wandering)] * 20).ci95

@@ -6,7 +6,7 @@ import pytest
 from noise import MACHINES, Bursts, Heating, Machine, Noisy, Placed, TwoModes, compared, verdict
 
 from netcost.timing.sampling import Stop
-from netcost.timing.stats import Verdict
+from netcost.timing.stats import SpeedVerdict
 
 COMPARISONS = 100
 """Of each kind; the figures in the docstrings of `stats` and `sampling` are from 1,000 (`python tests/noise.py`)."""
@@ -18,13 +18,13 @@ def verdicts(kind, ratio, **options):
 
 @pytest.mark.parametrize("kind", MACHINES)
 def test_a_network_against_itself_ends_in_a_verdict_in_at_most_five_percent(kind):
-    told = [each for each in verdicts(kind, 1.0) if each is not Verdict.CANNOT_TELL]
+    told = [each for each in verdicts(kind, 1.0) if each is not SpeedVerdict.CANNOT_TELL]
     assert len(told) <= 0.05 * COMPARISONS
 
 
 @pytest.mark.parametrize("kind", MACHINES)
 def test_ten_percent_more_work_is_called_slower_in_at_least_95_percent(kind):
-    assert verdicts(kind, 1.1).count(Verdict.SLOWER) >= 0.95 * COMPARISONS
+    assert verdicts(kind, 1.1).count(SpeedVerdict.SLOWER) >= 0.95 * COMPARISONS
 
 
 @pytest.mark.parametrize("kind", MACHINES)
@@ -35,7 +35,7 @@ def test_intervals_cover_the_truth_though_sampling_stops_at_the_first_narrow_one
 
 
 def test_weights_that_are_never_moved_make_winners_of_equals():
-    told = [each for each in verdicts(Placed, 1.0, moved=False) if each is not Verdict.CANNOT_TELL]
+    told = [each for each in verdicts(Placed, 1.0, moved=False) if each is not SpeedVerdict.CANNOT_TELL]
     assert len(told) > 0.5 * COMPARISONS
 
 

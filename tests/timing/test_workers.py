@@ -286,7 +286,7 @@ def gone(pid: int) -> None:
 
 
 def measured(clock, *workers, busy=lambda: None, **options):
-    named = [(worker, Recipe(f"net{at}")) for at, worker in enumerate(workers)]
+    named = [(worker, Recipe(f"net{index}")) for index, worker in enumerate(workers)]
     return measure_in(named, Timing(**options), clock=clock, busy=busy)
 
 

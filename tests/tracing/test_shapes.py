@@ -269,7 +269,7 @@ def mean(draw: Draw, _: str) -> Call:
     options = {"dtype": mostly(draw, None, torch.float64)}
     if dims is None:
         return [x], options
-    once = list({at % max(x.dim(), 1): at for at in dims}.values())
+    once = list({index % max(x.dim(), 1): index for index in dims}.values())
     return [x, mostly(draw, once, [*dims, *dims], [*dims, x.dim()], [-x.dim() - 1]), draw(st.booleans())], options
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import netcost
-from netcost.counting.recount import FIGURES, TOLERANCE, Agreement, Recount, recount, recount_table
+from netcost.counting.recount import FIGURES, TOLERANCE, Recount, RecountStatus, recount, recount_table
 from netcost.zoo import ARCHITECTURES, Architecture
 from netcost.zoo.catalogue import catalogue_table, published
 
@@ -23,7 +23,7 @@ def test_it_traces_without_an_unknown_operator(entry: Architecture) -> None:
 def test_its_figures_are_the_published_ones_or_it_says_why_not(entry: Architecture) -> None:
     assert entry.published.source
     [counted] = recount(entry.name)
-    assert counted.agreement is not Agreement.DISAGREES, counted
+    assert counted.agreement is not RecountStatus.DISAGREES, counted
     # A reason that nothing needs would hide a later slip.
     differs = [figure for figure in FIGURES if abs(counted.difference(figure) or 0) > TOLERANCE / 2]
     assert differs or not entry.published.why
@@ -75,10 +75,10 @@ def test_a_difference_needs_a_reason_and_a_missing_figure_none() -> None:
     def with_figures(printed: float | None, why: str = "") -> Recount:
         return Recount("x", {"params": printed, "mult_adds": None}, {"params": 1000, "mult_adds": 5}, why)
 
-    assert with_figures(None).agreement is Agreement.UNPUBLISHED
-    assert with_figures(1015).agreement is Agreement.AGREES
-    assert with_figures(1100).agreement is Agreement.DISAGREES
-    assert with_figures(1100, "a slip in the paper").agreement is Agreement.EXPLAINED
+    assert with_figures(None).agreement is RecountStatus.UNPUBLISHED
+    assert with_figures(1015).agreement is RecountStatus.AGREES
+    assert with_figures(1100).agreement is RecountStatus.DISAGREES
+    assert with_figures(1100, "a slip in the paper").agreement is RecountStatus.EXPLAINED
     assert with_figures(None).difference("params") is None
     row = recount_table([with_figures(1100)]).rows[0]
     assert "DISAGREES" in row

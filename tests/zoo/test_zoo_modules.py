@@ -13,7 +13,7 @@ import torch
 
 import netcost
 from netcost.cli.app import run
-from netcost.counting.recount import Agreement, recount
+from netcost.counting.recount import RecountStatus, recount
 from netcost.graph.structure import width
 from netcost.text.errors import RequestError, TargetError
 from netcost.zoo import ARCHITECTURES, MODULES
@@ -398,8 +398,8 @@ def test_only_the_naive_module_is_in_no_network() -> None:
 @pytest.mark.parametrize("name", names)
 def test_its_figures_are_the_published_ones(name: str) -> None:
     [counted] = recount(f"module:{name}")
-    assert counted.agreement in (Agreement.AGREES, Agreement.UNPUBLISHED), counted
-    assert bool(MODULES.get(f"module:{name}").published.source) == (counted.agreement is Agreement.AGREES)
+    assert counted.agreement in (RecountStatus.AGREES, RecountStatus.UNPUBLISHED), counted
+    assert bool(MODULES.get(f"module:{name}").published.source) == (counted.agreement is RecountStatus.AGREES)
 
 
 # --- the figures that the story turns on ---

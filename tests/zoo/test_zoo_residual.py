@@ -261,12 +261,12 @@ def test_densenet_has_the_rows_of_its_table(name, repeats, growth_rate):
     channels = 2 * growth_rate
     assert rows["conv1"] == (1, channels, 112, 112)
     assert rows["pool1"] == (1, channels, 56, 56)
-    for at, (layers, side) in enumerate(zip(repeats, (56, 28, 14, 7), strict=True), start=1):
+    for index, (layers, side) in enumerate(zip(repeats, (56, 28, 14, 7), strict=True), start=1):
         channels += layers * growth_rate
-        assert rows[f"block{at}"] == (1, channels, side, side)
-        if at < len(repeats):
+        assert rows[f"block{index}"] == (1, channels, side, side)
+        if index < len(repeats):
             channels //= 2
-            assert rows[f"transition{at}"] == (1, channels, side // 2, side // 2)
+            assert rows[f"transition{index}"] == (1, channels, side // 2, side // 2)
     assert rows["fc"] == (1, 1000)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from netcost.text.formats import result_text
 
 if TYPE_CHECKING:
-    from netcost.checking.regression import Report
+    from netcost.checking.regression import CheckReport
 
 CHECK_FORMATS = ("table", "markdown", "json", "csv", "github", "junit")
 """What `netcost check --format` takes."""
@@ -16,7 +16,7 @@ CHECK_FORMATS = ("table", "markdown", "json", "csv", "github", "junit")
 _OWN = {"markdown": "comment", "github": "workflow", "junit": "junit"}
 
 
-def check_text(report: Report, format_name: str, **how: Any) -> str:
+def check_text(report: CheckReport, format_name: str, **how: Any) -> str:
     """Write a report in one of `CHECK_FORMATS`; the text ends with one newline.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netcost.checking.regression import Report, Result, modules_table
+from netcost.checking.regression import CheckReport, TargetResult, modules_table
 from netcost.text.formats import markdown
 from netcost.text.tables import Table
 
@@ -14,7 +14,7 @@ LONGEST = 60_000
 """Characters; GitHub takes 65,536 in a comment."""
 
 
-def render(report: Report) -> str:
+def render(report: CheckReport) -> str:
     """The outcome, a table of what changed a target, and the modules that did it behind a fold."""
     mark = "❌" if report.fails else "✅"
     opening = f"{MARKER}\n### {mark} netcost check: {_inert(markdown.escaped(report.headline))}\n"
@@ -22,14 +22,14 @@ def render(report: Report) -> str:
     return "\n".join([opening, *notes, *_within(LONGEST, list(_sections(report)))])
 
 
-def _sections(report: Report) -> Iterator[str]:
+def _sections(report: CheckReport) -> Iterator[str]:
     """A part a target: its figures, and its modules folded."""
-    for result in report.spoken:
+    for result in report.notable:
         modules = [_folded(result)] if result.modules else []
         yield "\n".join([_words(report.figures_table(result)), *modules])
 
 
-def _folded(result: Result) -> str:
+def _folded(result: TargetResult) -> str:
     """The modules that changed, shown when asked for."""
     count = len(result.modules)
     summary = f"{count} {'module' if count == 1 else 'modules'} changed"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from netcost.checking.formats.lines import lines
-from netcost.checking.regression import Report, Result, Verdict
+from netcost.checking.regression import CheckReport, CheckVerdict, TargetResult
 from netcost.text.tables import printable
 
 
-def render(report: Report) -> str:
+def render(report: CheckReport) -> str:
     """A suite of all targets; what fails holds its figures as the failure's text."""
     failures = str(sum(result.fails for result in report.results) + bool(_stale(report)))
     tests = str(len(report.results) + bool(_stale(report)))
@@ -24,15 +24,15 @@ def render(report: Report) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(suite, encoding="unicode")}\n'
 
 
-def _stale(report: Report) -> bool:
+def _stale(report: CheckReport) -> bool:
     """Whether names in the baseline fail the check, which are no target's own."""
     return report.exact and bool(report.stale)
 
 
-def _reason(result: Result) -> str:
+def _reason(result: TargetResult) -> str:
     """What fails, in a line; empty where nothing does."""
     broken = [f"{change.figure} ({change.rule})" for change in result.failures]
-    slower = [f"latency ({each.rule})" for each in result.latencies if each.verdict is Verdict.FAILS]
+    slower = [f"latency ({each.rule})" for each in result.latencies if each.verdict is CheckVerdict.FAILS]
     return "; ".join([*broken, *slower, *result.problems])
 
 

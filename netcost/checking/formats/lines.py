@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netcost.checking.limits import FIGURES
-from netcost.checking.regression import Change, Report, Result, modules_table
+from netcost.checking.regression import Change, CheckReport, TargetResult, modules_table
 from netcost.text import units
 from netcost.text.tables import printable
 
@@ -11,7 +11,7 @@ LARGEST_MODULES = 3
 """Modules that are named; a table has more."""
 
 
-def lines(report: Report, result: Result) -> list[str]:
+def lines(report: CheckReport, result: TargetResult) -> list[str]:
     """The figures that changed, the modules that did most of it, and what to do."""
     figures = [_figure(change) for change in result.changes if change.fails or change.old != change.new]
     return [*figures, *_modules(result), *map(printable, report.words(result))]
@@ -25,13 +25,13 @@ def _figure(change: Change) -> str:
     return f"{FIGURES[change.figure].heading}: {then} → {now} ({delta}, {share}); {printable(verdict)}"
 
 
-def _modules(result: Result) -> list[str]:
+def _modules(result: TargetResult) -> list[str]:
     """`changed conv2 (Conv2d): Params +1,152, Mult-adds +294,912`."""
     table = modules_table(result)
     found = []
     for row in range(min(LARGEST_MODULES, len(table.rows))):
-        module, kind, fate, *deltas = (table.text(row, at) for at in range(len(table.columns)))
+        module, kind, status, *deltas = (table.text(row, index) for index in range(len(table.columns)))
         changed = [f"{column.heading} {delta}" for column, delta in zip(table.columns[3:], deltas, strict=True)]
-        found.append(f"{fate} {module} ({kind}): {', '.join(changed)}")
+        found.append(f"{status} {module} ({kind}): {', '.join(changed)}")
     more = len(result.modules) - len(found)
     return [*found, *([f"and {more} more modules"] if more else [])]

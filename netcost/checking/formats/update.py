@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from netcost.checking.regression import Report
+from netcost.checking.regression import CheckReport
 from netcost.text.formats import terminal
 from netcost.text.tables import Table, printable, selected
 
@@ -13,7 +13,7 @@ UPDATED = ("metric", "old", "new", "delta", "share")
 """The columns of what a new baseline changes: rules do not matter to it."""
 
 
-def render(report: Report, dropped: Sequence[str], remarks: Sequence[str]) -> str:
+def render(report: CheckReport, dropped: Sequence[str], remarks: Sequence[str]) -> str:
     """What a new baseline changes: the file, and each target with other figures than before."""
     known = [result for result in report.results if result.old is not None]
     changed = sum(result.work_changed for result in known)

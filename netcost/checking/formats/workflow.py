@@ -8,23 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from netcost.checking.formats.lines import lines
-from netcost.checking.regression import Report, Result
+from netcost.checking.regression import CheckReport, TargetResult
 from netcost.text.tables import printable
 
 _MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY = _MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
 
 
-def render(report: Report) -> str:
+def render(report: CheckReport) -> str:
     """An annotation a target that there is something to say about, and one for the whole."""
     whole = [report.headline, *map(printable, report.notes)]
     level = _level(report.fails, any(result.warns for result in report.results))
     return "".join(
-        [*(_annotation(report, result) for result in report.spoken), _command(level, {"title": "netcost check"}, whole)]
+        [
+            *(_annotation(report, result) for result in report.notable),
+            _command(level, {"title": "netcost check"}, whole),
+        ]
     )
 
 
-def _annotation(report: Report, result: Result) -> str:
+def _annotation(report: CheckReport, result: TargetResult) -> str:
     """What is said of a target, where its model is written."""
     place = {} if result.place is None else {"file": result.place.file, "line": str(result.place.line)}
     title = f"netcost: {printable(result.name)} {'fails' if result.fails else 'passes'}"

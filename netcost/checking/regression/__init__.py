@@ -1,23 +1,23 @@
 """Then and now: what changed, which rule it breaks, and which module did it. Numbers in, verdicts out."""
 
-from netcost.checking.regression.changes import Change, Verdict
-from netcost.checking.regression.latency import SAMPLINGS, LatencyResult, Sampling
-from netcost.checking.regression.modules import Fate, ModuleChange, diff
-from netcost.checking.regression.report import UPDATE, Report, modules_table
-from netcost.checking.regression.results import Place, Result, compare
+from netcost.checking.regression.changes import Change, CheckVerdict
+from netcost.checking.regression.latency import SAMPLINGS, Attempt, LatencyResult
+from netcost.checking.regression.modules import ModuleChange, ModuleStatus, diff
+from netcost.checking.regression.report import UPDATE, CheckReport, modules_table
+from netcost.checking.regression.results import Place, TargetResult, compare
 
 __all__ = [
     "SAMPLINGS",
     "UPDATE",
+    "Attempt",
     "Change",
-    "Fate",
+    "CheckReport",
+    "CheckVerdict",
     "LatencyResult",
     "ModuleChange",
+    "ModuleStatus",
     "Place",
-    "Report",
-    "Result",
-    "Sampling",
-    "Verdict",
+    "TargetResult",
     "compare",
     "diff",
     "modules_table",

@@ -13,7 +13,7 @@ GUARDED = frozenset({*ADDITIVE, "unknown_ops"})
 """What may not grow by one unit unless a tolerance says so."""
 
 
-class Verdict(StrEnum):
+class CheckVerdict(StrEnum):
     """What becomes of one figure."""
 
     SAME = "same"
@@ -42,7 +42,7 @@ class Change:
     old: int | None
     new: int | None
     rule: str
-    verdict: Verdict
+    verdict: CheckVerdict
     is_budget: bool = False
 
     @property
@@ -58,7 +58,7 @@ class Change:
     @property
     def fails(self) -> bool:
         """Whether the rule is broken."""
-        return self.verdict is Verdict.FAILS
+        return self.verdict is CheckVerdict.FAILS
 
 
 def changes(old: Snapshot, new: Snapshot, limits: Limits, exact: bool) -> tuple[Change, ...]:
@@ -76,7 +76,7 @@ def budget_changes(old: Snapshot | None, new: Snapshot, limits: Limits) -> tuple
     for name, budget in limits.budget.items():
         value = new.figure(name)
         holds = value is not None and budget.holds(value)
-        verdict = Verdict.HOLDS if holds else Verdict.FAILS
+        verdict = CheckVerdict.HOLDS if holds else CheckVerdict.FAILS
         before = None if old is None else old.figure(name)
         found.append(Change(name, before, value, f"budget {budget.written}", verdict, is_budget=True))
     return tuple(found)
@@ -84,19 +84,19 @@ def budget_changes(old: Snapshot | None, new: Snapshot, limits: Limits) -> tuple
 
 def _change(name: str, old: int | None, new: int | None, limits: Limits, exact: bool) -> Change:
     if exact:
-        return Change(name, old, new, "exactly the same", Verdict.SAME if old == new else Verdict.FAILS)
+        return Change(name, old, new, "exactly the same", CheckVerdict.SAME if old == new else CheckVerdict.FAILS)
     tolerance = limits.tolerance_of(name) or (NO_TOLERANCE if name in GUARDED else None)
     if tolerance is None:
-        return Change(name, old, new, "", Verdict.SAME if old == new else Verdict.UNGUARDED)
+        return Change(name, old, new, "", CheckVerdict.SAME if old == new else CheckVerdict.UNGUARDED)
     if old is None or new is None:
         # Fragments of a network that had, or has, no blocks: neither more nor less.
-        return Change(name, old, new, tolerance.rule, Verdict.SAME if old == new else Verdict.FAILS)
+        return Change(name, old, new, tolerance.rule, CheckVerdict.SAME if old == new else CheckVerdict.FAILS)
     return Change(name, old, new, tolerance.rule, _verdict(old, new, tolerance.allowed(old)))
 
 
-def _verdict(old: int, new: int, allowed: int) -> Verdict:
+def _verdict(old: int, new: int, allowed: int) -> CheckVerdict:
     if new > allowed:
-        return Verdict.FAILS
+        return CheckVerdict.FAILS
     if new > old:
-        return Verdict.TOLERATED
-    return Verdict.SAME if new == old else Verdict.LESS
+        return CheckVerdict.TOLERATED
+    return CheckVerdict.SAME if new == old else CheckVerdict.LESS

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from netcost.checking.regression.changes import Verdict
+from netcost.checking.regression.changes import CheckVerdict
 from netcost.text import units
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ SAMPLINGS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
+class Attempt:
     """Both sides, timed in the same rounds.
 
     Args:
@@ -36,15 +36,15 @@ class Sampling:
     now: Measurement
     ratio: Ratio | None
 
-    def verdict(self, bound: float) -> Verdict:
+    def verdict(self, bound: float) -> CheckVerdict:
         """Where the ratio's interval lies: above the bound, not above it, or on both sides."""
         interval = None if self.ratio is None or self.ratio.against else self.ratio.ci95
         if interval is None:
-            return Verdict.CANNOT_TELL
+            return CheckVerdict.CANNOT_TELL
         low, high = interval
         if low > bound:
-            return Verdict.FAILS
-        return Verdict.HOLDS if high <= bound else Verdict.CANNOT_TELL
+            return CheckVerdict.FAILS
+        return CheckVerdict.HOLDS if high <= bound else CheckVerdict.CANNOT_TELL
 
     @property
     def words(self) -> str:
@@ -78,7 +78,7 @@ class LatencyResult:
 
     to: str
     bound: float
-    samplings: tuple[Sampling, ...]
+    samplings: tuple[Attempt, ...]
     is_relative: bool = False
 
     @property
@@ -89,11 +89,11 @@ class LatencyResult:
         return f"at most {units.percent(self.bound - 1)} more than at {self.to}"
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> CheckVerdict:
         """What all samplings say; nothing where they disagree, or one alone is above the bound."""
         said = {sampling.verdict(self.bound) for sampling in self.samplings}
-        alone = Verdict.FAILS in said and len(self.samplings) < SAMPLINGS
-        return Verdict.CANNOT_TELL if alone or len(said) != 1 else said.pop()
+        alone = CheckVerdict.FAILS in said and len(self.samplings) < SAMPLINGS
+        return CheckVerdict.CANNOT_TELL if alone or len(said) != 1 else said.pop()
 
     @property
     def share(self) -> float | None:
@@ -104,22 +104,24 @@ class LatencyResult:
     @property
     def words(self) -> tuple[str, ...]:
         """The verdict with its figures; unless the rule holds, what speaks against them, and what would mend it."""
-        openings = {Verdict.HOLDS: "latency holds", Verdict.FAILS: "latency FAILS"}
+        openings = {CheckVerdict.HOLDS: "latency holds", CheckVerdict.FAILS: "latency FAILS"}
         opening = openings.get(self.verdict, "warning: latency cannot tell")
         seen = "; measured again: ".join(sampling.words for sampling in self.samplings)
         line = f"{opening} ({self.rule}): {seen}"
         doubts = self._doubts()
-        if self.verdict is Verdict.HOLDS or not (doubts or self._against):
+        if self.verdict is CheckVerdict.HOLDS or not (doubts or self._against):
             return (line,)
         remedies = dict.fromkeys(doubt.remedy for doubt in doubts.values())
-        spoken = [*self._against, *(f"{of}{doubt}" for (of, _), doubt in doubts.items())]
-        mending = [f"what may help: {'; '.join(remedies)}"] if remedies and self.verdict is Verdict.CANNOT_TELL else []
-        return (line, f"doubts: {'; '.join(spoken)}", *mending)
+        notable = [*self._against, *(f"{of}{doubt}" for (of, _), doubt in doubts.items())]
+        mending = (
+            [f"what may help: {'; '.join(remedies)}"] if remedies and self.verdict is CheckVerdict.CANNOT_TELL else []
+        )
+        return (line, f"doubts: {'; '.join(notable)}", *mending)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """The names of the warnings among these words."""
-        return () if self.verdict is Verdict.HOLDS else tuple(kind.__name__ for _, kind in self._doubts())
+        return () if self.verdict is CheckVerdict.HOLDS else tuple(kind.__name__ for _, kind in self._doubts())
 
     @property
     def _against(self) -> tuple[str, ...]:

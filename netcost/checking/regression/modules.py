@@ -12,7 +12,7 @@ from netcost.checking.snapshot import Module
 from netcost.counting.breakdown import ADDITIVE
 
 
-class Fate(StrEnum):
+class ModuleStatus(StrEnum):
     """What happened to a module."""
 
     CHANGED = "changed"
@@ -35,11 +35,11 @@ class ModuleChange:
     new: Module | None
 
     @property
-    def fate(self) -> Fate:
+    def status(self) -> ModuleStatus:
         """What happened to it."""
         if self.old is None:
-            return Fate.ADDED
-        return Fate.REMOVED if self.new is None else Fate.CHANGED
+            return ModuleStatus.ADDED
+        return ModuleStatus.REMOVED if self.new is None else ModuleStatus.CHANGED
 
     @property
     def type(self) -> str:

@@ -9,12 +9,12 @@ from operator import methodcaller
 from typing import Any
 
 from netcost.checking.limits import FIGURES
-from netcost.checking.regression.changes import Change, Verdict
+from netcost.checking.regression.changes import Change, CheckVerdict
 from netcost.checking.regression.latency import LatencyResult
 from netcost.checking.regression.modules import ModuleChange
-from netcost.checking.regression.results import Result
+from netcost.checking.regression.results import TargetResult
 from netcost.checking.snapshot import Snapshot
-from netcost.counting.breakdown import ADDITIVE, RULED, WHOLE
+from netcost.counting.breakdown import ADDITIVE, NEED_A_RULE, WHOLE
 from netcost.text.explanations import more_about
 from netcost.text.tables import METRICS, Column, Table, from_records, table_of
 from netcost.text.units import AtLeast
@@ -30,7 +30,7 @@ UPDATE = ("netcost", "baseline", "update")
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CheckReport:
     """What a check came to.
 
     Args:
@@ -45,7 +45,7 @@ class Report:
         exact: whether any difference fails.
     """
 
-    results: tuple[Result, ...]
+    results: tuple[TargetResult, ...]
     against: str = ""
     baseline: str = ""
     settings: str = ""
@@ -70,7 +70,7 @@ class Report:
         return found
 
     @property
-    def spoken(self) -> tuple[Result, ...]:
+    def notable(self) -> tuple[TargetResult, ...]:
         """The results that there is something to say about, those that fail first."""
         found = [each for each in self.results if each.fails or each.notes or each.work_changed or each.modules]
         return tuple(sorted(found, key=lambda result: not result.fails))
@@ -110,7 +110,7 @@ class Report:
         ending = ("--", *names) if any(name.startswith("-") for name in names) else names
         return shlex.join([*self.updating, *ending])
 
-    def acceptance(self, result: Result) -> tuple[str, ...]:
+    def acceptance(self, result: TargetResult) -> tuple[str, ...]:
         """What to do so that a target passes as it is: the command, or the entry to raise, with the file."""
         grown = [change.figure for change in result.failures if not change.is_budget]
         over = [f"budget.{change.figure}" for change in result.failures if change.is_budget]
@@ -124,31 +124,31 @@ class Report:
         if over:
             lines.append(f"to accept: change {', '.join(over)} of {result.name!r} in {self.settings!r}")
         for latency in result.latencies:
-            if latency.verdict is Verdict.FAILS:
+            if latency.verdict is CheckVerdict.FAILS:
                 lines.append(f"to accept: {self._slower_allowed(result, latency)}")
         if result.improves and self.baseline:
             lines.append(f"costs less than recorded; to keep it so: {self.command(result.name)}")
         return tuple(lines)
 
-    def _slower_allowed(self, result: Result, latency: LatencyResult) -> str:
+    def _slower_allowed(self, result: TargetResult, latency: LatencyResult) -> str:
         if latency.is_relative:
             return f"change latency.max_ratio of {result.name!r} in {self.settings!r}"
         return "merge it, or allow more with --latency-limit"
 
-    def words(self, result: Result) -> tuple[str, ...]:
+    def words(self, result: TargetResult) -> tuple[str, ...]:
         """All that is said about a target besides its figures."""
         return (*result.problems, *result.notes, *self.acceptance(result))
 
     def tables(self) -> list[Table]:
         """For people: the outcome, what is to be said of each target, and its modules that changed."""
         found = [Table((), (), f"netcost check: {self.headline}", self.notes)]
-        for result in self.spoken:
+        for result in self.notable:
             found.append(self.figures_table(result))
             if result.modules:
                 found.append(modules_table(result))
         return found
 
-    def figures_table(self, result: Result) -> Table:
+    def figures_table(self, result: TargetResult) -> Table:
         """The figures that changed or have a budget."""
         title = f"{result.name}: {'FAILS' if result.fails else 'passes'}"
         explained = more_about(warning for latency in result.latencies for warning in latency.warnings)
@@ -185,7 +185,7 @@ class Report:
             "notes": list(self.notes),
         }
 
-    def _target(self, result: Result) -> dict[str, Any]:
+    def _target(self, result: TargetResult) -> dict[str, Any]:
         return {
             "target": result.name,
             "model": result.new.model,
@@ -216,14 +216,14 @@ FIGURE_COLUMNS = (
 )
 
 
-def modules_table(result: Result) -> Table:
+def modules_table(result: TargetResult) -> Table:
     """For people: the modules that changed, largest first, with what each has more or less."""
     shown = result.modules[:MODULES_SHOWN]
     figures = _changed(READ_FIRST, shown) or _changed(ADDITIVE, shown)
     columns = (
         Column("module", "Module", of=lambda change: change.path or WHOLE),
         Column("type", "Type"),
-        Column("fate", "Is", of=lambda change: str(change.fate)),
+        Column("status", "Is", of=lambda change: str(change.status)),
         *(Column(figure, METRICS[figure].heading, "signed", of=methodcaller("delta", figure)) for figure in figures),
     )
     more = len(result.modules) - len(shown)
@@ -237,7 +237,7 @@ def _changed(figures: Iterable[str], changes: Iterable[ModuleChange]) -> list[st
     return [figure for figure in figures if any(change.delta(figure) for change in changes)]
 
 
-def _record(result: Result, change: Change) -> dict[str, Any]:
+def _record(result: TargetResult, change: Change) -> dict[str, Any]:
     """One row of figures."""
     return {
         **_plain(change),
@@ -260,7 +260,7 @@ def _plain(change: Change) -> dict[str, Any]:
 
 def _lower_bound(snapshot: Snapshot | None, figure: str, value: int | None) -> int | AtLeast | None:
     """The value, marked where operators that no rule counts are left out of it."""
-    incomplete = snapshot is not None and snapshot.unknown_ops and figure in RULED and value is not None
+    incomplete = snapshot is not None and snapshot.unknown_ops and figure in NEED_A_RULE and value is not None
     return AtLeast(value) if incomplete and value is not None else value
 
 
@@ -269,7 +269,7 @@ def _module(change: ModuleChange) -> dict[str, Any]:
     return {
         "module": change.path,
         "type": change.type,
-        "fate": str(change.fate),
+        "status": str(change.status),
         "old": None if old is None else dict(old.figures),
         "new": None if new is None else dict(new.figures),
         "delta": change.deltas,

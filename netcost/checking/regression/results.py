@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from netcost.checking.limits import Limits
-from netcost.checking.regression.changes import Change, Verdict, budget_changes, changes
+from netcost.checking.regression.changes import Change, CheckVerdict, budget_changes, changes
 from netcost.checking.regression.latency import LatencyResult
 from netcost.checking.regression.modules import ModuleChange, diff
 from netcost.checking.snapshot import Snapshot
@@ -24,7 +24,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class TargetResult:
     """What the comparison of one target came to.
 
     Args:
@@ -64,22 +64,25 @@ class Result:
     @property
     def is_slower(self) -> bool:
         """Whether a rule for its latency is broken."""
-        return any(latency.verdict is Verdict.FAILS for latency in self.latencies)
+        return any(latency.verdict is CheckVerdict.FAILS for latency in self.latencies)
 
     @property
     def warns(self) -> bool:
         """Whether nothing can be told of its latency, which passes."""
-        return any(latency.verdict is Verdict.CANNOT_TELL for latency in self.latencies)
+        return any(latency.verdict is CheckVerdict.CANNOT_TELL for latency in self.latencies)
 
     @property
     def work_changed(self) -> bool:
         """Whether any figure is another than before."""
-        return any(change.verdict not in (Verdict.SAME, Verdict.HOLDS) and change.delta != 0 for change in self.changes)
+        return any(
+            change.verdict not in (CheckVerdict.SAME, CheckVerdict.HOLDS) and change.delta != 0
+            for change in self.changes
+        )
 
     @property
     def improves(self) -> bool:
         """Whether it passes, and some figure is less than before."""
-        return not self.fails and any(change.verdict is Verdict.LESS for change in self.changes)
+        return not self.fails and any(change.verdict is CheckVerdict.LESS for change in self.changes)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -117,7 +120,7 @@ def compare(
     exact: bool = False,
     problems: tuple[str, ...] = (),
     place: Place | None = None,
-) -> Result:
+) -> TargetResult:
     """Hold one target against what it was, and against its limits.
 
     Args:
@@ -129,7 +132,7 @@ def compare(
     limits = limits or Limits()
     budgets = budget_changes(old, new, limits)
     if old is None:
-        return Result(name, new, None, budgets, problems=problems, place=place)
+        return TargetResult(name, new, None, budgets, problems=problems, place=place)
     modules, renamed = diff(old.modules, new.modules) if old.depth == new.depth else ((), {})
     figures = changes(old, new, limits, exact)
     if old.inputs != new.inputs:
@@ -139,7 +142,7 @@ def compare(
         )
     if exact and modules and not any(change.fails for change in figures):
         problems = (*problems, "work moved between modules, which --exact does not pass")
-    return Result(
+    return TargetResult(
         name, new, old, (*figures, *budgets), modules, renamed, _operators(old, new), problems=problems, place=place
     )
 

@@ -7,7 +7,7 @@ from math import prod
 from torch import nn
 
 from netcost.claims.checks import beside, exactly
-from netcost.claims.claim import ERRATA, Finding, Term, Topic, Verdict, claim, found
+from netcost.claims.claim import ERRATA, ClaimFinding, ClaimVerdict, Term, Topic, claim, found
 from netcost.claims.evidence import CONVOLUTIONS, Layer, counted_module, layers
 from netcost.claims.sources import ALEXNET
 from netcost.zoo.alexnet import AlexNet2012
@@ -19,11 +19,11 @@ from netcost.zoo.alexnet import AlexNet2012
     topic=Topic.SIZE,
     says="The first convolution of AlexNet has 253,440 neurons.",
     source=f"{ALEXNET}, Figure 2",
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"kernel": 7},
     registry=ERRATA,
 )
-def first_neurons(kernel: int = 11) -> Finding:
+def first_neurons(kernel: int = 11) -> ClaimFinding:
     """Values that each convolution puts out: of the figure's five only the first does not fit its map and channels.
 
     It fits with 48, the channels of one device, in place of one side.

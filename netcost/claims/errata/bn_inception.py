@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from netcost.claims.checks import beside, exactly, printed, unstated
-from netcost.claims.claim import ERRATA, Finding, Topic, Verdict, claim, found
+from netcost.claims.claim import ERRATA, ClaimFinding, ClaimVerdict, Topic, claim, found
 from netcost.claims.evidence import (
     counted,
     counted_module,
@@ -35,11 +35,11 @@ def joined_channels(network: Analysis) -> dict[str, int]:
     topic=Topic.INCEPTION,
     says="Modules 4c and 4d of BN-Inception put out 576 channels.",
     source=FIGURE_5,
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"printed_widths": True},
     registry=ERRATA,
 )
-def width_of_4c(printed_widths: bool = False) -> Finding:
+def width_of_4c(printed_widths: bool = False) -> ClaimFinding:
     """The sums of the figure's own columns; with pool projections of 96 in place of 128 the printed widths come out."""
     columns = joined_channels(counted("bn_inception", printed_widths=printed_widths))
     narrower = joined_channels(counted("bn_inception", printed_widths=True))
@@ -61,11 +61,11 @@ def _three(channels: dict[str, int]) -> tuple[int, ...]:
     topic=Topic.INCEPTION,
     says="Modules 3c and 4e of BN-Inception, which stride by 2, put out 28x28 and 14x14.",
     source=FIGURE_5,
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"stride": 1},
     registry=ERRATA,
 )
-def strided_sizes(stride: int = 2) -> Finding:
+def strided_sizes(stride: int = 2) -> ClaimFinding:
     """The two modules on the maps that they get: the printed sizes are those of their inputs."""
     checks = []
     for name, channels, side, widths in (("3c", 320, 28, (128, 160, 64, 96)), ("4e", 608, 14, (128, 192, 192, 256))):
@@ -91,11 +91,11 @@ def _passing(channels: int, side: int, widths: tuple[int, int, int, int], stride
     topic=Topic.INCEPTION,
     says="The second convolution of BN-Inception, with 64 channels before its 3x3, is of depth 1.",
     source=FIGURE_5,
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"reduces": False},
     registry=ERRATA,
 )
-def second_depth(reduces: bool = True) -> Finding:
+def second_depth(reduces: bool = True) -> ClaimFinding:
     """The 1x1 reduction that the row prints and the 3x3 behind it are two layers; without the one, depth is 1."""
     shape = (1, 64, 56, 56)
     alone = counted_module(lambda: chain(64, Conv(192, 3)), shape)
@@ -114,11 +114,11 @@ def second_depth(reduces: bool = True) -> Finding:
     topic=Topic.INCEPTION,
     says="Two 3x3 in place of each 5x5 raise GoogLeNet's parameters by 25% and its computation by 30%.",
     source=f"{BN_INCEPTION}, appendix",
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"kernel": 5},
     registry=ERRATA,
 )
-def two_for_one(kernel: int = 3) -> Finding:
+def two_for_one(kernel: int = 3) -> ClaimFinding:
     """That change alone, by the width of the map between the two, beside all changes up to BN-Inception together."""
     before, shape = counted("googlenet"), (1, 3, 224, 224)
     after = {

@@ -10,7 +10,7 @@ from functools import cache
 from torch import nn
 
 from netcost.claims.checks import beside, exactly, printed, unstated
-from netcost.claims.claim import ERRATA, Check, Finding, Term, Topic, Verdict, claim, found
+from netcost.claims.claim import ERRATA, Check, ClaimFinding, ClaimVerdict, Term, Topic, claim, found
 from netcost.claims.evidence import (
     counted,
     counted_module,
@@ -37,7 +37,7 @@ claim(
     topic=Topic.INCEPTION,
     says="With 1x1 reductions the Inception module on 28x28x256 takes 358M multiply-adds, not 854M.",
     source=CS231N,
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"reduce_5x5": 32},
     registry=ERRATA,
 )(reductions)
@@ -78,11 +78,11 @@ def separable_first(multiplier: int = 8) -> nn.Sequential:
     topic=Topic.INCEPTION,
     says="The 7x7 convolution of GoogLeNet, from 3 to 64 channels, has 2.7K weights and takes 34M multiply-adds.",
     source=TABLE_1,
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"kernel": 5},
     registry=ERRATA,
 )
-def first_convolution(kernel: int = 7) -> Finding:
+def first_convolution(kernel: int = 7) -> ClaimFinding:
     """The dense layer that the row describes, and the separable one that the BN paper has in its place."""
     shape = (1, 3, 224, 224)
     dense = counted_module(lambda: nn.Conv2d(3, 64, kernel, 2, kernel // 2, bias=False), shape)
@@ -111,11 +111,11 @@ def first_convolution(kernel: int = 7) -> Finding:
     topic=Topic.INCEPTION,
     says="GoogLeNet's 4a, 4c, 4d, 4e, 5a and 5b have 364K, 463K, 580K, 840K, 1072K and 1388K weights, K being 1024.",
     source=TABLE_1,
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"largest": 3},
     registry=ERRATA,
 )
-def module_weights(largest: int = 5) -> Finding:
+def module_weights(largest: int = 5) -> ClaimFinding:
     """The modules by the channels of the table's own columns, whose multiply-adds mostly agree with those printed."""
     rows = {
         "4a": ("364", "73M"),
@@ -148,11 +148,11 @@ def _second_convolution(network: Analysis) -> Check:
     topic=Topic.INCEPTION,
     says="GoogLeNet's module 5a takes 54M multiply-adds.",
     source=TABLE_1,
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"largest": 3},
     registry=ERRATA,
 )
-def module_5a(largest: int = 5) -> Finding:
+def module_5a(largest: int = 5) -> ClaimFinding:
     """Its layers by the table's columns, on 7x7; as printed, the row's 1072K weights and 54M agree with each other."""
     module = within(googlenet(largest), "inception_5a")
     work = sum(layer.mult_adds for layer in module)
@@ -169,11 +169,11 @@ def module_5a(largest: int = 5) -> Finding:
     topic=Topic.INCEPTION,
     says="The columns of GoogLeNet's Table 1 come to 1502M multiply-adds and 6797.7K weights, K being 1024.",
     source=TABLE_1,
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"largest": 3},
     registry=ERRATA,
 )
-def column_sums(largest: int = 5) -> Finding:
+def column_sums(largest: int = 5) -> ClaimFinding:
     """The network by its columns, and the same with the first convolution that the printed row fits."""
     network, separable = googlenet(largest), googlenet(largest, separable=True)
     held = weights(network)
@@ -192,11 +192,11 @@ def column_sums(largest: int = 5) -> Finding:
     topic=Topic.INCEPTION,
     says="GoogLeNet has 5 million parameters, 12 times fewer than AlexNet.",
     source=f"{INCEPTION_V3}, section 1; {CS231N}",
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"largest": 3},
     registry=ERRATA,
 )
-def five_million(largest: int = 5) -> Finding:
+def five_million(largest: int = 5) -> ClaimFinding:
     """The two networks with biases; without its classifier GoogLeNet is nearer, and still not there."""
     network, alexnet = googlenet(largest), counted("alexnet_2012")
     classifier = sum(layer.weights + layer.bias for layer in within(network, "linear"))
@@ -216,11 +216,11 @@ def five_million(largest: int = 5) -> Finding:
     topic=Topic.INCEPTION,
     says="The googlenet of torchvision has the paper's 5x5 branches; it lists 6,624,904 parameters.",
     source="pytorch/vision torchvision/models/googlenet.py",
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"largest": 7},
     registry=ERRATA,
 )
-def torchvision_kernels(largest: int = 5) -> Finding:
+def torchvision_kernels(largest: int = 5) -> ClaimFinding:
     """GoogLeNet with batch norm in place of biases, by kernels of 5x5 and of 3x3 in the third branch."""
     paper, smaller = googlenet(largest, normed=True), googlenet(3, normed=True)
     saved = 1 - smaller.mult_adds / paper.mult_adds

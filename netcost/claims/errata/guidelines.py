@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import mean
 
 from netcost.claims.checks import beside, printed, stated, unstated
-from netcost.claims.claim import ERRATA, Check, Finding, Term, Topic, Verdict, claim, found, not_a_cost
+from netcost.claims.claim import ERRATA, Check, ClaimFinding, ClaimVerdict, Term, Topic, claim, found, not_a_cost
 from netcost.claims.evidence import counted_convolution
 from netcost.claims.sources import SHUFFLENET_V2
 from netcost.text import units
@@ -24,11 +24,11 @@ ARM_WIDTHS = ((32, 32), (22, 44), (13, 78), (9, 108))
     topic=Topic.GUIDELINES,
     says="All rows of the table on equal channel widths have the same multiply-adds.",
     source=f"{SHUFFLENET_V2}, Table 1",
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"wide": 455},
     registry=ERRATA,
 )
-def equal_flops(wide: int = 432) -> Finding:
+def equal_flops(wide: int = 432) -> ClaimFinding:
     """Multiply-adds of each width at one place of the map; 455 channels instead of 432 would come close."""
     gpu = [*GPU_WIDTHS[:3], (36, wide)]
     return found(_equal("GPU", gpu), _equal("ARM", ARM_WIDTHS))
@@ -47,11 +47,11 @@ def _equal(platform: str, widths: Sequence[tuple[int, int]]) -> Check:
     topic=Topic.GUIDELINES,
     says="On ARM a layer of 8 groups has 180 channels.",
     source=f"{SHUFFLENET_V2}, Table 2",
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"channels": 184},
     registry=ERRATA,
 )
-def eight_groups(channels: int = 180, groups: int = 8) -> Finding:
+def eight_groups(channels: int = 180, groups: int = 8) -> ClaimFinding:
     """Such a layer cannot be built; the nearest that can take less and more than the ungrouped one of the table."""
     below, above = channels // groups * groups, -(-channels // groups) * groups
     base = counted_convolution(64, 64, 1, SIDE).mult_adds
@@ -76,10 +76,10 @@ def eight_groups(channels: int = 180, groups: int = 8) -> Finding:
     topic=Topic.GUIDELINES,
     says="The second platform of the guidelines' tables is a CPU.",
     source=f"{SHUFFLENET_V2}, Tables 2 to 4",
-    recorded=Verdict.NOT_A_COST,
+    recorded=ClaimVerdict.NOT_A_COST,
     registry=ERRATA,
 )
-def cpu_heading() -> Finding:
+def cpu_heading() -> ClaimFinding:
     """A heading."""
     return not_a_cost("Tables 2 to 4 head it CPU; Table 1 and the text have ARM. There is nothing to count.")
 
@@ -110,10 +110,10 @@ AROUND_20_PERCENT = (0.15, 0.25)
     topic=Topic.GUIDELINES,
     says="Four fragments are 3 times slower than one, and without ReLU and shortcut a bottleneck is around 20% faster.",
     source=f"{SHUFFLENET_V2}, section 2 against Tables 3 and 4",
-    recorded=Verdict.PARTLY,
+    recorded=ClaimVerdict.PARTLY,
     registry=ERRATA,
 )
-def text_against_tables() -> Finding:
+def text_against_tables() -> ClaimFinding:
     """Quotients of the paper's own speeds: nothing of this is counted or timed here."""
     slower = [
         printed(f"{width}, {name}", speeds["1 fragment"] / speed, "3", unit="times")

@@ -7,7 +7,7 @@ from functools import partial
 from torch import nn
 
 from netcost.claims.checks import beside, exactly, printed
-from netcost.claims.claim import ERRATA, Finding, Term, Topic, Verdict, claim, found
+from netcost.claims.claim import ERRATA, ClaimFinding, ClaimVerdict, Term, Topic, claim, found
 from netcost.claims.evidence import (
     counted,
     counted_module,
@@ -31,11 +31,11 @@ IMAGE = (1, 3, 224, 224)
     topic=Topic.SEPARABLE,
     says="The last depthwise layer of MobileNet strides by 2, from 7x7 to 7x7, in a network of 569M multiply-adds.",
     source=f"{MOBILENET}, Table 1",
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"stride": 1},
     registry=ERRATA,
 )
-def last_stride(stride: int = 2) -> Finding:
+def last_stride(stride: int = 2) -> ClaimFinding:
     """With the printed stride the map would shrink once more; with a stride of 1 both printed figures come out."""
     strided, kept = (counted_module(partial(mobilenet, each), IMAGE) for each in (stride, 1))
     last, as_counted = (layers(each, Kind.DEPTHWISE_CONVOLUTION)[-1] for each in (strided, kept))
@@ -64,11 +64,11 @@ def mobilenet(last_stride: int) -> MobileNetV1:
     topic=Topic.SEPARABLE,
     says="The full 3x3 convolution of MobileNet takes 1.19% of its multiply-adds.",
     source=f"{MOBILENET}, Table 2",
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"width": 0.5},
     registry=ERRATA,
 )
-def full_share(width: float = 1.0) -> Finding:
+def full_share(width: float = 1.0) -> ClaimFinding:
     """Shares of all four kinds of layer, which must come to the whole: the other three are as printed."""
     network = counted("mobilenet_v1", width=width)
     full, pointwise, depthwise, linear = shares(network, network.mult_adds, "mult_adds")
@@ -90,11 +90,11 @@ def full_share(width: float = 1.0) -> Finding:
     topic=Topic.SEPARABLE,
     says="A MobileNet with a final layer of 10 million weights takes 0.58 million multiply-adds.",
     source=f"{MOBILENET}, section 4.4",
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"million": 20},
     registry=ERRATA,
 )
-def planet(million: int = 10) -> Finding:
+def planet(million: int = 10) -> ClaimFinding:
     """MobileNet with as many classes as such a layer has; the paper does not give their number."""
     body = counted("mobilenet_v1")
     features = layers(body, Kind.LINEAR)[0].in_channels
@@ -113,11 +113,11 @@ def planet(million: int = 10) -> Finding:
     topic=Topic.SEPARABLE,
     says="MobileNetV2 has 19 residual bottlenecks.",
     source=f"{MOBILENET_V2}, section 4",
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"kept": 16},
     registry=ERRATA,
 )
-def nineteen_units(kept: int | None = None) -> Finding:
+def nineteen_units(kept: int | None = None) -> ClaimFinding:
     """The units of its Table 2, one depthwise convolution each, in a network of the weights that its authors list."""
     units = counted_module(lambda: inverted_residuals(32, 1.0)[:kept], (1, 32, 112, 112))
     return found(
@@ -133,11 +133,11 @@ def nineteen_units(kept: int | None = None) -> Finding:
     topic=Topic.SEPARABLE,
     says="MobileNetV2 at width 1.4 has 6.9M parameters.",
     source=f"{MOBILENET_V2}, Table 4",
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"width": 1.3},
     registry=ERRATA,
 )
-def params_of_1_4(width: float = 1.4) -> Finding:
+def params_of_1_4(width: float = 1.4) -> ClaimFinding:
     """With batch norm and biases, and without, as its authors' repository counts."""
     network = counted("mobilenet_v2", width=width)
     return found(
@@ -153,11 +153,11 @@ def params_of_1_4(width: float = 1.4) -> Finding:
     topic=Topic.SEPARABLE,
     says="MobileNet takes 575M multiply-adds.",
     source=f"{MOBILENET_V2}, Table 4",
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"width": 0.75},
     registry=ERRATA,
 )
-def mobilenet_575(width: float = 1.0) -> Finding:
+def mobilenet_575(width: float = 1.0) -> ClaimFinding:
     """The figure of the later paper, and that of its own."""
     network = counted("mobilenet_v1", width=width)
     return found(
@@ -172,11 +172,11 @@ def mobilenet_575(width: float = 1.0) -> Finding:
     topic=Topic.SEPARABLE,
     says="MobileNet at width 0.75 takes 317M multiply-adds.",
     source=f"{SLIM}/mobilenet_v1.md",
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"width": 0.5},
     registry=ERRATA,
 )
-def three_quarters(width: float = 0.75) -> Finding:
+def three_quarters(width: float = 0.75) -> ClaimFinding:
     """The figure of the repository, and that of the paper."""
     network = counted("mobilenet_v1", width=width)
     return found(
@@ -191,11 +191,11 @@ def three_quarters(width: float = 0.75) -> Finding:
     topic=Topic.SEPARABLE,
     says="MobileNet takes 529M multiply-adds at 224, 192, 160 and 128 alike.",
     source="Keras applications, docstring of MobileNet",
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"width": 0.5},
     registry=ERRATA,
 )
-def same_at_every_size(width: float = 1.0) -> Finding:
+def same_at_every_size(width: float = 1.0) -> ClaimFinding:
     """The work of a convolution goes with the area of its map."""
     figures = {224: "569M", 192: "418M", 160: "291M", 128: "186M"}
     checks = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netcost.claims.checks import beside, printed, unstated
-from netcost.claims.claim import ERRATA, Finding, Topic, Verdict, claim, found
+from netcost.claims.claim import ERRATA, ClaimFinding, ClaimVerdict, Topic, claim, found
 from netcost.claims.evidence import counted
 from netcost.claims.sources import NASNET, RESNET, SENET
 
@@ -14,11 +14,11 @@ from netcost.claims.sources import NASNET, RESNET, SENET
     topic=Topic.RESIDUAL,
     says="ResNet-50 takes 3.8 billion multiply-adds, or 4.1 billion.",
     source=f"{RESNET}, Table 1; huggingface/pytorch-image-models results",
-    recorded=Verdict.PARTLY,
+    recorded=ClaimVerdict.PARTLY,
     perturbation={"network": "resnet101"},
     registry=ERRATA,
 )
-def two_figures(network: str = "resnet50") -> Finding:
+def two_figures(network: str = "resnet50") -> ClaimFinding:
     """Where a stage halves its map, the paper strides in the first 1x1 and most code since in the 3x3."""
     paper, later = counted(f"{network}_stride1x1"), counted(network)
     return found(
@@ -36,11 +36,11 @@ def two_figures(network: str = "resnet50") -> Finding:
     topic=Topic.RESIDUAL,
     says="Inception-ResNet-v2 takes 11.75 billion multiply-adds (SENet), or 13.2 billion (NASNet), at 299x299.",
     source=f"{SENET}, Table 2; {NASNET}, Table 2",
-    recorded=Verdict.PARTLY,
+    recorded=ClaimVerdict.PARTLY,
     perturbation={"drawn": True},
     registry=ERRATA,
 )
-def inception_resnet(drawn: bool = False) -> Finding:
+def inception_resnet(drawn: bool = False) -> ClaimFinding:
     """The form that was released; as drawn in its paper it has half of the modules and fits neither figure."""
     released, figures = counted("inception_resnet_v2", drawn=drawn), counted("inception_resnet_v2", drawn=True)
     return found(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netcost.claims.checks import beside, printed, unstated
-from netcost.claims.claim import ERRATA, Finding, Topic, Verdict, claim, found
+from netcost.claims.claim import ERRATA, ClaimFinding, ClaimVerdict, Topic, claim, found
 from netcost.claims.evidence import counted, operators
 from netcost.claims.sources import NASNET, SENET
 from netcost.text import units
@@ -15,11 +15,11 @@ from netcost.text import units
     topic=Topic.RESIDUAL,
     says="SE-ResNet-50 takes 0.26% more multiply-adds than ResNet-50.",
     source=f"{SENET}, section 4",
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"reduction": 8},
     registry=ERRATA,
 )
-def squeeze_excitation_work(reduction: int = 16) -> Finding:
+def squeeze_excitation_work(reduction: int = 16) -> ClaimFinding:
     """The fully connected layers alone, with the multiplications that rescale the maps, and with the means as well."""
     squeezed, plain = counted("se_resnet50", reduction=reduction), counted("resnet50_stride1x1")
     gates = squeezed.mult_adds - plain.mult_adds
@@ -42,11 +42,11 @@ def squeeze_excitation_work(reduction: int = 16) -> Finding:
     topic=Topic.RESIDUAL,
     says="SENet-154 has 145.8M parameters.",
     source=f"{NASNET}, Table 2",
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"reduction": 8},
     registry=ERRATA,
 )
-def senet_154(reduction: int = 16) -> Finding:
+def senet_154(reduction: int = 16) -> ClaimFinding:
     """At the 320x320 of that table the multiply-adds nearly agree, so that the network is the same."""
     network = counted("senet154", (1, 3, 320, 320), reduction=reduction)
     off = abs(network.mult_adds / 42.3e9 - 1)

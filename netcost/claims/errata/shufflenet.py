@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netcost.claims.checks import beside, exactly, printed, unstated
-from netcost.claims.claim import ERRATA, Finding, Term, Topic, Verdict, claim, found
+from netcost.claims.claim import ERRATA, ClaimFinding, ClaimVerdict, Term, Topic, claim, found
 from netcost.claims.evidence import counted, layers
 from netcost.claims.sources import SHUFFLENET, SHUFFLENET_V2
 from netcost.graph.cost import Kind
@@ -15,11 +15,11 @@ from netcost.graph.cost import Kind
     topic=Topic.SHUFFLE,
     says="ShuffleNet takes 143M, 140M, 137M, 133M and 137M multiply-adds with 1, 2, 3, 4 and 8 groups.",
     source=f"{SHUFFLENET}, Table 1",
-    recorded=Verdict.PARTLY,
+    recorded=ClaimVerdict.PARTLY,
     perturbation={"width": 0.5},
     registry=ERRATA,
 )
-def by_groups(width: float = 1.0) -> Finding:
+def by_groups(width: float = 1.0) -> ClaimFinding:
     """The whole network, and without its classifier, which is how all five come out."""
     figures = {1: "143M", 2: "140M", 3: "137M", 4: "133M", 8: "137M"}
     whole, body = [], []
@@ -38,11 +38,11 @@ def by_groups(width: float = 1.0) -> Finding:
     topic=Topic.SHUFFLE,
     says="ShuffleNet takes 13M, 38M, 292M and 524M multiply-adds at widths 0.25, 0.5, 1.5 and 2.",
     source=f"{SHUFFLENET}, Tables 2 and 5",
-    recorded=Verdict.PARTLY,
+    recorded=ClaimVerdict.PARTLY,
     perturbation={"groups": 1},
     registry=ERRATA,
 )
-def by_width(groups: int = 3) -> Finding:
+def by_width(groups: int = 3) -> ClaimFinding:
     """With the first convolution's 24 channels scaled like the rest, and with the channels that the figures fit."""
     rows = {"0.25": ("13M", 6, 12), "0.5": ("38M", 12, 12), "1.5": ("292M", 36, 24), "2.0": ("524M", 48, 24)}
     checks = []
@@ -61,11 +61,11 @@ def by_width(groups: int = 3) -> Finding:
     topic=Topic.SHUFFLE,
     says="ShuffleNet V2 takes 41M, 146M, 299M and 591M multiply-adds at widths 0.5, 1, 1.5 and 2.",
     source=f"{SHUFFLENET_V2}, Table 5",
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"num_classes": 100},
     registry=ERRATA,
 )
-def v2_by_width(num_classes: int = 1000) -> Finding:
+def v2_by_width(num_classes: int = 1000) -> ClaimFinding:
     """Convolutions and the classifier by the table, whose parameters come out."""
     figures = {"0.5": (41, "1.4M"), "1.0": (146, "2.3M"), "1.5": (299, "3.5M"), "2.0": (591, "7.4M")}
     work, held, more = [], [], {}
@@ -85,11 +85,11 @@ def v2_by_width(num_classes: int = 1000) -> Finding:
     topic=Topic.SHUFFLE,
     says="Of a unit's c channels, of which c' are worked on, a share r = (1 - c')/c passes untouched.",
     source=f"{SHUFFLENET_V2}, section 3",
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"channels": 232},
     registry=ERRATA,
 )
-def kept_share(channels: int = 116) -> Finding:
+def kept_share(channels: int = 116) -> ClaimFinding:
     """Both formulas on a unit of stage 2, which works on half of its channels and passes the other half."""
     unit = counted("module:shufflenet_v2_unit", (1, channels, 28, 28))
     worked = layers(unit)[0].in_channels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netcost.claims.checks import beside, exactly
-from netcost.claims.claim import ERRATA, Finding, Term, Topic, Verdict, claim, found
+from netcost.claims.claim import ERRATA, ClaimFinding, ClaimVerdict, Term, Topic, claim, found
 from netcost.claims.evidence import counted, within
 from netcost.claims.sources import XCEPTION
 
@@ -14,11 +14,11 @@ from netcost.claims.sources import XCEPTION
     topic=Topic.SEPARABLE,
     says="The 22,855,952 parameters of Xception are those of a network without fully connected layers.",
     source=f"{XCEPTION}, Table 3",
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"in_channels": 1},
     registry=ERRATA,
 )
-def without_classifier(in_channels: int = 3) -> Finding:
+def without_classifier(in_channels: int = 3) -> ClaimFinding:
     """The printed figure holds the classifier: 2048 channels to 1000 classes, and their biases."""
     network = counted("xception", (1, in_channels, 299, 299), in_channels=in_channels)
     (last,) = within(network, "linear")

@@ -6,7 +6,7 @@ Reference: DenseNet (arXiv:1608.06993), section 3 and Table 1.
 from __future__ import annotations
 
 from netcost.claims.checks import beside, exactly, stated, unstated
-from netcost.claims.claim import Check, Finding, Term, Topic, Verdict, claim, found
+from netcost.claims.claim import Check, ClaimFinding, ClaimVerdict, Term, Topic, claim, found
 from netcost.claims.evidence import counted, counted_module, layers, operators, output_shape
 from netcost.claims.sources import ARTICLE_EIGHT_MODELS, DENSENET
 from netcost.counting.analysis import Analysis
@@ -24,10 +24,10 @@ HALF = (0.4, 0.6)
     topic=Topic.DENSE,
     says="The L-th layer of a dense block sees k·(L-1) + k0 channels.",
     source=f"{DENSENET}, section 3",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"growth_rate": 24},
 )
-def dense_inputs(growth_rate: int = 32, first: int = 64) -> Finding:
+def dense_inputs(growth_rate: int = 32, first: int = 64) -> ClaimFinding:
     """Channels that the 1x1 of each layer reads in DenseNet-121's first block: k = 32, k0 = 64."""
     block = counted("module:dense_block", (1, first, 56, 56), growth_rate=growth_rate)
     seen = tuple(layer.in_channels for layer in layers(block, Kind.POINTWISE_CONVOLUTION))
@@ -48,10 +48,10 @@ def dense_inputs(growth_rate: int = 32, first: int = 64) -> Finding:
     topic=Topic.DENSE,
     says="A transition layer is batch norm, a 1x1 convolution that compresses the channels, and a 2x2 mean.",
     source=f"{DENSENET}, section 3",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"out_channels": 64},
 )
-def transition(out_channels: int = 128) -> Finding:
+def transition(out_channels: int = 128) -> ClaimFinding:
     """The first transition of DenseNet-121, which compresses to half; a ReLU stands before the convolution as well."""
     module = counted("module:transition", out_channels=out_channels)
     steps = tuple(str(kind) for kind in module.count.kinds if kind is not Kind.ELEMENTWISE)
@@ -59,7 +59,7 @@ def transition(out_channels: int = 128) -> Finding:
     _, channels_in, side_in, _ = module.graph.inputs[0].shape
     _, channels_out, side_out, _ = output_shape(module)
     return found(
-        *(exactly(f"step {at}", *each) for at, each in enumerate(zip(steps, expected, strict=True), start=1)),
+        *(exactly(f"step {index}", *each) for index, each in enumerate(zip(steps, expected, strict=True), start=1)),
         exactly("channels out", channels_out, channels_in // 2, terms=[Term("channels in", channels_in)]),
         exactly("side of the map", side_out, side_in // 2, terms=[Term("side before", side_in)]),
     )
@@ -71,10 +71,10 @@ def transition(out_channels: int = 128) -> Finding:
     topic=Topic.DENSE,
     says="At equal accuracy DenseNet needs half of ResNet's parameters and half of its computation.",
     source=f"{ARTICLE_EIGHT_MODELS}; DenseNet-201 beside ResNet-101 is the pair that {DENSENET} names",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"growth_rate": 24},
 )
-def half_of_resnet(growth_rate: int = 32) -> Finding:
+def half_of_resnet(growth_rate: int = 32) -> ClaimFinding:
     """The pair by both strides of ResNet, and two other pairs; which are equally accurate is no matter of counting."""
     dense, resnet = counted("densenet201", growth_rate=growth_rate), counted("resnet101")
     params, work = dense.params / resnet.params, dense.mult_adds / resnet.mult_adds
@@ -108,10 +108,10 @@ def _other_pair(name: str, dense: str, resnet: str) -> list[Check]:
     topic=Topic.DENSE,
     says="The 1x1 convolution of a DenseNet-121 layer makes 2 x growth_rate channels, as in the article's code.",
     source=ARTICLE_EIGHT_MODELS,
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"bottleneck": 3},
 )
-def two_k(bottleneck: int = 2) -> Finding:
+def two_k(bottleneck: int = 2) -> ClaimFinding:
     """DenseNet-121 with the code's width and with the paper's 4k, beside the parameters that model zoos list."""
     code, paper = densenet121(bottleneck), densenet121(4)
     return found(
@@ -132,10 +132,10 @@ def densenet121(bottleneck: int) -> Analysis:
     topic=Topic.DENSE,
     says="DenseNet concatenates maps where ResNet adds them.",
     source=f"{DENSENET}, section 3",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"name": "densenet169"},
 )
-def joins_and_adds(name: str = "densenet121") -> Finding:
+def joins_and_adds(name: str = "densenet121") -> ClaimFinding:
     """How often each runs; what is joined is moved through memory without a multiply-add."""
     dense, resnet = counted(name), counted("resnet50")
     joins, adds = operators(dense, "aten.cat"), operators(resnet, "aten.add")

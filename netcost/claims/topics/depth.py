@@ -12,7 +12,7 @@ from functools import partial
 from torch import nn
 
 from netcost.claims.checks import beside, exactly, stated, unstated
-from netcost.claims.claim import Check, Finding, Number, Term, Topic, Verdict, claim, found
+from netcost.claims.claim import Check, ClaimFinding, ClaimVerdict, Number, Term, Topic, claim, found
 from netcost.claims.evidence import CONVOLUTIONS, counted, layers
 from netcost.claims.sources import ALEXNET, ARTICLE_EIGHT_MODELS, GOOGLENET, MOBILENET, VGG
 from netcost.claims.surgery import Changes, altered
@@ -31,10 +31,10 @@ VGGS = ("vgg11", "vgg13", "vgg16", "vgg19")
     topic=Topic.DEPTH,
     says="LeNet-5 has 2 layers in all: 2 convolutions, 2 fully connected layers and a softmax.",
     source=ARTICLE_EIGHT_MODELS,
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"hidden": False},
 )
-def layers_of_lenet(hidden: bool = True) -> Finding:
+def layers_of_lenet(hidden: bool = True) -> ClaimFinding:
     """The paper counts C1, S2, C3, S4, C5, F6 and the output, so its sub-sampling too."""
     network = altered("lenet5", {} if hidden else {"f6": nn.Identity, "output": partial(nn.Linear, 120, 10)})
     convolved = convolutions(network)
@@ -57,10 +57,10 @@ def layers_of_lenet(hidden: bool = True) -> Finding:
     topic=Topic.DEPTH,
     says="AlexNet's input, printed as 224x224x3, is really worked on as 227x227x3.",
     source=f"{ALEXNET}, section 3.5; {ARTICLE_EIGHT_MODELS}",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"kernel": 7},
 )
-def input_of_alexnet(kernel: int = 11) -> Finding:
+def input_of_alexnet(kernel: int = 11) -> ClaimFinding:
     """The first convolution makes the printed 55x55 of 227x227, and no whole number of places of 224x224 unpadded."""
     of_227, padded = windows(altered("alexnet_2012", first_kernel(kernel)))[0], windows(counted("alexnet"))[0]
     of_224 = replace(of_227, grid_in=padded.grid_in)
@@ -91,10 +91,10 @@ def _places(window: Window) -> Term:
     topic=Topic.DEPTH,
     says="The side of the map that a layer makes is (input + 2 padding - kernel)/stride + 1.",
     source=ARTICLE_EIGHT_MODELS,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"kernel": 7},
 )
-def output_size(kernel: int = 11) -> Finding:
+def output_size(kernel: int = 11) -> ClaimFinding:
     """Every convolution and pooling of AlexNet; where the division leaves a remainder, a layer rounds down or up."""
     network = altered("alexnet_2012", first_kernel(kernel))
     slid, terms = windows(network), [_places(window) for window in windows(network)]
@@ -117,10 +117,10 @@ def _values(terms: list[Term]) -> tuple[Number, ...]:
     topic=Topic.DEPTH,
     says="AlexNet has 5 convolutional and 3 fully connected layers.",
     source=f"{ALEXNET}, abstract",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"missing": "conv4"},
 )
-def layers_of_alexnet(missing: str | None = None) -> Finding:
+def layers_of_alexnet(missing: str | None = None) -> ClaimFinding:
     """Poolings and normalisations are not counted."""
     return found(*_layers_of("AlexNet", altered("alexnet_2012", without(missing)), (5, 3)))
 
@@ -145,10 +145,10 @@ def _layers_of(name: str, network: Analysis, published: tuple[int, int]) -> list
     topic=Topic.DEPTH,
     says="VGG16 has 13 convolutional and 3 fully connected layers, VGG19 has 16 and 3.",
     source=f"{VGG}, Table 1",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"missing": "conv5.1"},
 )
-def layers_of_vgg(missing: str | None = None) -> Finding:
+def layers_of_vgg(missing: str | None = None) -> ClaimFinding:
     """Their names count both kinds together."""
     sixteen, nineteen = (altered(name, without(missing)) for name in ("vgg16", "vgg19"))
     return found(*_layers_of("VGG16", sixteen, (13, 3)), *_layers_of("VGG19", nineteen, (16, 3)))
@@ -160,10 +160,10 @@ def layers_of_vgg(missing: str | None = None) -> Finding:
     topic=Topic.DEPTH,
     says="Each of the five stages of VGG has 2 or 3 convolutions.",
     source=ARTICLE_EIGHT_MODELS,
-    recorded=Verdict.PARTLY,
+    recorded=ClaimVerdict.PARTLY,
     perturbation={"missing": "conv5.1"},
 )
-def stages_of_vgg(missing: str | None = None) -> Finding:
+def stages_of_vgg(missing: str | None = None) -> ClaimFinding:
     """The four configurations that are commonly built; a stage ends at a pooling."""
     checks = []
     for name in VGGS:
@@ -180,10 +180,10 @@ def stages_of_vgg(missing: str | None = None) -> Finding:
     topic=Topic.DEPTH,
     says="VGG has 3x3 convolutions and 2x2 max poolings throughout.",
     source=f"{VGG}, section 2.1",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"kernel": 1},
 )
-def kernels_of_vgg(kernel: int = 3) -> Finding:
+def kernels_of_vgg(kernel: int = 3) -> ClaimFinding:
     """Every layer of the four configurations; configuration C, which is rarely built, ends stages in a 1x1."""
     last = {"conv5.1.0": partial(nn.Conv2d, 512, 512, kernel, padding=kernel // 2)}
     slid = [window for name in VGGS for window in windows(altered(name, last))]
@@ -202,10 +202,10 @@ def kernels_of_vgg(kernel: int = 3) -> Finding:
     topic=Topic.DEPTH,
     says="Inception v1 is 22 layers deep.",
     source=f"{GOOGLENET}, section 5",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"missing": "inception_4b"},
 )
-def depth_of_googlenet(missing: str | None = None) -> Finding:
+def depth_of_googlenet(missing: str | None = None) -> ClaimFinding:
     """Layers with weights on the longest path; with the poolings on it the paper says 27."""
     network, each = altered("googlenet", without(missing)), weighted_depth(counted("module:inception_v1"))
     many, classifiers = len(modules(network, "Inception")), len(layers(network, Kind.LINEAR))
@@ -224,10 +224,10 @@ def depth_of_googlenet(missing: str | None = None) -> Finding:
     topic=Topic.DEPTH,
     says="MobileNet has 28 layers.",
     source=f"{MOBILENET}, section 3.2",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"missing": "pairs.7"},
 )
-def depth_of_mobilenet(missing: str | None = None) -> Finding:
+def depth_of_mobilenet(missing: str | None = None) -> ClaimFinding:
     """A depthwise and a pointwise convolution are two layers."""
     network = altered("mobilenet_v1", without(missing))
     kinds = [layer.kind for layer in layers(network)]

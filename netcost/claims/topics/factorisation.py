@@ -14,7 +14,7 @@ from itertools import pairwise
 from torch import nn
 
 from netcost.claims.checks import beside, exactly, printed, rising, stated, unstated
-from netcost.claims.claim import Check, Finding, Term, Topic, Verdict, claim, found
+from netcost.claims.claim import Check, ClaimFinding, ClaimVerdict, Term, Topic, claim, found
 from netcost.claims.evidence import counted, counted_module, layers, receptive_field, weight_terms, weights
 from netcost.claims.sources import BN_INCEPTION, INCEPTION_V3, VGG
 from netcost.claims.surgery import Changes, altered
@@ -70,10 +70,10 @@ def _chain(widths: Sequence[int], kernel: int) -> nn.Module:
     topic=Topic.FACTORISATION,
     says="Two 3x3 convolutions in a row take the place of a 5x5 with fewer parameters and the same receptive field.",
     source=f"{INCEPTION_V3}, section 3.1",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"kernel": 5},
 )
-def two_for_one(kernel: int = 3) -> Finding:
+def two_for_one(kernel: int = 3) -> ClaimFinding:
     """At equal widths; in GoogLeNet, whose branches widen, it depends on which of the two does that."""
     small, large = in_a_row(kernel, kernel), in_a_row(5)
     share, whole = weights(small) / weights(large), counted("googlenet").params
@@ -95,10 +95,10 @@ def two_for_one(kernel: int = 3) -> Finding:
     topic=Topic.FACTORISATION,
     says="Three 3x3 convolutions in a row take the place of a 7x7: 27 weights for each pair of channels and not 49.",
     source=f"{VGG}, section 2.3",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"kernel": 5},
 )
-def three_for_one(kernel: int = 3) -> Finding:
+def three_for_one(kernel: int = 3) -> ClaimFinding:
     """At equal widths, biases left out."""
     small, large = in_a_row(kernel, kernel, kernel), in_a_row(7)
     share = weights(small) / weights(large)
@@ -116,10 +116,10 @@ def three_for_one(kernel: int = 3) -> Finding:
     topic=Topic.FACTORISATION,
     says="Two 3x3 convolutions see as much as one 5x5, and three as much as one 7x7.",
     source=f"{VGG}, section 2.3",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"kernel": 5},
 )
-def stacked_fields(kernel: int = 3) -> Finding:
+def stacked_fields(kernel: int = 3) -> ClaimFinding:
     """Each convolution adds its kernel less one to the window of the one before."""
     rows = {"two 3x3": in_a_row(kernel, kernel), "three 3x3": in_a_row(kernel, kernel, kernel)}
     seen = {name: receptive_field(layers(row))[0] for name, row in rows.items()}
@@ -135,10 +135,10 @@ def stacked_fields(kernel: int = 3) -> Finding:
     topic=Topic.FACTORISATION,
     says="A 1xn convolution and an nx1 after it take the place of an nxn.",
     source=f"{INCEPTION_V3}, section 3.2",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"sides": (5, 7)},
 )
-def asymmetric(sides: tuple[int, ...] = (3, 7)) -> Finding:
+def asymmetric(sides: tuple[int, ...] = (3, 7)) -> ClaimFinding:
     """Two in n of the weights at equal widths; n is 7 in Inception v3."""
     checks: list[Check] = []
     for n in sides:
@@ -157,10 +157,10 @@ def asymmetric(sides: tuple[int, ...] = (3, 7)) -> Finding:
     topic=Topic.FACTORISATION,
     says="Two 3x3 convolutions in place of each 5x5 make the network 9 layers deeper.",
     source=APPENDIX,
-    recorded=Verdict.PARTLY,
+    recorded=ClaimVerdict.PARTLY,
     perturbation={"times": 3},
 )
-def deeper_by_nine(times: int = 2) -> Finding:
+def deeper_by_nine(times: int = 2) -> ClaimFinding:
     """The swap alone in GoogLeNet, and all of Figure 5, whose second convolution has the printed depth of 1."""
     before, after = counted("googlenet"), altered("googlenet", swapped(True, times=times))
     figure_5 = altered("bn_inception", {"conv2": partial(chain, 64, Conv(192, 3), bias=True)})
@@ -198,10 +198,10 @@ def readings(metric: str, kernel: int) -> dict[str, tuple[Term, Term]]:
     topic=Topic.FACTORISATION,
     says="Two 3x3 convolutions in place of each 5x5 add 25% parameters.",
     source=APPENDIX,
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"kernel": 5},
 )
-def weights_of_the_swap(kernel: int = 3) -> Finding:
+def weights_of_the_swap(kernel: int = 3) -> ClaimFinding:
     """Parameters to GoogLeNet's, in every reading of the swap."""
     checks = [
         printed(f"parameters, {name}", _ratio(terms), "1.25", unit="times", terms=terms)
@@ -216,10 +216,10 @@ def weights_of_the_swap(kernel: int = 3) -> Finding:
     topic=Topic.FACTORISATION,
     says="Two 3x3 convolutions in place of each 5x5 add about 30% computation.",
     source=APPENDIX,
-    recorded=Verdict.PARTLY,
+    recorded=ClaimVerdict.PARTLY,
     perturbation={"kernel": 5},
 )
-def compute_of_the_swap(kernel: int = 3) -> Finding:
+def compute_of_the_swap(kernel: int = 3) -> ClaimFinding:
     """Multiply-adds to GoogLeNet's, in every reading of the swap; "about 30%" is what rounds to it in tens."""
     network, by_table = counted("bn_inception").mult_adds, entry("googlenet").published.mult_adds
     assert by_table is not None, "Table 1 prints it"

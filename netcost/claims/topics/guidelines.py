@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from netcost.claims.checks import beside, exactly, rising, stated, unstated
-from netcost.claims.claim import Check, Finding, Term, Topic, Verdict, claim, found
+from netcost.claims.claim import Check, ClaimFinding, ClaimVerdict, Term, Topic, claim, found
 from netcost.claims.evidence import counted_convolution, counted_module, layers
 from netcost.claims.sources import SHUFFLENET_V2
 from netcost.counting.analysis import Analysis, analyze
@@ -44,10 +44,10 @@ def ordered(what: str, cases: Mapping[str, Analysis]) -> Check:
     topic=Topic.GUIDELINES,
     says="G1: a 1x1 convolution of given c1·c2 has the least memory access, hw(c1 + c2) + c1·c2, where c1 = c2.",
     source=f"{SHUFFLENET_V2}, section 2 and Table 1",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"width": 64},
 )
-def equal_widths(width: int = 128) -> Finding:
+def equal_widths(width: int = 128) -> ClaimFinding:
     """Widths of one product, and the four ratios of Table 1, whose products are only nearly equal."""
     scan = {f"1:{part * part}": _layer(width // part, width * part) for part in (1, 2, 4, 8)}
     table = {"1:1": _layer(width, width), "1:2": _layer(90, 180), "1:6": _layer(52, 312), "1:12": _layer(36, 432)}
@@ -73,10 +73,10 @@ def _layer(in_channels: int, out_channels: int, groups: int = 1) -> Analysis:
     topic=Topic.GUIDELINES,
     says="G2: at given multiply-adds, more groups mean more memory access, hw(c1 + c2) + c1·c2/g.",
     source=f"{SHUFFLENET_V2}, section 2 and Table 2",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"width": 64},
 )
-def groups_raise_access(width: int = 128) -> Finding:
+def groups_raise_access(width: int = 128) -> ClaimFinding:
     """The settings of Table 2, which widens the layer with its groups; at one width, access falls."""
     table = {1: width, 2: 180, 4: 256, 8: 360}
     widened = {str(groups): _layer(channels, channels, groups) for groups, channels in table.items()}
@@ -116,10 +116,10 @@ class AddBias(nn.Module):
     topic=Topic.GUIDELINES,
     says="G4: ReLU, AddTensor and AddBias have few FLOPs and, for those, a high memory access.",
     source=f"{SHUFFLENET_V2}, section 2",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"channels": 256},
 )
-def elementwise_access(channels: int = 128) -> Finding:
+def elementwise_access(channels: int = 128) -> ClaimFinding:
     """Elements moved for each operation, on 56x56; a multiply-add is one operation, as the paper counts."""
     shape = (1, channels, SIDE, SIDE)
     work = counted_convolution(channels, channels, 1, SIDE)

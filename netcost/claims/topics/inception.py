@@ -10,7 +10,7 @@ from functools import partial
 from torch import nn
 
 from netcost.claims.checks import beside, exactly, printed, rising, unstated
-from netcost.claims.claim import Check, Finding, Term, Topic, Verdict, claim, found
+from netcost.claims.claim import Check, ClaimFinding, ClaimVerdict, Term, Topic, claim, found
 from netcost.claims.evidence import counted, layers, mult_add_terms, output_shape, read
 from netcost.claims.explanation import simplest
 from netcost.claims.sources import ARTICLE_INCEPTION, CS231N, GOOGLENET
@@ -42,10 +42,10 @@ def inception_3b() -> Analysis:
     says="The Inception module has four branches, with 1x1 convolutions before the 3x3, before the 5x5 and after the "
     "pooling.",
     source=f"{GOOGLENET}, Figure 2",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"kernel": 3},
 )
-def module_branches(kernel: int = 5) -> Finding:
+def module_branches(kernel: int = 5) -> ClaimFinding:
     """What each branch does in turn; GoogLeNet is three convolutions and nine such modules."""
     large = {"branch_5x5.1.0": partial(nn.Conv2d, 32, 96, kernel, padding=kernel // 2)}
     module = altered("module:inception_v1", large)
@@ -78,10 +78,10 @@ def _convolutions_of_the_network() -> Check:
     says="With kernel and padding 1/0, 3/1 and 5/2, and 3/1 for the pooling, all at stride 1, the four branches keep "
     "the height and width.",
     source=ARTICLE_INCEPTION,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"padding": 1},
 )
-def same_grid(padding: int = 2) -> Finding:
+def same_grid(padding: int = 2) -> ClaimFinding:
     """Each branch on its own; the window in it that is the largest."""
     names, changes = branches(inception_3b()), {"branch_5x5.1.0.padding": (padding, padding)}
     every = [windows(part("module:inception_v1", name, changes)) for name in names]
@@ -107,10 +107,10 @@ def same_grid(padding: int = 2) -> Finding:
     topic=Topic.INCEPTION,
     says="The naive Inception module on 28x28x256 takes 854M multiply-adds.",
     source=CS231N,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"n5x5": 64},
 )
-def naive_cost(n5x5: int = 96) -> Finding:
+def naive_cost(n5x5: int = 96) -> ClaimFinding:
     """1x1x128, 3x3x192 and 5x5x96 straight on the input; pooling and biases are no multiply-adds."""
     module = naive_module(n5x5=n5x5)
     terms = mult_add_terms(layers(module))
@@ -123,10 +123,10 @@ def naive_cost(n5x5: int = 96) -> Finding:
     topic=Topic.INCEPTION,
     says="The naive Inception module on 28x28x256 puts out 28x28x480.",
     source=CS231N,
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"n3x3": 128},
 )
-def naive_channels(n3x3: int = 192) -> Finding:
+def naive_channels(n3x3: int = 192) -> ClaimFinding:
     """The naive module keeps the channels that it pools; 480 is the output of the reduced one."""
     module = naive_module(n3x3=n3x3)
     reduced = output_shape(reduced_module())[1]
@@ -142,10 +142,10 @@ def naive_channels(n3x3: int = 192) -> Finding:
     topic=Topic.INCEPTION,
     says="1x1 reductions cut the module on 28x28x256 from 854M multiply-adds to 358M, by a factor of 2.39.",
     source=CS231N,
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"reduce_5x5": 32},
 )
-def reductions(reduce_5x5: int = 64) -> Finding:
+def reductions(reduce_5x5: int = 64) -> ClaimFinding:
     """The naive module, the reduced one as the slide draws it, and GoogLeNet's own on the same input."""
     naive, reduced, real = naive_module(), reduced_module(reduce_5x5=reduce_5x5), inception_3b()
     return found(
@@ -183,10 +183,10 @@ def _explained(module: Analysis, figure: str) -> list[str]:
     topic=Topic.INCEPTION,
     says="In the naive module the cost comes mainly from the large kernels on many channels.",
     source=CS231N,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"n5x5": 32},
 )
-def large_kernels(n5x5: int = 96) -> Finding:
+def large_kernels(n5x5: int = 96) -> ClaimFinding:
     """The share of each branch in the module's multiply-adds."""
     module = naive_module(n5x5=n5x5)
     shares = {by(layer.kernel): layer.mult_adds / module.mult_adds for layer in layers(module)}

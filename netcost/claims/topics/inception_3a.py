@@ -6,7 +6,7 @@ Reference: GoogLeNet (arXiv:1409.4842), Table 1.
 from __future__ import annotations
 
 from netcost.claims.checks import beside, exactly, printed, rising, unstated
-from netcost.claims.claim import Finding, Topic, Verdict, claim, found
+from netcost.claims.claim import ClaimFinding, ClaimVerdict, Topic, claim, found
 from netcost.claims.evidence import counted, layers, mult_add_terms, output_shape, weight_terms, weights
 from netcost.claims.sources import ARTICLE_TO_SHUFFLENET_V2, GOOGLENET
 from netcost.claims.windows import branch_channels
@@ -33,10 +33,10 @@ def inception_3a(reduce_5x5: int = 16, pool_proj: int = 32) -> Analysis:
     topic=Topic.INCEPTION,
     says="The naive module on 28x28x192, with 64, 128 and 32 channels of 1x1, 3x3 and 5x5, has 387,072 weights.",
     source=ARTICLE_TO_SHUFFLENET_V2,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"n5x5": 64},
 )
-def naive_192_weights(n5x5: int = 32) -> Finding:
+def naive_192_weights(n5x5: int = 32) -> ClaimFinding:
     """Biases are left out, as in the article."""
     module = naive_3a(n5x5=n5x5)
     terms = layers(module)
@@ -52,10 +52,10 @@ def naive_192_weights(n5x5: int = 32) -> Finding:
     topic=Topic.INCEPTION,
     says="The naive module on 28x28x192 puts out 28x28x416.",
     source=ARTICLE_TO_SHUFFLENET_V2,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"n5x5": 64},
 )
-def naive_192_channels(n5x5: int = 32) -> Finding:
+def naive_192_channels(n5x5: int = 32) -> ClaimFinding:
     """Three branches of convolutions, and every channel of the input again."""
     module = naive_3a(n5x5=n5x5)
     return found(exactly("channels out", output_shape(module)[1], 416, terms=branch_channels(module)))
@@ -67,10 +67,10 @@ def naive_192_channels(n5x5: int = 32) -> Finding:
     topic=Topic.INCEPTION,
     says="With 1x1 reductions the module on 28x28x192, GoogLeNet's 3a, has 163,328 weights.",
     source=ARTICLE_TO_SHUFFLENET_V2,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"reduce_5x5": 32},
 )
-def reduced_192_weights(reduce_5x5: int = 16) -> Finding:
+def reduced_192_weights(reduce_5x5: int = 16) -> ClaimFinding:
     """Table 1 prints the same module with 159K weights, its K being 1024, and 128M multiply-adds."""
     module = inception_3a(reduce_5x5=reduce_5x5)
     terms = layers(module)
@@ -88,10 +88,10 @@ def reduced_192_weights(reduce_5x5: int = 16) -> Finding:
     topic=Topic.INCEPTION,
     says="With 1x1 reductions the module on 28x28x192 puts out 28x28x256.",
     source=f"{GOOGLENET}, Table 1",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"pool_proj": 64},
 )
-def reduced_192_channels(pool_proj: int = 32) -> Finding:
+def reduced_192_channels(pool_proj: int = 32) -> ClaimFinding:
     """The projection after the pooling decides how many of the input's channels are left."""
     module = inception_3a(pool_proj=pool_proj)
     return found(exactly("channels out", output_shape(module)[1], 256, terms=branch_channels(module)))
@@ -103,10 +103,10 @@ def reduced_192_channels(pool_proj: int = 32) -> Finding:
     topic=Topic.INCEPTION,
     says="1x1 reductions cut both the weights and the output depth of the module on 28x28x192.",
     source=ARTICLE_TO_SHUFFLENET_V2,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"reduce_5x5": 32},
 )
-def reductions_192(reduce_5x5: int = 16) -> Finding:
+def reductions_192(reduce_5x5: int = 16) -> ClaimFinding:
     """GoogLeNet's 3a beside the same convolutions without reductions."""
     naive, reduced = naive_3a(), inception_3a(reduce_5x5=reduce_5x5)
     heavy, light = weights(naive), weights(reduced)

@@ -12,7 +12,7 @@ from functools import partial
 from torch import nn
 
 from netcost.claims.checks import beside, exactly, rising, stated, unstated
-from netcost.claims.claim import Check, Finding, Term, Topic, Verdict, claim, found
+from netcost.claims.claim import Check, ClaimFinding, ClaimVerdict, Term, Topic, claim, found
 from netcost.claims.evidence import counted, counted_module, layers, weight_terms
 from netcost.claims.sources import GOOGLENET, INCEPTION_V3, INCEPTION_V4
 from netcost.claims.surgery import altered
@@ -31,10 +31,10 @@ MODULES = ("InceptionA", "InceptionB", "InceptionC")
     topic=Topic.INCEPTION,
     says="GoogLeNet has three losses.",
     source=f"{GOOGLENET}, section 5",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"num_classes": 10},
 )
-def three_losses(num_classes: int = 1000) -> Finding:
+def three_losses(num_classes: int = 1000) -> ClaimFinding:
     """The outputs of a forward pass in training, and what the two auxiliary heads cost."""
     training = counted("googlenet", mode="train", num_classes=num_classes)
     inference = counted("googlenet", num_classes=num_classes)
@@ -53,10 +53,10 @@ def three_losses(num_classes: int = 1000) -> Finding:
     topic=Topic.INCEPTION,
     says="In GoogLeNet an average over the whole map comes before the last fully connected layer.",
     source=f"{GOOGLENET}, section 5 and Table 1",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"stride": 1},
 )
-def global_pooling(stride: int = 2) -> Finding:
+def global_pooling(stride: int = 2) -> ClaimFinding:
     """The map before and after, and the weights of the classifier behind either."""
     network = altered("googlenet", {"pool4.stride": stride})
     last, classifier = windows(network)[-1], layers(network, Kind.LINEAR)[-1]
@@ -84,10 +84,10 @@ def _flat_classifier(features: int) -> nn.Module:
     topic=Topic.INCEPTION,
     says="Inception v3 has modules on maps of 35x35, 17x17 and 8x8.",
     source=f"{INCEPTION_V3}, Table 1",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"stride": 1},
 )
-def grids_of_v3(stride: int = 2) -> Finding:
+def grids_of_v3(stride: int = 2) -> ClaimFinding:
     """The maps that the modules see, and those on the way there from the image."""
     network = altered("inception_v3", {"pool1.stride": stride})
     return found(
@@ -114,10 +114,10 @@ def _on_the_way(network: Analysis) -> Check:
     topic=Topic.INCEPTION,
     says="From Inception v2 to v3 the image grows from 224x224 to 299x299.",
     source=f"{INCEPTION_V3}, Table 1",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"stride": 1},
 )
-def input_of_v3(stride: int = 2) -> Finding:
+def input_of_v3(stride: int = 2) -> ClaimFinding:
     """The images that both see, and what v3 would cost on the smaller: their costs compare at equal images only."""
     v2, v3 = counted("bn_inception"), altered("inception_v3", {"conv1.0.0.stride": (stride, stride)})
     small, large = _image(v2), _image(v3)
@@ -138,10 +138,10 @@ def input_of_v3(stride: int = 2) -> Finding:
     topic=Topic.INCEPTION,
     says="Inception v4 keeps the image of 299x299.",
     source=f"{INCEPTION_V4}, Figure 9",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"stride": 1},
 )
-def input_of_v4(stride: int = 2) -> Finding:
+def input_of_v4(stride: int = 2) -> ClaimFinding:
     """The image, and the maps of its modules, which are v3's."""
     v4 = altered("inception_v4", {"stem.0.0.0.stride": (stride, stride)})
     return found(
@@ -162,10 +162,10 @@ def _image(network: Analysis) -> int:
     topic=Topic.INCEPTION,
     says="Factorising into 1xn and nx1 works best on maps of 12x12 to 20x20.",
     source=f"{INCEPTION_V3}, section 3.2",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"stride": 1},
 )
-def asymmetric_grid(stride: int = 2) -> Finding:
+def asymmetric_grid(stride: int = 2) -> ClaimFinding:
     """Where Inception v3 has its 1x7 and 7x1 convolutions."""
     network = altered("inception_v3", {"pool2.stride": stride})
     sides = {window.grid_in[0] for window in windows(network) if set(window.kernel) == {1, 7}}
@@ -194,10 +194,10 @@ def reductions(d: int, k: int, kernel: int) -> dict[str, Analysis]:
     says="Halving the map by a convolution and then a pooling costs much more than pooling first, and doing both side "
     "by side is cheapest.",
     source=f"{INCEPTION_V3}, section 5",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"kernel": 3},
 )
-def grid_reduction(kernel: int = 1) -> Finding:
+def grid_reduction(kernel: int = 1) -> ClaimFinding:
     """All three end with twice the channels; the block side by side keeps the pooled ones and adds as many."""
     ways = reductions(34, 320, kernel)  # the paper draws 35x35x320; an even side halves exactly
     costs = {name: way.mult_adds for name, way in ways.items()}
@@ -215,10 +215,10 @@ def grid_reduction(kernel: int = 1) -> Finding:
     topic=Topic.INCEPTION,
     says="Inception-ResNet is built of 20 Inception-residual modules.",
     source=f"{INCEPTION_V4}, Figure 15",
-    recorded=Verdict.PARTLY,
+    recorded=ClaimVerdict.PARTLY,
     perturbation={"drawn": (5, 10, 6)},
 )
-def residual_modules(drawn: tuple[int, int, int] = (5, 10, 5)) -> Finding:
+def residual_modules(drawn: tuple[int, int, int] = (5, 10, 5)) -> ClaimFinding:
     """As drawn, and as released, which is the network that has the published 55.8M parameters."""
     paper = counted("inception_resnet_v2", drawn=True, modules=drawn)
     released = counted("inception_resnet_v2")

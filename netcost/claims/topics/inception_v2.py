@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 
 from netcost.claims.checks import beside, exactly, stated, unstated
-from netcost.claims.claim import Check, Finding, Topic, Verdict, claim, found
+from netcost.claims.claim import Check, ClaimFinding, ClaimVerdict, Topic, claim, found
 from netcost.claims.evidence import counted, layers, mult_add_terms, operators, output_shape, weight_terms
 from netcost.claims.sources import ARTICLE_INCEPTION_V2, BN_INCEPTION, GOOGLENET
 from netcost.claims.surgery import Changes, altered, part
@@ -35,10 +35,10 @@ def second_convolution(reduce: int) -> Changes:
     topic=Topic.INCEPTION,
     says="The Inception v2 module is the v1 module with the 5x5 convolution replaced by two 3x3.",
     source=f"{BN_INCEPTION}, appendix",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"n1x1": 0},
 )
-def module_of_v2(n1x1: int = 64) -> Finding:
+def module_of_v2(n1x1: int = 64) -> ClaimFinding:
     """What each branch does in turn, beside v1's with its 5x5 written as two 3x3; which pooling is left open."""
     module, before = counted(MODULE, n1x1=n1x1), counted("module:inception_v1")
     steps = {branch: _unpooled(each) for branch, each in branches(module).items()}
@@ -70,10 +70,10 @@ def _unpooled(steps: str) -> str:
     topic=Topic.INCEPTION,
     says="The second convolution of Inception v2 loses its 1x1 reduction.",
     source=ARTICLE_INCEPTION_V2,
-    recorded=Verdict.PARTLY,
+    recorded=ClaimVerdict.PARTLY,
     perturbation={"reduce": 32},
 )
-def second_convolution_of_v2(reduce: int = 64) -> Finding:
+def second_convolution_of_v2(reduce: int = 64) -> ClaimFinding:
     """Row 3 of Figure 5 prints depth 1, and 64 under #3x3 reduce: both are built."""
     lost = layers(part("bn_inception", "conv2", second_convolution(0)))
     kept = layers(part("bn_inception", "conv2", second_convolution(reduce)))
@@ -93,10 +93,10 @@ def second_convolution_of_v2(reduce: int = 64) -> Finding:
     topic=Topic.INCEPTION,
     says="The 28x28 stage of Inception v2 has one Inception module more than GoogLeNet's.",
     source=f"{BN_INCEPTION}, appendix",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"stride": 1},
 )
-def modules_on_28x28(stride: int = 2) -> Finding:
+def modules_on_28x28(stride: int = 2) -> ClaimFinding:
     """Modules by the map that they see; the third, 3c, halves it itself."""
     v2 = modules(altered("bn_inception", {"pool2.stride": stride}), "InceptionV2")
     v1 = modules(counted("googlenet"), "Inception")
@@ -115,10 +115,10 @@ def modules_on_28x28(stride: int = 2) -> Finding:
     topic=Topic.INCEPTION,
     says="Some modules of Inception v2 pool by average instead of by maximum.",
     source=f"{BN_INCEPTION}, appendix",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"first": "max"},
 )
-def average_pooling(first: str = "avg") -> Finding:
+def average_pooling(first: str = "avg") -> ClaimFinding:
     """The poolings inside modules, by their kind."""
     changed = {"inception_3a.branch_pool.0": partial(POOLS[first], 3, 1, padding=1)}
     v2, v1 = _poolings(altered("bn_inception", changed)), _poolings(counted("googlenet"))
@@ -145,10 +145,10 @@ def _poolings(analysis: Analysis) -> dict[str, str]:
     says="Inception v2 changes the channels of the modules: 3a, 3b and 4a make 256, 320 and 576 in place of 256, 480 "
     "and 512.",
     source=f"{FIGURE_5}; {GOOGLENET}, Table 1",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"n1x1": 192},
 )
-def module_channels(n1x1: int = 224) -> Finding:
+def module_channels(n1x1: int = 224) -> ClaimFinding:
     """Each module on its own, on the map that it sees in its network."""
     names = ("inception_3a", "inception_3b", "inception_4a")
     changed = {"inception_4a.branch_1x1": partial(chain, 576, Conv(n1x1), bias=True)}
@@ -166,10 +166,10 @@ def module_channels(n1x1: int = 224) -> Finding:
     topic=Topic.INCEPTION,
     says="Inception v2 puts batch norm before every non-linearity and drops both local response normalisations.",
     source=f"{BN_INCEPTION}, sections 3.2 and 4.2.1",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"reduce": 0},
 )
-def batch_norm(reduce: int = 64) -> Finding:
+def batch_norm(reduce: int = 64) -> ClaimFinding:
     """A non-linearity is a ReLU; what it reads must have been written by a batch norm."""
     v2, v1 = altered("bn_inception", second_convolution(reduce)), counted("googlenet")
     norms, relus = operators(v2, "aten.batch_norm"), operators(v2, "aten.relu")
@@ -205,10 +205,10 @@ def narrower_first() -> Changes:
     topic=Topic.INCEPTION,
     says="A figure under double #3x3 gives the channels of both 3x3 convolutions.",
     source=ARTICLE_INCEPTION_V2,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"same_width": False},
 )
-def double_3x3(same_width: bool = True) -> Finding:
+def double_3x3(same_width: bool = True) -> ClaimFinding:
     """Of both readings, the one that gives the parameters that model zoos list."""
     published = 11_295_240  # osmr/imgclsmob gluon/README.md (commit c1a844dde061)
     other = altered("bn_inception", narrower_first())
@@ -227,10 +227,10 @@ def double_3x3(same_width: bool = True) -> Finding:
     says="Pass through means that there is no projection and the pooled channels are kept, which makes 576 channels "
     "out of 3c and 1024 out of 4e.",
     source=FIGURE_5,
-    recorded=Verdict.PARTLY,
+    recorded=ClaimVerdict.PARTLY,
     perturbation={"printed_widths": True},
 )
-def pass_through(printed_widths: bool = False) -> Finding:
+def pass_through(printed_widths: bool = False) -> ClaimFinding:
     """4e passes on what 4d makes; by its columns that is not the printed 576."""
     network = counted("bn_inception", printed_widths=printed_widths)
     narrow = counted("bn_inception", printed_widths=True)
@@ -254,10 +254,10 @@ def _made(what: str, network: Analysis, path: str, printed: int) -> Check:
     topic=Topic.INCEPTION,
     says="The depth of a module counts its layers with weights, one after the other: 3 in Inception v2.",
     source=FIGURE_5,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"in_turn": 3},
 )
-def depth_column(in_turn: int = 2) -> Finding:
+def depth_column(in_turn: int = 2) -> ClaimFinding:
     """The longest path through the module; a pooling has no weights."""
     double = {"branch_double_3x3": partial(chain, 256, Conv(64), *[Conv(96, 3)] * in_turn, bias=True)}
     return found(
@@ -273,10 +273,10 @@ def depth_column(in_turn: int = 2) -> Finding:
     says="A stride printed next to an Inception row belongs to the reduction that follows it, so that 3c and 4e still "
     "make 28x28 and 14x14.",
     source=f"{ARTICLE_INCEPTION_V2}; {FIGURE_5}",
-    recorded=Verdict.PARTLY,
+    recorded=ClaimVerdict.PARTLY,
     perturbation={"stride": 1},
 )
-def stride_next_to_a_row(stride: int = 2) -> Finding:
+def stride_next_to_a_row(stride: int = 2) -> ClaimFinding:
     """The maps around 3c and 4e; nothing stands between them and the next modules."""
     network = altered("bn_inception", {"pool2.stride": stride})
     seen, made = modules(network, "InceptionV2"), grids(network)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 
 from netcost.claims.checks import beside, exactly, printed, unstated
-from netcost.claims.claim import Finding, Term, Topic, Verdict, claim, found
+from netcost.claims.claim import ClaimFinding, ClaimVerdict, Term, Topic, claim, found
 from netcost.claims.evidence import CONVOLUTIONS, Layer, counted, layers, operators, weights, within
 from netcost.claims.sources import ARTICLE_TO_SHUFFLENET_V2, MOBILENET_V2
 from netcost.claims.topics.residual import kernels, unit_widths
@@ -21,10 +21,10 @@ from netcost.counting.analysis import Analysis
     topic=Topic.RESIDUAL,
     says="ResNet's units narrow the channels to 0.25, MobileNetV2's widen them 6 times.",
     source=ARTICLE_TO_SHUFFLENET_V2,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"expansion": 4},
 )
-def narrow_and_wide(expansion: int = 6) -> Finding:
+def narrow_and_wide(expansion: int = 6) -> ClaimFinding:
     """Channels between the convolutions of a unit over those that come in."""
     narrow = unit_widths(counted("module:bottleneck"))
     wide = unit_widths(counted("module:inverted_residual", expansion=expansion))
@@ -56,19 +56,19 @@ def units(network: Analysis) -> list[list[Layer]]:
     topic=Topic.RESIDUAL,
     says="A unit of MobileNetV2 begins with a 1x1 expansion and ReLU, and has no ReLU after its last 1x1.",
     source=f"{MOBILENET_V2}, Table 1",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"expansion": 1},
 )
-def linear_end(expansion: int = 6) -> Finding:
+def linear_end(expansion: int = 6) -> ClaimFinding:
     """ReLU6 of one unit, and those that ran after its last convolution."""
     unit = counted("module:inverted_residual", expansion=expansion)
     kinds = unit.count.kinds
-    last = max(at for at, kind in enumerate(kinds) if kind in CONVOLUTIONS)
-    clipped = [at for at, op in enumerate(unit.graph.ops) if op.name in CLIPPING]
+    last = max(index for index, kind in enumerate(kinds) if kind in CONVOLUTIONS)
+    clipped = [index for index, op in enumerate(unit.graph.ops) if op.name in CLIPPING]
     return found(
         exactly("kernels", kernels(unit), ("1x1", "3x3", "1x1")),
         exactly("ReLU6 in the unit", len(clipped), 2),
-        exactly("ReLU6 after its last 1x1", sum(at > last for at in clipped), 0),
+        exactly("ReLU6 after its last 1x1", sum(index > last for index in clipped), 0),
     )
 
 
@@ -82,10 +82,10 @@ CLIPPING = {"aten.hardtanh", "aten.hardtanh_"}
     topic=Topic.RESIDUAL,
     says="Only the units of MobileNetV2 with stride 1 have the residual addition.",
     source=f"{MOBILENET_V2}, Figure 4",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"strides": (1, 1)},
 )
-def only_stride_1(strides: tuple[int, int] = (1, 2)) -> Finding:
+def only_stride_1(strides: tuple[int, int] = (1, 2)) -> ClaimFinding:
     """A unit of each stride, and all 17; at stride 1 the width must stay as well."""
     keeps, halves = (len(additions(counted("module:inverted_residual", stride=stride))) for stride in strides)
     network = counted("mobilenet_v2")

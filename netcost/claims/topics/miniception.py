@@ -10,7 +10,7 @@ from functools import partial
 from torch import nn
 
 from netcost.claims.checks import beside, exactly, unstated
-from netcost.claims.claim import Finding, Term, Topic, Verdict, claim, found
+from netcost.claims.claim import ClaimFinding, ClaimVerdict, Term, Topic, claim, found
 from netcost.claims.evidence import counted, operators, output_shape
 from netcost.claims.sources import ARTICLE_MINI_GOOGLENET
 from netcost.claims.surgery import altered, part
@@ -24,10 +24,10 @@ from netcost.zoo.mini_googlenet import Downsample
     topic=Topic.INCEPTION,
     says="The Miniception module is a 1x1 and a 3x3 convolution side by side, without a reduction.",
     source=ARTICLE_MINI_GOOGLENET,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"kernel": 5},
 )
-def miniception_branches(kernel: int = 3) -> Finding:
+def miniception_branches(kernel: int = 3) -> ClaimFinding:
     """Two fragments, against seven in GoogLeNet's module."""
     module = altered("module:miniception", {"branch_3x3.0.0": partial(nn.Conv2d, 96, 32, kernel, padding=kernel // 2)})
     return found(
@@ -47,10 +47,10 @@ def miniception_branches(kernel: int = 3) -> Finding:
     says="Down-sampling joins a 3x3 convolution with stride 2 and no padding to a 3x3 max pooling with stride 2, so "
     "that the channels out are those in plus those of the convolution.",
     source=ARTICLE_MINI_GOOGLENET,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"n3x3": 96},
 )
-def downsampling(n3x3: int = 80) -> Finding:
+def downsampling(n3x3: int = 80) -> ClaimFinding:
     """Both down-sampling modules of MiniGoogLeNet, each on the map that it sees there."""
     first = part("mini_googlenet", "downsample_1", {"downsample_1": partial(Downsample, 80, n3x3)})
     second = part("mini_googlenet", "downsample_2", {})
@@ -74,10 +74,10 @@ def downsampling(n3x3: int = 80) -> Finding:
     topic=Topic.INCEPTION,
     says="A 7x7 average pooling ends MiniGoogLeNet.",
     source=ARTICLE_MINI_GOOGLENET,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"stride": 2},
 )
-def last_pooling(stride: int = 1) -> Finding:
+def last_pooling(stride: int = 1) -> ClaimFinding:
     """The map that comes out of the last module, by the maps before it."""
     network = altered("mini_googlenet", {"conv1.0.0.stride": (stride, stride)})
     last = windows(network)[-1]

@@ -10,7 +10,7 @@ from itertools import pairwise
 from torch import nn
 
 from netcost.claims.checks import beside, printed, rising, stated, unstated
-from netcost.claims.claim import Finding, Term, Topic, Verdict, claim, found
+from netcost.claims.claim import ClaimFinding, ClaimVerdict, Term, Topic, claim, found
 from netcost.claims.evidence import counted, counted_module, layers, weights
 from netcost.claims.sources import ARTICLE_TO_SHUFFLENET_V2, MOBILENET, MOBILENET_V2
 from netcost.counting.analysis import Analysis
@@ -25,10 +25,10 @@ from netcost.zoo.mobilenet import V1_PAIRS, MobileNetV1
     topic=Topic.SEPARABLE,
     says="The 1x1 convolutions of MobileNet still hold much redundancy: most of its cost is theirs.",
     source=f"{ARTICLE_TO_SHUFFLENET_V2}; the shares are those of {MOBILENET}, Table 2",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"width": 0.5},
 )
-def pointwise_share(width: float = 1.0) -> Finding:
+def pointwise_share(width: float = 1.0) -> ClaimFinding:
     """Shares of each kind of layer, without batch norm and biases; what of it is redundant is no matter of counting."""
     network = counted("mobilenet_v1", width=width)
     work, held = shares(network, network.mult_adds, "mult_adds"), shares(network, weights(network), "weights")
@@ -50,10 +50,10 @@ def shares(network: Analysis, whole: int, quantity: str) -> list[Term]:
     topic=Topic.SEPARABLE,
     says="MobileNetV2 takes fewer multiply-adds than MobileNet.",
     source=f"{MOBILENET_V2}, Table 4",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"width": 1.4},
 )
-def v2_against_v1(width: float = 1.0) -> Finding:
+def v2_against_v1(width: float = 1.0) -> ClaimFinding:
     """The two at 224x224, with what the first one saves and the other does not: the maps that are written."""
     first, second = counted("mobilenet_v1"), counted("mobilenet_v2", width=width)
     written = second.activations / first.activations
@@ -70,10 +70,10 @@ def v2_against_v1(width: float = 1.0) -> Finding:
     topic=Topic.SEPARABLE,
     says="MobileNet, each convolution split in two, is far smaller and cheaper than with full convolutions.",
     source=f"{ARTICLE_TO_SHUFFLENET_V2}; the printed counts are those of {MOBILENET}, Table 4",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"kernel": 5},
 )
-def against_full_convolutions(kernel: int = 3) -> Finding:
+def against_full_convolutions(kernel: int = 3) -> ClaimFinding:
     """MobileNet beside its own layout with one convolution in place of each pair; "far below" is taken as half."""
     small, full = counted("mobilenet_v1"), counted_module(lambda: full_mobilenet(kernel), (1, 3, 224, 224))
     params, work = small.params / full.params, small.mult_adds / full.mult_adds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from netcost.claims.checks import beside, exactly, rising, stated, unstated
-from netcost.claims.claim import Check, Finding, Topic, Verdict, claim, found
+from netcost.claims.claim import Check, ClaimFinding, ClaimVerdict, Topic, claim, found
 from netcost.claims.evidence import (
     counted,
     counted_convolution,
@@ -30,10 +30,10 @@ from netcost.counting.analysis import Analysis
     topic=Topic.SEPARABLE,
     says="Three 1x1x3 kernels turn a map of 56x56x3 into one of 56x56x1.",
     source=ARTICLE_INCEPTION,
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"kernels": 2},
 )
-def three_kernels(kernels: int = 3) -> Finding:
+def three_kernels(kernels: int = 3) -> ClaimFinding:
     """A convolution makes one channel a kernel, however many channels each kernel reads."""
     several, one = counted_convolution(3, kernels, 1, side=56), counted_convolution(3, 1, 1, side=56)
     return found(
@@ -58,10 +58,10 @@ def _cost(name: str, module: Analysis) -> list[Check]:
     topic=Topic.SEPARABLE,
     says="A 1x1 neuron has as many parameters as the layer before it has channels.",
     source=ARTICLE_INCEPTION,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"kernel": 3},
 )
-def weights_of_a_filter(kernel: int = 1) -> Finding:
+def weights_of_a_filter(kernel: int = 1) -> ClaimFinding:
     """Filters on the inputs of GoogLeNet's first modules; a bias, where there is one, comes on top."""
     checks = []
     for channels in (192, 256, 480):
@@ -76,10 +76,10 @@ def weights_of_a_filter(kernel: int = 1) -> Finding:
     topic=Topic.SEPARABLE,
     says="A 1x1 convolution has a single parameter and only scales the map.",
     source=ARTICLE_TO_SHUFFLENET_V2,
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"in_channels": 256},
 )
-def one_parameter(in_channels: int = 192) -> Finding:
+def one_parameter(in_channels: int = 192) -> ClaimFinding:
     """A 1x1 filter of GoogLeNet's first module mixes channels; with a single one, or depthwise, it only scales."""
     mixing = layers(counted("module:inception_v1", (1, in_channels, 28, 28)))[0]
     single = layers(counted_convolution(1, 1, 1, side=28))[0]
@@ -97,10 +97,10 @@ def one_parameter(in_channels: int = 192) -> Finding:
     topic=Topic.SEPARABLE,
     says="A 1x1 convolution is cheap.",
     source=ARTICLE_EIGHT_MODELS,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"larger": 5},
 )
-def cheap(larger: int = 3) -> Finding:
+def cheap(larger: int = 3) -> ClaimFinding:
     """A 1x1 beside a 3x3 with as many channels on the same map: the kernels' areas decide."""
     pointwise, other = (counted_convolution(64, 64, kernel, side=28) for kernel in (1, larger))
     ratio = pointwise.mult_adds / other.mult_adds
@@ -115,10 +115,10 @@ def cheap(larger: int = 3) -> Finding:
     topic=Topic.SEPARABLE,
     says="Filters of 5x5 and 3x3 need more computation than filters of 1x1.",
     source=ARTICLE_MINI_GOOGLENET,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"kernels": (1, 3, 7)},
 )
-def larger_kernels(kernels: Iterable[int] = (1, 3, 5)) -> Finding:
+def larger_kernels(kernels: Iterable[int] = (1, 3, 5)) -> ClaimFinding:
     """The three with as many channels on the same map, and how often the 1x1 goes into each."""
     named = {f"{kernel}x{kernel}": counted_convolution(64, 64, kernel, side=28) for kernel in kernels}
     costs = {name: module.mult_adds for name, module in named.items()}

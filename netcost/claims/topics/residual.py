@@ -9,7 +9,7 @@ from __future__ import annotations
 from torch import nn
 
 from netcost.claims.checks import beside, exactly, printed, rising, unstated
-from netcost.claims.claim import Finding, Term, Topic, Verdict, claim, found
+from netcost.claims.claim import ClaimFinding, ClaimVerdict, Term, Topic, claim, found
 from netcost.claims.evidence import counted, counted_module, layers, operators, weight_terms, weights
 from netcost.claims.sources import ARTICLE_EIGHT_MODELS, ARTICLE_TO_SHUFFLENET_V2, RESNET, RESNEXT
 from netcost.counting.analysis import Analysis
@@ -35,10 +35,10 @@ def kernels(unit: Analysis) -> tuple[str, ...]:
     topic=Topic.RESIDUAL,
     says="ResNet's bottleneck takes 256 channels in, works on 64, and puts 256 out.",
     source=f"{RESNET}, Figure 5; its weights: {RESNEXT}, about 70k",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"base_width": 128},
 )
-def bottleneck(base_width: int = 64) -> Finding:
+def bottleneck(base_width: int = 64) -> ClaimFinding:
     """The unit of ResNet-50's first stage, batch norm left out."""
     unit = counted("module:bottleneck", base_width=base_width)
     return found(
@@ -53,10 +53,10 @@ def bottleneck(base_width: int = 64) -> Finding:
     topic=Topic.RESIDUAL,
     says="The units of two 3x3 convolutions of ResNet-18 and 34 are bottlenecks, too.",
     source=ARTICLE_TO_SHUFFLENET_V2,
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"channels": 128},
 )
-def basic_unit(channels: int = 64) -> Finding:
+def basic_unit(channels: int = 64) -> ClaimFinding:
     """A bottleneck is narrower between its convolutions than at its ends."""
     basic, narrow = counted("module:basic_unit", (1, channels, 56, 56)), counted("module:bottleneck")
     return found(
@@ -76,10 +76,10 @@ def _narrowing(unit: Analysis) -> dict[str, int]:
     topic=Topic.RESIDUAL,
     says="ResNets consist of four residual stages.",
     source=f"{RESNET}, Table 1",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"last": "conv4_x"},
 )
-def four_stages(last: str = "conv5_x") -> Finding:
+def four_stages(last: str = "conv5_x") -> ClaimFinding:
     """Sizes of the maps on which residuals are added, and how many additions each size sees."""
     network = counted_module(lambda: resnet50_up_to(last), (1, 3, 224, 224))
     sides = [op.outputs[0].shape[-1] for op in operators(network, "aten.add")]
@@ -103,10 +103,10 @@ def resnet50_up_to(last: str) -> nn.Sequential:
     topic=Topic.RESIDUAL,
     says="Cardinality is the number of parallel paths: 32 of 4 channels weigh about as much as ResNet's unit.",
     source=RESNEXT,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"group_width": 8},
 )
-def cardinality(group_width: int = 4) -> Finding:
+def cardinality(group_width: int = 4) -> ClaimFinding:
     """The grouped unit, the same as paths of its own side by side, and ResNet's bottleneck: about 70k each."""
     grouped = counted("module:resnext_unit", group_width=group_width)
     path = counted_module(lambda: one_path(group_width), (1, 256, 56, 56))
@@ -135,10 +135,10 @@ def _times(path: Analysis, paths: int) -> list[Term]:
     topic=Topic.RESIDUAL,
     says="ResNet uses a unit of two 3x3 convolutions and one of 1x1, 3x3 and 1x1.",
     source=f"{RESNET}, Table 1",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"stride": 2},
 )
-def two_units(stride: int = 1) -> Finding:
+def two_units(stride: int = 1) -> ClaimFinding:
     """The units that keep the map; where one strides, its shortcut has a 1x1 as well."""
     basic = counted("module:basic_unit", stride=stride)
     narrow = counted("module:bottleneck", stride=stride)
@@ -156,10 +156,10 @@ def two_units(stride: int = 1) -> Finding:
     topic=Topic.RESIDUAL,
     says="Keras builds ResNet's block1 with a convolution as shortcut, biases, and the stride in its first 1x1.",
     source=f"{ARTICLE_EIGHT_MODELS} (code without a figure)",
-    recorded=Verdict.NOT_STATED,
+    recorded=ClaimVerdict.NOT_STATED,
     perturbation={"filters": 32},
 )
-def keras_block(filters: int = 64) -> Finding:
+def keras_block(filters: int = 64) -> ClaimFinding:
     """block1(filters=64) on 64 channels. Keras counts the running mean and variance of batch norm as parameters."""
     unit = counted_module(lambda: keras_unit(64, filters), (1, 64, 56, 56))
     convolutions = layers(unit)
@@ -193,10 +193,10 @@ def keras_unit(in_channels: int, filters: int) -> Residual:
     topic=Topic.RESIDUAL,
     says="A squeeze-excitation has two fully connected layers without bias, of 2·C·C/r weights together.",
     source=f"{ARTICLE_EIGHT_MODELS}; SENet (arXiv:1709.01507), section 4",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"reduction": 8},
 )
-def squeeze_excitation(reduction: int = 16, channels: int = 32) -> Finding:
+def squeeze_excitation(reduction: int = 16, channels: int = 32) -> ClaimFinding:
     """One of 32 channels, biases left out, and those of SE-ResNet-50, which has biases, over the plain network."""
     unit = counted("module:squeeze_excitation", (1, channels, 28, 28), reduction=reduction)
     squeezed, plain = counted("se_resnet50", reduction=reduction), counted("resnet50_stride1x1")

@@ -11,7 +11,7 @@ from itertools import pairwise
 from torch import nn
 
 from netcost.claims.checks import beside, exactly, printed, rising, stated, unstated
-from netcost.claims.claim import Check, Finding, Topic, Verdict, claim, found
+from netcost.claims.claim import Check, ClaimFinding, ClaimVerdict, Topic, claim, found
 from netcost.claims.evidence import (
     CONVOLUTIONS,
     counted,
@@ -47,10 +47,10 @@ def separable(out_channels: int = WIDTH) -> Analysis:
     topic=Topic.SEPARABLE,
     says="Xception filters each channel by 3x3 before it mixes them by 1x1; Inception modules mix first.",
     source=f"{XCEPTION}, section 1.2",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"repeats": 2},
 )
-def space_first(repeats: int = 3) -> Finding:
+def space_first(repeats: int = 3) -> ClaimFinding:
     """The order in which the layers ran, and what the order does to the weights of Xception's widest step."""
     whole, middle, inception = counted("xception"), xception_module(repeats), counted("module:inception_v3_a")
     mixed = follow(inception, Kind.POINTWISE_CONVOLUTION, Kind.CONVOLUTION)
@@ -104,10 +104,10 @@ def orders(in_channels: int, out_channels: int) -> dict[str, Analysis]:
     topic=Topic.SEPARABLE,
     says="Xception has no ReLU between the two steps of a separable convolution; Inception modules have one.",
     source=f"{XCEPTION}, sections 1.2 and 4.7",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"repeats": 2},
 )
-def no_relu_between(repeats: int = 3) -> Finding:
+def no_relu_between(repeats: int = 3) -> ClaimFinding:
     """ReLUs that ran after one kind of convolution and before the next; Xception's stand before each pair."""
     steps = Kind.DEPTHWISE_CONVOLUTION, Kind.POINTWISE_CONVOLUTION
     middle = xception_module(repeats)
@@ -143,10 +143,10 @@ def relus_between(analysis: Analysis, first: Kind, then: Kind) -> list[int]:
     topic=Topic.SEPARABLE,
     says="A convolution of D_K x D_K from M to N channels takes D_K·D_K·M·N·D_F·D_F multiply-adds on D_F x D_F.",
     source=f"{MOBILENET}, section 3.1 and Table 3",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"out_channels": 256},
 )
-def standard_cost(out_channels: int = WIDTH) -> Finding:
+def standard_cost(out_channels: int = WIDTH) -> ClaimFinding:
     """The layer of Table 3: 3x3 on 14x14x512."""
     module = standard(out_channels)
     formula = 3 * 3 * WIDTH * out_channels * SIDE * SIDE
@@ -163,10 +163,10 @@ def standard_cost(out_channels: int = WIDTH) -> Finding:
     topic=Topic.SEPARABLE,
     says="A depthwise separable convolution takes D_K·D_K·M·D_F·D_F + M·N·D_F·D_F multiply-adds.",
     source=f"{MOBILENET}, section 3.1 and Table 3",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"out_channels": 256},
 )
-def separable_cost(out_channels: int = WIDTH) -> Finding:
+def separable_cost(out_channels: int = WIDTH) -> ClaimFinding:
     """The pair of Table 3: a 3x3 for each of 512 channels and a 1x1 over them, on 14x14."""
     module = separable(out_channels)
     formula = (3 * 3 * WIDTH + WIDTH * out_channels) * SIDE * SIDE
@@ -182,10 +182,10 @@ def separable_cost(out_channels: int = WIDTH) -> Finding:
     topic=Topic.SEPARABLE,
     says="A depthwise separable convolution has D_K·D_K·M + N·M weights.",
     source=f"{MOBILENET}, Table 3",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"out_channels": 256},
 )
-def separable_weights(out_channels: int = WIDTH) -> Finding:
+def separable_weights(out_channels: int = WIDTH) -> ClaimFinding:
     """The same pair, batch norm left out."""
     module, whole = separable(out_channels), standard(out_channels)
     formula = 3 * 3 * WIDTH + out_channels * WIDTH
@@ -202,10 +202,10 @@ def separable_weights(out_channels: int = WIDTH) -> Finding:
     topic=Topic.SEPARABLE,
     says="A separable 3x3 takes 1/N + 1/9 of the standard one's multiply-adds, which is 8 to 9 times less.",
     source=f"{MOBILENET}, section 3.1",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"out_channels": 256},
 )
-def separable_saving(out_channels: int = WIDTH) -> Finding:
+def separable_saving(out_channels: int = WIDTH) -> ClaimFinding:
     """The pair of Table 3 over the layer that it stands for."""
     steps, one = separable(out_channels), standard(out_channels)
     pair, whole = steps.mult_adds, one.mult_adds
@@ -223,10 +223,10 @@ def separable_saving(out_channels: int = WIDTH) -> Finding:
     topic=Topic.SEPARABLE,
     says="A separable convolution is cheaper because its output channels N are more than its input channels M.",
     source=ARTICLE_TO_SHUFFLENET_V2,
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"wide": 128},
 )
-def more_outputs(wide: int = 64, narrow: int = 32) -> Finding:
+def more_outputs(wide: int = 64, narrow: int = 32) -> ClaimFinding:
     """The condition is 1/N + 1/(D_K·D_K) < 1, whatever M: two cases go against the reason given, one with it."""
     return found(
         _by_that_reason(narrow, wide, kernel=1),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 
 from netcost.claims.checks import beside, exactly, unstated
-from netcost.claims.claim import Finding, Topic, Verdict, claim, found
+from netcost.claims.claim import ClaimFinding, ClaimVerdict, Topic, claim, found
 from netcost.claims.evidence import counted, counted_module, layers, operators, output_shape
 from netcost.claims.sources import ARTICLE_TO_SHUFFLENET_V2, SHUFFLENET_V2
 from netcost.zoo.shufflenet_v1 import ChannelShuffle
@@ -20,10 +20,10 @@ from netcost.zoo.shufflenet_v1 import ChannelShuffle
     topic=Topic.SHUFFLE,
     says="Channels 1 to 10 in 2 groups are shuffled to 1 6 2 7 3 8 4 9 5 10.",
     source=ARTICLE_TO_SHUFFLENET_V2,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"groups": 5},
 )
-def shuffle_of_ten(groups: int = 2) -> Finding:
+def shuffle_of_ten(groups: int = 2) -> ClaimFinding:
     """Ten channels through the module that ShuffleNet uses, and what the same costs on a map of ShuffleNet's."""
     shuffle = ChannelShuffle(groups)
     channels = torch.arange(1, 11).reshape(1, 10, 1, 1)
@@ -42,10 +42,10 @@ def shuffle_of_ten(groups: int = 2) -> Finding:
     topic=Topic.SHUFFLE,
     says="ShuffleNet V2's units split the channels in halves, and the addition becomes a concatenation.",
     source=f"{SHUFFLENET_V2}, section 3",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"channels": 232},
 )
-def splits_and_joins(channels: int = 116) -> Finding:
+def splits_and_joins(channels: int = 116) -> ClaimFinding:
     """A unit of stage 2: its convolutions see half of the channels, and as many come out as went in."""
     unit = counted("module:shufflenet_v2_unit", (1, channels, 28, 28))
     network = counted("shufflenet_v2_x1_0")

@@ -11,7 +11,7 @@ from functools import partial
 from torch import nn
 
 from netcost.claims.checks import beside, exactly, printed, stated, unstated
-from netcost.claims.claim import Finding, Term, Topic, Verdict, claim, found
+from netcost.claims.claim import ClaimFinding, ClaimVerdict, Term, Topic, claim, found
 from netcost.claims.evidence import CONVOLUTIONS, Layer, counted, counted_module, layers, operators
 from netcost.claims.sources import (
     ALEXNET,
@@ -49,10 +49,10 @@ def with_bias(layer: Layer) -> int:
     topic=Topic.SIZE,
     says="AlexNet was laid out on two GPUs, so that its second, fourth and fifth convolution see half of the channels.",
     source=f"{ALEXNET}, section 3.5",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"groups": 1},
 )
-def two_gpus(groups: int = 2) -> Finding:
+def two_gpus(groups: int = 2) -> ClaimFinding:
     """Two groups, and what the same network costs without."""
     network, whole = split_alexnet(groups), split_alexnet(1)
     split = tuple(layer.name.partition(":")[0] for layer in layers(network, *CONVOLUTIONS) if layer.groups == 2)
@@ -80,10 +80,10 @@ def split_alexnet(groups: int) -> Analysis:
     topic=Topic.SIZE,
     says="VGG takes 140M of memory.",
     source=ARTICLE_EIGHT_MODELS,
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"hidden": 1024},
 )
-def memory_of_vgg(hidden: int = 4096) -> Finding:
+def memory_of_vgg(hidden: int = 4096) -> ClaimFinding:
     """Bytes of the weights in float32, beside their number."""
     network = vgg16(hidden)
     terms = Term("parameters", network.params), Term("bytes of each", BYTES)
@@ -107,10 +107,10 @@ def vgg16(hidden: int = 4096) -> Analysis:
     topic=Topic.SIZE,
     says="Most parameters of VGG16 are in the first fully connected layer.",
     source=ARTICLE_EIGHT_MODELS,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"hidden": 256},
 )
-def first_fully_connected(hidden: int = 4096) -> Finding:
+def first_fully_connected(hidden: int = 4096) -> ClaimFinding:
     """Biases included; the multiply-adds sit elsewhere."""
     network = vgg16(hidden)
     connected, convolved = layers(network, Kind.LINEAR), layers(network, *CONVOLUTIONS)
@@ -136,10 +136,10 @@ def first_fully_connected(hidden: int = 4096) -> Finding:
     topic=Topic.SIZE,
     says="Inception v1 has 5M parameters.",
     source=f"{INCEPTION_V3}, section 1; {CS231N}",
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"num_classes": 10},
 )
-def five_million(num_classes: int = 1000) -> Finding:
+def five_million(num_classes: int = 1000) -> ClaimFinding:
     """Without the auxiliary heads; part by part, and as Table 1 of its own paper sums to."""
     network = counted("googlenet", num_classes=num_classes)
     parts: dict[str, int] = {}
@@ -160,10 +160,10 @@ def five_million(num_classes: int = 1000) -> Finding:
     topic=Topic.SIZE,
     says="GoogLeNet's two auxiliary losses, weighted with 0.3, are dropped at inference.",
     source=f"{GOOGLENET}, section 5",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"num_classes": 10},
 )
-def heads_dropped(num_classes: int = 1000) -> Finding:
+def heads_dropped(num_classes: int = 1000) -> ClaimFinding:
     """What inference uses is what training does less the two heads, each counted on its own."""
     training, inference = (counted("googlenet", mode=mode, num_classes=num_classes) for mode in ("train", "eval"))
     heads = [head(channels, num_classes) for channels in (512, 528)]
@@ -188,10 +188,10 @@ def head(channels: int, num_classes: int) -> Analysis:
     topic=Topic.SIZE,
     says="An average over the whole map in place of fully connected layers saves most parameters.",
     source=f"{ARTICLE_MINI_GOOGLENET}; {GOOGLENET}, section 5",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"num_classes": 10},
 )
-def global_pooling_saves(num_classes: int = 1000) -> Finding:
+def global_pooling_saves(num_classes: int = 1000) -> ClaimFinding:
     """GoogLeNet with its classifier behind the average, and on the flattened map."""
     pooled = counted("googlenet", num_classes=num_classes)
     flat = altered("googlenet", {"avgpool": nn.Identity, "linear": partial(nn.Linear, 7 * 7 * 1024, num_classes)})
@@ -218,10 +218,10 @@ def global_pooling_saves(num_classes: int = 1000) -> Finding:
     topic=Topic.SIZE,
     says="The MobileNet baseline model is about 16M in size.",
     source=ARTICLE_TO_SHUFFLENET_V2,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"width": 0.75},
 )
-def size_of_mobilenet(width: float = 1.0) -> Finding:
+def size_of_mobilenet(width: float = 1.0) -> ClaimFinding:
     """Its parameters in float32, in files' M of 2^20 bytes; running statistics of batch norm come on top."""
     network = counted("mobilenet_v1", width=width)
     size = network.params * BYTES
@@ -239,10 +239,10 @@ def size_of_mobilenet(width: float = 1.0) -> Finding:
     topic=Topic.SIZE,
     says="MiniGoogLeNet classifies the images of CIFAR-10, by code that is given in full.",
     source=ARTICLE_MINI_GOOGLENET,
-    recorded=Verdict.NOT_STATED,
+    recorded=ClaimVerdict.NOT_STATED,
     perturbation={"n3x3": 80},
 )
-def size_of_mini_googlenet(n3x3: int = 160) -> Finding:
+def size_of_mini_googlenet(n3x3: int = 160) -> ClaimFinding:
     """Ten classes; Keras counts the running statistics of batch norm among the parameters."""
     last = {"inception_3b": partial(Miniception, 336, 176, n3x3), "linear": partial(nn.Linear, 176 + n3x3, 10)}
     network = altered("mini_googlenet", last)

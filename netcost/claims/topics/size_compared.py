@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from netcost.claims.checks import beside, exactly, printed, rising, unstated
-from netcost.claims.claim import Check, Finding, Term, Topic, Verdict, claim, found
+from netcost.claims.claim import Check, ClaimFinding, ClaimVerdict, Term, Topic, claim, found
 from netcost.claims.evidence import counted, counted_module
 from netcost.claims.sources import (
     ARTICLE_EIGHT_MODELS,
@@ -55,10 +55,10 @@ def params(name: str, network: Analysis) -> Term:
     topic=Topic.SIZE,
     says="GoogLeNet has 12 times fewer parameters than AlexNet.",
     source=f"{GOOGLENET}, section 1; {INCEPTION_V3}, section 1",
-    recorded=Verdict.FAILS,
+    recorded=ClaimVerdict.FAILS,
     perturbation={"num_classes": 10},
 )
-def twelve_times_fewer(num_classes: int = 1000) -> Finding:
+def twelve_times_fewer(num_classes: int = 1000) -> ClaimFinding:
     """By the layers, by the column that GoogLeNet's Table 1 prints, and by the 5M of the Inception v3 paper."""
     alexnet = params("AlexNet", counted("alexnet_2012", num_classes=num_classes))
     googlenet = params("GoogLeNet", counted("googlenet", num_classes=num_classes))
@@ -77,10 +77,10 @@ def twelve_times_fewer(num_classes: int = 1000) -> Finding:
     topic=Topic.SIZE,
     says="GoogLeNet is about 1/20 of the size of VGGNet.",
     source=ARTICLE_INCEPTION,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"num_classes": 10},
 )
-def twentieth_of_vgg(num_classes: int = 1000) -> Finding:
+def twentieth_of_vgg(num_classes: int = 1000) -> ClaimFinding:
     """VGG-16 is the one that is mostly meant."""
     googlenet = params("GoogLeNet", counted("googlenet", num_classes=num_classes))
     sixteen = params("VGG-16", counted("vgg16", num_classes=num_classes))
@@ -96,10 +96,10 @@ def twentieth_of_vgg(num_classes: int = 1000) -> Finding:
     topic=Topic.SIZE,
     says="GoogLeNet is deeper, with 22 layers, and yet has far fewer parameters than AlexNet and VGGNet.",
     source=f"{ARTICLE_INCEPTION}; {ARTICLE_EIGHT_MODELS}",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"num_classes": 10},
 )
-def smaller_and_deeper(num_classes: int = 1000) -> Finding:
+def smaller_and_deeper(num_classes: int = 1000) -> ClaimFinding:
     """Parameters in inference, and layers with weights on the longest path."""
     small, middle, large = (counted(name, num_classes=num_classes) for name in ("googlenet", "alexnet_2012", "vgg16"))
     deep = {"AlexNet": middle, "VGG-16": large, "GoogLeNet": small}
@@ -118,10 +118,10 @@ def smaller_and_deeper(num_classes: int = 1000) -> Finding:
     topic=Topic.SIZE,
     says="More and smaller filters cost less, and yet VGG takes more computation and parameters than its predecessors.",
     source=ARTICLE_EIGHT_MODELS,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"kernel": 5},
 )
-def vgg_costs_more(kernel: int = 7) -> Finding:
+def vgg_costs_more(kernel: int = 7) -> ClaimFinding:
     """VGG-16 beside AlexNet, and beside itself with one 7x7 for each three 3x3 in a row."""
     stages = {"conv3": (128, 256), "conv4": (256, 512), "conv5": (512, 512)}
     large = altered("vgg16", {name: partial(ConvReLU, *widths, kernel) for name, widths in stages.items()})
@@ -140,10 +140,10 @@ def vgg_costs_more(kernel: int = 7) -> Finding:
     topic=Topic.SIZE,
     says="A ResNet of 152 layers has fewer parameters than VGGNet.",
     source=ARTICLE_EIGHT_MODELS,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"repeats": (3, 8, 136, 3)},
 )
-def resnet_152(repeats: Sequence[int] = (3, 8, 36, 3)) -> Finding:
+def resnet_152(repeats: Sequence[int] = (3, 8, 36, 3)) -> ClaimFinding:
     """VGG-16, and multiply-adds for comparison."""
     resnet = bottlenecks(repeats)
     networks = {"ResNet-152": resnet, "VGG-16": counted("vgg16")}
@@ -166,10 +166,10 @@ def bottlenecks(repeats: Sequence[int], groups: int = 1, group_width: int = 64) 
     topic=Topic.SIZE,
     says="ResNeXt has fewer parameters than ResNet.",
     source=ARTICLE_TO_SHUFFLENET_V2,
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"groups": 64},
 )
-def resnext(groups: int = 32) -> Finding:
+def resnext(groups: int = 32) -> ClaimFinding:
     """Pairs of equal depth, both with the stride in the 3x3."""
     checks = []
     for depth, repeats in ((50, (3, 4, 6, 3)), (101, (3, 4, 23, 3))):
@@ -189,10 +189,10 @@ def resnext(groups: int = 32) -> Finding:
     topic=Topic.SIZE,
     says="Xception has slightly fewer parameters than Inception v3.",
     source=f"{XCEPTION}, Table 3",
-    recorded=Verdict.HOLDS,
+    recorded=ClaimVerdict.HOLDS,
     perturbation={"num_classes": 10},
 )
-def xception(num_classes: int = 1000) -> Finding:
+def xception(num_classes: int = 1000) -> ClaimFinding:
     """Inception v3 as released, and as the Xception paper counts it."""
     small, large = counted("xception", num_classes=num_classes), counted("inception_v3", num_classes=num_classes)
     table_3 = 23_626_728

@@ -5,10 +5,10 @@ A verdict holds for that device and setting. Published times are quoted in notes
 
 from __future__ import annotations
 
-from netcost.claims.claim import Check, Finding, Topic, Verdict, claim, not_measured
+from netcost.claims.bench import Bench
+from netcost.claims.claim import Check, ClaimFinding, ClaimVerdict, Topic, claim, not_measured
 from netcost.claims.sources import ARTICLE_TO_SHUFFLENET_V2, MOBILENET_V2, SHUFFLENET_V2
 from netcost.claims.speed_checks import about, faster, slower, timed
-from netcost.claims.stopwatch import Stopwatch
 from netcost.text import units
 
 SAME_SPEED = (0.95, 1.05)
@@ -24,12 +24,12 @@ FORTY_PERCENT = (1.35, 1.45)
     topic=Topic.SPEED,
     says="At about 524M to 569M multiply-adds, ShuffleNet v1 is faster than MobileNet v1.",
     source=ARTICLE_TO_SHUFFLENET_V2,
-    recorded=Verdict.NOT_MEASURED,
+    recorded=ClaimVerdict.NOT_MEASURED,
     timed=True,
 )
-def shufflenet_against_mobilenet(stopwatch: Stopwatch) -> Finding:
+def shufflenet_against_mobilenet(bench: Bench) -> ClaimFinding:
     """ShuffleNet v1 2x (g = 3) against MobileNet v1 at 224x224."""
-    result = stopwatch.compare(["mobilenet_v1", "shufflenet_v1_g3_x2_0"])
+    result = bench.compare(["mobilenet_v1", "shufflenet_v1_g3_x2_0"])
     published = "Published for the two: 6.5 and 6.4 images/s on a Snapdragon 810, 247 and 133 batches/s on a GTX 1080Ti"
     note = f"{published} ({SHUFFLENET_V2}, Table 8)."
     return timed(result, faster("time, ShuffleNet v1 2x / MobileNet v1", result.entries[1], "faster"), notes=[note])
@@ -41,14 +41,14 @@ def shufflenet_against_mobilenet(stopwatch: Stopwatch) -> Finding:
     topic=Topic.SPEED,
     says="On a GPU, MobileNet v2 and v1 run at about the same speed.",
     source=ARTICLE_TO_SHUFFLENET_V2,
-    recorded=Verdict.NOT_MEASURED,
+    recorded=ClaimVerdict.NOT_MEASURED,
     timed=True,
 )
-def mobilenets_on_gpu(stopwatch: Stopwatch) -> Finding:
+def mobilenets_on_gpu(bench: Bench) -> ClaimFinding:
     """The two at batch 8, as in Table 8 of ShuffleNet V2; "about" is taken as 5 %."""
-    if not stopwatch.on_gpu:
-        return not_measured(f"it is about GPUs, and {stopwatch.timing.device!r} is none; give --device cuda")
-    result = stopwatch.compare(["mobilenet_v1", "mobilenet_v2"], batch=8)
+    if not bench.on_gpu:
+        return not_measured(f"it is about GPUs, and {bench.timing.device!r} is none; give --device cuda")
+    result = bench.compare(["mobilenet_v1", "mobilenet_v2"], batch=8)
     note = f"Published: 247 and 180 batches/s on a GTX 1080Ti ({SHUFFLENET_V2}, Table 8)."
     return timed(result, about("time, v2 / v1", result.entries[1], *SAME_SPEED, "about the same"), notes=[note])
 
@@ -59,14 +59,14 @@ def mobilenets_on_gpu(stopwatch: Stopwatch) -> Finding:
     topic=Topic.SPEED,
     says="On a CPU, MobileNet v2 is about 40% slower than v1, although it has fewer multiply-adds.",
     source=ARTICLE_TO_SHUFFLENET_V2,
-    recorded=Verdict.NOT_MEASURED,
+    recorded=ClaimVerdict.NOT_MEASURED,
     timed=True,
 )
-def mobilenets_on_cpu(stopwatch: Stopwatch) -> Finding:
+def mobilenets_on_cpu(bench: Bench) -> ClaimFinding:
     """The two at batch 1, with what the multiply-adds and the memory access of the two would say."""
-    if stopwatch.on_gpu:
-        return not_measured(f"it is about CPUs, and {stopwatch.timing.device!r} is none; give --device cpu")
-    result = stopwatch.compare(["mobilenet_v1", "mobilenet_v2"])
+    if bench.on_gpu:
+        return not_measured(f"it is about CPUs, and {bench.timing.device!r} is none; give --device cpu")
+    result = bench.compare(["mobilenet_v1", "mobilenet_v2"])
     first, second = (entry.analysis for entry in result.entries)
     assert first is not None and second is not None, "what was not counted was not timed"
     counts = (
@@ -90,12 +90,12 @@ def mobilenets_on_cpu(stopwatch: Stopwatch) -> Finding:
     topic=Topic.SPEED,
     says="MobileNet v2 beats v1 in speed.",
     source=f"{MOBILENET_V2}, Table 4",
-    recorded=Verdict.NOT_MEASURED,
+    recorded=ClaimVerdict.NOT_MEASURED,
     timed=True,
 )
-def mobilenet_v2_beats_v1(stopwatch: Stopwatch) -> Finding:
+def mobilenet_v2_beats_v1(bench: Bench) -> ClaimFinding:
     """The two at batch 1."""
-    result = stopwatch.compare(["mobilenet_v1", "mobilenet_v2"])
+    result = bench.compare(["mobilenet_v1", "mobilenet_v2"])
     return timed(result, faster("time, v2 / v1", result.entries[1], "faster"))
 
 
@@ -105,19 +105,19 @@ def mobilenet_v2_beats_v1(stopwatch: Stopwatch) -> Finding:
     topic=Topic.SPEED,
     says="Multiply-adds alone do not give the speed: networks with about equally many differ.",
     source=f"{SHUFFLENET_V2}, Table 8",
-    recorded=Verdict.NOT_MEASURED,
+    recorded=ClaimVerdict.NOT_MEASURED,
     timed=True,
 )
-def flops_alone(stopwatch: Stopwatch) -> Finding:
+def flops_alone(bench: Bench) -> ClaimFinding:
     """The zoo's networks of Table 8's largest level; times are taken for each multiply-add, so that equal ones say 1.
 
     One network whose time for each multiply-add lies wholly above that of the base by 10 %, or wholly below, decides.
     """
     names = ["mobilenet_v1", "mobilenet_v2_1_4", "shufflenet_v1_g3_x2_0", "shufflenet_v2_x2_0"]
-    result = stopwatch.compare(names, batch=8 if stopwatch.on_gpu else None)
+    result = bench.compare(names, batch=8 if bench.on_gpu else None)
     checks, apart = [], []
     for entry in result.entries[1:]:
-        assert entry.ratio is not None and entry.analysis is not None, "the stopwatch lets no failure through"
+        assert entry.ratio is not None and entry.analysis is not None, "the bench lets no failure through"
         assert result.entries[0].analysis is not None, "what was not counted was not timed"
         work = entry.analysis.mult_adds / result.entries[0].analysis.mult_adds
         each = Check(f"{entry.model}: time a mult-add", entry.ratio.median / work, unit="times", beside=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from netcost.claims.claim import Finding, Topic, Verdict, claim
+from netcost.claims.bench import Bench
+from netcost.claims.claim import ClaimFinding, ClaimVerdict, Topic, claim
 from netcost.claims.sources import SHUFFLENET_V2
 from netcost.claims.speed_checks import judged
-from netcost.claims.stopwatch import Stopwatch
 
 
 @claim(
@@ -14,12 +14,12 @@ from netcost.claims.stopwatch import Stopwatch
     topic=Topic.SPEED,
     says="G1 in practice: speed falls as the ratio of a 1x1 convolution's channels leaves 1:1.",
     source=f"{SHUFFLENET_V2}, Table 1",
-    recorded=Verdict.NOT_MEASURED,
+    recorded=ClaimVerdict.NOT_MEASURED,
     timed=True,
 )
-def balance(stopwatch: Stopwatch) -> Finding:
+def balance(bench: Bench) -> ClaimFinding:
     """Ten blocks of two 1x1 convolutions at 1:1, 1:2, 1:6 and 1:12."""
-    return judged(stopwatch, "g1", "1:1 fastest, then 1:2, 1:6, 1:12")
+    return judged(bench, "g1", "1:1 fastest, then 1:2, 1:6, 1:12")
 
 
 @claim(
@@ -28,12 +28,12 @@ def balance(stopwatch: Stopwatch) -> Finding:
     topic=Topic.SPEED,
     says="G2 in practice: speed falls as groups grow, at equal multiply-adds.",
     source=f"{SHUFFLENET_V2}, Table 2",
-    recorded=Verdict.NOT_MEASURED,
+    recorded=ClaimVerdict.NOT_MEASURED,
     timed=True,
 )
-def groups(stopwatch: Stopwatch) -> Finding:
+def groups(bench: Bench) -> ClaimFinding:
     """Ten 1x1 convolutions of 1, 2, 4 and 8 groups."""
-    return judged(stopwatch, "g2", "1 group fastest, then 2, 4, 8")
+    return judged(bench, "g2", "1 group fastest, then 2, 4, 8")
 
 
 @claim(
@@ -42,12 +42,12 @@ def groups(stopwatch: Stopwatch) -> Finding:
     topic=Topic.SPEED,
     says="G3: more fragments mean less parallelism and lower speed, at equal multiply-adds.",
     source=f"{SHUFFLENET_V2}, Table 3",
-    recorded=Verdict.NOT_MEASURED,
+    recorded=ClaimVerdict.NOT_MEASURED,
     timed=True,
 )
-def fragmentation(stopwatch: Stopwatch) -> Finding:
+def fragmentation(bench: Bench) -> ClaimFinding:
     """Ten blocks of 1, 2 and 4 fragments, in series and in parallel."""
-    return judged(stopwatch, "g3", "1 fragment fastest, then 2, 4")
+    return judged(bench, "g3", "1 fragment fastest, then 2, 4")
 
 
 @claim(
@@ -56,9 +56,9 @@ def fragmentation(stopwatch: Stopwatch) -> Finding:
     topic=Topic.SPEED,
     says="G4: element-wise operators take time out of proportion to their FLOPs.",
     source=f"{SHUFFLENET_V2}, Table 4",
-    recorded=Verdict.NOT_MEASURED,
+    recorded=ClaimVerdict.NOT_MEASURED,
     timed=True,
 )
-def elementwise(stopwatch: Stopwatch) -> Finding:
+def elementwise(bench: Bench) -> ClaimFinding:
     """Ten bottlenecks with and without ReLU and shortcut."""
-    return judged(stopwatch, "g4", "no ReLU and no shortcut fastest")
+    return judged(bench, "g4", "no ReLU and no shortcut fastest")

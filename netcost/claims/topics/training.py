@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netcost.claims.claim import Finding, Topic, Verdict, claim, not_a_cost
+from netcost.claims.claim import ClaimFinding, ClaimVerdict, Topic, claim, not_a_cost
 from netcost.claims.sources import ARTICLE_INCEPTION_V2, ARTICLE_TO_SHUFFLENET_V2, SHUFFLENET_V2
 
 
@@ -12,9 +12,9 @@ from netcost.claims.sources import ARTICLE_INCEPTION_V2, ARTICLE_TO_SHUFFLENET_V
     topic=Topic.SHUFFLE,
     says="In classification ShuffleNet v2 is no worse than MobileNet v2, which beats ShuffleNet v1, and that Xception.",
     source=f"{ARTICLE_TO_SHUFFLENET_V2}, after {SHUFFLENET_V2}, Table 8",
-    recorded=Verdict.NOT_A_COST,
+    recorded=ClaimVerdict.NOT_A_COST,
 )
-def classification() -> Finding:
+def classification() -> ClaimFinding:
     """An order of errors."""
     return not_a_cost("It is about accuracy: errors come from training, not from the layers.")
 
@@ -25,9 +25,9 @@ def classification() -> Finding:
     topic=Topic.SHUFFLE,
     says="In detection ShuffleNet v2 beats Xception, which is no worse than ShuffleNet v1, and that than MobileNet v2.",
     source=f"{ARTICLE_TO_SHUFFLENET_V2}, after {SHUFFLENET_V2}, Table 7",
-    recorded=Verdict.NOT_A_COST,
+    recorded=ClaimVerdict.NOT_A_COST,
 )
-def detection() -> Finding:
+def detection() -> ClaimFinding:
     """An order of mean average precisions."""
     return not_a_cost("It is about accuracy: precision comes from training, not from the layers.")
 
@@ -38,8 +38,8 @@ def detection() -> Finding:
     topic=Topic.INCEPTION,
     says="From a learning rate of 0.0015, five times as much is 0.0075 and thirty times as much 0.045.",
     source=ARTICLE_INCEPTION_V2,
-    recorded=Verdict.NOT_A_COST,
+    recorded=ClaimVerdict.NOT_A_COST,
 )
-def learning_rates() -> Finding:
+def learning_rates() -> ClaimFinding:
     """Products of a learning rate."""
     return not_a_cost("It is about training: no layer has a learning rate.")

@@ -22,7 +22,7 @@ def mean_kind(op: Op) -> Kind:
     dim = op.arguments.get("dim")
     if dim is None:
         return Kind.REDUCTION
-    dims = frozenset(at % rank for at in ([dim] if isinstance(dim, int) else dim)) if rank else frozenset()
+    dims = frozenset(index % rank for index in ([dim] if isinstance(dim, int) else dim)) if rank else frozenset()
     return Kind.POOLING if dims in spatial_dimensions(rank) else Kind.REDUCTION
 
 

@@ -18,7 +18,7 @@ FEWEST = MIN_ROUNDS
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class MetricFit:
     """What one metric knows of latency.
 
     Args:
@@ -50,7 +50,7 @@ class Explanation:
         }
 
 
-def explain(metric: str, values: Sequence[float], latencies_s: Sequence[float], families: Sequence[str]) -> Explanation:
+def explain(metric: str, values: Sequence[float], latencies_s: Sequence[float], families: Sequence[str]) -> MetricFit:
     """How well a metric explains latency.
 
     Args:
@@ -58,26 +58,26 @@ def explain(metric: str, values: Sequence[float], latencies_s: Sequence[float], 
         latencies_s: seconds, above 0.
         families: to which each network belongs; variants of one network would otherwise predict each other.
     """
-    errors = [abs(each - 1) for each in held_out(values, latencies_s, families)]
+    errors = [abs(each - 1) for each in leave_one_family_out(values, latencies_s, families)]
 
     def rho(chosen: Sequence[int]) -> float | None:
-        return spearman([values[at] for at in chosen], [latencies_s[at] for at in chosen])
+        return spearman([values[index] for index in chosen], [latencies_s[index] for index in chosen])
 
     def error(chosen: Sequence[int]) -> float | None:
-        return median(errors[at] for at in chosen) if errors else None
+        return median(errors[index] for index in chosen) if errors else None
 
     everyone = range(len(values))
-    return Explanation(
+    return MetricFit(
         metric,
         len(values),
         rho(everyone),
-        over_units(len(values), rho),
+        bootstrap_interval(len(values), rho),
         error(everyone),
-        over_units(len(values), error),
+        bootstrap_interval(len(values), error),
     )
 
 
-def held_out(values: Sequence[float], latencies_s: Sequence[float], families: Sequence[str]) -> list[float]:
+def leave_one_family_out(values: Sequence[float], latencies_s: Sequence[float], families: Sequence[str]) -> list[float]:
     """Predicted / measured, c·value / latency, of each network, with c the median of latency / value over the other
     families.
 
@@ -103,8 +103,8 @@ def ranks(values: Sequence[float]) -> list[float]:
         end = start
         while end < len(order) and values[order[end]] == values[order[start]]:
             end += 1
-        for at in order[start:end]:
-            placed[at] = (start + 1 + end) / 2
+        for index in order[start:end]:
+            placed[index] = (start + 1 + end) / 2
         start = end
     return placed
 
@@ -125,7 +125,7 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
     return max(-1.0, min(1.0, sum(map(float.__mul__, one, other)) / spread)) if spread else None
 
 
-def over_units(count: int, statistic: Callable[[Sequence[int]], float | None]) -> Interval | None:
+def bootstrap_interval(count: int, statistic: Callable[[Sequence[int]], float | None]) -> Interval | None:
     """The 95 % percentile bootstrap interval of a statistic over `count` units; None with fewer than `FEWEST`.
 
     Args:

@@ -13,7 +13,7 @@ from netcost.counting.analysis import Analysis, analyze
 from netcost.guidelines.grid import conditions
 from netcost.guidelines.networks.table8 import TABLE_8
 from netcost.guidelines.options import Options
-from netcost.guidelines.trial import Goal, Sampling, Series, Timed, series_of, stop_of
+from netcost.guidelines.trial import Goal, Sampling, Timed, VariantTimes, series_of, stop_of
 from netcost.targets.naming import Target, resolve
 from netcost.text.errors import MeasurementError, NetcostError
 from netcost.timing.conversion import Call
@@ -108,7 +108,10 @@ def plan(device: str, threads: Sequence[int], quick: bool) -> tuple[Panel, ...]:
     """The zoo at batch 1 with all threads; Table 8 as on ARM and, unless it must be quick, as on the GPU."""
     most, is_cpu = threads[-1], device == "cpu"
     others = [name for name in chosen(quick) if name != REFERENCE]
-    zoo = (Panel(ZOO, device, most, 1, (REFERENCE, *others[at : at + PANEL])) for at in range(0, len(others), PANEL))
+    zoo = (
+        Panel(ZOO, device, most, 1, (REFERENCE, *others[index : index + PANEL]))
+        for index in range(0, len(others), PANEL)
+    )
     rows = tuple(row.name for row in TABLE_8)
     points = [(threads[0] if is_cpu else most, 1), *(() if quick else [(most, PAPER_GPU_BATCH)])]
     return (*zoo, *(Panel(TABLE8, device, number, batch, rows) for number, batch in points))
@@ -135,7 +138,7 @@ def measure_panel(
         options: how times are taken.
     """
     ready: Timed = []
-    failed: dict[str, Series] = {}
+    failed: dict[str, VariantTimes] = {}
     for name, target in zip(panel.members, panel.targets(), strict=True):
         try:
             ready = [*ready, (name, *built(target))]

@@ -10,7 +10,13 @@ from typing import Any, NamedTuple
 
 from netcost.guidelines.budget import share_out
 from netcost.guidelines.networks.decomposition import DECOMPOSED, Part, decompose
-from netcost.guidelines.networks.explaining import Explanation, explain, held_out, over_units, spearman
+from netcost.guidelines.networks.explaining import (
+    MetricFit,
+    bootstrap_interval,
+    explain,
+    leave_one_family_out,
+    spearman,
+)
 from netcost.guidelines.networks.panels import (
     REFERENCE,
     TABLE8,
@@ -24,7 +30,7 @@ from netcost.guidelines.networks.panels import (
 )
 from netcost.guidelines.networks.table8 import TABLE_8
 from netcost.guidelines.options import Options
-from netcost.guidelines.trial import Goal, Series
+from netcost.guidelines.trial import Goal, VariantTimes
 from netcost.profiling.roofline import Peaks, under_roof
 from netcost.timing.sampling import Progress
 from netcost.timing.stats import Interval
@@ -41,14 +47,14 @@ METRICS = ("mult_adds", "params", "memory_access", "memory_access_fused", "kerne
 ROOFLINE = "roofline_s"
 
 
-class Latency(NamedTuple):
+class NetworkLatency(NamedTuple):
     """Of a network, by way of the reference that it ran beside (seconds)."""
 
     median_s: float
     ci95_s: Interval | None
 
 
-class Agreement(NamedTuple):
+class RankAgreement(NamedTuple):
     """How an order of networks stands to the order of the paper's speeds on one of its devices."""
 
     order: str
@@ -91,21 +97,21 @@ class Study:
         return [each.series[0].median_s for each in self.of(ZOO) if each.series[0].median_s]
 
     @cached_property
-    def latencies(self) -> dict[str, Latency]:
+    def latencies(self) -> dict[str, NetworkLatency]:
         """Of each network of the zoo that ran: its ratio to the reference, round by round, in the reference's time."""
         if not self.reference_s:
             return {}
         unit_s = median(self.reference_s)
-        found = {REFERENCE: Latency(unit_s, None)}
+        found = {REFERENCE: NetworkLatency(unit_s, None)}
         for each in self.of(ZOO):
             for series in each.series[1:]:
                 ratio = series.ratio_to(each.series[0], unit_s)
                 if ratio is not None:
-                    found[series.name] = Latency(ratio.median, ratio.ci95)
+                    found[series.name] = NetworkLatency(ratio.median, ratio.ci95)
         return found
 
     @cached_property
-    def explanations(self) -> list[Explanation]:
+    def explanations(self) -> list[MetricFit]:
         """How well each metric explains these latencies."""
         names = list(self.latencies)
         if not names:
@@ -123,7 +129,9 @@ class Study:
         """
         names = list(self.latencies)
         values = [self.metric(metric, name) for name in names]
-        found = held_out(values, [self.latencies[name].median_s for name in names], list(map(family, names)))
+        found = leave_one_family_out(
+            values, [self.latencies[name].median_s for name in names], list(map(family, names))
+        )
         return dict(zip(names, found, strict=True)) if found else {}
 
     def metric(self, metric: str, name: str) -> float:
@@ -134,7 +142,7 @@ class Study:
         return float(getattr(counted(name), metric))
 
     @cached_property
-    def agreements(self) -> list[Agreement]:
+    def agreements(self) -> list[RankAgreement]:
         """Orders of Table 8's networks here, and that of their mult-adds, beside the paper's."""
         fewest = {row.name: -float(row.mult_adds) for row in TABLE_8}
         orders = {"fewest mult-adds": fewest}
@@ -153,7 +161,7 @@ class Study:
         seconds = self.seconds_by_kind or {}
         return [part for network in DECOMPOSED for part in decompose(network, seconds.get(network))]
 
-    def table8_series(self, name: str) -> list[tuple[Panel, Series]]:
+    def table8_series(self, name: str) -> list[tuple[Panel, VariantTimes]]:
         """The times of a network of Table 8, panel by panel."""
         return [(each.panel, one) for each in self.of(TABLE8) for one in each.series if one.name == name]
 
@@ -211,14 +219,14 @@ class Study:
         }
 
 
-def _agreement(order: str, platform: str, ours: Mapping[str, float], theirs: Mapping[str, float]) -> Agreement:
+def _agreement(order: str, platform: str, ours: Mapping[str, float], theirs: Mapping[str, float]) -> RankAgreement:
     names = [name for name in theirs if name in ours]
     one, other = [ours[name] for name in names], [theirs[name] for name in names]
 
     def rho(units: Sequence[int]) -> float | None:
-        return spearman([one[at] for at in units], [other[at] for at in units])
+        return spearman([one[index] for index in units], [other[index] for index in units])
 
-    return Agreement(order, platform, len(names), rho(range(len(names))), over_units(len(names), rho))
+    return RankAgreement(order, platform, len(names), rho(range(len(names))), bootstrap_interval(len(names), rho))
 
 
 def study(

@@ -15,7 +15,7 @@ ROWS_PRINTED = 39
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Table8Row:
     """A network of Table 8.
 
     Args:
@@ -39,7 +39,7 @@ class Row:
     def target(self) -> Target:
         """The network with its input."""
         arguments = {} if self.width is None else {"width": self.width}
-        return resolve(self.architecture, arguments, [f"1x3x{self.side}x{self.side}"])
+        return resolve(self.architecture, arguments, [f"1x3x{self.side}x{self.bound_by}"])
 
     @property
     def mult_adds(self) -> int:
@@ -48,29 +48,29 @@ class Row:
 
 
 @cache
-def _mult_adds(row: Row) -> int:
+def _mult_adds(row: Table8Row) -> int:
     return analyze(row.target()).mult_adds
 
 
 TABLE_8 = (
-    Row("ShuffleNet v2 0.5x", "shufflenet_v2_x0_5", 41, 417, 57.0),
-    Row("0.25 MobileNet v1", "mobilenet_v1_0_25", 41, 502, 36.4),
-    Row("0.4 MobileNet v2", "mobilenet_v2", 43, 333, 33.2, width=0.4, side=160),
-    Row("0.15 MobileNet v2", "mobilenet_v2", 39, 351, 33.6, width=0.15),
-    Row("ShuffleNet v1 0.5x (g=3)", "shufflenet_v1_g3_x0_5", 38, 347, 56.8),
-    Row("ShuffleNet v2 1x", "shufflenet_v2_x1_0", 146, 341, 24.4),
-    Row("0.5 MobileNet v1", "mobilenet_v1_0_5", 149, 382, 16.5),
-    Row("0.75 MobileNet v2", "mobilenet_v2", 145, 235, 15.9, width=0.75, side=192),
-    Row("0.6 MobileNet v2", "mobilenet_v2", 141, 249, 14.9, width=0.6),
-    Row("ShuffleNet v1 1x (g=3)", "shufflenet_v1_g3_x1_0", 140, 213, 21.8),
-    Row("ShuffleNet v2 1.5x", "shufflenet_v2_x1_5", 299, 255, 11.8),
-    Row("0.75 MobileNet v1", "mobilenet_v1_0_75", 325, 314, 10.6),
-    Row("1.0 MobileNet v2", "mobilenet_v2", 301, 180, 8.9),
-    Row("ShuffleNet v1 1.5x (g=3)", "shufflenet_v1_g3_x1_5", 292, 164, 10.3),
-    Row("ShuffleNet v2 2x", "shufflenet_v2_x2_0", 591, 217, 6.7),
-    Row("1.0 MobileNet v1", "mobilenet_v1", 569, 247, 6.5),
-    Row("1.4 MobileNet v2", "mobilenet_v2_1_4", 587, 137, 5.4),
-    Row("ShuffleNet v1 2x (g=3)", "shufflenet_v1_g3_x2_0", 524, 133, 6.4),
-    Row("NASNet-A (4 @ 1056)", "nasnet_a_mobile", 564, 130, 4.6),
+    Table8Row("ShuffleNet v2 0.5x", "shufflenet_v2_x0_5", 41, 417, 57.0),
+    Table8Row("0.25 MobileNet v1", "mobilenet_v1_0_25", 41, 502, 36.4),
+    Table8Row("0.4 MobileNet v2", "mobilenet_v2", 43, 333, 33.2, width=0.4, side=160),
+    Table8Row("0.15 MobileNet v2", "mobilenet_v2", 39, 351, 33.6, width=0.15),
+    Table8Row("ShuffleNet v1 0.5x (g=3)", "shufflenet_v1_g3_x0_5", 38, 347, 56.8),
+    Table8Row("ShuffleNet v2 1x", "shufflenet_v2_x1_0", 146, 341, 24.4),
+    Table8Row("0.5 MobileNet v1", "mobilenet_v1_0_5", 149, 382, 16.5),
+    Table8Row("0.75 MobileNet v2", "mobilenet_v2", 145, 235, 15.9, width=0.75, side=192),
+    Table8Row("0.6 MobileNet v2", "mobilenet_v2", 141, 249, 14.9, width=0.6),
+    Table8Row("ShuffleNet v1 1x (g=3)", "shufflenet_v1_g3_x1_0", 140, 213, 21.8),
+    Table8Row("ShuffleNet v2 1.5x", "shufflenet_v2_x1_5", 299, 255, 11.8),
+    Table8Row("0.75 MobileNet v1", "mobilenet_v1_0_75", 325, 314, 10.6),
+    Table8Row("1.0 MobileNet v2", "mobilenet_v2", 301, 180, 8.9),
+    Table8Row("ShuffleNet v1 1.5x (g=3)", "shufflenet_v1_g3_x1_5", 292, 164, 10.3),
+    Table8Row("ShuffleNet v2 2x", "shufflenet_v2_x2_0", 591, 217, 6.7),
+    Table8Row("1.0 MobileNet v1", "mobilenet_v1", 569, 247, 6.5),
+    Table8Row("1.4 MobileNet v2", "mobilenet_v2_1_4", 587, 137, 5.4),
+    Table8Row("ShuffleNet v1 2x (g=3)", "shufflenet_v1_g3_x2_0", 524, 133, 6.4),
+    Table8Row("NASNet-A (4 @ 1056)", "nasnet_a_mobile", 564, 130, 4.6),
 )
 """MobileNet v2 in the authors' re-implementation, where the table has both: the speeds are the same."""

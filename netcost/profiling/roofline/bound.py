@@ -69,7 +69,7 @@ class Roofline:
         return self.flops / self.access_bytes if self.access_bytes else None
 
     @property
-    def side(self) -> str | None:
+    def bound_by(self) -> str | None:
         """What bounds the network as a whole: "memory" below the ridge, "compute" above it."""
         if self.intensity is None or self.ridge is None:
             return None
@@ -94,7 +94,7 @@ class Roofline:
         """Plain numbers; what needs a measured time is None without one."""
         return {
             "bound_s": self.bound_s,
-            "side": self.side,
+            "side": self.bound_by,
             "intensity": self.intensity,
             "ridge": self.ridge,
             "flops_per_s": self.flops_per_s,
@@ -106,7 +106,7 @@ class Roofline:
 BOUND = Column("roofline_bound_s", "Roofline bound", "seconds", of=lambda roofline: roofline.bound_s)
 ROOFLINE_COLUMNS = (
     BOUND,
-    Column("roofline_side", "  bound by", of=lambda roofline: roofline.side, flush_right=True),
+    Column("roofline_side", "  bound by", of=lambda roofline: roofline.bound_by, flush_right=True),
     Column("attained_flops_per_s", "Attained", "flop_per_s", of=lambda roofline: roofline.flops_per_s),
     Column("attained_bytes_per_s", "  in memory", "byte_per_s", of=lambda roofline: roofline.bytes_per_s),
     Column("roofline_share", "  of the roofline", "percent", of=lambda roofline: roofline.share),
@@ -140,7 +140,7 @@ def with_roofline(summary: Table, roofline: Roofline, peaks: Peaks) -> Table:
     rows = (
         ("Roofline bound", roofline.bound_s, "seconds"),
         ("Ridge point, FLOP/byte", roofline.ridge, "ratio"),
-        ("Bound by", roofline.side, "text"),
+        ("Bound by", roofline.bound_by, "text"),
     )
     return replace(
         summary,
@@ -154,7 +154,7 @@ def with_bounds(table: Table, count: Count, by: str, depth: int | None, peaks: P
     """The table that `breakdown.table` gives, with a column for what the operators of each row take at least."""
     bounds = bounds_s(count, peaks)
     members = breakdown.members(count, by, depth)
-    sums = [_known_sum([bounds[at] for at in each]) for each in members]
+    sums = [_known_sum([bounds[index] for index in each]) for each in members]
     rows = tuple((*row, bound_s) for row, bound_s in zip(table.rows, sums, strict=True))
     return replace(table, columns=(*table.columns, BOUND), rows=rows)
 

@@ -158,13 +158,13 @@ class _Probe:
     def _product(self, dtype: str) -> Product:
         """The fastest of the sizes that the share of the budget allows."""
         tried: list[Product] = []
-        for at, size in enumerate(self._bench.sizes):
+        for index, size in enumerate(self._bench.sizes):
             run, work = self._bench.product(dtype, size), 2 * size**3
             once_s = self._once(run)
             if once_s > LONGEST_CALL_S and not tried:
                 raise MeasurementError(f"a product of {size} x {size} takes {units.seconds(once_s)}")
             tried.append(Product(dtype, size, self._rate(run, work, 1 / len(self._bench.sizes))))
-            larger = self._bench.sizes[at + 1 : at + 2]
+            larger = self._bench.sizes[index + 1 : index + 2]
             if any(once_s * (each / size) ** 3 * FEWEST_SAMPLES > self._share_s for each in larger):
                 break
         return max(tried, key=lambda each: each.flops_per_s.best)

@@ -11,7 +11,7 @@ import torch
 
 from netcost.profiling.roofline.caches import Cache, cpu_caches
 from netcost.profiling.roofline.peaks import DTYPES
-from netcost.timing.devices import open_device, within_memory
+from netcost.timing.devices import open_device, translating_out_of_memory
 from netcost.timing.environment import available_memory
 from netcost.timing.sampling import Run
 
@@ -83,4 +83,4 @@ class TorchWorkbench:
         return torch.cuda.mem_get_info(self._where)[0] if self._is_gpu else available_memory()
 
     def _within(self, make: Callable[[], T]) -> T:
-        return within_memory(make, self.name, torch.cuda.empty_cache if self._is_gpu else lambda: None)
+        return translating_out_of_memory(make, self.name, torch.cuda.empty_cache if self._is_gpu else lambda: None)

@@ -117,7 +117,7 @@ def _relative(comparison: Comparison) -> list[dict[str, Any]]:
     return [
         {
             "model": comparison.label(entry),
-            "at": at,
+            "at": index,
             "metric": headings[name][0],
             "ratio": value / row[0],
             "ratio_text": units.times(value / row[0]),
@@ -125,7 +125,7 @@ def _relative(comparison: Comparison) -> list[dict[str, Any]]:
         }
         for name, row in values.items()
         if row and row[0]
-        for at, (entry, value) in enumerate(zip(entries, row, strict=True))
+        for index, (entry, value) in enumerate(zip(entries, row, strict=True))
         if value is not None
     ]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from netcost.guidelines.findings import Findings, predicted
-from netcost.guidelines.grid import Setting, Task
+from netcost.guidelines.grid import Conditions, Task
 from netcost.guidelines.guideline import ARM, GPU, SCALES, Guideline
 from netcost.guidelines.records import verdicts
 from netcost.guidelines.trial import Trial
@@ -39,7 +39,7 @@ def _slow_downs(guideline: Guideline, widths: str, scale: int, trials: list[Tria
     measured = [record for trial in trials for record in _measured(trial)]
     records = [*measured, *_beside(guideline, widths, scale)]
     series = list(dict.fromkeys(record["series"] for record in records))
-    colours = [GREY if name in SHAPES else PALETTE[at % len(PALETTE)] for at, name in enumerate(series)]
+    colours = [GREY if name in SHAPES else PALETTE[index % len(PALETTE)] for index, name in enumerate(series)]
     variants = [variant.name for variant in guideline.variants(widths, scale)]
     legend = alt.Legend(orient="top", columns=2, title=None)
     base = alt.Chart(alt.Data(values=records)).encode(
@@ -69,16 +69,16 @@ def _slow_downs(guideline: Guideline, widths: str, scale: int, trials: list[Tria
 def _measured(trial: Trial) -> Iterator[dict[str, Any]]:
     """A point a variant that was timed; the base is 1 by definition."""
     here, verdict = f"here, {trial.task.setting.conditions}", verdicts(trial)
-    for at, series in enumerate(trial.series):
+    for index, series in enumerate(trial.series):
         ratio = trial.slow_down(series.name)
         if ratio is not None:
-            ends = (1.0, 1.0) if at == 0 else ratio.ci95
+            ends = (1.0, 1.0) if index == 0 else ratio.ci95
             yield {**_point(series.name, here, ratio.median, ends), "verdict": verdict}
 
 
 def _beside(guideline: Guideline, widths: str, scale: int) -> Iterator[dict[str, Any]]:
     """What the paper's speeds come to, and what memory access predicts at batch 1."""
-    task = Task(guideline, Setting("cuda", 1, 1, widths, scale))
+    task = Task(guideline, Conditions("cuda", 1, 1, widths, scale))
     for variant in task.variants:
         yield _point(variant.name, PREDICTED, predicted(task, variant))
     for name, platform in ((PAPER_GPU, GPU), (PAPER_ARM, ARM)):

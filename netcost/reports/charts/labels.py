@@ -8,7 +8,7 @@ ROOM = (0.22, 0.06)
 """Width and height that a name takes, as shares of the chart's."""
 
 
-def apart(points: Sequence[tuple[float, float]], most: int) -> list[int]:
+def non_overlapping(points: Sequence[tuple[float, float]], most: int) -> list[int]:
     """Indices of points whose names do not cover each other.
 
     Args:
@@ -20,11 +20,11 @@ def apart(points: Sequence[tuple[float, float]], most: int) -> list[int]:
     spans = [max(axis) - min(axis) or 1.0 for axis in zip(*points, strict=True)]
     placed = [tuple(value / span for value, span in zip(point, spans, strict=True)) for point in points]
     kept: list[int] = []
-    for at, point in enumerate(placed):
+    for index, point in enumerate(placed):
         if all(
             any(abs(a - b) >= room for a, b, room in zip(point, placed[other], ROOM, strict=True)) for other in kept
         ):
-            kept.append(at)
+            kept.append(index)
         if len(kept) == most:
             break
     return kept

@@ -7,12 +7,12 @@ from math import log
 from typing import Any
 
 from netcost.guidelines.networks.decomposition import Part
-from netcost.guidelines.networks.explaining import Explanation
+from netcost.guidelines.networks.explaining import MetricFit
 from netcost.guidelines.networks.overview import HEADINGS
 from netcost.guidelines.networks.panels import family
 from netcost.guidelines.networks.study import ROOFLINE, Study
 from netcost.reports.charts.figure import GREY, PALETTE, Figure, figure, required
-from netcost.reports.charts.labels import apart
+from netcost.reports.charts.labels import non_overlapping
 from netcost.text import units
 from netcost.text.tables import METRICS
 from netcost.timing.stats import median
@@ -33,7 +33,7 @@ def against_latency(study: Study) -> tuple[Figure, ...]:
     return tuple(_against_latency(study, each) for each in study.explanations)
 
 
-def _against_latency(study: Study, explanation: Explanation) -> Figure:
+def _against_latency(study: Study, explanation: MetricFit) -> Figure:
     alt: Any = required("altair")
     metric, heading = explanation.metric, HEADINGS[explanation.metric]
     records = _points(study, metric)
@@ -117,7 +117,7 @@ def _points(study: Study, metric: str) -> list[dict[str, Any]]:
     constant = median(list(rates.values()))
     by_miss = sorted(rates, key=lambda name: -abs(log(rates[name] / constant)))
     places = [(log(values[name]), log(study.latencies[name].median_s)) for name in by_miss]
-    named = {by_miss[at] for at in apart(places, MOST_NAMES)}
+    named = {by_miss[index] for index in non_overlapping(places, MOST_NAMES)}
     unit = "seconds" if metric == ROOFLINE else METRICS[metric].unit
     return [
         {
@@ -159,7 +159,7 @@ def by_kind(study: Study) -> tuple[Figure, ...]:
 def _by_kind(study: Study, network: str, colours: Mapping[str, str]) -> Figure:
     alt: Any = required("altair")
     parts = [part for part in study.parts if part.network == network]
-    records = [record for at, part in enumerate(parts) for record in _shares(part, at)]
+    records = [record for index, part in enumerate(parts) for record in _shares(part, index)]
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
     chart = (
         alt.Chart(alt.Data(values=records))

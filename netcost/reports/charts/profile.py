@@ -85,12 +85,12 @@ def _divided(name: str, groups: dict[str, list[dict[str, Any]]]) -> Iterator[dic
     heading, unit = PARTS[name]
     sums = {kind: sum(bare(row[name]) or 0 for row in rows) for kind, rows in groups.items()}
     whole = sum(sums.values())
-    for at, (kind, value) in enumerate(sums.items()):
+    for index, (kind, value) in enumerate(sums.items()):
         if value:
             yield {
                 "label": kind,
                 "part": heading,
-                "at": at,
+                "at": index,
                 "share": value / whole,
                 "share_text": units.percent(value / whole),
                 "text": units.text(value, unit),

@@ -111,9 +111,9 @@ def cumulative(analysis: Analysis) -> Figure:
     """How parameters, mult-adds and memory access grow from the input to the output, operator by operator."""
     alt: Any = required("altair")
     records = [
-        {"at": at, "metric": METRICS[name].heading, "share": share, "share_text": units.percent(share), "op": op}
+        {"at": index, "metric": METRICS[name].heading, "share": share, "share_text": units.percent(share), "op": op}
         for name in CURVES
-        for at, op, share in _shares(analysis, name)
+        for index, op, share in _shares(analysis, name)
     ]
     chart = (
         alt.Chart(alt.Data(values=records))
@@ -139,10 +139,10 @@ def _shares(analysis: Analysis, metric: str) -> Iterator[tuple[int, str, float]]
     """Operator number, where it runs, and the share of a metric that is reached with it; views are left out."""
     whole, sofar = getattr(analysis.total, metric), 0
     count = analysis.count
-    for at, (op, kind, cost) in enumerate(zip(count.graph.ops, count.kinds, count.costs, strict=True)):
+    for index, (op, kind, cost) in enumerate(zip(count.graph.ops, count.kinds, count.costs, strict=True)):
         sofar += getattr(cost, metric)
         if kind is not Kind.VIEW and whole:
-            yield at, f"{op.module or WHOLE} ({op.name.removeprefix('aten.')})", sofar / whole
+            yield index, f"{op.module or WHOLE} ({op.name.removeprefix('aten.')})", sofar / whole
 
 
 def pointwise_channels(analysis: Analysis) -> Figure | None:
@@ -208,8 +208,8 @@ def fragments(analysis: Analysis) -> Figure:
     """Compute operators of each building block, from input to output (G3)."""
     alt: Any = required("altair")
     records = [
-        {"block": at, "module": block.module or WHOLE, "fragments": block.fragments, "ops": len(block.ops)}
-        for at, block in enumerate(analysis.count.structure.blocks)
+        {"block": index, "module": block.module or WHOLE, "fragments": block.fragments, "ops": len(block.ops)}
+        for index, block in enumerate(analysis.count.structure.blocks)
         if block.fragments
     ]
     chart = (

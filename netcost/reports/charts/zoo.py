@@ -8,7 +8,7 @@ from typing import Any
 
 from netcost.counting.figures import Figures
 from netcost.reports.charts.figure import PALETTE, Figure, figure, required
-from netcost.reports.charts.labels import apart
+from netcost.reports.charts.labels import non_overlapping
 from netcost.text import units
 from netcost.text.tables import METRICS
 from netcost.timing.stats import median
@@ -58,7 +58,7 @@ def _records(zoo: Sequence[Figures], metric: str) -> list[dict[str, Any]]:
     middle = median(list(each.values()))
     farthest = sorted(zoo, key=lambda figures: -abs(log(each[figures.model] / middle)))
     places = [(log(figures.values["mult_adds"]), log(figures.values[metric])) for figures in farthest]
-    named = {farthest[at].model for at in apart(places, MOST_NAMES)}
+    named = {farthest[index].model for index in non_overlapping(places, MOST_NAMES)}
     return [
         {
             **_point(figures),

@@ -6,14 +6,14 @@
 from netcost.reports.pages.claims import claims_page
 from netcost.reports.pages.compare import compare_page, sweep_page
 from netcost.reports.pages.guidelines import guidelines_page
-from netcost.reports.pages.page import Page, Section, page_of
+from netcost.reports.pages.page import Page, PageSection, page_of
 from netcost.reports.pages.profile import profile_page
 from netcost.reports.pages.show import show_page
 from netcost.reports.pages.zoo import zoo_page
 
 __all__ = [
     "Page",
-    "Section",
+    "PageSection",
     "claims_page",
     "compare_page",
     "guidelines_page",

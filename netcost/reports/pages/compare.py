@@ -8,7 +8,7 @@ from dataclasses import replace
 from netcost.comparison.batches import Sweep
 from netcost.comparison.result import Comparison
 from netcost.reports.charts import compare as charts
-from netcost.reports.pages.page import Page, Section, page_of, timed_on
+from netcost.reports.pages.page import Page, PageSection, page_of, timed_on
 from netcost.text import units
 
 MOST_IN_TITLE = 4
@@ -25,15 +25,15 @@ def compare_page(comparison: Comparison, made_by: str = "") -> Page:
     sections = []
     if timed:
         against = tuple(charts.against_latency(comparison, metric) for metric in charts.AGAINST_LATENCY)
-        sections.append(Section("On paper and on the clock", figures=against))
+        sections.append(PageSection("On paper and on the clock", figures=against))
     if any(entry.figures is not None for entry in comparison.entries):
-        sections.append(Section("Metric by metric", figures=(charts.bars(comparison),)))
+        sections.append(PageSection("Metric by metric", figures=(charts.bars(comparison),)))
     roofline = charts.under_roof(comparison)
     if roofline is not None:
-        sections.append(Section("How near to the roof", figures=(roofline,)))
+        sections.append(PageSection("How near to the roof", figures=(roofline,)))
     table = comparison.table()
-    sections.append(Section("Side by side", tables=(replace(table, notes=()),), paragraphs=table.notes))
-    sections.append(Section("Every figure", tables=(comparison.records(),), folded=True))
+    sections.append(PageSection("Side by side", tables=(replace(table, notes=()),), paragraphs=table.notes))
+    sections.append(PageSection("Every figure", tables=(comparison.records(),), folded=True))
     return Page(
         _title([entry.model for entry in comparison.entries]),
         _lead(comparison),
@@ -50,9 +50,9 @@ def sweep_page(sweep: Sweep, made_by: str = "") -> Page:
     sections = []
     if sweep.knees:
         both = (charts.over_batch(sweep, "throughput_per_s"), charts.over_batch(sweep, "median_s"))
-        sections.append(Section("Over the batch size", figures=both))
-    sections.append(Section("Point by point", tables=(replace(table, notes=()),), paragraphs=table.notes))
-    sections.append(Section("Every figure", tables=(sweep.records(),), folded=True))
+        sections.append(PageSection("Over the batch size", figures=both))
+    sections.append(PageSection("Point by point", tables=(replace(table, notes=()),), paragraphs=table.notes))
+    sections.append(PageSection("Every figure", tables=(sweep.records(),), folded=True))
     title = _title(list(dict.fromkeys(entry.model for entry in sweep.entries)))
     lead = " ".join(f"{knee.model}: {knee.verdict}." for knee in sweep.knees)
     return Page(f"{title} by batch size", lead, tuple(sections), made_by, _made_with(sweep.comparison))

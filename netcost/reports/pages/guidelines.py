@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netcost.guidelines.findings import Findings
-from netcost.guidelines.judging import Verdict
+from netcost.guidelines.judging import GuidelineVerdict
 from netcost.guidelines.networks import overview as networks_overview
 from netcost.guidelines.overview import ShownFindings, sections
 from netcost.guidelines.records import tables
 from netcost.reports.charts import guidelines as charts
 from netcost.reports.charts import networks as networks_charts
-from netcost.reports.pages.page import Page, Section, illustrated, page_of
+from netcost.reports.pages.page import Page, PageSection, illustrated, page_of
 from netcost.text import units
 
 
@@ -26,7 +26,7 @@ def guidelines_page(findings: Findings, made_by: str = "") -> Page:
         figures.append(tuple(figure for draw in drawn_of for figure in draw(study)))
     drawn = [illustrated(part, each) for part, each in zip(parts, figures, strict=True)]
     every = tuple(table for table in tables(findings) if table.rows)
-    details = [Section("Every figure", tables=every, folded=True)] if every else []
+    details = [PageSection("Every figure", tables=every, folded=True)] if every else []
     shown = (illustrated(overall), *drawn, *details)
     return Page(first.title, _lead(findings), shown, made_by, _made_with(findings), has_contents=True)
 
@@ -41,7 +41,7 @@ def _lead(findings: Findings) -> str:
     told = []
     for guideline in findings.guidelines:
         found = [each for order in guideline.orders for each in findings.verdicts(guideline, order.label)]
-        holds = sum(each.verdict is Verdict.HOLDS for each in found)
+        holds = sum(each.verdict is GuidelineVerdict.HOLDS for each in found)
         if found:
             told.append(f"{guideline.name.upper()} holds in {units.exact(holds)} of {units.exact(len(found))} verdicts")
     study = findings.networks

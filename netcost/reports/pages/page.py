@@ -15,7 +15,7 @@ from netcost.timing.environment import Environment
 
 
 @dataclass(frozen=True, slots=True)
-class Section(tables.Section):
+class PageSection(tables.Section):
     """A part of a report, with what only a page can show.
 
     Args:
@@ -42,15 +42,15 @@ class Page:
 
     title: str
     lead: str
-    sections: tuple[Section, ...]
+    sections: tuple[PageSection, ...]
     made_by: str = ""
     made_with: tuple[str, ...] = ()
     has_contents: bool = False
 
 
-def illustrated(section: tables.Section, figures: Sequence[Figure] = ()) -> Section:
+def illustrated(section: tables.Section, figures: Sequence[Figure] = ()) -> PageSection:
     """A part of a text report with charts."""
-    return Section(section.title, section.paragraphs, section.tables, section.level, tuple(figures))
+    return PageSection(section.title, section.paragraphs, section.tables, section.level, tuple(figures))
 
 
 def timed_on(environment: Environment) -> tuple[str, ...]:
@@ -67,5 +67,7 @@ def page_of(result: Any) -> Page:
 
 def tables_page(result: Tabled) -> Page:
     """A page of tables alone: each under its title, with its notes."""
-    sections = tuple(Section(table.title or "netcost", tables=(replace(table, title=""),)) for table in result.tables())
+    sections = tuple(
+        PageSection(table.title or "netcost", tables=(replace(table, title=""),)) for table in result.tables()
+    )
     return Page("netcost", "", sections, made_with=(f"netcost {__version__}",))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from netcost.profiling import Profile
 from netcost.profiling.shown import ShownProfile
 from netcost.reports.charts import profile as charts
-from netcost.reports.pages.page import Page, Section, page_of, timed_on
+from netcost.reports.pages.page import Page, PageSection, page_of, timed_on
 from netcost.text import units
 from netcost.text.version import __version__
 
@@ -26,15 +26,15 @@ def profile_page(profile: Profile, made_by: str = "", depth: int = 1) -> Page:
     kinds = profile.summary("kind")
     roofline = charts.under_roof(profile)
     sections = [
-        Section(
+        PageSection(
             "Where the time goes",
             kinds.notes,
             (replace(kinds, notes=()),),
             figures=(charts.by_kind(profile),),
         ),
-        *([Section("How near to the roof", ROOF_WORDS, figures=(roofline,))] if roofline else []),
-        Section("By module", tables=(replace(profile.summary("module", depth), notes=()),)),
-        Section("Operator by operator", tables=(replace(profile.summary("op", most=MOST), notes=()),)),
+        *([PageSection("How near to the roof", ROOF_WORDS, figures=(roofline,))] if roofline else []),
+        PageSection("By module", tables=(replace(profile.summary("module", depth), notes=()),)),
+        PageSection("Operator by operator", tables=(replace(profile.summary("op", most=MOST), notes=()),)),
     ]
     made_with = (f"netcost {__version__}", *timed_on(profile.environment))
     return Page(profile.analysis.model, _lead(profile), tuple(sections), made_by, made_with)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netcost.counting.analysis import Analysis
 from netcost.profiling.shown import ShownAnalysis
 from netcost.reports.charts import show as charts
-from netcost.reports.pages.page import Page, Section, page_of, tables_page
+from netcost.reports.pages.page import Page, PageSection, page_of, tables_page
 from netcost.text import units
 from netcost.timing.environment import versions
 
@@ -18,14 +18,14 @@ def show_page(analysis: Analysis, made_by: str = "") -> Page:
     pointwise = charts.pointwise_channels(analysis)
     balance = (pointwise,) if pointwise is not None else ()
     sections = [
-        Section("What it costs", tables=(analysis.summary(),)),
-        Section("Where it sits", figures=(charts.icicle(analysis), charts.cumulative(analysis))),
-        Section("Against the guidelines", figures=(*balance, charts.fragments(analysis))),
-        Section("By kind", tables=(analysis.table("kind"),)),
-        Section("By module", tables=(analysis.table("module", 1),)),
+        PageSection("What it costs", tables=(analysis.summary(),)),
+        PageSection("Where it sits", figures=(charts.icicle(analysis), charts.cumulative(analysis))),
+        PageSection("Against the guidelines", figures=(*balance, charts.fragments(analysis))),
+        PageSection("By kind", tables=(analysis.table("kind"),)),
+        PageSection("By module", tables=(analysis.table("module", 1),)),
     ]
     if len(analysis.graph.ops) <= MOST_ROWS:
-        sections.append(Section("Operator by operator", tables=(analysis.table("op"),), folded=True))
+        sections.append(PageSection("Operator by operator", tables=(analysis.table("op"),), folded=True))
     return Page(analysis.model, _lead(analysis), tuple(sections), made_by, versions())
 
 

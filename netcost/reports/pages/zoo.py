@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from netcost.comparison.result import Comparison
 from netcost.counting.figures import Figures
-from netcost.counting.recount import Agreement, beside_published, recount_table
+from netcost.counting.recount import RecountStatus, beside_published, recount_table
 from netcost.reports.charts import zoo as charts
-from netcost.reports.pages.page import Page, Section
+from netcost.reports.pages.page import Page, PageSection
 from netcost.text import units
 from netcost.text.tables import METRICS, Column, Table, table_of
 from netcost.timing.environment import versions
@@ -30,16 +30,16 @@ def zoo_page(comparison: Comparison, made_by: str = "") -> Page:
     zoo = [entry.figures for entry in comparison.entries if entry.figures is not None]
     recounts = [beside_published(figures.model, figures) for figures in zoo]
     agreements = [each.agreement for each in recounts]
-    told = "; ".join(f"{each}: {units.exact(agreements.count(each))}" for each in Agreement if each in agreements)
+    told = "; ".join(f"{each}: {units.exact(agreements.count(each))}" for each in RecountStatus if each in agreements)
     lead = (
         f"{units.exact(len(zoo))} architectures, one forward pass each at batch 1. Params and mult-adds beside those "
         f"that were published: {told}."
     )
     sections = (
-        Section("At a glance", figures=(charts.against_mult_adds(zoo), charts.over_the_years(zoo))),
-        Section("Every architecture", tables=(_table(zoo),)),
-        Section("Beside what was published", tables=(recount_table(recounts, why=True),)),
-        Section("Every figure", tables=(comparison.records(),), folded=True),
+        PageSection("At a glance", figures=(charts.against_mult_adds(zoo), charts.over_the_years(zoo))),
+        PageSection("Every architecture", tables=(_table(zoo),)),
+        PageSection("Beside what was published", tables=(recount_table(recounts, why=True),)),
+        PageSection("Every figure", tables=(comparison.records(),), folded=True),
     )
     return Page("The zoo, counted", lead, sections, made_by, versions())
 

@@ -38,7 +38,7 @@ _SPECIAL = {
 def render(table: Table) -> str:
     """A `table` float: the title is its caption, the notes stand small below the rules."""
     aligned = "".join("r" if column.is_number else "l" for column in table.columns)
-    rows = [[table.text(row, at) for at in range(len(table.columns))] for row in range(len(table.rows))]
+    rows = [[table.text(row, index) for index in range(len(table.columns))] for row in range(len(table.rows))]
     lines = [
         r"\begin{table}",
         r"  \centering",

@@ -25,7 +25,7 @@ def _grid(table: Table) -> list[str]:
     lines = [
         _row(escaped(column.heading) for column in table.columns),
         _row(map(_rule, table.columns)),
-        *(_row(_cells(table, at)) for at in range(len(table.rows))),
+        *(_row(_cells(table, index)) for index in range(len(table.rows))),
     ]
     return ["\n".join(lines)] if table.columns else []
 

@@ -27,7 +27,7 @@ _ENDLESS = 1_000_000
 _TAIL = re.compile(r"(?: |\x1b\[[0-9;]*m)+$", re.MULTILINE)
 
 
-class Span(NamedTuple):
+class ColumnWidth(NamedTuple):
     """A column of the table, and the characters it needs when its words are folded, or has when they are not."""
 
     column: int
@@ -54,14 +54,14 @@ def words(text: str, style: str = "", *, width: int | None = None, color: bool =
     return _printed(_words(text, style), width, color)
 
 
-def groups(spans: Sequence[Span], width: int | None) -> list[list[tuple[int, int]]]:
+def groups(spans: Sequence[ColumnWidth], width: int | None) -> list[list[tuple[int, int]]]:
     """Which columns stand side by side, and how wide: as (column, characters), the first column in each group."""
     if not spans:  # words alone
         return []
     if width is None:
         return [[(span.column, span.natural) for span in spans]]
     first, *others = spans
-    members: list[list[Span]] = [[first]]
+    members: list[list[ColumnWidth]] = [[first]]
     for span in others:
         if len(members[-1]) > 1 and _extent([*members[-1], span]) > width:
             members.append([first])
@@ -69,12 +69,12 @@ def groups(spans: Sequence[Span], width: int | None) -> list[list[tuple[int, int
     return [_widened(group, width) for group in members]
 
 
-def _extent(group: Sequence[Span]) -> int:
+def _extent(group: Sequence[ColumnWidth]) -> int:
     """Characters that the columns take side by side, at least."""
     return sum(span.least for span in group) + GAP * (len(group) - 1)
 
 
-def _widened(group: Sequence[Span], width: int) -> list[tuple[int, int]]:
+def _widened(group: Sequence[ColumnWidth], width: int) -> list[tuple[int, int]]:
     """The columns with what is left of the line: first to those that lack least, so that most fold nothing."""
     left = max(0, width - _extent(group))
     widths = {span.column: span.least for span in group}
@@ -85,19 +85,19 @@ def _widened(group: Sequence[Span], width: int) -> list[tuple[int, int]]:
     return list(widths.items())
 
 
-def _spans(table: Table, width: int | None) -> list[Span]:
+def _spans(table: Table, width: int | None) -> list[ColumnWidth]:
     """How wide each column may be: numbers keep their width, words and headings fold to a third of the line."""
     from rich.cells import cell_len
 
     folded = max(NARROWEST, (width or 0) // 3)
     spans = []
-    for at, column in enumerate(table.columns):
+    for index, column in enumerate(table.columns):
         heading = printable(column.heading)
-        cells = max((cell_len(table.text(row, at)) for row in range(len(table.rows))), default=0)
+        cells = max((cell_len(table.text(row, index)) for row in range(len(table.rows))), default=0)
         natural = max(cells, cell_len(heading))
         longest_word = max(map(cell_len, heading.split()), default=0)
         least = max(cells, min(longest_word, folded)) if column.is_number else min(natural, folded)
-        spans.append(Span(at, least, natural))
+        spans.append(ColumnWidth(index, least, natural))
     return spans
 
 
@@ -107,11 +107,11 @@ def _grid(table: Table, group: Sequence[tuple[int, int]]) -> RenderableType:
     from rich.table import Table as Grid
 
     grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
-    for at, width in group:
-        heading = _words(table.columns[at].heading, "bold")
-        grid.add_column(heading, justify="right" if table.columns[at].is_number else "left", width=width)
+    for index, width in group:
+        heading = _words(table.columns[index].heading, "bold")
+        grid.add_column(heading, justify="right" if table.columns[index].is_number else "left", width=width)
     for row in range(len(table.rows)):
-        grid.add_row(*(_cell(table, row, at) for at, _ in group))
+        grid.add_row(*(_cell(table, row, index) for index, _ in group))
     return grid
 
 

@@ -11,7 +11,7 @@ from netcost.timing.doubts import throttled
 from netcost.timing.environment import LoadMeter, busy_seconds
 from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.measuring import Context
-from netcost.timing.preparation import Outcome
+from netcost.timing.preparation import RunRecord
 from netcost.timing.sampling import Clock, Progress, Run, Series, sample_rounds
 from netcost.timing.setting import EffectiveSetting, Timing
 from netcost.timing.workers.lines import Message
@@ -39,14 +39,14 @@ def measure_in(
     say = progress or (lambda _share, _text: None)
     results: dict[int, Measurement | NetcostError] = {}
     remotes: dict[int, _Remote] = {}
-    for at, (worker, recipe) in enumerate(workers):
+    for index, (worker, recipe) in enumerate(workers):
         say(0.0, f"building {recipe.target}")
         try:
             built = worker.ask("build", recipe=recipe.to_dict(), timing=asdict(timing))
-            remotes[at] = _Remote(recipe.target, worker, built, timing.cold_cache)
+            remotes[index] = _Remote(recipe.target, worker, built, timing.cold_cache)
         except NetcostError as error:
             died = isinstance(error, MeasurementError)
-            results[at] = MeasurementError(f"{recipe.target} failed while it was built: {error}") if died else error
+            results[index] = MeasurementError(f"{recipe.target} failed while it was built: {error}") if died else error
     load = LoadMeter(busy, lambda: time.process_time() + sum(worker.cpu_s for worker, _ in workers), clock)
     begun = clock()
     rounds = sample_rounds(
@@ -55,16 +55,16 @@ def measure_in(
     effort = Effort(precision, budget_s, clock() - begun, rounds.stopped)
     endings = [_ended(remote, series) for remote, series in zip(remotes.values(), rounds.series, strict=True)]
     other = load.doubt()
-    for (at, remote), series, end in zip(remotes.items(), rounds.series, endings, strict=True):
+    for (index, remote), series, end in zip(remotes.items(), rounds.series, endings, strict=True):
         if isinstance(end, MeasurementError):
-            results[at] = end
+            results[index] = end
             continue
         found = (other, throttled(None if end["throttle_reasons"] is None else tuple(end["throttle_reasons"])))
         shared = tuple(doubt for doubt in found if doubt is not None)
         context = Context(timing.device, remote.built["threads"], effort, shared)
-        outcome = Outcome(end["times"], EffectiveSetting(**end["setting"]), end["compile_s"])
-        results[at] = context.measurement(series, outcome, remote.built["batch"])
-    return [results[at] for at in range(len(workers))]
+        outcome = RunRecord(end["times"], EffectiveSetting(**end["setting"]), end["compile_s"])
+        results[index] = context.measurement(series, outcome, remote.built["batch"])
+    return [results[index] for index in range(len(workers))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class _Remote:
         seconds: float = self.worker.ask("sample", calls=calls)["seconds"]
         return seconds
 
-    def renew(self) -> object:
+    def set_up(self) -> object:
         """Do the untimed setup of a sample of a round."""
         return self.worker.ask("set_up")
 

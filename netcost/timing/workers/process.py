@@ -175,8 +175,8 @@ class Worker:
             return ""
         size = self._said.seek(0, os.SEEK_END)
         self._said.seek(max(0, size - 2000))
-        spoken = self._said.read().decode(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(spoken) if line.strip()), "")[:200]
+        notable = self._said.read().decode(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(notable) if line.strip()), "")[:200]
 
 
 def _collect(answers: IO[bytes], into: queue.SimpleQueue[bytes]) -> None:

@@ -100,7 +100,7 @@ class Server:
         enter(flushed_denormals())
         self._ready = enter(ready_to_run(opened, model, call, asked, {}, time.perf_counter))
         prepare = opened.cold_cache() if asked.cold_cache else None
-        self._subject = Subject(target.name, self._ready.watch, prepare, self._ready.renew)
+        self._subject = Subject(target.name, self._ready.watch, prepare, self._ready.set_up)
         return {"threads": used, "batch": batch_of(call)}
 
     def sample(self, calls: int) -> lines.Message:
@@ -117,7 +117,7 @@ class Server:
         """Do the untimed setup of a sample of a round."""
         subject, _ = self._require()
         with torch.inference_mode():
-            subject.renew()
+            subject.set_up()
         return {}
 
     def finish(self) -> lines.Message:

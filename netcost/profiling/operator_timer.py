@@ -38,7 +38,7 @@ class Span(NamedTuple):
         return self.ended - self.begun
 
 
-class Stopwatch(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves __init_subclass__ untyped
+class OperatorTimer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves __init_subclass__ untyped
     """Times the operators that run while it is open; what it does itself lies between the spans.
 
     Args:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from netcost.comparison.result import Comparison
 from netcost.comparison.running import compare
-from netcost.guidelines.grid import PRECISION, Setting, Task
+from netcost.guidelines.grid import PRECISION, Conditions, Task
 from netcost.guidelines.guideline import GUIDELINES
-from netcost.guidelines.judging import Finding, judge
+from netcost.guidelines.judging import GuidelineFinding, judge
 from netcost.guidelines.options import Options
 from netcost.guidelines.running import measure_trial
 from netcost.guidelines.trial import Goal, TimeAll
@@ -21,7 +21,7 @@ from netcost.timing.setting import Timing
 
 
 @dataclass(frozen=True, slots=True)
-class Stopwatch:
+class Bench:
     """A device, and how long a claim may take on it.
 
     Args:
@@ -48,7 +48,7 @@ class Stopwatch:
             raise MeasurementError(str(result.errors[0]))
         return result
 
-    def judge(self, name: str) -> tuple[Task, tuple[Finding, ...]]:
+    def judge(self, name: str) -> tuple[Task, tuple[GuidelineFinding, ...]]:
         """Try a guideline ("g1" to "g4") in the paper's widths for its GPU, x1, at batch 1.
 
         Returns: what was tried, and the guidelines' own finding on each order of variants.
@@ -59,7 +59,7 @@ class Stopwatch:
         guideline = GUIDELINES.get(name)
         device = self.timing.device
         threads = read_environment(device, self.timing.threads).threads
-        task = Task(guideline, Setting(device, threads, 1, guideline.width_sets[0], 1))
+        task = Task(guideline, Conditions(device, threads, 1, guideline.width_sets[0], 1))
         goal = Goal(*self.timing.goal(10.0, PRECISION))
         trial = measure_trial(task, Options(self.timing, time_all=self.time_all), goal, goal.budget_s)
         failed = [series.error for series in trial.series if series.error]
