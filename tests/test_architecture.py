@@ -6,6 +6,7 @@ idea goes into the room that fits; where none does, the line here is redrawn, on
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -146,3 +147,35 @@ def test_the_house_has_no_utils() -> None:
     vague = {"utils", "util", "core", "common", "helpers", "misc", "manager"}
     assert not vague & {path.stem for path in python_files()}
     assert not vague & {path.parent.name for path in python_files()}
+
+
+def definitions() -> Iterator[tuple[Path, ast.ClassDef | ast.FunctionDef]]:
+    for path in python_files():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                yield path, node
+
+
+def test_no_class_name_is_defined_twice() -> None:
+    named = Counter(node.name for _, node in definitions() if isinstance(node, ast.ClassDef))
+    assert [name for name, times in named.items() if times > 1] == []
+
+
+def test_a_docstring_begins_with_a_verb_or_the_name_of_the_thing() -> None:
+    documented = [(path, node.name, ast.get_docstring(node)) for path, node in definitions()]
+    documented += [
+        (path, "", ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))) for path in python_files()
+    ]
+    questions = re.compile(r"(?:What|How|Whether|Where)\b")
+    assert [f"{path.name}: {name}" for path, name, text in documented if text and questions.match(text)] == []
+
+
+def test_a_function_outside_of_the_command_line_takes_at_most_twelve_parameters() -> None:
+    for path, node in definitions():
+        if isinstance(node, ast.FunctionDef) and room_of(path) != "cli":
+            taken = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg]
+            assert sum(each is not None for each in taken) <= 12, f"{path.name}: {node.name}"
+
+
+def test_the_readme_is_read_in_one_sitting() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 160
