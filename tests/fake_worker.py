@@ -19,9 +19,9 @@ class FakeWorker:
         self.log.append(do)
         return getattr(self, f"_{do}")(**details)
 
-    def _build(self, threads, **_):
+    def _build(self, timing, **_):
         self.cpu_s += 100.0  # building is over when the load of others is looked at
-        return {"threads": threads or 2, "batch": 4}
+        return {"threads": timing["threads"] or 2, "batch": 4}
 
     def _set_up(self):
         self.round += 1

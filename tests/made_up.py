@@ -9,7 +9,7 @@ from netcost.text.tables import METRICS
 from netcost.timing import environment
 from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.sampling import Stop
-from netcost.timing.setting import Observed
+from netcost.timing.setting import EffectiveSetting
 
 STEADY = (1.0, 1.0, 1.0, 1.25, 1.0, 0.75, 1.0, 1.0, 1.25, 1.0, 0.75, 1.0)
 """Twelve rounds around one second, whose median is known well."""
@@ -25,7 +25,7 @@ def measurement(scale=1.0, batch=1, **changes):
         device="cpu",
         threads=2,
         batch=batch,
-        setting=Observed(),
+        setting=EffectiveSetting(),
         compile_s=None,
         first_call_s=2.0 * scale,
         warmup_s=(scale, scale),

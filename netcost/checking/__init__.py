@@ -18,8 +18,9 @@ What belongs here: another rule that can fail, another format of the report (a f
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from netcost.text.lazy import resolver
 
 if TYPE_CHECKING:
     from netcost.checking.latency import LIMIT, LatencyGate
@@ -41,7 +42,4 @@ _PLACES = {
 __all__ = ["LIMIT", "LatencyGate", "Update", "check", "other_versions", "record_all", "torch_version", "update"]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+__getattr__ = resolver(__name__, _PLACES)

@@ -17,8 +17,20 @@ What belongs here: a metric of the whole network (one property of `Analysis` and
 and another way to group the operators' costs.
 """
 
-from netcost.counting.analysis import Analysis, analyze
-from netcost.counting.count import Count
-from netcost.counting.figures import Figures
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netcost.text.lazy import resolver
+
+if TYPE_CHECKING:
+    from netcost.counting.analysis import Analysis, analyze
+    from netcost.counting.count import Count
+    from netcost.counting.figures import Figures
+
+# Resolved on first use: a baseline is read without torch.
+_PLACES = {"Analysis": "analysis", "Count": "count", "Figures": "figures", "analyze": "analysis"}
 
 __all__ = ["Analysis", "Count", "Figures", "analyze"]
+
+__getattr__ = resolver(__name__, _PLACES)

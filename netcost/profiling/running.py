@@ -74,7 +74,8 @@ def profile(
     if peaks is not None:
         peaks.require(opened.name)
     target = subject(model, inputs, asked)
-    analysis = analyze(target, concrete=concrete)
+    # Given tensors are counted with their values, unless another element type was asked for.
+    analysis = analyze(target, inputs if asked.dtype is None else None, concrete=concrete)
     with opened.active(), thread_number(asked.threads) as used, flushed_denormals(), _attention_in_parts():
         placed, (args, kwargs) = _prepared(opened, target, inputs, asked)
         setting = observed(placed, (args, kwargs), asked)

@@ -5,8 +5,8 @@ function per chart; `html` and `markdown` write a page. `netcost report -o DIR` 
 saved measurements and fresh counts into a `Report` each, `folder` finds the measurements and writes the files,
 `index` is the page that leads to all of them. A page is one file that loads nothing from anywhere.
 
-    >>> from netcost.reports.pages import Page, Section
-    >>> page = Page("LeNet-5", "It costs little.", (Section("Where", ("In its linear layers.",)),))
+    >>> from netcost.reports.pages import Page, PageSection
+    >>> page = Page("LeNet-5", "It costs little.", (PageSection("Where", ("In its linear layers.",)),))
     >>> from netcost.reports.markdown import page_as_markdown
     >>> print(page_as_markdown(page, {}).splitlines()[0])
     # LeNet-5

@@ -10,7 +10,7 @@ strictly by `reading`, which names the place of a fault, and written whole or no
     ...     Column("model", "Model", of=lambda item: item[0]),
     ...     Column("params", "Params", "count", of=lambda item: item[1]),
     ... ]
-    >>> print(formats.renderer("markdown")(table_of(columns, networks.items())), end="")
+    >>> print(formats.result_text(table_of(columns, networks.items()), "markdown"), end="")
     | Model | Params |
     | --- | ---: |
     | lenet5 | 61.7 k |

@@ -174,7 +174,7 @@ def test_a_table_has_a_row_a_target_and_a_pattern_chooses() -> None:
 def test_regressions_and_baselines_need_no_torch() -> None:
     script = (
         "import sys; from netcost.checking import baseline, config, formats, regression\n"
-        "for name in formats.CHECK_FORMATS: formats.check_text(regression.Report(()), name)\n"
+        "for name in formats.CHECK_FORMATS: formats.check_text(regression.CheckReport(()), name)\n"
         "print('torch' in sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -285,6 +285,13 @@ def test_an_unknown_operator_has_its_time_and_is_said():
 # ---- what is measured -----------------------------------------------------------------------------------------------
 
 
+class Shared(list):
+    """A list that copies of a module share."""
+
+    def __deepcopy__(self, _) -> "Shared":
+        return self
+
+
 class Seeing(nn.Module):
     """Notes under which conditions it runs."""
 
@@ -326,6 +333,7 @@ def test_the_measured_instance_is_fresh_and_was_never_traced_and_has_no_hooks():
 
 def test_plain_and_instrumented_runs_are_in_evaluation_and_alike_but_for_the_instrument():
     model = Seeing().train()
+    model.seen = Shared()
     profiled(model)
     runs = [seen for seen in model.seen if not seen.traced]
     assert {seen.watched for seen in runs} == {True, False}
@@ -360,13 +368,12 @@ def test_a_module_that_does_something_else_on_real_tensors_is_refused_with_both_
         calls = 0
 
         def forward(self, x: Tensor) -> Tensor:
-            self.calls += not x.is_meta
+            Fickle.calls += not x.is_meta  # of all copies
             return x.relu() if x.is_meta else x.sigmoid()
 
-    model = Fickle()
     with pytest.raises(MeasurementError, match=r"counted as aten\.relu, and aten\.sigmoid ran.*--concrete"):
-        profiled(model)
-    assert model.calls == 1  # nothing is measured that could not be joined
+        profiled(Fickle())
+    assert Fickle.calls == 1  # nothing is measured that could not be joined
 
 
 def test_a_module_that_looks_at_values_is_profiled_when_traced_on_real_tensors():
