@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from netcost.text import errors
 from netcost.text.errors import MeasurementError, NetcostError
+from netcost.timing.sampling import one_line
 
 Message = dict[str, Any]
 
@@ -26,20 +27,17 @@ def write(stream: IO[bytes], message: Message) -> None:
 
 
 def read(line: bytes) -> Message:
-    """The message of one line."""
+    """Return the message of one line."""
     message: Message = json.loads(line)
     return message
 
 
 def error_to_dict(error: BaseException) -> Message:
-    """Turn an error of a worker into plain values: one of netcost's own by its kind, any other as one line."""
-    own = isinstance(error, NetcostError)
-    text = str(error) if own else f"{type(error).__name__}: {error}"
-    return {"kind": type(error).__name__ if own else "", "text": text.partition("\n")[0]}
+    """Turn an error of a worker into plain values: one of netcost's own with its kind, any other as one line."""
+    return {"kind": type(error).__name__ if isinstance(error, NetcostError) else "", "text": one_line(error)}
 
 
 def error_from_dict(message: Message) -> NetcostError:
     """Make the error of which these are the plain values."""
-    kind = getattr(errors, message["kind"] or "MeasurementError", MeasurementError)
-    error: NetcostError = kind(message["text"])
+    error: NetcostError = getattr(errors, message["kind"] or "MeasurementError", MeasurementError)(message["text"])
     return error

@@ -11,7 +11,6 @@ from netcost.timing.doubts import throttled
 from netcost.timing.environment import LoadMeter, busy_seconds
 from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.measuring import Context
-from netcost.timing.preparation import RunRecord
 from netcost.timing.sampling import Clock, Progress, Run, Series, sample_rounds
 from netcost.timing.setting import EffectiveSetting, Timing
 from netcost.timing.workers.lines import Message
@@ -27,20 +26,20 @@ def measure_in(
     clock: Clock = time.perf_counter,
     busy: Callable[[], float | None] = busy_seconds,
 ) -> list[Measurement | NetcostError]:
-    """Measure how long each recipe takes in its worker, which stays alive; one that fails is its error.
+    """Measure the time of each recipe in its worker, which stays alive; a recipe that fails yields its error.
 
     Args:
-        workers: one for each recipe.
+        workers: one per recipe.
         timing: of all of them, as for `measure_all`.
         clock: of the budget; each sample is timed by its worker.
-        busy: core-seconds worked by everybody.
+        busy: core-seconds used by all programs.
     """
     budget_s, precision = timing.goal(10.0, 0.02)
-    say = progress or (lambda _share, _text: None)
+    report = progress or (lambda _share, _text: None)
     results: dict[int, Measurement | NetcostError] = {}
     remotes: dict[int, _Remote] = {}
     for index, (worker, recipe) in enumerate(workers):
-        say(0.0, f"building {recipe.target}")
+        report(0.0, f"building {recipe.target}")
         try:
             built = worker.ask("build", recipe=recipe.to_dict(), timing=asdict(timing))
             remotes[index] = _Remote(recipe.target, worker, built, timing.cold_cache)
@@ -59,23 +58,20 @@ def measure_in(
         if isinstance(end, MeasurementError):
             results[index] = end
             continue
-        found = (other, throttled(None if end["throttle_reasons"] is None else tuple(end["throttle_reasons"])))
-        shared = tuple(doubt for doubt in found if doubt is not None)
-        context = Context(timing.device, remote.built["threads"], effort, shared)
-        outcome = RunRecord(end["times"], EffectiveSetting(**end["setting"]), end["compile_s"])
-        results[index] = context.measurement(series, outcome, remote.built["batch"])
+        context = Context(timing.device, remote.built["threads"], effort, (other, throttled(end["throttle_reasons"])))
+        setting = EffectiveSetting(**end["setting"])
+        results[index] = context.measurement(series, remote.built["batch"], setting, end["compile_s"], end["times"])
     return [results[index] for index in range(len(workers))]
 
 
 @dataclass(frozen=True, slots=True)
 class _Remote:
-    """A network that a worker has built, to be timed there.
+    """A network to be timed in the worker that has built it.
 
     Args:
         name: for messages.
-        worker: that has built it.
-        built: its answer.
-        is_single: whether a sample is one call and never several in a row.
+        built: the worker's answer.
+        is_single: True where a sample is one call and never several in a row.
     """
 
     name: str
@@ -84,17 +80,16 @@ class _Remote:
     is_single: bool = False
 
     def seconds(self, calls: int, _clock: Clock, _synchronize: Run) -> float:
-        """Time so many calls on the worker's own clock: the way there and back is no part of it."""
+        """Time the calls on the worker's own clock: sending the order and the answer is not included."""
         seconds: float = self.worker.ask("sample", calls=calls)["seconds"]
         return seconds
 
     def set_up(self) -> object:
-        """Do the untimed setup of a sample of a round."""
         return self.worker.ask("set_up")
 
 
 def _ended(remote: _Remote, series: Series) -> Message | MeasurementError:
-    """Have the worker finish, and return its answer; the error of one that failed."""
+    """Have the worker finish, and return its answer, or the error of one that failed."""
     if series.error is not None:
         return series.error
     try:

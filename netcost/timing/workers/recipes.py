@@ -1,4 +1,4 @@
-"""The making of a network in plain values, which can go to another process."""
+"""Recipes: a target, its arguments and inputs as plain values, which can be sent to another process."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from netcost.tracing import InputSpec
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A target as it is asked for.
+    """A target as a user asks for it.
 
     Args:
         target: "googlenet", "torchvision:resnet50", "net.py:Net".
         arguments: of the architecture; Python literals.
-        inputs: of one forward pass; none for the target's own.
+        inputs: of one forward pass; () stands for the target's own.
     """
 
     target: str
@@ -27,10 +27,10 @@ class Recipe:
     inputs: tuple[InputSpec, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as JSON can hold it. Arguments are written as Python does, since JSON turns a tuple into a list.
+        """Return the same as JSON values. Arguments are Python literals in text: JSON would turn a tuple into a list.
 
         Raises:
-            RequestError: an argument is no literal.
+            RequestError: an argument is not a literal.
         """
         written = {name: repr(value) for name, value in self.arguments.items()}
         for name, value in self.arguments.items():
@@ -39,17 +39,17 @@ class Recipe:
                     f"{self.target!r} has the argument {name}={value!r}, which cannot go to another process; "
                     "expected numbers, text, True, False, None, and tuples, lists or dicts of them"
                 )
-        return {"target": self.target, "arguments": written, "inputs": [asdict(each) for each in self.inputs]}
+        return {"target": self.target, "arguments": written, "inputs": [asdict(spec) for spec in self.inputs]}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Recipe:
-        """The recipe of such plain values."""
+        """Return the recipe of such plain values."""
         arguments = {name: ast.literal_eval(value) for name, value in plain["arguments"].items()}
-        inputs = tuple(InputSpec(**{**each, "shape": tuple(each["shape"])}) for each in plain["inputs"])
+        inputs = tuple(InputSpec(**{**spec, "shape": tuple(spec["shape"])}) for spec in plain["inputs"])
         return cls(plain["target"], arguments, inputs)
 
     def resolved(self) -> Target:
-        """The target, here.
+        """Resolve the target in this process.
 
         Raises:
             RequestError: it is unknown, cannot be loaded, or has no input.
