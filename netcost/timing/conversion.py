@@ -19,8 +19,7 @@ from torch import Tensor, nn
 from netcost.text.errors import MeasurementError, RequestError
 from netcost.timing.setting import COMPILE, EffectiveSetting, Timing, observed_dtype
 
-Call = tuple[tuple[Any, ...], dict[str, Any]]
-"""Positional and named arguments of a model."""
+Call = tuple[tuple[Any, ...], dict[str, Any]]  # positional and named arguments of a model
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 

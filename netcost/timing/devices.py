@@ -23,8 +23,7 @@ T = TypeVar("T")
 RunTimes = tuple[Sequence[float], Sequence[float]]
 """Seconds per call that the host needs to launch it, and between the GPU events around it; one each per sample."""
 
-UNKNOWN_CACHE = 64 * 2**20
-"""Bytes assumed for a last-level cache of unknown size: few processors have more for one core."""
+UNKNOWN_CACHE = 64 * 2**20  # bytes of a last-level cache of unknown size: few processors have more for one core
 
 
 class TimedRun:

@@ -180,9 +180,9 @@ def other_load(busy_s: float | None, own_s: float, elapsed_s: float, cores: int)
     return OtherLoad(share, cores) if share > 0.10 else None
 
 
-def throttled(reasons: tuple[str, ...] | None) -> Throttled | None:
+def throttled(reasons: Sequence[str] | None) -> Throttled | None:
     """Warn where the device names a reason for lower clocks; None where it names none, or the reasons are unknown."""
-    return Throttled(reasons) if reasons else None
+    return Throttled(tuple(reasons)) if reasons else None
 
 
 def launch_bound(wall: Sequence[float], host: Sequence[float], device: Sequence[float]) -> LaunchBound | None:

@@ -38,21 +38,7 @@ VARIABLES = """
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The conditions that a reader needs to judge, or to repeat, a measurement.
-
-    Args:
-        cores: logical cores that this process may use.
-        core_quota: CPU time that a container grants, in cores; None without a limit.
-        threads: of torch, within an operator.
-        load_per_core: runnable programs per core of the whole machine, averaged over the last minute.
-        cpu_capability: the vector instructions that torch's own kernels use: "AVX512", "AVX2", "DEFAULT".
-        mkldnn: True where torch uses oneDNN.
-        fp32_matmul, fp32_convolution: the precision in which oneDNN may compute on fp32 operands: "ieee", "tf32",
-            "bf16"; None unless chosen.
-        deterministic: True where torch may use deterministic algorithms only.
-        variables: those of `VARIABLES` that are set.
-        denormals_flushed: True where this processor flushes denormals when asked, as netcost does while it times.
-    """
+    """The conditions that a reader needs to judge, or to repeat, a measurement."""
 
     device: str
     system: str
@@ -61,19 +47,19 @@ class Environment:
     torch: str
     torch_build: str
     cpu: str | None
-    cores: int
-    core_quota: float | None
-    threads: int
+    cores: int  # logical ones that this process may use
+    core_quota: float | None  # CPU time that a container grants, in cores; None without a limit
+    threads: int  # of torch, within an operator
     governor: str | None
-    load_per_core: float | None
-    cpu_capability: str
-    mkldnn: bool
+    load_per_core: float | None  # runnable programs per core of the whole machine, averaged over the last minute
+    cpu_capability: str  # vector instructions that torch's own kernels use: "AVX512", "AVX2", "DEFAULT"
+    mkldnn: bool  # True where torch uses oneDNN
     mkl: bool
-    fp32_matmul: str | None
+    fp32_matmul: str | None  # precision in which oneDNN may multiply: "ieee", "tf32", "bf16"; None unless chosen
     fp32_convolution: str | None
-    deterministic: bool
-    variables: dict[str, str]
-    denormals_flushed: bool
+    deterministic: bool  # True where torch may use deterministic algorithms only
+    variables: dict[str, str]  # those of `VARIABLES` that are set
+    denormals_flushed: bool  # True where this processor flushes denormals when asked, as netcost does while it times
     gpu: Gpu | None
 
     def to_dict(self) -> dict[str, Any]:

@@ -13,18 +13,11 @@ from netcost.timing.setting import EffectiveSetting
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """The goal of the sampling and the time it took: the same for all networks of one run.
+    """The goal of the sampling and the time it took: the same for all networks of one run."""
 
-    Args:
-        precision: half width of an interval to reach, as a share of its centre.
-        budget_s: seconds available to the sampling, first calls and warm-up included.
-        spent_s: seconds that it took. Building, copying and compiling come before it.
-        stopped: the reason why it ended.
-    """
-
-    precision: float
-    budget_s: float
-    spent_s: float
+    precision: float  # half width of an interval to reach, as a share of its centre
+    budget_s: float  # first calls and warm-up included
+    spent_s: float  # building, copying and compiling come before it
     stopped: Stop
 
     def to_dict(self) -> dict[str, Any]:
@@ -36,23 +29,20 @@ class Effort:
 class Measurement:
     """The times of one model on one device, in seconds per call, with the warnings about them.
 
-    Args:
-        compile_s: seconds of the compiled model's first call, which compiles it; None for eager. Torch's own cache of
-            compiled kernels is left as it was, so a network that torch has compiled before compiles faster.
-        times_s: on the wall clock, from the call until the device has finished; one per round.
-        device_times_s: between GPU events around the same calls; None on a CPU.
+    The first call of a compiled model compiles it (`compile_s`). Torch's own cache of compiled kernels is left as it
+    was, so a network that torch has compiled before compiles faster.
     """
 
     device: str
     threads: int
     batch: int | None
     setting: EffectiveSetting
-    compile_s: float | None
+    compile_s: float | None  # None for eager
     first_call_s: float
     warmup_s: tuple[float, ...]
     calls_per_sample: int
-    times_s: tuple[float, ...]
-    device_times_s: tuple[float, ...] | None
+    times_s: tuple[float, ...]  # on the wall clock, from the call until the device has finished; one per round
+    device_times_s: tuple[float, ...] | None  # between GPU events around the same calls; None on a CPU
     effort: Effort
     doubts: tuple[Doubt, ...] = ()
 

@@ -28,8 +28,7 @@ from netcost.timing.sampling import Clock, Progress, Series, Subject, sample_rou
 from netcost.timing.setting import COMPILE, EffectiveSetting, Timing, TimingOptions, timing_of
 from netcost.tracing import InputSpec, call_arguments
 
-Inputs = torch.Tensor | InputSpec | Sequence[Any] | Mapping[str, Any]
-"""A shape, a tensor, an InputSpec, or several of these, in order or by name."""
+Inputs = torch.Tensor | InputSpec | Sequence[Any] | Mapping[str, Any]  # a shape, one of these, or several
 
 
 def measure(

@@ -25,14 +25,10 @@ from torch import Tensor, nn
 
 from netcost.timing.sampling import Clock, Run
 
+ALWAYS_MOVED = 10  # before this many samples the weights are moved, however slow: the fewest rounds with an interval
+LARGEST_BYTES = 2**28  # weights beyond this stay: moving them would take longer than many a sample, and memory
 LINE, PAGE = 64, 4096  # bytes of a cache line, to which torch aligns tensors, and of a page
 MOVING_SHARE = 0.5  # after the first moves, further ones may take this share of the time
-
-ALWAYS_MOVED = 10
-"""The weights are moved before this many samples, however long it takes: the fewest rounds with an interval."""
-
-LARGEST_BYTES = 2**28
-"""Weights beyond this stay where they are: moving them would take longer than many a sample, and memory."""
 
 WARMING_CALLS = 4
 """Untimed calls before a sample. The networks that ran in between, and the moving, leave the caches colder than in a

@@ -28,19 +28,15 @@ from netcost.timing.setting import COMPILE, EffectiveSetting, Timing
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A model that can be called.
+    """A model that can be called; the run of one that failed raises its error.
 
-    Args:
-        run: the model's run on its device; for a model that failed, raises its error.
-        setting: the setting that it runs in.
-        compile_s: seconds of the first call of a compiled model; None for eager.
-        untimed_setup: runs before each of its samples; None on a GPU, which has memory and caches of another kind,
-            and for compiled code, which may rely on the addresses of the weights.
+    It has no untimed setup on a GPU, which has memory and caches of another kind, nor compiled: such code may rely on
+    the addresses of the weights.
     """
 
     run: TimedRun
     setting: EffectiveSetting
-    compile_s: float | None = None
+    compile_s: float | None = None  # the first call of a compiled model; None for eager
     untimed_setup: Run | None = None
 
     def set_up(self) -> None:

@@ -16,28 +16,22 @@ from netcost.timing.doubts import Drift, OtherLoad, Throttled
 from netcost.timing.environment import Environment
 from netcost.timing.measurement import Measurement
 
-VOLATILE = frozenset({"load_per_core", "clock_mhz", "throttle_reasons"})
-"""Parts of an environment that change from moment to moment; a warning says so where they mattered."""
-
-UNSTEADY = (Drift, OtherLoad, Throttled)
-"""Warnings whose cause cancels within the rounds of one run, and not between two runs."""
+VOLATILE = {
+    "load_per_core",
+    "clock_mhz",
+    "throttle_reasons",
+}  # change all the time; where it matters, a warning says so
+UNSTEADY = (Drift, OtherLoad, Throttled)  # warnings whose cause cancels within the rounds of one run, not between two
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """Latency divided by another network's.
-
-    Args:
-        to: the other network.
-        estimate: the ratio and its interval.
-        same_rounds: True where both were timed in the same rounds.
-        against: reasons against a verdict; empty where there are none.
-    """
+    """Latency divided by that of the network `to`."""
 
     to: str
     estimate: stats.RatioEstimate
-    same_rounds: bool = True
-    against: tuple[str, ...] = ()
+    same_rounds: bool = True  # False for networks of two runs
+    against: tuple[str, ...] = ()  # reasons against a verdict
 
     @property
     def median(self) -> float:

@@ -22,19 +22,11 @@ Run = Callable[[], object]
 Progress = Callable[[float, str], None]
 
 FEWEST_ROUNDS = 3  # taken however long they last: of three times, an outlier is never the median
-MAX_CALLS = 10_000  # most calls per sample, where the clock is too coarse to see one
-
-WARMUP_SHARE = 0.3
-"""The share of the budget for first calls and warm-up, all subjects together: a series with two modes never settles."""
-
-WARMUP_S = 0.02
-"""Warm-up of a subject lasts at least this long (seconds): the time in which a governor raises the clock."""
-
-WARMUP_CALLS = (2, 1000)
-"""Fewest and most calls of a warm-up. The second call of a network may still allocate or choose kernels."""
-
-SAMPLE_S = 100e-6
-"""A subject faster than this (seconds) is called several times per sample, so that reading the clock costs little."""
+MAX_CALLS = 10_000  # per sample, where the clock is too coarse to see one call
+SAMPLE_S = 100e-6  # calls shorter than this are several per sample, so that reading the clock costs little
+WARMUP_CALLS = (2, 1000)  # fewest and most: the second call of a network may still allocate or choose kernels
+WARMUP_S = 0.02  # a warm-up lasts at least this long: the time in which a governor raises the clock
+WARMUP_SHARE = 0.3  # of the budget, for the first calls and warm-ups of all: a series with two modes never settles
 
 
 class Stop(StrEnum):
@@ -66,19 +58,12 @@ class Timed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A callable to be timed in this process.
-
-    Args:
-        name: for messages.
-        run: one call.
-        prepare: runs before each call, outside the clock; a sample is then a single call.
-        untimed_setup: runs before each sample of a round, outside the clock: see `placement`.
-    """
+    """A callable to be timed in this process; its name is for messages."""
 
     name: str
     run: Run
-    prepare: Run | None = None
-    untimed_setup: Run | None = None
+    prepare: Run | None = None  # before each call, outside the clock; a sample is then a single call
+    untimed_setup: Run | None = None  # before each sample of a round, outside the clock: see `placement`
 
     @property
     def is_single(self) -> bool:
@@ -288,7 +273,7 @@ def _is_precise(series: Sequence[Series], precision: float) -> bool:
     going = [one for one in series if one.error is None]
     if series[0].error is None and len(going) > 1:
         ratios = [_ratio(series[0], other) for other in going[1:]]
-        widths = [ratio and stats.relative_half_width(ratio.ci95, ratio.median) for ratio in ratios]
+        widths = [None if ratio is None else stats.relative_half_width(ratio.ci95, ratio.median) for ratio in ratios]
     else:
         widths = [stats.relative_half_width(stats.ci95(one.times_s), stats.median(one.times_s)) for one in going]
     return all(width is not None and width < precision for width in widths)

@@ -35,32 +35,19 @@ class Timing:
         >>> Timing("cuda", dtype="bf16").torch_dtype
         'bfloat16'
 
-    Args:
-        device: "cpu", "cuda", "cuda:1", or "none" to time nothing.
-        threads: of the CPU, within an operator [default: torch's present number].
-        dtype: of floating-point weights and inputs: "fp32", "bf16" or "fp16"; None leaves each as it is.
-        memory_format: of four-dimensional weights and inputs: "contiguous" or "channels_last"; None leaves each as it
-            is.
-        backend: "eager", or "compile" for torch.compile.
-        cold_cache: fill the device's caches with other data before each call.
-        isolate: time each network in a process of its own.
-        budget_s: seconds for the sampling of all networks together; compiling comes before it. None leaves it to
-            the function that times.
-        precision: half width of the ratio's 95 % interval, as a share, at which sampling may stop; None likewise.
-
     Raises:
         RequestError: a word is unknown.
     """
 
-    device: str = "cpu"
-    threads: int | None = None
-    dtype: str | None = None
-    memory_format: str | None = None
-    backend: str = EAGER
-    cold_cache: bool = False
-    isolate: bool = False
-    budget_s: float | None = None
-    precision: float | None = None
+    device: str = "cpu"  # "cpu", "cuda", "cuda:1", or "none" to time nothing
+    threads: int | None = None  # of the CPU, within an operator; None for torch's present number
+    dtype: str | None = None  # of floating-point weights and inputs: "fp32", "bf16", "fp16"; None keeps each type
+    memory_format: str | None = None  # of 4-d weights and inputs: "contiguous", "channels_last"; None keeps each format
+    backend: str = EAGER  # "eager", or "compile" for torch.compile
+    cold_cache: bool = False  # fill the device's caches with other data before each call
+    isolate: bool = False  # time each network in a process of its own
+    budget_s: float | None = None  # for sampling all networks together, after compiling; None for the caller's default
+    precision: float | None = None  # half width of a ratio's 95 % interval that is enough, as a share; None likewise
 
     def __post_init__(self) -> None:
         if self.dtype is not None:
@@ -125,14 +112,11 @@ def timing_of(timing: Timing | None, device: str, options: TimingOptions) -> Tim
 
 @dataclass(frozen=True, slots=True)
 class EffectiveSetting:
-    """The setting actually used; defaults are filled in from the model.
+    """The setting actually used; defaults are filled in from the model."""
 
-    Args:
-        dtype: "fp32", "bf16", "fp16", another type by torch's name, "mixed"; None where nothing is floating-point.
-        memory_format: "contiguous" or "channels_last".
-    """
-
-    dtype: str | None = "fp32"
+    dtype: str | None = (
+        "fp32"  # or "bf16", "fp16", torch's name of another, "mixed"; None without floating-point values
+    )
     memory_format: str = "contiguous"
     backend: str = EAGER
     cold_cache: bool = False

@@ -66,18 +66,12 @@ def measure_in(
 
 @dataclass(frozen=True, slots=True)
 class _Remote:
-    """A network to be timed in the worker that has built it.
-
-    Args:
-        name: for messages.
-        built: the worker's answer.
-        is_single: True where a sample is one call and never several in a row.
-    """
+    """A network to be timed in the worker that has built it, with the worker's answer."""
 
     name: str
     worker: Worker
     built: Message
-    is_single: bool = False
+    is_single: bool
 
     def seconds(self, calls: int, _clock: Clock, _synchronize: Run) -> float:
         """Time the calls on the worker's own clock: sending the order and the answer is not included."""

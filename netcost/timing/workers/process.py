@@ -21,14 +21,9 @@ from netcost.timing.workers import lines
 
 P = ParamSpec("P")
 
-STARTUP_S = 120.0
-"""Seconds that a worker may take to start: importing torch takes 1 to 10 s, and longer from a slow disk."""
-
-PATIENCE_S = 600.0
-"""Seconds that an answer may take: that of building or counting a large network, or of one slow call."""
-
-POLL_S = 0.5
-"""Seconds between two looks at a silent worker, which may have died: a process that it started may hold its pipe."""
+STARTUP_S = 120.0  # a worker may take this long to start: importing torch takes 1 to 10 s, longer from a slow disk
+PATIENCE_S = 600.0  # an answer may take this long: that of building or counting a large network, or of one slow call
+POLL_S = 0.5  # between two looks at a silent worker, which may have died: its own child may hold the pipe open
 
 
 @dataclass(frozen=True, slots=True)

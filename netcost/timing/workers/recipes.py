@@ -14,17 +14,11 @@ from netcost.tracing import InputSpec
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A target as a user asks for it.
+    """A target as a user asks for it."""
 
-    Args:
-        target: "googlenet", "torchvision:resnet50", "net.py:Net".
-        arguments: of the architecture; Python literals.
-        inputs: of one forward pass; () stands for the target's own.
-    """
-
-    target: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    inputs: tuple[InputSpec, ...] = ()
+    target: str  # "googlenet", "torchvision:resnet50", "net.py:Net"
+    arguments: Mapping[str, Any] = field(default_factory=dict)  # of the architecture; Python literals
+    inputs: tuple[InputSpec, ...] = ()  # of one forward pass; () stands for the target's own
 
     def to_dict(self) -> dict[str, Any]:
         """Return the same as JSON values. Arguments are Python literals in text: JSON would turn a tuple into a list.
