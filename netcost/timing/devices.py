@@ -45,13 +45,7 @@ class TimedRun:
 
 
 class EventRun(TimedRun):
-    """A run between two GPU events, with the time that the host needs to launch it.
-
-    Args:
-        run: the model's run.
-        new_event: makes an event that records its time.
-        clock: seconds, on the host.
-    """
+    """A run between two new GPU events, which record their times; the host's clock times the launch."""
 
     def __init__(self, run: Run, new_event: Callable[[], Any], clock: Clock = time.perf_counter) -> None:
         super().__init__(run)

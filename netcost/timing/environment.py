@@ -272,12 +272,9 @@ def thermal_events(root: Path = ROOT) -> int | None:
 
 
 class LoadMeter:
-    """Measures the load by other programs since it was made; its three clocks (seconds) are injected.
+    """Measures the load by other programs since it was made, by three clocks that tests can replace.
 
-    Args:
-        busy: core-seconds used by all programs on our cores, or None if unknown.
-        own: core-seconds used by this process.
-        clock: the time.
+    They show the core-seconds of all programs on our cores (None if unknown), those of this process, and the time.
     """
 
     def __init__(

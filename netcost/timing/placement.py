@@ -97,13 +97,7 @@ def placed(model: nn.Module) -> Iterator[Placement]:
 
 
 class UntimedSetup:
-    """Runs before each sample, outside the clock: moves the weights to fresh pages and re-warms the caches.
-
-    Args:
-        placement: of the model's weights.
-        run: one call of the model.
-        clock: seconds, from any origin.
-    """
+    """Runs before each sample, outside the clock: moves the weights to fresh pages and re-warms the caches."""
 
     def __init__(self, placement: Placement, run: Run, clock: Clock = time.perf_counter) -> None:
         self._placement, self._run, self._clock = placement, run, clock

@@ -62,8 +62,7 @@ def ready_to_run(
 ) -> Iterator[Ready]:
     """Prepare the model as the timing asks, on the device and in evaluation mode; mode and weights are put back.
 
-    Args:
-        placements: of the modules prepared so far, by identity.
+    A module with a placement, by its identity, has been prepared before and is not copied again.
     """
     known = placements.get(id(model))
     try:

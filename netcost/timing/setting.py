@@ -35,19 +35,30 @@ class Timing:
         >>> Timing("cuda", dtype="bf16").torch_dtype
         'bfloat16'
 
+    Args:
+        device: "cpu", "cuda", "cuda:1", or "none" to time nothing.
+        threads: of the CPU, within an operator [default: torch's present number].
+        dtype: of floating-point weights and inputs: "fp32", "bf16" or "fp16"; None keeps each type.
+        memory_format: of 4-d weights and inputs: "contiguous" or "channels_last"; None keeps each format.
+        backend: "eager", or "compile" for torch.compile.
+        cold_cache: fill the device's caches with other data before each call.
+        isolate: time each network in a process of its own.
+        budget_s: for sampling all networks together, after compiling; None for the default of the function that times.
+        precision: half width of a ratio's 95 % interval at which sampling may stop, as a share; None likewise.
+
     Raises:
         RequestError: a word is unknown.
     """
 
-    device: str = "cpu"  # "cpu", "cuda", "cuda:1", or "none" to time nothing
-    threads: int | None = None  # of the CPU, within an operator; None for torch's present number
-    dtype: str | None = None  # of floating-point weights and inputs: "fp32", "bf16", "fp16"; None keeps each type
-    memory_format: str | None = None  # of 4-d weights and inputs: "contiguous", "channels_last"; None keeps each format
-    backend: str = EAGER  # "eager", or "compile" for torch.compile
-    cold_cache: bool = False  # fill the device's caches with other data before each call
-    isolate: bool = False  # time each network in a process of its own
-    budget_s: float | None = None  # for sampling all networks together, after compiling; None for the caller's default
-    precision: float | None = None  # half width of a ratio's 95 % interval that is enough, as a share; None likewise
+    device: str = "cpu"
+    threads: int | None = None
+    dtype: str | None = None
+    memory_format: str | None = None
+    backend: str = EAGER
+    cold_cache: bool = False
+    isolate: bool = False
+    budget_s: float | None = None
+    precision: float | None = None
 
     def __post_init__(self) -> None:
         if self.dtype is not None:
@@ -79,18 +90,13 @@ class Timing:
         return replace(self, budget_s=filled_s, precision=filled)
 
     def refuse(self, what: str, *names: str) -> None:
-        """Refuse parts that have no meaning for a task.
-
-        Args:
-            what: the task, for the message: "a profile".
-            names: of the parts.
+        """Refuse parts, by name, that have no meaning for a task (`what`, for the message: "a profile").
 
         Raises:
             RequestError: one of them is not at its default.
         """
-        default = Timing()
         for name in names:
-            if (given := getattr(self, name)) != getattr(default, name):
+            if (given := getattr(self, name)) != getattr(Timing(), name):
                 option = f"--{name.replace('_', '-')}" + ("" if given is True else f" {given}")
                 raise RequestError(f"{what} has no {option}; leave it out")
 

@@ -101,14 +101,10 @@ class RatioEstimate:
 
 
 def ratio(rounds_base: Sequence[float], rounds_other: Sequence[float]) -> RatioEstimate:
-    """Return the ratio other / base, taken round by round; below 1, the other is faster.
+    """Return the ratio other / base of the seconds of the same rounds, round by round; below 1, the other is faster.
 
     A slow round (a busy neighbour, a falling clock) cancels. The median of an even number of ratios is the geometric
     mean of the middle two, so that exchanging base and other inverts the estimate exactly.
-
-    Args:
-        rounds_base: seconds of the base, one per round.
-        rounds_other: seconds of the other in the same rounds.
     """
     if len(rounds_base) != len(rounds_other) or not rounds_base:
         raise ValueError(f"a ratio needs the same rounds of both, got {len(rounds_base)} and {len(rounds_other)}")
@@ -130,8 +126,6 @@ def ratio_between_runs(
     `BETWEEN_RUNS`.
 
     Args:
-        times_base: seconds of the base.
-        times_other: seconds of the other, in a run of its own.
         generator: source of the resamples [default: one with a fixed seed].
 
     Reference: Kalibera and Jones, "Rigorous Benchmarking in Reasonable Time" (ISMM 2013).

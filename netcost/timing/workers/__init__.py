@@ -12,7 +12,7 @@ of another room there, such as the one that counts for `netcost check --base` or
 """
 
 from netcost.timing.workers.measuring import measure_in
+from netcost.timing.workers.messages import Recipe, recipe_of
 from netcost.timing.workers.process import Worker, WorkerPlace
-from netcost.timing.workers.recipes import Recipe, recipe_of
 
 __all__ = ["Recipe", "Worker", "WorkerPlace", "measure_in", "recipe_of"]

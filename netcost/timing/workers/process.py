@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import IO, Any, ParamSpec, Self
 
 from netcost.text.errors import MeasurementError
-from netcost.timing.workers import lines
+from netcost.timing.workers import messages
+from netcost.timing.workers.messages import Message
 
 P = ParamSpec("P")
 
@@ -41,9 +42,7 @@ class WorkerPlace:
 class Worker:
     """A process that builds and times one network at a time, or calls a function. It ends when the `with` block does.
 
-    Args:
-        place: its folders.
-        startup_s, patience_s: seconds that it may take to start, and to answer.
+    It has `startup_s` seconds to start, and `patience_s` per answer.
     """
 
     _process: subprocess.Popen[bytes]
@@ -93,7 +92,7 @@ class Worker:
         assert self._process.stdin is not None, "orders go through a pipe"
         return self._process.stdin
 
-    def ask(self, do: str, **details: Any) -> lines.Message:
+    def ask(self, do: str, **details: Any) -> Message:
         """Send an order and return its answer.
 
         Raises:
@@ -105,7 +104,7 @@ class Worker:
             self._order({"do": "hello"}, self._startup_s)
         return self._order({"do": do, **details}, self.patience_s)
 
-    def call(self, function: Callable[P, lines.Message], *args: P.args, **kwargs: P.kwargs) -> lines.Message:
+    def call(self, function: Callable[P, Message], *args: P.args, **kwargs: P.kwargs) -> Message:
         """Call a function of netcost's in the worker; its arguments and its result must be plain JSON values.
 
         Rooms that may import this one have their own work done in a worker by this.
@@ -116,17 +115,17 @@ class Worker:
         name = f"{function.__module__}:{function.__name__}"
         return self.ask("call", function=name, args=args, kwargs=kwargs)
 
-    def _order(self, order: lines.Message, patience_s: float) -> lines.Message:
+    def _order(self, order: Message, patience_s: float) -> Message:
         self._send(order)
-        answer = lines.read(self._next_line(patience_s))
+        answer = messages.read(self._next_line(patience_s))
         self.cpu_s = answer.pop("cpu_s")
         if "error" in answer:
-            raise lines.error_from_dict(answer["error"])
+            raise messages.error_from_dict(answer["error"])
         return answer
 
-    def _send(self, message: lines.Message) -> None:
+    def _send(self, message: Message) -> None:
         with contextlib.suppress(OSError, ValueError):  # it is dead; waiting for its answer raises the reason
-            lines.write(self._pipe, message)
+            messages.write(self._pipe, message)
 
     def _next_line(self, patience_s: float) -> bytes:
         """Return the worker's next line, or raise the reason why there is none."""

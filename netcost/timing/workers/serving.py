@@ -29,8 +29,8 @@ from netcost.timing.preparation import Ready, ready_to_run
 from netcost.timing.sampling import Subject
 from netcost.timing.setting import Timing
 from netcost.timing.subjects import in_element_type
-from netcost.timing.workers import lines
-from netcost.timing.workers.recipes import Recipe
+from netcost.timing.workers import messages
+from netcost.timing.workers.messages import Message, Recipe
 
 ORDERS = ("hello", "call", "build", "sample", "set_up", "finish")
 
@@ -44,12 +44,12 @@ def serve(orders: BinaryIO, answers: BinaryIO) -> None:
     threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()
     server = Server()
     while True:
-        order = lines.read(waiting.get())
+        order = messages.read(waiting.get())
         try:
             answer = server.handle(order)
         except BaseException as error:  # sys.exit() in the user's code does not end the worker either
-            answer = {"error": lines.error_to_dict(error)}
-        lines.write(answers, {**answer, "cpu_s": time.process_time()})
+            answer = {"error": messages.error_to_dict(error)}
+        messages.write(answers, {**answer, "cpu_s": time.process_time()})
 
 
 class Server:
@@ -57,23 +57,21 @@ class Server:
 
     def __init__(self) -> None:
         self._stack = ExitStack()
-        self._subject: Subject | None = None
-        self._device: Device | None = None
-        self._ready: Ready | None = None
+        self._built: tuple[Subject, Ready, Device] | None = None
 
-    def handle(self, order: lines.Message) -> lines.Message:
+    def handle(self, order: Message) -> Message:
         """Carry out an order and return its answer."""
         do = order.pop("do")
         if do not in ORDERS:
             raise RequestError(f"a worker has no order {do!r}; expected one of {', '.join(ORDERS)}")
-        answer: lines.Message = getattr(self, do)(**order)
+        answer: Message = getattr(self, do)(**order)
         return answer
 
-    def hello(self) -> lines.Message:
+    def hello(self) -> Message:
         """Answer once everything is imported."""
         return {}
 
-    def call(self, function: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> lines.Message:
+    def call(self, function: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Message:
         """Call one of netcost's own functions, like "netcost.checking.recording:record_here"."""
         module, _, name = function.partition(":")
         path = sys.path[:]
@@ -82,31 +80,30 @@ class Server:
             target = getattr(import_module(module), name)
         finally:
             sys.path[:] = path
-        answer: lines.Message = target(*args, **kwargs)
+        answer: Message = target(*args, **kwargs)
         return answer
 
-    def build(self, recipe: Mapping[str, Any], timing: Mapping[str, Any]) -> lines.Message:
+    def build(self, recipe: Mapping[str, Any], timing: Mapping[str, Any]) -> Message:
         """Build a network and make it ready to be called; the one before is dropped."""
         self._stack.close()
-        self._subject = None
+        self._built = None
         if unknown := timing.keys() - {field.name for field in fields(Timing)}:
             raise RequestError(f"a worker knows no setting {', '.join(map(repr, sorted(unknown)))}")
         asked = Timing(**timing)
         target = in_element_type(Recipe.from_dict(recipe).resolved(), asked)
         model, call = target.build(), random_call(target.required_inputs())
-        self._device = opened = open_device(asked.device)
-        enter = self._stack.enter_context
-        enter(opened.active())
+        device, enter = open_device(asked.device), self._stack.enter_context
+        enter(device.active())
         threads = enter(thread_number(asked.threads))
         enter(flushed_denormals())
-        self._ready = enter(ready_to_run(opened, model, call, asked, {}, time.perf_counter))
-        prepare = opened.cold_cache() if asked.cold_cache else None
-        self._subject = Subject(target.name, self._ready.run, prepare, self._ready.set_up)
+        ready = enter(ready_to_run(device, model, call, asked, {}, time.perf_counter))
+        prepare = device.cold_cache() if asked.cold_cache else None
+        self._built = Subject(target.name, ready.run, prepare, ready.set_up), ready, device
         return {"threads": threads, "batch": batch_of(call)}
 
-    def sample(self, calls: int) -> lines.Message:
+    def sample(self, calls: int) -> Message:
         """Make `calls` calls in a row, and return the seconds that they took here."""
-        subject, device = self._require()
+        subject, _, device = self._require()
         _wake()
         try:
             with torch.inference_mode():
@@ -114,28 +111,27 @@ class Server:
         finally:
             _rest()
 
-    def set_up(self) -> lines.Message:
+    def set_up(self) -> Message:
         """Run the untimed setup of a sample."""
-        subject, _ = self._require()
+        subject, _, _ = self._require()
         with torch.inference_mode():
             subject.set_up()
         return {}
 
-    def finish(self) -> lines.Message:
+    def finish(self) -> Message:
         """Return the device's record of all calls since the network was built."""
-        _, device = self._require()
-        assert self._ready is not None, "there is a subject"
+        _, ready, device = self._require()
         return {
-            "times": self._ready.run.times(),
-            "setting": self._ready.setting.to_dict(),
-            "compile_s": self._ready.compile_s,
+            "times": ready.run.times(),
+            "setting": ready.setting.to_dict(),
+            "compile_s": ready.compile_s,
             "throttle_reasons": device.throttle_reasons(),
         }
 
-    def _require(self) -> tuple[Subject, Device]:
-        if self._subject is None or self._device is None:
+    def _require(self) -> tuple[Subject, Ready, Device]:
+        if self._built is None:
             raise RequestError("a worker has nothing to time before it has built a network")
-        return self._subject, self._device
+        return self._built
 
 
 def _listen(orders: BinaryIO, waiting: queue.SimpleQueue[bytes]) -> None:
