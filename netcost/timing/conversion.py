@@ -51,7 +51,9 @@ def observed(model: nn.Module, call: Call, timing: Timing) -> EffectiveSetting:
     """Return the timing's setting; parts that it leaves open are read from the model and its inputs."""
     floating = [tensor for tensor in (*_weights(model), *_tensors(call)) if tensor.is_floating_point()]
     names = (str(tensor.dtype).removeprefix("torch.") for tensor in floating)
-    last = any(_is_channels_last(tensor) for tensor in floating)
+    # With one channel, or one pixel, both formats are the same.
+    images = (tensor for tensor in floating if tensor.dim() == 4 and not tensor.is_contiguous())
+    last = any(tensor.is_contiguous(memory_format=torch.channels_last) for tensor in images)
     return EffectiveSetting(
         dtype=timing.dtype or observed_dtype(names),
         memory_format=timing.memory_format or ("channels_last" if last else "contiguous"),
@@ -124,11 +126,7 @@ def compiled(model: nn.Module) -> Callable[..., object]:
 
 @contextmanager
 def quiet_compiler() -> Iterator[None]:
-    """Silence warnings and logs of the compiler within, and turn its errors into one line with the way out.
-
-    Raises:
-        MeasurementError: any exception raised within.
-    """
+    """Silence the compiler's warnings and logs within; an exception becomes a MeasurementError with the way out."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -163,8 +161,3 @@ def _as_asked(tensor: Tensor, timing: Timing) -> Tensor:
     if timing.memory_format is not None and tensor.dim() == 4:
         tensor = tensor.contiguous(memory_format=FORMATS[timing.memory_format])
     return tensor
-
-
-def _is_channels_last(tensor: Tensor) -> bool:
-    """True where the channels lie closest together; with one channel, or one pixel, both formats are the same."""
-    return tensor.dim() == 4 and not tensor.is_contiguous() and tensor.is_contiguous(memory_format=torch.channels_last)

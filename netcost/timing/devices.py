@@ -120,7 +120,7 @@ class _CpuDevice(Device):
         return cache_flusher(environment.last_level_cache_bytes() or UNKNOWN_CACHE, torch.device("cpu"))
 
     def synchronize(self) -> None:
-        pass  # a call returns when it is finished
+        return  # a call returns when it is finished
 
     def throttle_reasons(self) -> tuple[str, ...] | None:
         before, now = self._thermal_events, environment.thermal_events()
@@ -144,13 +144,13 @@ class _CudaDevice(Device):
             yield
 
     def place(self, model: nn.Module, call: Call) -> tuple[nn.Module, Call]:
-        placed = self._translated(lambda: moved(model, call, self._device))
+        placed = translating_out_of_memory(lambda: moved(model, call, self._device), self.name, torch.cuda.empty_cache)
         self.synchronize()
         return placed
 
     def watch(self, run: Run) -> TimedRun:
         return EventRun(
-            lambda: self._translated(run),
+            lambda: translating_out_of_memory(run, self.name, torch.cuda.empty_cache),
             lambda: torch.cuda.Event(enable_timing=True),  # type: ignore[no-untyped-call]  # torch leaves it so
         )
 
@@ -164,17 +164,9 @@ class _CudaDevice(Device):
     def throttle_reasons(self) -> tuple[str, ...] | None:
         return None if self._driver is None else self._driver.throttle_reasons()
 
-    def _translated(self, run: Callable[[], T]) -> T:
-        return translating_out_of_memory(run, self.name, torch.cuda.empty_cache)
-
 
 def open_device(name: str) -> Device:
-    """Open the device called "cpu", "cuda" or "cuda:N".
-
-    Raises:
-        RequestError: netcost does not measure on devices of that name.
-        MeasurementError: torch sees no such GPU.
-    """
+    """Open the device called "cpu", "cuda" or "cuda:N"; raises the errors of `environment.require_device`."""
     return _CpuDevice() if environment.require_device(name) == "cpu" else _CudaDevice(name)
 
 

@@ -198,11 +198,6 @@ def launch_bound(wall: Sequence[float], host: Sequence[float], device: Sequence[
 
 def doubts_about(first_call_s: float, times: Sequence[float], *others: Doubt | None) -> tuple[Doubt, ...]:
     """Return the warnings about a series of times, followed by those of `others` that are not None."""
-    own = (
-        too_few_rounds(times),
-        wide_spread(times),
-        drift(times),
-        too_fast(times),
-        slow_first_call(first_call_s, times),
-    )
-    return tuple(doubt for doubt in (*own, *others) if doubt is not None)
+    own = (too_few_rounds(times), wide_spread(times), drift(times), too_fast(times))
+    first = slow_first_call(first_call_s, times)
+    return tuple(doubt for doubt in (*own, first, *others) if doubt is not None)

@@ -71,11 +71,10 @@ class Environment:
 
 
 def read_environment(device: str = "cpu", threads: int | None = None) -> Environment:
-    """Read the present state of this machine.
+    """Read the present state of this machine, with the GPU where `device` names one.
 
     Args:
-        device: the one measured on: "cpu", "cuda" or "cuda:N"; any other name has no GPU.
-        threads: the number of threads that measuring uses [default: torch's present number].
+        threads: the number that measuring uses [default: torch's present number].
     """
     with flushed_denormals() as flushed:
         pass

@@ -10,16 +10,8 @@ import torch
 from torch import nn
 
 from netcost.text.errors import MeasurementError
-from netcost.timing.conversion import (
-    Call,
-    compiled,
-    converted,
-    converted_call,
-    first_line,
-    is_out_of_memory,
-    observed,
-    quiet_compiler,
-)
+from netcost.timing import conversion
+from netcost.timing.conversion import Call
 from netcost.timing.devices import Device, TimedRun, translating_out_of_memory
 from netcost.timing.placement import Placement, UntimedSetup, placed
 from netcost.timing.sampling import Clock, Run
@@ -66,11 +58,10 @@ def ready_to_run(
     """
     known = placements.get(id(model))
     try:
-        if known is None:
-            there = translating_out_of_memory(lambda: converted(model, timing), device.name)
-        else:
-            there = known.model
-        there, call = device.place(there, converted_call(call, timing))
+        there = translating_out_of_memory(
+            lambda: known.model if known else conversion.converted(model, timing), device.name
+        )
+        there, call = device.place(there, conversion.converted_call(call, timing))
     except MeasurementError as error:
         yield Ready.failed(error)
         return
@@ -96,14 +87,14 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 def _started(device: Device, model: nn.Module, call: Call, timing: Timing, clock: Clock) -> Ready:
     """Return the model's run on its device; compiled, where the timing asks for it."""
     args, kwargs = call
-    setting = observed(model, call, timing)
-    function = compiled(model) if timing.backend == COMPILE else model
+    setting = conversion.observed(model, call, timing)
+    function = conversion.compiled(model) if timing.backend == COMPILE else model
     run = device.watch(_naming_dtype(lambda: function(*args, **kwargs), timing))
     if timing.backend != COMPILE:
         return Ready(run, setting)
     begun = clock()
     try:
-        with quiet_compiler(), torch.inference_mode():
+        with conversion.quiet_compiler(), torch.inference_mode():
             run()
             device.synchronize()
     except MeasurementError as error:
@@ -120,8 +111,8 @@ def _naming_dtype(run: Run, timing: Timing) -> Run:
         try:
             return run()
         except Exception as error:
-            if is_out_of_memory(error):
+            if conversion.is_out_of_memory(error):
                 raise
-            raise MeasurementError(f"{first_line(error)} (in {timing.dtype}: try without --dtype)") from None
+            raise MeasurementError(f"{conversion.first_line(error)} (in {timing.dtype}: try without --dtype)") from None
 
     return wrapped

@@ -5,7 +5,7 @@ from made_up import machine, measurement
 
 from netcost.timing import doubts
 from netcost.timing.ratios import ratio_of_rounds, ratio_of_runs
-from netcost.timing.setting import Observed
+from netcost.timing.setting import EffectiveSetting
 
 HERE = machine()
 
@@ -56,10 +56,10 @@ def test_between_runs_a_few_percent_are_no_verdict(scale, verdict):
         ({"threads": 1}, "threads: 2 and 1"),
         ({"batch": 8}, "batch: 1 and 8"),
         ({"device": "cuda:0"}, "device: cpu and cuda:0"),
-        ({"setting": Observed(dtype="bf16")}, "dtype: fp32 and bf16"),
-        ({"setting": Observed(memory_format="channels_last")}, "memory_format: contiguous and channels_last"),
-        ({"setting": Observed(backend="compile")}, "backend: eager and compile"),
-        ({"setting": Observed(cold_cache=True)}, "cold_cache: False and True"),
+        ({"setting": EffectiveSetting(dtype="bf16")}, "dtype: fp32 and bf16"),
+        ({"setting": EffectiveSetting(memory_format="channels_last")}, "memory_format: contiguous and channels_last"),
+        ({"setting": EffectiveSetting(backend="compile")}, "backend: eager and compile"),
+        ({"setting": EffectiveSetting(cold_cache=True)}, "cold_cache: False and True"),
     ],
 )
 def test_between_runs_of_another_setting_there_is_no_winner_and_it_says_why(changes, said):

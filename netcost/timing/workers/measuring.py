@@ -28,7 +28,6 @@ def measure_in(
     """Measure the time of each recipe in its worker, which stays alive; a recipe that fails yields its error.
 
     Args:
-        workers: one per recipe.
         timing: of all of them, as for `measure_all`.
         clock: of the budget; each sample is timed by its worker.
         busy: core-seconds used by all programs.
@@ -46,12 +45,10 @@ def measure_in(
             died = isinstance(error, MeasurementError)
             results[index] = MeasurementError(f"{recipe.target} failed while it was built: {error}") if died else error
     load = LoadMeter(busy, lambda: time.process_time() + sum(worker.cpu_s for worker, _ in workers), clock)
-    begun = clock()
-    rounds = sample_rounds(
-        list(remotes.values()), clock=clock, budget_s=budget_s, precision=precision, progress=progress
-    )
+    begun, subjects = clock(), list(remotes.values())
+    rounds = sample_rounds(subjects, clock=clock, budget_s=budget_s, precision=precision, progress=progress)
     effort = Effort(precision, budget_s, clock() - begun, rounds.stopped)
-    endings = [_ended(remote, series) for remote, series in zip(remotes.values(), rounds.series, strict=True)]
+    endings = [_ended(remote, series) for remote, series in zip(subjects, rounds.series, strict=True)]
     other = load.doubt()
     for (index, remote), series, end in zip(remotes.items(), rounds.series, endings, strict=True):
         if isinstance(end, MeasurementError):

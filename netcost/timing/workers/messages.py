@@ -22,11 +22,7 @@ Message = dict[str, Any]
 
 
 def write(stream: IO[bytes], message: Message) -> None:
-    """Send one message.
-
-    Raises:
-        OSError: nobody reads any more.
-    """
+    """Send one message; raises an OSError where nobody reads any more."""
     stream.write(json.dumps(message, allow_nan=False).encode() + b"\n")
     stream.flush()
 

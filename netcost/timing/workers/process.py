@@ -46,6 +46,7 @@ class Worker:
     """
 
     _process: subprocess.Popen[bytes]
+    _orders: IO[bytes]
     _stderr: IO[bytes]
 
     def __init__(
@@ -71,6 +72,8 @@ class Worker:
             )
         except OSError as error:
             raise MeasurementError(f"no process can be started: {error}") from error
+        assert self._process.stdin is not None
+        self._orders = self._process.stdin
         threading.Thread(target=_collect, args=(self._process.stdout, self._answers), daemon=True).start()
         self._send({"path": self._place.search_path()})
         return self
@@ -79,18 +82,13 @@ class Worker:
         """End the process, even in the middle of a call, and all that it started."""
         self._kill()
         with contextlib.suppress(OSError):
-            self._pipe.close()
+            self._orders.close()
         self._stderr.close()
 
     @property
     def pid(self) -> int:
         """Return the process number."""
         return self._process.pid
-
-    @property
-    def _pipe(self) -> IO[bytes]:
-        assert self._process.stdin is not None, "orders go through a pipe"
-        return self._process.stdin
 
     def ask(self, do: str, **details: Any) -> Message:
         """Send an order and return its answer.
@@ -107,10 +105,7 @@ class Worker:
     def call(self, function: Callable[P, Message], *args: P.args, **kwargs: P.kwargs) -> Message:
         """Call a function of netcost's in the worker; its arguments and its result must be plain JSON values.
 
-        Rooms that may import this one have their own work done in a worker by this.
-
-        Raises:
-            NetcostError: as for `ask`.
+        Rooms that may import this one have their own work done in a worker by this. The errors are those of `ask`.
         """
         name = f"{function.__module__}:{function.__name__}"
         return self.ask("call", function=name, args=args, kwargs=kwargs)
@@ -125,7 +120,7 @@ class Worker:
 
     def _send(self, message: Message) -> None:
         with contextlib.suppress(OSError, ValueError):  # it is dead; waiting for its answer raises the reason
-            messages.write(self._pipe, message)
+            messages.write(self._orders, message)
 
     def _next_line(self, patience_s: float) -> bytes:
         """Return the worker's next line, or raise the reason why there is none."""
