@@ -33,17 +33,17 @@ def converted(model: nn.Module, timing: Timing) -> nn.Module:
     Raises:
         MeasurementError: the model cannot be copied.
     """
-    if timing.backend != COMPILE and all(_as_asked(tensor, timing) is tensor for tensor in _weights(model)):
+    if timing.backend != COMPILE and all(_in_setting(tensor, timing) is tensor for tensor in _weights(model)):
         return model
     model = copied(model)
     for tensor in _weights(model):
-        tensor.data = _as_asked(tensor.data, timing)
+        tensor.data = _in_setting(tensor.data, timing)
     return model
 
 
 def converted_call(call: Call, timing: Timing) -> Call:
     """Return the inputs in the element type and memory format asked for, by the same rules."""
-    changed: Call = over_tensors(call, lambda tensor: _as_asked(tensor, timing))
+    changed: Call = over_tensors(call, lambda tensor: _in_setting(tensor, timing))
     return changed
 
 
@@ -152,7 +152,7 @@ def _weights(model: nn.Module) -> list[Tensor]:
     return [*model.parameters(), *model.buffers()]
 
 
-def _as_asked(tensor: Tensor, timing: Timing) -> Tensor:
+def _in_setting(tensor: Tensor, timing: Timing) -> Tensor:
     """Return the tensor in the type and format asked for; the very same one where it has them already."""
     if not tensor.is_floating_point():
         return tensor

@@ -15,7 +15,7 @@ from netcost.timing.stats import MIN_QUARTILE_SAMPLES, MIN_ROUNDS, iqr, median, 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A warning, that is a reason to trust a measurement less. Its text is the observation; `remedy` is the way out."""
+    """A warning: a reason to trust a measurement less. Its text is the observation; `remedy` is the way out."""
 
     remedy: ClassVar[str]
 

@@ -57,7 +57,7 @@ class Placement:
             storages = {
                 storage.data_ptr(): storage for storage in (tensor.untyped_storage() for tensor, _ in self._own)
             }
-            if moved := self._copied(storages):
+            if moved := self._copy(storages):
                 for tensor, _ in self._own:
                     storage = moved[tensor.untyped_storage().data_ptr()]
                     view = torch.empty(0, dtype=tensor.dtype)
@@ -70,7 +70,7 @@ class Placement:
                 tensor.data = own
         self._own = []
 
-    def _copied(self, storages: dict[int, torch.UntypedStorage]) -> dict[int, torch.UntypedStorage]:
+    def _copy(self, storages: dict[int, torch.UntypedStorage]) -> dict[int, torch.UntypedStorage]:
         """Copy the storages side by side into new pages, by their old addresses; tensors that share memory still do."""
         sizes = {address: -(-storage.nbytes() // LINE) * LINE for address, storage in storages.items()}
         if not 0 < sum(sizes.values()) <= LARGEST_BYTES:

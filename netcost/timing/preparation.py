@@ -67,7 +67,7 @@ def ready_to_run(
         return
     with evaluating(there), placed(there) if known is None else nullcontext(known) as placement:
         placements[id(model)] = placement
-        ready = _started(device, there, call, timing, clock)
+        ready = _start(device, there, call, timing, clock)
         stays = device.name != "cpu" or timing.backend == COMPILE
         yield ready if stays else replace(ready, untimed_setup=UntimedSetup(placement, ready.run, clock))
 
@@ -84,7 +84,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def _started(device: Device, model: nn.Module, call: Call, timing: Timing, clock: Clock) -> Ready:
+def _start(device: Device, model: nn.Module, call: Call, timing: Timing, clock: Clock) -> Ready:
     """Return the model's run on its device; compiled, where the timing asks for it."""
     args, kwargs = call
     setting = conversion.observed(model, call, timing)

@@ -45,7 +45,7 @@ def subject(model: str | Target | nn.Module, inputs: Any, timing: Timing) -> Tar
 
 
 def in_element_type(target: Target, timing: Timing) -> Target:
-    """Return the target with floating-point weights and inputs of the type asked for, in whose bytes it is counted."""
+    """Return the target with floating-point weights and inputs of the type asked for; bytes are counted in it."""
     make, dtype = target.make, timing.torch_dtype
     if dtype is None:
         return target

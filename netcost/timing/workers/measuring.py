@@ -48,7 +48,7 @@ def measure_in(
     begun, subjects = clock(), list(remotes.values())
     rounds = sample_rounds(subjects, clock=clock, budget_s=budget_s, precision=precision, progress=progress)
     effort = Effort(precision, budget_s, clock() - begun, rounds.stopped)
-    endings = [_ended(remote, series) for remote, series in zip(subjects, rounds.series, strict=True)]
+    endings = [_finish(remote, series) for remote, series in zip(subjects, rounds.series, strict=True)]
     other = load.doubt()
     for (index, remote), series, end in zip(remotes.items(), rounds.series, endings, strict=True):
         if isinstance(end, MeasurementError):
@@ -78,7 +78,7 @@ class _Remote:
         return self.worker.ask("set_up")
 
 
-def _ended(remote: _Remote, series: Series) -> Message | MeasurementError:
+def _finish(remote: _Remote, series: Series) -> Message | MeasurementError:
     """Have the worker finish, and return its answer, or the error of one that failed."""
     if series.error is not None:
         return series.error
