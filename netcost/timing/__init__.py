@@ -1,13 +1,12 @@
-"""Timing: how long networks take -> Measurement.
+"""Timing: measures the latency of networks -> Measurement.
 
-How a network is timed is one value, `Timing`: device, threads, element type, memory format, backend, caches, budget
-and precision. `measure_all` times several networks in the same rounds, in random order within each (`sampling`), so
-that a machine that slows down slows all of them. Ratios are taken round by round (`ratios`); their 95 % intervals
-come from ranks, and verdicts from the intervals (`stats`). Evaluation mode, no gradients, denormals flushed, warm-up
-until the times have settled; before each sample the weights move to fresh pages of memory (`placement`), because two
-instances of one network differ by up to 8 %. Every raw time is kept. What speaks against a measurement is a value
-(`doubts`), printed as a warning with a remedy. Sampling ends when the interval is narrow enough or the budget is
-spent.
+One value holds all settings, `Timing`: device, threads, element type, memory format, backend, caches, budget and
+precision. `measure_all` times several networks in the same rounds, in random order within each (`sampling`), so that
+a slow moment of the machine slows all of them. Ratios are taken round by round (`ratios`); their 95 % intervals come
+from ranks, and verdicts from the intervals (`stats`). Evaluation mode, no gradients, denormals flushed, warm-up until
+the times have settled. Before each sample the weights move to fresh pages of memory (`placement`), because two
+instances of one network differ by up to 8 %. Every raw time is kept. Reasons to trust a measurement less are values
+(`doubts`), printed as warnings with a remedy. Sampling ends when the interval is narrow enough or the budget is spent.
 
     >>> from netcost.timing import Timing
     >>> Timing("cpu", threads=1, dtype="bf16", budget_s=2.0).is_timed
@@ -17,13 +16,12 @@ spent.
         ...
     netcost.text.errors.RequestError: --backend 'tensorrt' is unknown; expected one of eager, compile
 
-What changes the model (`--dtype`, `--memory-format`, `--backend compile`) changes a copy (`conversion`,
-`preparation`). `--cold-cache` overwrites the last-level cache before each call, outside of the time. On a GPU wall
-clock and CUDA events are both kept (`devices`, `gpu`). `workers/` times networks in processes of their own: one that
-crashes is an error in its column, and no more.
+Options that change the model (`--dtype`, `--memory-format`, `--backend compile`) change a copy (`conversion`,
+`preparation`). `--cold-cache` overwrites the last-level cache before each call, outside the clock. On a GPU, the times
+of wall clock and CUDA events are both kept (`devices`, `gpu`). `workers/` times networks in processes of their own: a
+crash of one is an error in its column, and no more.
 
-What belongs here: a warning of the timer (a class in `doubts` that says when it is due, and how), a device, a
-backend.
+What belongs here: a warning of the timer (a class in `doubts`, with its detector), a device, a backend.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A model and its inputs made what a measurement asks for: of another element type, memory format or place.
+"""Conversion of a model and its inputs to another element type, memory format or device.
 
-The caller's model stays as it is: what has to change is changed on a deep copy, and nothing is copied without need.
+The caller's model stays as it is: changes are made on a deep copy, and nothing is copied without need.
 """
 
 from __future__ import annotations
@@ -19,40 +19,41 @@ from torch import Tensor, nn
 from netcost.text.errors import MeasurementError, RequestError
 from netcost.timing.setting import COMPILE, EffectiveSetting, Timing, observed_dtype
 
-Call = tuple[tuple[Any, ...], dict[str, Any]]
-"""Positional and named arguments of a model."""
+Call = tuple[tuple[Any, ...], dict[str, Any]]  # positional and named arguments of a model
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
 def converted(model: nn.Module, timing: Timing) -> nn.Module:
-    """The model with weights of the element type asked for and memory format; one that has to change is a deep copy.
+    """Return the model with weights of the element type and memory format asked for; a deep copy if any must change.
 
-    Integer weights keep their type, and only four-dimensional floating-point ones have a memory format. What is to be
-    compiled is a copy in any case: compiling leaves its marks on a module.
+    Integer weights keep their type, and only four-dimensional floating-point ones have a memory format. A model to be
+    compiled is always copied: compiling leaves marks on a module.
 
     Raises:
         MeasurementError: the model cannot be copied.
     """
-    if timing.backend != COMPILE and all(_is_of(tensor, timing) for tensor in _held(model)):
+    if timing.backend != COMPILE and all(_in_setting(tensor, timing) is tensor for tensor in _weights(model)):
         return model
     model = copied(model)
-    for tensor in _held(model):
-        tensor.data = _of_setting(tensor.data, timing)
+    for tensor in _weights(model):
+        tensor.data = _in_setting(tensor.data, timing)
     return model
 
 
 def converted_call(call: Call, timing: Timing) -> Call:
-    """The inputs of the element type asked for and memory format, by the same rules."""
-    changed: Call = over_tensors(call, lambda tensor: _of_setting(tensor, timing))
+    """Return the inputs in the element type and memory format asked for, by the same rules."""
+    changed: Call = over_tensors(call, lambda tensor: _in_setting(tensor, timing))
     return changed
 
 
 def observed(model: nn.Module, call: Call, timing: Timing) -> EffectiveSetting:
-    """Fill in what the timing leaves open from the model and its inputs."""
-    floating = [tensor for tensor in (*_held(model), *_tensors(call)) if tensor.is_floating_point()]
+    """Return the timing's setting; parts that it leaves open are read from the model and its inputs."""
+    floating = [tensor for tensor in (*_weights(model), *_tensors(call)) if tensor.is_floating_point()]
     names = (str(tensor.dtype).removeprefix("torch.") for tensor in floating)
-    last = any(_is_channels_last(tensor) for tensor in floating)
+    # With one channel, or one pixel, both formats are the same.
+    images = (tensor for tensor in floating if tensor.dim() == 4 and not tensor.is_contiguous())
+    last = any(tensor.is_contiguous(memory_format=torch.channels_last) for tensor in images)
     return EffectiveSetting(
         dtype=timing.dtype or observed_dtype(names),
         memory_format=timing.memory_format or ("channels_last" if last else "contiguous"),
@@ -62,20 +63,20 @@ def observed(model: nn.Module, call: Call, timing: Timing) -> EffectiveSetting:
 
 
 def moved(model: nn.Module, call: Call, where: torch.device) -> tuple[nn.Module, Call]:
-    """Model and inputs at `where`; a model that is elsewhere is copied."""
-    held = _held(model)
-    if any(tensor.is_meta for tensor in held):
+    """Return model and inputs on the device `where`; a model that is elsewhere is copied."""
+    weights = _weights(model)
+    if any(tensor.is_meta for tensor in weights):
         raise RequestError(f"{type(model).__name__} is on the meta device and has no weights to run; build a real one")
-    if any(tensor.device != where for tensor in held):
+    if any(tensor.device != where for tensor in weights):
         model = copied(model).to(where)
     return model, over_tensors(call, lambda tensor: tensor.to(where))
 
 
 def copied(model: nn.Module) -> nn.Module:
-    """A deep copy.
+    """Return a deep copy.
 
     Raises:
-        MeasurementError: the model holds something that cannot be copied.
+        MeasurementError: a part of the model cannot be copied.
     """
     try:
         return copy.deepcopy(model)
@@ -86,50 +87,46 @@ def copied(model: nn.Module) -> nn.Module:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Torch has an exception for GPUs; on a CPU it raises a plain RuntimeError with these words."""
+    """True for an error of memory: torch has an exception for GPUs; on a CPU, a plain RuntimeError with these words."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
 def over_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """The same tuple, list, mapping, tensor or other value, each of its tensors changed."""
+    """Return the same tuple, list, mapping, tensor or other value, with each of its tensors changed."""
     if isinstance(value, Tensor):
         return change(value)
     if isinstance(value, Mapping):
-        return {name: over_tensors(each, change) for name, each in value.items()}
+        return {name: over_tensors(entry, change) for name, entry in value.items()}
     if not isinstance(value, tuple | list):
         return value
-    parts = [over_tensors(each, change) for each in value]
+    parts = [over_tensors(entry, change) for entry in value]
     return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
-    """The tensors in a tuple, list, mapping, tensor or other value."""
+    """Yield the tensors in a tuple, list, mapping, tensor or other value."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, Mapping | tuple | list):
-        for each in value.values() if isinstance(value, Mapping) else value:
-            yield from _tensors(each)
+        for entry in value.values() if isinstance(value, Mapping) else value:
+            yield from _tensors(entry)
 
 
 def compiled(model: nn.Module) -> Callable[..., object]:
-    """The model as torch.compile has it: for its own shapes alone, and sharing nothing with another compiled one.
+    """Compile the model with torch.compile, for its own shapes alone, with no state shared with other compiled models.
 
-    Batch sizes of one network would otherwise meet a kernel of any batch size, and after eight of them none at all.
+    Otherwise, several batch sizes of one network would get a kernel for any batch size, and after eight of them none.
     """
     options: dict[str, Any] = {"dynamic": False}
     if "isolate_recompiles" in inspect.signature(torch.compile).parameters:  # a recent addition to torch
         options["isolate_recompiles"] = True
-    made: Callable[..., object] = torch.compile(model, **options)
-    return made
+    function: Callable[..., object] = torch.compile(model, **options)
+    return function
 
 
 @contextmanager
 def quiet_compiler() -> Iterator[None]:
-    """Compiling neither warns nor logs within, and what fails does so in one line that says what to do instead.
-
-    Raises:
-        MeasurementError: whatever was raised within.
-    """
+    """Silence the compiler's warnings and logs within; an exception becomes a MeasurementError with the way out."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -145,27 +142,18 @@ def quiet_compiler() -> Iterator[None]:
 
 
 def first_line(error: Exception) -> str:
-    """An error's name and the first thing that it says: torch's own go on for pages."""
+    """Return an error's name and its first line, or two where the first ends in a colon: torch's own have pages."""
     name, lines = type(error).__name__, [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = " ".join(lines[:2]) if lines and lines[0].endswith(":") else "".join(lines[:1])
-    return f"{name}: {said}" if said else name
+    text = " ".join(lines[:2]) if lines and lines[0].endswith(":") else "".join(lines[:1])
+    return f"{name}: {text}" if text else name
 
 
-def _held(model: nn.Module) -> list[Tensor]:
+def _weights(model: nn.Module) -> list[Tensor]:
     return [*model.parameters(), *model.buffers()]
 
 
-def _is_of(tensor: Tensor, timing: Timing) -> bool:
-    """Whether the tensor is of that type and format already, or has neither."""
-    if not tensor.is_floating_point():
-        return True
-    typed = timing.torch_dtype is None or tensor.dtype is getattr(torch, timing.torch_dtype)
-    laid = timing.memory_format is None or tensor.dim() != 4
-    return typed and (laid or tensor.is_contiguous(memory_format=FORMATS[timing.memory_format or "contiguous"]))
-
-
-def _of_setting(tensor: Tensor, timing: Timing) -> Tensor:
-    """The tensor of that type and format; the very same one where it is so already."""
+def _in_setting(tensor: Tensor, timing: Timing) -> Tensor:
+    """Return the tensor in the type and format asked for; the very same one where it has them already."""
     if not tensor.is_floating_point():
         return tensor
     if timing.torch_dtype is not None:
@@ -173,8 +161,3 @@ def _of_setting(tensor: Tensor, timing: Timing) -> Tensor:
     if timing.memory_format is not None and tensor.dim() == 4:
         tensor = tensor.contiguous(memory_format=FORMATS[timing.memory_format])
     return tensor
-
-
-def _is_channels_last(tensor: Tensor) -> bool:
-    """Whether the channels lie closest together; with one channel, or one pixel, both formats are the same."""
-    return tensor.dim() == 4 and not tensor.is_contiguous() and tensor.is_contiguous(memory_format=torch.channels_last)

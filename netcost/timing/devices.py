@@ -1,9 +1,9 @@
-"""What a model is timed on: a processor, or a GPU with its events, clocks and memory."""
+"""Devices that a model is timed on: a processor, or a GPU with its events, clocks and memory."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from statistics import fmean as mean
 from typing import Any, Protocol, TypeVar
@@ -20,100 +20,85 @@ from netcost.timing.sampling import Clock, Run
 
 T = TypeVar("T")
 
-UNKNOWN_CACHE = 64 * 2**20
-"""Bytes taken for a last-level cache that the machine says nothing of: few processors have more for one core."""
+RunTimes = tuple[Sequence[float], Sequence[float]]
+"""Seconds per call that the host needs to launch it, and between the GPU events around it; one each per sample."""
+
+UNKNOWN_CACHE = 64 * 2**20  # bytes of a last-level cache of unknown size: few processors have more for one core
 
 
-class TimedRun(Protocol):
-    """A model's run as its device sees it: called by the sampling, and asked when all calls are over."""
-
-    def __call__(self) -> object:
-        """One call of the model."""
-
-    def begin_sample(self) -> None:
-        """Take the calls from now on, until the next sample begins, for those of one sample."""
-
-    def times(self) -> tuple[list[float], list[float]] | None:
-        """Seconds per call that the host needed to launch it, and between the GPU events around it, per sample."""
-
-
-class Device(Protocol):
-    """What measuring needs of a device; a test brings its own."""
-
-    name: str
-
-    def active(self) -> AbstractContextManager[object]:
-        """The device is torch's current one within, and torch's random state is kept."""
-
-    def place(self, model: nn.Module, call: Call) -> tuple[nn.Module, Call]:
-        """Model and inputs on the device; a model that is elsewhere is copied, the caller's stays where it is."""
-
-    def watch(self, run: Run) -> TimedRun:
-        """The run, with whatever the device can tell of each call."""
-
-    def cold_cache(self) -> Run:
-        """What to call to have the device's caches hold something else than a model and its inputs."""
-
-    def synchronize(self) -> None:
-        """Wait until the device has finished."""
-
-    def throttle_reasons(self) -> tuple[str, ...] | None:
-        """Why the device holds its clocks back; None where it does not say."""
-
-
-class HostRun:
-    """A run that nothing but the wall's clock looks at."""
+class TimedRun:
+    """A model's run as its device sees it: on a CPU, the clock of the sampling is enough, and nothing is recorded."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
 
     def __call__(self) -> object:
-        """One call."""
+        """Call the model once."""
         return self._run()
 
     def begin_sample(self) -> None:
-        """Nothing is kept of a call."""
+        """Begin a sample: it holds all calls until the next one begins."""
 
-    def times(self) -> None:
-        """Nothing beyond the wall's clock."""
+    def times(self) -> RunTimes | None:
+        """Return the recorded times, once all calls are over; None where nothing is recorded."""
+        return None
 
 
-class EventRun:
-    """A run between two GPU events, with the time that the host needs to launch it.
-
-    Args:
-        run: the model's run.
-        new_event: makes an event that keeps time.
-        clock: seconds, on the host.
-    """
+class EventRun(TimedRun):
+    """A run between two new GPU events, which record their times; the host's clock times the launch."""
 
     def __init__(self, run: Run, new_event: Callable[[], Any], clock: Clock = time.perf_counter) -> None:
-        self._run, self._new_event, self._clock = run, new_event, clock
+        super().__init__(run)
+        self._new_event, self._clock = new_event, clock
         self._samples: list[list[tuple[float, Any, Any]]] = []
 
     def __call__(self) -> object:
-        """One call, between two new events: reading one would make the host wait."""
+        """Call the model between two new events: reading one would make the host wait."""
         before, after = self._new_event(), self._new_event()
         begun = self._clock()
         before.record()
         result = self._run()
         after.record()
-        if self._samples:
+        if self._samples:  # calls before the first sample, the warm-up, are not recorded
             self._samples[-1].append((self._clock() - begun, before, after))
         return result
 
     def begin_sample(self) -> None:
-        """Calls before the first sample, the warm-up, are kept nowhere."""
+        """Begin a sample."""
         self._samples.append([])
 
-    def times(self) -> tuple[list[float], list[float]]:
-        """Seconds per call on the host and between the events, per sample; the device must have finished."""
+    def times(self) -> RunTimes:
+        """Return the mean times per sample; the device must have finished."""
         samples = [sample for sample in self._samples if sample]
         host = [mean(seconds for seconds, _, _ in sample) for sample in samples]
         return host, [mean(before.elapsed_time(after) / 1000 for _, before, after in sample) for sample in samples]
 
 
-class CpuDevice:
+class Device(Protocol):
+    """The part of a device that timing needs; a test brings its own."""
+
+    name: str
+
+    def active(self) -> AbstractContextManager[object]:
+        """Make the device torch's current one within, so that events go to its stream; torch's random state is kept."""
+
+    def place(self, model: nn.Module, call: Call) -> tuple[nn.Module, Call]:
+        """Return model and inputs on the device; a model that is elsewhere is copied, the caller's stays there."""
+
+    def watch(self, run: Run) -> TimedRun:
+        """Wrap the run so that the device's own times of each call are recorded."""
+
+    def cold_cache(self) -> Run:
+        """Return a function that fills the device's last-level cache, so that no model or input is left in it."""
+
+    def synchronize(self) -> None:
+        """Wait until the device has finished."""
+
+    def throttle_reasons(self) -> tuple[str, ...] | None:
+        """Return the reasons why the device holds its clocks back; None where they are unknown."""
+
+
+class _CpuDevice(Device):
     """The processor."""
 
     name = "cpu"
@@ -122,90 +107,74 @@ class CpuDevice:
         self._thermal_events = environment.thermal_events()
 
     def active(self) -> AbstractContextManager[object]:
-        """Torch's random state is kept within."""
         return torch.random.fork_rng(devices=[])
 
     def place(self, model: nn.Module, call: Call) -> tuple[nn.Module, Call]:
-        """Model and inputs in main memory."""
         return translating_out_of_memory(lambda: moved(model, call, torch.device("cpu")), self.name)
 
-    def watch(self, run: Run) -> HostRun:
-        """The run alone."""
-        return HostRun(lambda: translating_out_of_memory(run, self.name))
+    def watch(self, run: Run) -> TimedRun:
+        return TimedRun(lambda: translating_out_of_memory(run, self.name))
 
     def cold_cache(self) -> Run:
-        """A write as large as the last-level cache, by all of torch's threads: each has caches of its own, too."""
+        # Written by all of torch's threads: each core has caches of its own, too.
         return cache_flusher(environment.last_level_cache_bytes() or UNKNOWN_CACHE, torch.device("cpu"))
 
     def synchronize(self) -> None:
-        """Nothing: a call returns when it is finished."""
+        return  # a call returns when it is finished
 
     def throttle_reasons(self) -> tuple[str, ...] | None:
-        """Heat, where it slowed a core down since this device was opened."""
         before, now = self._thermal_events, environment.thermal_events()
         if before is None or now is None:
             return None
         return ("temperature",) if now > before else ()
 
 
-class CudaDevice:
-    """A GPU. Its events, clocks and memory are reached from here and nowhere else."""
+class _CudaDevice(Device):
+    """A GPU. Only this class touches its events, clocks and memory."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        asked = torch.device(name)
-        self._index = torch.cuda.current_device() if asked.index is None else asked.index
-        self._driver = open_driver(f"GPU-{torch.cuda.get_device_properties(self._index).uuid}")
+        number = torch.device(name).index
+        self._device = torch.device("cuda", torch.cuda.current_device() if number is None else number)
+        self._driver = open_driver(f"GPU-{torch.cuda.get_device_properties(self._device.index).uuid}")
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """The GPU is torch's current one within, so that events go to its stream; the random state is kept."""
-        with torch.cuda.device(self._index), torch.random.fork_rng(devices=[self._index]):
+        with torch.cuda.device(self._device.index), torch.random.fork_rng(devices=[self._device.index]):
             yield
 
     def place(self, model: nn.Module, call: Call) -> tuple[nn.Module, Call]:
-        """Model and inputs on the GPU."""
-        where = torch.device("cuda", self._index)
-        placed = translating_out_of_memory(lambda: moved(model, call, where), self.name, torch.cuda.empty_cache)
+        placed = translating_out_of_memory(lambda: moved(model, call, self._device), self.name, torch.cuda.empty_cache)
         self.synchronize()
         return placed
 
-    def watch(self, run: Run) -> EventRun:
-        """The run between events."""
+    def watch(self, run: Run) -> TimedRun:
         return EventRun(
             lambda: translating_out_of_memory(run, self.name, torch.cuda.empty_cache),
             lambda: torch.cuda.Event(enable_timing=True),  # type: ignore[no-untyped-call]  # torch leaves it so
         )
 
     def cold_cache(self) -> Run:
-        """A write as large as the L2 cache."""
-        size = torch.cuda.get_device_properties(self._index).L2_cache_size or UNKNOWN_CACHE
-        return cache_flusher(size, torch.device("cuda", self._index))
+        size = torch.cuda.get_device_properties(self._device.index).L2_cache_size
+        return cache_flusher(size or UNKNOWN_CACHE, self._device)
 
     def synchronize(self) -> None:
-        """Wait until the GPU has finished."""
-        torch.cuda.synchronize(self._index)
+        torch.cuda.synchronize(self._device.index)
 
     def throttle_reasons(self) -> tuple[str, ...] | None:
-        """What the driver names now, straight after sampling."""
         return None if self._driver is None else self._driver.throttle_reasons()
 
 
 def open_device(name: str) -> Device:
-    """The device called "cpu", "cuda" or "cuda:N".
-
-    Raises:
-        RequestError: netcost does not measure on devices of that name.
-        MeasurementError: torch sees no such GPU.
-    """
-    return CpuDevice() if environment.require_device(name) == "cpu" else CudaDevice(name)
+    """Open the device called "cpu", "cuda" or "cuda:N"; raises the errors of `environment.require_device`."""
+    return _CpuDevice() if environment.require_device(name) == "cpu" else _CudaDevice(name)
 
 
 def cache_flusher(size: int, where: torch.device) -> Run:
-    """What writes `size` bytes of memory at `where`, which it holds from now on.
+    """Return a function that overwrites `size` bytes of memory at `where`, allocated now and kept.
 
     Raises:
-        MeasurementError: there is no room for them.
+        MeasurementError: the memory cannot be allocated.
     """
     try:
         memory = torch.zeros(size, dtype=torch.int8, device=where)
@@ -214,11 +183,11 @@ def cache_flusher(size: int, where: torch.device) -> Run:
             raise
         room = units.data_size(size)
         raise MeasurementError(f"out of memory: no room for the {room} of a cache; leave out --cold-cache") from None
-    return memory.bitwise_not_  # it reads as well: mere writing may go past the caches
+    return memory.bitwise_not_  # it reads as well: mere writing may bypass the caches
 
 
 def translating_out_of_memory(run: Callable[[], T], device: str, release: Callable[[], None] = lambda: None) -> T:
-    """What `run` returns.
+    """Call `run` and return its result.
 
     Raises:
         MeasurementError: it ran out of memory; `release` was called, so that others can go on.

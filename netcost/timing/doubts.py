@@ -1,6 +1,6 @@
-"""Reasons to trust a measurement less: each is a value with its numbers and a remedy, and has one detector.
+"""Warnings about a measurement: each is a value with its numbers and a remedy, and has one detector.
 
-Times are seconds a call.
+Times are seconds per call.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from netcost.timing.stats import MIN_QUARTILE_SAMPLES, MIN_ROUNDS, iqr, median, 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A reason to trust a measurement less: as text, what was seen; `remedy` says what would mend it."""
+    """A warning: a reason to trust a measurement less. Its text is the observation; `remedy` is the way out."""
 
     remedy: ClassVar[str]
 
     def to_dict(self) -> dict[str, Any]:
-        """The doubt's name, its own numbers (times in seconds), what was seen and the remedy."""
+        """Return the warning's name, its numbers (times in seconds), the observation and the remedy."""
         numbers = {field.name: getattr(self, field.name) for field in fields(self)}
         plain = {name: list(value) if isinstance(value, tuple) else value for name, value in numbers.items()}
         return {"doubt": type(self).__name__, **plain, "seen": str(self), "remedy": self.remedy}
@@ -28,7 +28,7 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class TooFewRounds(Doubt):
-    """The budget was spent before there were rounds enough for an interval, and so for a verdict."""
+    """The budget was spent before there were enough rounds for an interval, and so for a verdict."""
 
     remedy = "give it more time: a larger --budget"
     rounds: int
@@ -40,7 +40,7 @@ class TooFewRounds(Doubt):
 
 @dataclass(frozen=True, slots=True)
 class WideSpread(Doubt):
-    """The middle half of the times lies far apart."""
+    """The middle half of the times spans a wide range."""
 
     remedy = "quiet the machine, fix its clock frequency, or use fewer --threads than it has cores"
     median_s: float
@@ -52,7 +52,7 @@ class WideSpread(Doubt):
 
 @dataclass(frozen=True, slots=True)
 class Drift(Doubt):
-    """The times moved while they were taken."""
+    """The times rose or fell during sampling."""
 
     remedy = "let the machine reach a steady temperature and measure again; trust the ratios more than the times"
     first_s: float
@@ -64,7 +64,7 @@ class Drift(Doubt):
 
 @dataclass(frozen=True, slots=True)
 class OtherLoad(Doubt):
-    """Other programs worked on the same cores."""
+    """Other programs used the same cores."""
 
     remedy = "stop other programs, or measure on a machine that has nothing else to do"
     share: float
@@ -87,7 +87,7 @@ class Throttled(Doubt):
 
 @dataclass(frozen=True, slots=True)
 class TooFast(Doubt):
-    """A call is so short that Python's own work is a good part of it."""
+    """A call is so short that Python's own overhead is a large part of it."""
 
     remedy = "use a larger --batch; at this size the interpreter is measured too"
     median_s: float
@@ -98,7 +98,7 @@ class TooFast(Doubt):
 
 @dataclass(frozen=True, slots=True)
 class SlowFirstCall(Doubt):
-    """The first call took far longer than the later ones."""
+    """The first call took much longer than the later ones."""
 
     remedy = "count it where processes are short-lived, or make one call before serving"
     first_call_s: float
@@ -123,21 +123,21 @@ class LaunchBound(Doubt):
 
 
 def too_few_rounds(times: Sequence[float]) -> TooFewRounds | None:
-    """A doubt where there are fewer than the `MIN_ROUNDS` times that an interval needs."""
+    """Warn where there are fewer than the `MIN_ROUNDS` times that an interval needs."""
     return TooFewRounds(len(times), MIN_ROUNDS) if len(times) < MIN_ROUNDS else None
 
 
 def wide_spread(times: Sequence[float]) -> WideSpread | None:
-    """A doubt where the interquartile range exceeds 10 % of the median."""
+    """Warn where the interquartile range exceeds 10 % of the median."""
     middle, spread = median(times), iqr(times)
     return WideSpread(middle, spread) if spread is not None and spread > 0.10 * middle > 0 else None
 
 
 def drift(times: Sequence[float]) -> Drift | None:
-    """A doubt where the median of the last third differs from that of the first by more than 5 %.
+    """Warn where the median of the last third differs from that of the first by more than 5 %.
 
-    The interquartile ranges of the two must lie apart, too, so that mere noise is no drift; fewer than 12 times (4 a
-    third, what a quartile needs) cannot show one.
+    The interquartile ranges of the two must not overlap, so that noise is no drift. Fewer than 12 times (4 per third,
+    the number that a quartile needs) cannot show one.
     """
     third = len(times) // 3
     if third < MIN_QUARTILE_SAMPLES:
@@ -145,33 +145,33 @@ def drift(times: Sequence[float]) -> Drift | None:
     first, last = times[:third], times[-third:]
     before, after = median(first), median(last)
     low, high = sorted((first, last), key=median)
-    apart = quantile(low, 0.75) < quantile(high, 0.25)
-    return Drift(before, after) if apart and abs(after - before) > 0.05 * before else None
+    overlapping = quantile(low, 0.75) >= quantile(high, 0.25)
+    return Drift(before, after) if not overlapping and abs(after - before) > 0.05 * before else None
 
 
 def too_fast(times: Sequence[float]) -> TooFast | None:
-    """A doubt where the median call takes under 10 µs, a few times what calling a module costs Python itself."""
+    """Warn where the median call takes under 10 µs, a few times Python's own overhead of calling a module."""
     middle = median(times)
     return TooFast(middle) if middle < 10e-6 else None
 
 
 def slow_first_call(first_call_s: float, times: Sequence[float]) -> SlowFirstCall | None:
-    """A doubt where the first call took over 10 times the median, and over 0.1 s longer: less goes unnoticed."""
+    """Warn where the first call took over 10 times the median, and over 0.1 s longer: less goes unnoticed."""
     middle = median(times)
     slow = first_call_s > 10 * middle and first_call_s - middle > 0.1
     return SlowFirstCall(first_call_s, middle) if slow else None
 
 
 def other_load(busy_s: float | None, own_s: float, elapsed_s: float, cores: int) -> OtherLoad | None:
-    """A doubt where others kept over 10 % of the available cores busy while we sampled.
+    """Warn where other programs kept over 10 % of the available cores busy during sampling.
 
-    None too where the machine does not say, and where under half a core-second went by: the kernel counts in ticks of
-    10 ms. A machine whose count misses our own work says nothing of others' either, and the difference is negative.
+    None too where the load is unknown, and for less than half a core-second: the kernel counts in ticks of 10 ms. On a
+    machine whose count misses our own work, the difference is negative and there is no warning.
 
     Args:
-        busy_s: core-seconds worked on our cores by everybody, or None if unknown.
-        own_s: core-seconds worked by this process.
-        elapsed_s: seconds that went by.
+        busy_s: core-seconds that all programs used on our cores, or None if unknown.
+        own_s: core-seconds that this process used.
+        elapsed_s: seconds of sampling.
         cores: cores available to us.
     """
     if busy_s is None or elapsed_s * cores < 0.5:
@@ -180,29 +180,24 @@ def other_load(busy_s: float | None, own_s: float, elapsed_s: float, cores: int)
     return OtherLoad(share, cores) if share > 0.10 else None
 
 
-def throttled(reasons: tuple[str, ...] | None) -> Throttled | None:
-    """A doubt where the device names any reason for lower clocks; None where it names none or cannot tell."""
-    return Throttled(reasons) if reasons else None
+def throttled(reasons: Sequence[str] | None) -> Throttled | None:
+    """Warn where the device names a reason for lower clocks; None where it names none, or the reasons are unknown."""
+    return Throttled(tuple(reasons)) if reasons else None
 
 
 def launch_bound(wall: Sequence[float], host: Sequence[float], device: Sequence[float]) -> LaunchBound | None:
-    """A doubt where the host is busy launching for 90 % of a call, or the wall shows 25 % more than the events.
+    """Warn where the host is busy launching for 90 % of a call, or the wall clock shows 25 % more than the events.
 
-    Both are needed. GPU events alone do not tell: between them lie the gaps in which the GPU waits for the next
-    launch, so that the events of a launch-bound network nearly fill the wall's time.
+    Both tests are needed. GPU events alone are not enough: they include the gaps in which the GPU waits for the next
+    launch, so that the events of a launch-bound network nearly fill its time on the wall clock.
     """
     wall_s, host_s, device_s = median(wall), median(host), median(device)
     bound = host_s >= 0.9 * wall_s or wall_s > 1.25 * device_s
     return LaunchBound(wall_s, host_s, device_s) if bound else None
 
 
-def doubts_about(first_call_s: float, times: Sequence[float]) -> tuple[Doubt, ...]:
-    """Every doubt that a series of times raises by itself."""
-    found = (
-        too_few_rounds(times),
-        wide_spread(times),
-        drift(times),
-        too_fast(times),
-        slow_first_call(first_call_s, times),
-    )
-    return tuple(doubt for doubt in found if doubt is not None)
+def doubts_about(first_call_s: float, times: Sequence[float], *others: Doubt | None) -> tuple[Doubt, ...]:
+    """Return the warnings about a series of times, followed by those of `others` that are not None."""
+    own = (too_few_rounds(times), wide_spread(times), drift(times), too_fast(times))
+    first = slow_first_call(first_call_s, times)
+    return tuple(doubt for doubt in (*own, first, *others) if doubt is not None)

@@ -1,7 +1,7 @@
-"""Where a measurement was taken: processor, threads, torch, GPU, clocks and load; no host name, user or path.
+"""The environment of a measurement: processor, threads, torch, GPU, clocks and load; no host name, user or path.
 
-What a machine does not tell is None. Linux tells most, in files under /proc and /sys; every reader of them takes the
-`root` they are under, so that a test can write its own machine.
+Values that a machine does not offer are None. Linux offers most, in files under /proc and /sys; every reader of them
+takes the `root` they are under, so that a test can write its own machine.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ VARIABLES = """
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What a reader needs to judge, or to repeat, a measurement."""
+    """The conditions that a reader needs to judge, or to repeat, a measurement."""
 
     device: str
     system: str
@@ -47,33 +47,23 @@ class Environment:
     torch: str
     torch_build: str
     cpu: str | None
-    cores: int
-    """Logical cores that this process may use."""
-    core_quota: float | None
-    """Cores' worth of time that a container grants, where it sets a limit."""
-    threads: int
-    """Threads that torch uses within an operator."""
+    cores: int  # logical ones that this process may use
+    core_quota: float | None  # CPU time that a container grants, in cores; None without a limit
+    threads: int  # of torch, within an operator
     governor: str | None
-    load_per_core: float | None
-    """Runnable programs per core of the whole machine, averaged over the last minute."""
-    cpu_capability: str
-    """The vector instructions that torch's own kernels use: "AVX512", "AVX2", "DEFAULT"."""
-    mkldnn: bool
-    """Whether torch uses oneDNN."""
+    load_per_core: float | None  # runnable programs per core of the whole machine, averaged over the last minute
+    cpu_capability: str  # vector instructions that torch's own kernels use: "AVX512", "AVX2", "DEFAULT"
+    mkldnn: bool  # True where torch uses oneDNN
     mkl: bool
-    fp32_matmul: str | None
-    """In which precision oneDNN may multiply fp32 matrices: "ieee", "tf32", "bf16"; None where nobody chose."""
+    fp32_matmul: str | None  # precision in which oneDNN may multiply: "ieee", "tf32", "bf16"; None unless chosen
     fp32_convolution: str | None
-    deterministic: bool
-    """Whether torch was told to use deterministic algorithms only."""
-    variables: dict[str, str]
-    """Those of `VARIABLES` that are set."""
-    denormals_flushed: bool
-    """Whether this processor flushes denormals while netcost times, which asks it to."""
+    deterministic: bool  # True where torch may use deterministic algorithms only
+    variables: dict[str, str]  # those of `VARIABLES` that are set
+    denormals_flushed: bool  # True where this processor flushes denormals when asked, as netcost does while it times
     gpu: Gpu | None
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain values; what is unknown is None."""
+        """Return the same as plain values; unknown ones are None."""
         plain = asdict(self)
         if self.gpu is not None and self.gpu.throttle_reasons is not None:
             plain["gpu"]["throttle_reasons"] = list(self.gpu.throttle_reasons)
@@ -81,14 +71,14 @@ class Environment:
 
 
 def read_environment(device: str = "cpu", threads: int | None = None) -> Environment:
-    """This machine as it is now.
+    """Read the present state of this machine, with the GPU where `device` names one.
 
     Args:
-        device: what is measured on: "cpu", "cuda" or "cuda:N"; anything else names no GPU.
-        threads: the number of threads that measuring uses; torch's present number unless given.
+        threads: the number that measuring uses [default: torch's present number].
     """
     with flushed_denormals() as flushed:
         pass
+    has_onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # torch leaves it so
     return Environment(
         device=device,
         system=platform.system(),
@@ -103,10 +93,10 @@ def read_environment(device: str = "cpu", threads: int | None = None) -> Environ
         governor=governor(),
         load_per_core=load_per_core(),
         cpu_capability=torch.backends.cpu.get_cpu_capability(),
-        mkldnn=_uses_onednn(),
+        mkldnn=bool(has_onednn and torch.backends.mkldnn.enabled),
         mkl=torch.backends.mkl.is_available(),  # type: ignore[no-untyped-call]  # torch leaves it so
-        fp32_matmul=_chosen(torch.backends.mkldnn.matmul),  # type: ignore[attr-defined]  # set late
-        fp32_convolution=_chosen(torch.backends.mkldnn.conv),  # type: ignore[attr-defined]  # set late
+        fp32_matmul=_precision(torch.backends.mkldnn.matmul),  # type: ignore[attr-defined]  # set late
+        fp32_convolution=_precision(torch.backends.mkldnn.conv),  # type: ignore[attr-defined]  # set late
         deterministic=torch.are_deterministic_algorithms_enabled(),
         variables=variables(),
         denormals_flushed=flushed,
@@ -115,25 +105,20 @@ def read_environment(device: str = "cpu", threads: int | None = None) -> Environ
 
 
 def variables() -> dict[str, str]:
-    """Those of `VARIABLES` that are set; of a value that could be a path, only that it is."""
-    found = {name: os.environ[name] for name in VARIABLES if name in os.environ}
-    told = re.compile(r"[\w .,:;=+*{}()-]{0,200}", re.ASCII)
-    return {name: value if told.fullmatch(value) else "(set)" for name, value in found.items()}
+    """Return those of `VARIABLES` that are set; a value that could be a path is replaced by "(set)"."""
+    harmless = re.compile(r"[\w .,:;=+*{}()-]{0,200}", re.ASCII)
+    values = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    return {name: value if harmless.fullmatch(value) else "(set)" for name, value in values.items()}
 
 
-def _uses_onednn() -> bool:
-    available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # torch leaves it so
-    return bool(available and torch.backends.mkldnn.enabled)
-
-
-def _chosen(backend: Any) -> str | None:
-    """The precision that somebody chose for fp32 operands; None where nobody did."""
+def _precision(backend: Any) -> str | None:
+    """Return the precision chosen for fp32 operands, or None."""
     precision: str = backend.fp32_precision
     return None if precision == "none" else precision
 
 
 def require_device(name: str) -> str:
-    """The name of a device that can be measured on, as it came.
+    """Return the name of a device unchanged, if netcost can measure on it.
 
     Raises:
         RequestError: netcost does not measure on devices of that name.
@@ -152,26 +137,26 @@ def require_device(name: str) -> str:
 
 
 def versions() -> tuple[str, str]:
-    """What counts rest on, for people: "netcost 0.1.0" and "torch 2.14.1"."""
+    """Return the versions that counts depend on, for people: "netcost 0.1.0" and "torch 2.14.1"."""
     return f"netcost {__version__}", f"torch {torch.__version__}"
 
 
 def torch_build() -> str:
-    """What torch was built for: "CPU", "CUDA 13.0", "ROCm 6.4"."""
+    """Return the platform that torch was built for: "CPU", "CUDA 13.0", "ROCm 6.4"."""
     if torch.version.cuda is not None:
         return f"CUDA {torch.version.cuda}"
     return "CPU" if torch.version.hip is None else f"ROCm {torch.version.hip}"
 
 
 def flushes_denormals() -> bool:
-    """Whether this thread flushes denormals now: torch sets the flag and does not tell it, so we look."""
+    """True where this thread flushes denormals now: torch sets the flag and offers no way to read it, so we try."""
     smallest_normal = torch.full((1,), 2.0**-126)
     return bool((smallest_normal / 2).item() == 0)
 
 
 @contextmanager
 def flushed_denormals() -> Iterator[bool]:
-    """Denormals count as zero within; yields whether the processor can do so. The flag is restored."""
+    """Treat denormals as zero within; yields True if the processor can do so. The flag is restored."""
     before = flushes_denormals()
     can = torch.set_flush_denormal(True)
     try:
@@ -182,10 +167,10 @@ def flushed_denormals() -> Iterator[bool]:
 
 @contextmanager
 def thread_number(threads: int | None) -> Iterator[int]:
-    """Torch uses that many threads within an operator; yields the number that it does use.
+    """Set the number of torch's threads within an operator; yields the number in use.
 
     Raises:
-        RequestError: it is below 1.
+        RequestError: the number is below 1.
     """
     if threads is not None and threads < 1:
         raise RequestError(f"--threads {threads!r}: expected 1 or more")
@@ -200,14 +185,14 @@ def thread_number(threads: int | None) -> Iterator[int]:
 
 
 def available_cores() -> tuple[int, ...]:
-    """Numbers of the logical cores that this process may run on."""
+    """Return the numbers of the logical cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return tuple(sorted(os.sched_getaffinity(0)))
     return tuple(range(os.cpu_count() or 1))
 
 
 def cpu_model(root: Path = ROOT) -> str | None:
-    """The processor's name, or None."""
+    """Return the processor's name, or None."""
     listed = _read(root / "proc/cpuinfo") or ""
     match = re.search(r"^(?:model name|Model|Hardware)\s*:[ \t]*(\S.*)$", listed, re.MULTILINE)
     if match:
@@ -217,13 +202,13 @@ def cpu_model(root: Path = ROOT) -> str | None:
 
 
 def core_quota(root: Path = ROOT) -> float | None:
-    """Cores' worth of time that the control group grants (cgroup version 2), or None where it sets no limit."""
+    """Return the CPU time that the control group grants, in cores (cgroup version 2), or None without a limit."""
     granted, _, period = (_read(root / "sys/fs/cgroup/cpu.max") or "max").partition(" ")
     return int(granted) / int(period) if granted.isdecimal() and period.isdecimal() else None
 
 
 def cache_sizes(root: Path = ROOT) -> dict[int, list[int]]:
-    """Bytes of each data cache that the available cores reach, by level, 1 first; a shared one is there once."""
+    """Return the bytes of each data cache of the available cores, by level, 1 first; a shared one is listed once."""
     sizes: dict[int, dict[str, int]] = {}
     for core in available_cores():
         for index in (root / f"sys/devices/system/cpu/cpu{core}/cache").glob("index*"):
@@ -236,13 +221,13 @@ def cache_sizes(root: Path = ROOT) -> dict[int, list[int]]:
 
 
 def last_level_cache_bytes(root: Path = ROOT) -> int | None:
-    """Bytes of the last-level caches that the available cores reach, together; None where nothing tells."""
+    """Return the bytes of the last-level caches of the available cores, together; None if unknown."""
     sizes = cache_sizes(root)
     return sum(sizes[max(sizes)]) if sizes else None
 
 
 def available_memory(root: Path = ROOT) -> int | None:
-    """Bytes that may still be allocated, by the machine and by the control group, or None where neither tells."""
+    """Return the bytes that may still be allocated, by the machine and by the control group, or None if unknown."""
     free = re.search(r"^MemAvailable:\s*([0-9]+) kB", _read(root / "proc/meminfo") or "", re.MULTILINE)
     limit, used = (_read(root / f"sys/fs/cgroup/memory.{name}") or "" for name in ("max", "current"))
     left = [int(free[1]) * 1024] if free else []
@@ -252,13 +237,13 @@ def available_memory(root: Path = ROOT) -> int | None:
 
 
 def governor(root: Path = ROOT) -> str | None:
-    """The frequency governors of the available cores ("performance"), or None where the machine has none."""
+    """Return the frequency governors of the available cores ("performance"), or None where the machine has none."""
     paths = (root / f"sys/devices/system/cpu/cpu{core}/cpufreq/scaling_governor" for core in available_cores())
     return ", ".join(sorted({name for path in paths if (name := _read(path))})) or None
 
 
 def load_per_core() -> float | None:
-    """The machine's load average of the last minute by its number of cores, or None where there is none."""
+    """Return the machine's load average of the last minute per core, or None if unknown."""
     try:
         return os.getloadavg()[0] / (os.cpu_count() or 1)
     except (AttributeError, OSError):
@@ -266,7 +251,7 @@ def load_per_core() -> float | None:
 
 
 def busy_seconds(root: Path = ROOT) -> float | None:
-    """Core-seconds that the available cores have worked since boot, for anybody, or None where nothing counts them."""
+    """Return the core-seconds that all programs have used on the available cores since boot, or None if unknown."""
     ours = {f"cpu{core}" for core in available_cores()}
     rows = [line.split() for line in (_read(root / "proc/stat") or "").splitlines()]
     counted = [[int(ticks) for ticks in row[1:9]] for row in rows if row and row[0] in ours]
@@ -278,7 +263,7 @@ def busy_seconds(root: Path = ROOT) -> float | None:
 
 
 def thermal_events(root: Path = ROOT) -> int | None:
-    """How often heat has slowed the available cores down since boot, or None where nothing counts it."""
+    """Return the number of times that heat has slowed an available core since boot, or None if unknown."""
     cores = root / "sys/devices/system/cpu"
     counts = [_read(cores / f"cpu{core}/thermal_throttle/core_throttle_count") for core in available_cores()]
     known = [int(count) for count in counts if count is not None and count.isdecimal()]
@@ -286,12 +271,9 @@ def thermal_events(root: Path = ROOT) -> int | None:
 
 
 class LoadMeter:
-    """Tells the load of others since it was made; its three clocks (seconds) are injected.
+    """Measures the load by other programs since it was made, by three clocks that tests can replace.
 
-    Args:
-        busy: core-seconds worked by everybody on our cores, or None.
-        own: core-seconds worked by this process.
-        clock: the time.
+    They show the core-seconds of all programs on our cores (None if unknown), those of this process, and the time.
     """
 
     def __init__(
@@ -304,15 +286,15 @@ class LoadMeter:
         self._since = (busy(), own(), clock())
 
     def doubt(self, cores: int | None = None) -> OtherLoad | None:
-        """The doubt that others worked on our cores meanwhile, or None."""
+        """Return the warning that other programs used our cores meanwhile, or None."""
         busy, (busy_before, own_before, before) = self._busy(), self._since
-        worked = None if busy is None or busy_before is None else busy - busy_before
+        used = None if busy is None or busy_before is None else busy - busy_before
         own, elapsed = self._own() - own_before, self._clock() - before
-        return other_load(worked, own, elapsed, len(available_cores()) if cores is None else cores)
+        return other_load(used, own, elapsed, len(available_cores()) if cores is None else cores)
 
 
 def _read(path: Path) -> str | None:
-    """The text of a small system file, or None where it is missing or may not be read."""
+    """Return the text of a small system file, or None where it is missing or may not be read."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:

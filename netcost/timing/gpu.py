@@ -1,4 +1,4 @@
-"""A GPU: its name, torch's settings for it, and what its driver tells of clocks and why they fell."""
+"""A GPU: its name, torch's settings for it, and the clocks and throttling reasons that its driver reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """A GPU and the settings that decide how fast torch drives it."""
+    """A GPU, and the settings that change how fast torch runs on it."""
 
     name: str
     capability: str
@@ -27,7 +27,7 @@ class Gpu:
 
 
 def read_gpu(device: str) -> Gpu:
-    """The GPU called `device`, and torch's settings for it."""
+    """Read the GPU called `device` and torch's settings for it."""
     properties = torch.cuda.get_device_properties(device)
     driver = open_driver(f"GPU-{properties.uuid}")
     return Gpu(
@@ -52,49 +52,48 @@ THROTTLE_REASONS = {
     0x40: "temperature (hardware)",
     0x80: "power brake",
 }
-"""Bits of NVML's clock event reasons that mean a GPU slower than it could be; idling and chosen clocks are none."""
+"""Bits of NVML's clock event reasons that slow a GPU down; idling and clocks set by the user are not among them."""
 
 
 class NvidiaDriver:
-    """Readings of one GPU that torch does not give, from NVIDIA's management library; one that fails is None.
+    """Readings of one GPU from NVIDIA's management library, which torch does not offer; None where a reading fails.
 
     Reference: NVML API Reference Guide, "Device Queries" and "NvmlClocksEventReasons".
     """
 
     def __init__(self, library: Any, uuid: str) -> None:
         self._library = library
-        self._handle = ctypes.c_void_p()
-        known = library.nvmlDeviceGetHandleByUUID(uuid.encode(), ctypes.byref(self._handle)) == 0
-        self._gpu = (self._handle,) if known else None
+        self._gpu = ctypes.c_void_p()
+        self._is_known = library.nvmlDeviceGetHandleByUUID(uuid.encode(), ctypes.byref(self._gpu)) == 0
 
     def version(self) -> str | None:
-        """The driver's version."""
+        """Return the driver's version."""
         text = ctypes.create_string_buffer(80)
         failed = self._library.nvmlSystemGetDriverVersion(text, ctypes.c_uint(len(text)))
         return None if failed else text.value.decode("ascii", "replace")
 
     def clock_mhz(self) -> int | None:
-        """The clock of the multiprocessors now (MHz)."""
+        """Return the present clock of the multiprocessors (MHz)."""
         return self._number("nvmlDeviceGetClockInfo", ctypes.c_uint(), ctypes.c_int(1))
 
     def max_clock_mhz(self) -> int | None:
-        """The highest clock of the multiprocessors (MHz)."""
+        """Return the highest clock of the multiprocessors (MHz)."""
         return self._number("nvmlDeviceGetMaxClockInfo", ctypes.c_uint(), ctypes.c_int(1))
 
     def throttle_reasons(self) -> tuple[str, ...] | None:
-        """Why the clocks are below what they could be now; empty where they are not."""
+        """Return the reasons why the clocks are lower than possible now; empty where they are not."""
         bits = self._number("nvmlDeviceGetCurrentClocksThrottleReasons", ctypes.c_ulonglong())
         return None if bits is None else tuple(name for bit, name in THROTTLE_REASONS.items() if bits & bit)
 
     def _number(self, query: str, answer: Any, *which: Any) -> int | None:
-        if self._gpu is None:
+        if not self._is_known:
             return None
-        failed = getattr(self._library, query)(*self._gpu, *which, ctypes.byref(answer))
+        failed = getattr(self._library, query)(self._gpu, *which, ctypes.byref(answer))
         return None if failed else int(answer.value)
 
 
 def open_driver(uuid: str) -> NvidiaDriver | None:
-    """The driver's readings of the GPU with that UUID, or None where the library is missing or does not start."""
+    """Return the driver of the GPU with that UUID, or None where the library is missing or does not start."""
     try:
         library = ctypes.CDLL("nvml.dll" if platform.system() == "Windows" else "libnvidia-ml.so.1")
     except OSError:

@@ -1,8 +1,8 @@
-"""How long one network takes: every time as it was taken, under which setting, with what effort and which doubts."""
+"""The result of timing one network: every time, the setting, the effort and the warnings."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from netcost.timing import stats
@@ -13,93 +13,81 @@ from netcost.timing.setting import EffectiveSetting
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What the sampling was to reach, and what it took: the same for all networks of one run.
+    """The goal of the sampling and the time it took: the same for all networks of one run."""
 
-    Args:
-        precision: half width of an interval to reach, as a share of its centre.
-        budget_s: seconds that the sampling might take, first calls and warm-up included.
-        spent_s: seconds that it took. Building, copying and compiling come before it.
-        stopped: why it ended.
-    """
-
-    precision: float
-    budget_s: float
-    spent_s: float
+    precision: float  # half width of an interval to reach, as a share of its centre
+    budget_s: float  # first calls and warm-up included
+    spent_s: float  # building, copying and compiling come before it
     stopped: Stop
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain values."""
-        return {
-            "precision": self.precision,
-            "budget_s": self.budget_s,
-            "spent_s": self.spent_s,
-            "stopped": str(self.stopped),
-        }
+        """Return the same as plain values."""
+        return {**asdict(self), "stopped": str(self.stopped)}
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """How long one model takes on one device: every time in seconds a call, as it was taken, with its doubts."""
+    """The times of one model on one device, in seconds per call, with the warnings about them.
+
+    The first call of a compiled model compiles it (`compile_s`). Torch's own cache of compiled kernels is left as it
+    was, so a network that torch has compiled before compiles faster.
+    """
 
     device: str
     threads: int
     batch: int | None
     setting: EffectiveSetting
-    compile_s: float | None
-    """Seconds of the compiled model's first call, which compiles it; None for eager. Torch's own cache of compiled
-    kernels is as it was, so a network that it knows compiles faster."""
+    compile_s: float | None  # None for eager
     first_call_s: float
     warmup_s: tuple[float, ...]
     calls_per_sample: int
-    times_s: tuple[float, ...]
-    """On the wall's clock, from the call until the device has finished; one a round."""
-    device_times_s: tuple[float, ...] | None
-    """Between GPU events around the same calls; None on a CPU."""
+    times_s: tuple[float, ...]  # on the wall clock, from the call until the device has finished; one per round
+    device_times_s: tuple[float, ...] | None  # between GPU events around the same calls; None on a CPU
     effort: Effort
     doubts: tuple[Doubt, ...] = ()
 
     @property
     def stopped(self) -> Stop:
-        """Why the sampling ended."""
+        """Return the reason why the sampling ended."""
         return self.effort.stopped
 
     @property
     def median_s(self) -> float:
-        """The median time of a call (seconds)."""
+        """Return the median time of a call (seconds)."""
         return stats.median(self.times_s)
 
     @property
     def device_median_s(self) -> float | None:
-        """The median time between the GPU events around a call (seconds); None on a CPU."""
+        """Return the median time between the GPU events around a call (seconds); None on a CPU."""
         return None if self.device_times_s is None else stats.median(self.device_times_s)
 
     @property
     def ci95_s(self) -> stats.Interval | None:
-        """The exact 95 % interval of the median (seconds), or None with too few samples."""
+        """Return the exact 95 % interval of the median (seconds), or None with too few samples."""
         return stats.ci95(self.times_s)
 
     @property
     def half_width(self) -> float | None:
-        """Half the width of that interval as a share of the median, or None with too few samples."""
+        """Return half the width of that interval as a share of the median, or None with too few samples."""
         return stats.relative_half_width(self.ci95_s, self.median_s)
 
     @property
     def iqr_s(self) -> float | None:
-        """The interquartile range (seconds), or None with too few samples."""
+        """Return the interquartile range (seconds), or None with too few samples."""
         return stats.iqr(self.times_s)
 
     @property
     def samples(self) -> int:
-        """The number of samples."""
+        """Return the number of samples."""
         return len(self.times_s)
 
     @property
     def throughput_per_s(self) -> float | None:
-        """Inputs a second: batch / median; None where the inputs have no batch."""
+        """Return the inputs per second, batch / median; None where the inputs have no batch."""
         return self.batch / self.median_s if self.batch is not None and self.median_s > 0 else None
 
     def to_dict(self) -> dict[str, Any]:
-        """The "latency" object of `compare --format json`: figures first, then what they were taken from."""
+        """Return the "latency" object of `compare --format json`: figures first, then the times behind them."""
         return {
             "device": self.device,
             "threads": self.threads,

@@ -1,13 +1,12 @@
-"""Where a model's weights lie in main memory, which is part of how fast it runs, and is chance.
+"""Placement of a model's weights in main memory, which changes its speed at random.
 
-Two instances of one network differ, because the pages that the system happened to give to one are scattered
+Two instances of one network differ in speed, because the pages that the system happens to give to one are scattered
 differently in the caches and the address translation than those of the other. On the machine of the reports, twelve
-pairs of equal instances of a chain of 20 linear layers (21 MB) had ratios from 0.92 to 1.02, each of them steady for
-as long as it was looked at; chains of convolutions differed by 0.3 % to 0.8 %. No number of rounds tells such a
-difference from one of the networks. So the weights are moved before each sample, and every round draws a placement
-anew: then placement is noise like any other, and the interval knows it. What stays is where Python keeps the modules
-themselves: of two equal instances, the one built first is 0.3 % to 0.5 % slower, which the threshold of a verdict
-covers.
+pairs of equal instances of a chain of 20 linear layers (21 MB) had ratios from 0.92 to 1.02, each of them constant
+over the whole measurement; chains of convolutions differed by 0.3 % to 0.8 %. No number of rounds can separate such a
+difference from one between networks. So the weights are moved before each sample: every round draws a new placement,
+which turns it into noise that the interval covers. One part stays: where Python keeps the modules themselves. Of two
+equal instances, the one built first is 0.3 % to 0.5 % slower, which the threshold of a verdict covers.
 
 Reference: Curtsinger and Berger, "Stabilizer: statistically sound performance evaluation" (ASPLOS 2013).
 """
@@ -18,56 +17,51 @@ import ctypes
 import mmap
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
-Clock = Callable[[], float]
-Run = Callable[[], object]
+from netcost.timing.sampling import Clock, Run
 
-LARGEST_BYTES = 2**28
-"""Weights beyond this stay where they are: moving them would take longer than many a sample, and memory."""
-
-ALWAYS_MOVED = 10
-"""So often the weights are moved before a sample, however long it takes: the fewest rounds with an interval."""
-
-MOVING_SHARE = 0.5
-"""After that, they are moved as long as this takes no more than this share of the time."""
+ALWAYS_MOVED = 10  # before this many samples the weights are moved, however slow: the fewest rounds with an interval
+LARGEST_BYTES = 2**28  # weights beyond this stay: moving them would take longer than many a sample, and memory
+LINE, PAGE = 64, 4096  # bytes of a cache line, to which torch aligns tensors, and of a page
+MOVING_SHARE = 0.5  # after the first moves, further ones may take this share of the time
 
 WARMING_CALLS = 4
-"""So many calls that are not timed come before a sample: what others ran in between, and the moving, have left the
-caches as they never are in a loop, and they do not fill at once. Of the chain of linear layers above, the first call
-after another network's took 30 % longer than those of a loop, the second 15 %, the third 2 % and the fourth 1 %; of
-chains of convolutions, 10 %, 2 %, 1 % and 0.5 %."""
+"""Untimed calls before a sample. The networks that ran in between, and the moving, leave the caches colder than in a
+loop of calls, and they take several calls to fill. Of the chain of linear layers above, the first call after another
+network's took 30 % longer than those of a loop, the second 15 %, the third 2 % and the fourth 1 %; of chains of
+convolutions, 10 %, 2 %, 1 % and 0.5 %."""
 
 WARMED_S = 0.05
-"""Once such calls have taken so long (seconds), they are enough: filling caches takes a few milliseconds in all. A
-network with calls longer than this goes without."""
-
-LINE, PAGE = 64, 4096
-"""Bytes of a cache line, to which torch aligns tensors, and of a page."""
+"""Untimed calls end once they have taken this long (seconds): filling caches takes a few milliseconds in all. A network
+with longer calls goes without."""
 
 
 class Placement:
-    """Where the weights and buffers of one model lie. The tensors stay the same objects, with the same values."""
+    """The addresses of one model's weights and buffers. The tensors stay the same objects, with the same values."""
 
     def __init__(self, model: nn.Module) -> None:
         self.model, self._own = model, list[tuple[Tensor, Tensor]]()
         self._chance = random.Random()
 
     def move(self) -> None:
-        """Put every weight and buffer of main memory into pages that the system gives now; those too large stay."""
+        """Move every weight and buffer in main memory to fresh pages; those too large stay."""
         with torch.inference_mode(False), torch.no_grad():
             if not self._own:
-                self._own = [(tensor, tensor.data) for tensor in _movable(self.model)]
-            tensors = [tensor for tensor, _ in self._own]
-            storages = {each.untyped_storage().data_ptr(): each.untyped_storage() for each in tensors}
-            moved = self._copied(storages)
-            for tensor in tensors if moved else ():
-                storage = moved[tensor.untyped_storage().data_ptr()]
-                tensor.data = _viewed(storage, tensor)
+                held = (*self.model.parameters(), *self.model.buffers())
+                self._own = [(tensor, tensor.data) for tensor in held if _is_movable(tensor)]
+            storages = {
+                storage.data_ptr(): storage for storage in (tensor.untyped_storage() for tensor, _ in self._own)
+            }
+            if moved := self._copy(storages):
+                for tensor, _ in self._own:
+                    storage = moved[tensor.untyped_storage().data_ptr()]
+                    view = torch.empty(0, dtype=tensor.dtype)
+                    tensor.data = view.set_(storage, tensor.storage_offset(), tensor.shape, tensor.stride())
 
     def restore(self) -> None:
         """Put everything back where it was before the first move."""
@@ -76,8 +70,8 @@ class Placement:
                 tensor.data = own
         self._own = []
 
-    def _copied(self, storages: dict[int, torch.UntypedStorage]) -> dict[int, torch.UntypedStorage]:
-        """Copies of the storages side by side in new pages, by their old addresses: what shared memory, shares it."""
+    def _copy(self, storages: dict[int, torch.UntypedStorage]) -> dict[int, torch.UntypedStorage]:
+        """Copy the storages side by side into new pages, by their old addresses; tensors that share memory still do."""
         sizes = {address: -(-storage.nbytes() // LINE) * LINE for address, storage in storages.items()}
         if not 0 < sum(sizes.values()) <= LARGEST_BYTES:
             return {}
@@ -94,7 +88,7 @@ class Placement:
 
 @contextmanager
 def placed(model: nn.Module) -> Iterator[Placement]:
-    """A model's placement, put back afterwards."""
+    """Yield a model's placement; the weights are put back afterwards."""
     placement = Placement(model)
     try:
         yield placement
@@ -103,20 +97,14 @@ def placed(model: nn.Module) -> Iterator[Placement]:
 
 
 class UntimedSetup:
-    """What comes before a sample and is no part of its time: another placement of the weights, and warm caches.
-
-    Args:
-        placement: of the model's weights.
-        run: one call of the model.
-        clock: seconds, from any origin.
-    """
+    """Runs before each sample, outside the clock: moves the weights to fresh pages and re-warms the caches."""
 
     def __init__(self, placement: Placement, run: Run, clock: Clock = time.perf_counter) -> None:
         self._placement, self._run, self._clock = placement, run, clock
         self._begun, self._moves, self._moving_s, self._call_s = clock(), 0, 0.0, 0.0
 
     def __call__(self) -> None:
-        """Renew."""
+        """Move the weights, while there is time, and call the model a few times."""
         if self._moves == 0:
             self._begun = self._clock()
         now = self._clock()
@@ -133,26 +121,15 @@ class UntimedSetup:
             self._call_s = self._clock() - now
 
 
-def _movable(model: nn.Module) -> list[Tensor]:
-    """Weights and buffers in main memory that are plain blocks of it."""
-    held: Sequence[Tensor] = [*model.parameters(), *model.buffers()]
-    return [each for each in held if _is_plain(each) and each.untyped_storage().nbytes() > 0]
-
-
-def _is_plain(tensor: Tensor) -> bool:
+def _is_movable(tensor: Tensor) -> bool:
+    """True for a tensor that is a plain, non-empty block of main memory."""
     odd = tensor.is_quantized or tensor.is_inference() or tensor.is_conj() or tensor.is_neg()
     plain = type(tensor.data) is Tensor and tensor.device.type == "cpu" and tensor.layout == torch.strided
-    return plain and not odd
-
-
-def _viewed(storage: torch.UntypedStorage, like: Tensor) -> Tensor:
-    """A tensor of the storage, as `like` is of its own."""
-    empty = torch.empty(0, dtype=like.dtype)
-    return empty.set_(storage, like.storage_offset(), like.shape, like.stride())
+    return plain and not odd and tensor.untyped_storage().nbytes() > 0
 
 
 def _new_pages(size: int) -> mmap.mmap:
-    """So many bytes in pages that are new to this process; they return to the system with the last tensor in them."""
+    """Allocate bytes in pages new to this process; they return to the system with the last tensor in them."""
     if not hasattr(mmap, "MAP_ANONYMOUS"):
         return mmap.mmap(-1, size)
     return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_POPULATE", 0))

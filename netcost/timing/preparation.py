@@ -1,8 +1,8 @@
-"""A model made ready to be timed: copied where its setting asks for a change, placed, in evaluation mode, compiled."""
+"""Preparation of a model for timing: converts a copy, moves it to the device, switches it to eval and compiles it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
@@ -10,103 +10,71 @@ import torch
 from torch import nn
 
 from netcost.text.errors import MeasurementError
-from netcost.timing.conversion import (
-    Call,
-    compiled,
-    converted,
-    converted_call,
-    first_line,
-    is_out_of_memory,
-    observed,
-    quiet_compiler,
-)
-from netcost.timing.devices import Device, HostRun, TimedRun, translating_out_of_memory
+from netcost.timing import conversion
+from netcost.timing.conversion import Call
+from netcost.timing.devices import Device, TimedRun, translating_out_of_memory
 from netcost.timing.placement import Placement, UntimedSetup, placed
 from netcost.timing.sampling import Clock, Run
 from netcost.timing.setting import COMPILE, EffectiveSetting, Timing
 
 
 @dataclass(frozen=True, slots=True)
-class RunRecord:
-    """What a run has told when all its calls are over.
-
-    Args:
-        times: seconds per call on the host and between GPU events, per sample; None on a CPU.
-        setting: what it ran in.
-        compile_s: seconds of the first call of a compiled model; None for eager.
-    """
-
-    times: tuple[Sequence[float], Sequence[float]] | None
-    setting: EffectiveSetting
-    compile_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Ready:
-    """A model that can be called.
+    """A model that can be called; the run of one that failed raises its error.
 
-    Args:
-        watch: its run, as the device sees it; of a model that failed, what raises its error.
-        setting: what it runs in.
-        compile_s: seconds of the first call of a compiled model; None for eager.
-        untimed_setup: runs before each of its samples; None on a GPU, which has memory and caches of another kind,
-            and for compiled code, which may know where the weights lie.
+    It has no untimed setup on a GPU, which has memory and caches of another kind, nor compiled: such code may rely on
+    the addresses of the weights.
     """
 
-    watch: TimedRun
+    run: TimedRun
     setting: EffectiveSetting
-    compile_s: float | None = None
+    compile_s: float | None = None  # the first call of a compiled model; None for eager
     untimed_setup: Run | None = None
 
     def set_up(self) -> None:
-        """Do what comes before a sample, which then begins."""
+        """Run the untimed setup, then begin a sample."""
         if self.untimed_setup is not None:
             self.untimed_setup()
-        self.watch.begin_sample()
-
-    def outcome(self) -> RunRecord:
-        """What the run has told."""
-        return RunRecord(self.watch.times(), self.setting, self.compile_s)
+        self.run.begin_sample()
 
     @classmethod
     def failed(cls, error: MeasurementError) -> Ready:
-        """The model's error, for its first call: the others go on."""
-        said = str(error)  # alone: a kept exception would keep its frames, and they the weights on the device
+        """Return a model whose first call raises the error, so that the others go on."""
+        text = str(error)  # alone: a kept exception would keep its frames, and they the weights on the device
 
         def run() -> object:
-            raise MeasurementError(said)
+            raise MeasurementError(text)
 
-        return cls(HostRun(run), EffectiveSetting())
+        return cls(TimedRun(run), EffectiveSetting())
 
 
 @contextmanager
 def ready_to_run(
     device: Device, model: nn.Module, call: Call, timing: Timing, placements: dict[int, Placement], clock: Clock
 ) -> Iterator[Ready]:
-    """The model as the timing wants it, on the device and in evaluation mode; mode and weights are put back.
+    """Prepare the model as the timing asks, on the device and in evaluation mode; mode and weights are put back.
 
-    Args:
-        placements: what became of each module so far, by its identity.
+    A module with a placement, by its identity, has been prepared before and is not copied again.
     """
     known = placements.get(id(model))
     try:
-        asked = (
-            translating_out_of_memory(lambda: converted(model, timing), device.name) if known is None else known.model
+        there = translating_out_of_memory(
+            lambda: known.model if known else conversion.converted(model, timing), device.name
         )
-        there, call = device.place(asked, converted_call(call, timing))
+        there, call = device.place(there, conversion.converted_call(call, timing))
     except MeasurementError as error:
         yield Ready.failed(error)
         return
     with evaluating(there), placed(there) if known is None else nullcontext(known) as placement:
         placements[id(model)] = placement
-        ready = _started(device, there, call, timing, clock)
+        ready = _start(device, there, call, timing, clock)
         stays = device.name != "cpu" or timing.backend == COMPILE
-        yield ready if stays else replace(ready, untimed_setup=UntimedSetup(placement, ready.watch, clock))
+        yield ready if stays else replace(ready, untimed_setup=UntimedSetup(placement, ready.run, clock))
 
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Every module is in evaluation mode within, and in its own mode afterwards."""
+    """Put every module into evaluation mode within, and back into its own mode afterwards."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -116,35 +84,35 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def _started(device: Device, model: nn.Module, call: Call, timing: Timing, clock: Clock) -> Ready:
-    """The model's run under the eyes of its device; compiled, where that is asked for."""
+def _start(device: Device, model: nn.Module, call: Call, timing: Timing, clock: Clock) -> Ready:
+    """Return the model's run on its device; compiled, where the timing asks for it."""
     args, kwargs = call
-    found = observed(model, call, timing)
+    setting = conversion.observed(model, call, timing)
+    function = conversion.compiled(model) if timing.backend == COMPILE else model
+    run = device.watch(_naming_dtype(lambda: function(*args, **kwargs), timing))
     if timing.backend != COMPILE:
-        return Ready(device.watch(_explained(lambda: model(*args, **kwargs), timing)), found)
-    quick = compiled(model)
-    run = _explained(lambda: quick(*args, **kwargs), timing)
+        return Ready(run, setting)
     begun = clock()
     try:
-        with quiet_compiler(), torch.inference_mode():
-            device.watch(run)()
+        with conversion.quiet_compiler(), torch.inference_mode():
+            run()
             device.synchronize()
     except MeasurementError as error:
         return Ready.failed(error)
-    return Ready(device.watch(run), found, clock() - begun)
+    return Ready(run, setting, clock() - begun)
 
 
-def _explained(run: Run, timing: Timing) -> Run:
-    """The run, whose failure in an element type that was asked for names it."""
+def _naming_dtype(run: Run, timing: Timing) -> Run:
+    """Wrap the run so that its failure in an element type that was asked for names that type."""
     if timing.dtype is None:
         return run
 
-    def named() -> object:
+    def wrapped() -> object:
         try:
             return run()
         except Exception as error:
-            if is_out_of_memory(error):
+            if conversion.is_out_of_memory(error):
                 raise
-            raise MeasurementError(f"{first_line(error)} (in {timing.dtype}: try without --dtype)") from None
+            raise MeasurementError(f"{conversion.first_line(error)} (in {timing.dtype}: try without --dtype)") from None
 
-    return named
+    return wrapped

@@ -1,8 +1,8 @@
-"""How long one network takes in units of another, and whether a winner may be called.
+"""Latency ratios of two networks, and their verdicts.
 
-Networks timed in the same rounds are compared round by round. Those of two runs are compared by their medians, and
-only where the runs had the same environment and setting: otherwise the ratio is a fact about the runs, and the
-verdict is "cannot tell", with what differs.
+Networks timed in the same rounds are compared round by round. Those of two runs are compared by their medians, and a
+verdict needs the same environment and setting in both runs: otherwise the ratio is a fact about the runs, and the
+verdict is "cannot tell", with the differences.
 """
 
 from __future__ import annotations
@@ -16,54 +16,48 @@ from netcost.timing.doubts import Drift, OtherLoad, Throttled
 from netcost.timing.environment import Environment
 from netcost.timing.measurement import Measurement
 
-VOLATILE = frozenset({"load_per_core", "clock_mhz", "throttle_reasons"})
-"""What an environment says of the moment; doubts say whether it mattered."""
-
-UNSTEADY = (Drift, OtherLoad, Throttled)
-"""Doubts that the rounds of one run share, and two runs do not."""
+VOLATILE = {
+    "load_per_core",
+    "clock_mhz",
+    "throttle_reasons",
+}  # change all the time; where it matters, a warning says so
+UNSTEADY = (Drift, OtherLoad, Throttled)  # warnings whose cause cancels within the rounds of one run, not between two
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """Latency in units of another network's.
-
-    Args:
-        to: the other network.
-        estimate: the ratio and its interval.
-        same_rounds: whether both were timed in the same rounds.
-        against: why no winner may be called; empty where one may.
-    """
+    """Latency divided by that of the network `to`."""
 
     to: str
     estimate: stats.RatioEstimate
-    same_rounds: bool = True
-    against: tuple[str, ...] = ()
+    same_rounds: bool = True  # False for networks of two runs
+    against: tuple[str, ...] = ()  # reasons against a verdict
 
     @property
     def median(self) -> float:
-        """The ratio; below 1, this network is faster."""
+        """Return the ratio; below 1, this network is faster."""
         return self.estimate.median
 
     @property
     def ci95(self) -> stats.Interval | None:
-        """Its 95 % interval, or None with too few rounds."""
+        """Return its 95 % interval, or None with too few rounds."""
         return self.estimate.ci95
 
     @property
     def half_width(self) -> float | None:
-        """Half the width of the interval as a share of the ratio, or None with too few rounds."""
+        """Return half the width of the interval as a share of the ratio, or None with too few rounds."""
         return stats.relative_half_width(self.ci95, self.median)
 
     @property
     def verdict(self) -> str:
-        """Faster, slower, or cannot tell."""
+        """Return "faster", "slower" or "cannot tell"."""
         if self.against:
             return str(stats.SpeedVerdict.CANNOT_TELL)
         threshold = stats.SAME_ROUNDS if self.same_rounds else stats.BETWEEN_RUNS
         return str(stats.verdict(self.ci95, threshold))
 
     def to_dict(self) -> dict[str, Any]:
-        """The "ratio" object of `compare --format json`."""
+        """Return the "ratio" object of `compare --format json`."""
         return {
             "to": self.to,
             "median": self.median,
@@ -76,9 +70,9 @@ class Ratio:
 
 
 def ratio_of_rounds(to: str, base: Measurement, other: Measurement) -> Ratio | None:
-    """The ratio other / base of two networks timed in the same rounds; None where the clock saw no time.
+    """Return the ratio other / base of two networks timed in the same rounds; None where a time is 0 s.
 
-    Another batch is other work, of which no network wins.
+    Another batch is other work, for which there is no verdict.
     """
     rounds = min(base.samples, other.samples)
     times = base.times_s[:rounds], other.times_s[:rounds]
@@ -91,17 +85,22 @@ def ratio_of_rounds(to: str, base: Measurement, other: Measurement) -> Ratio | N
 def ratio_of_runs(
     to: str, base: tuple[Measurement, Environment | None], other: tuple[Measurement, Environment | None]
 ) -> Ratio | None:
-    """The ratio other / base of two networks of different runs; None where the clock saw no time."""
+    """Return the ratio other / base of two networks of different runs; None where a time is 0 s."""
     times = base[0].times_s, other[0].times_s
     if min(*times[0], *times[1]) <= 0:
         return None
-    unsteady = (*(f"of {to}, {doubt}" for doubt in _unsteady(base[0])), *_unsteady(other[0]))
+    unsteady = [
+        f"{prefix}{doubt}"
+        for prefix, (measurement, _) in ((f"of {to}, ", base), ("", other))
+        for doubt in measurement.doubts
+        if isinstance(doubt, UNSTEADY)
+    ]
     against = (*_differences(_conditions(*base), _conditions(*other)), *unsteady)
     return Ratio(to, stats.ratio_between_runs(*times), same_rounds=False, against=against)
 
 
 def _conditions(measurement: Measurement, environment: Environment | None) -> dict[str, Any]:
-    """Everything that must be the same for two runs to be compared, by its name in the JSON."""
+    """Return the conditions that two runs must share for a verdict, by their names in the JSON."""
     return {
         **({} if environment is None else environment.to_dict()),
         "device": measurement.device,
@@ -112,19 +111,14 @@ def _conditions(measurement: Measurement, environment: Environment | None) -> di
 
 
 def _differences(base: Mapping[str, Any], other: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """What differs, as "threads: 2 and 1"."""
+    """Yield each difference, as "threads: 2 and 1"."""
     for name in dict.fromkeys((*base, *other)):
         before, after = base.get(name), other.get(name)
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             yield from _differences(before, after, f"{prefix}{name} ")
         elif before != after and name not in VOLATILE:
-            yield f"{prefix}{name}: {_said(before)} and {_said(after)}"
+            yield f"{prefix}{name}: {_text(before)} and {_text(after)}"
 
 
-def _said(value: Any) -> str:
+def _text(value: Any) -> str:
     return "none" if value is None or isinstance(value, Mapping) else str(value)
-
-
-def _unsteady(measurement: Measurement) -> Iterator[str]:
-    """What within one run would have cancelled."""
-    return (str(doubt) for doubt in measurement.doubts if isinstance(doubt, UNSTEADY))

@@ -1,4 +1,4 @@
-"""How a network is timed: device, threads, element type, memory format, backend, caches, budget and precision."""
+"""Settings of timing: device, threads, element type, memory format, backend, caches, budget and precision."""
 
 from __future__ import annotations
 
@@ -9,19 +9,14 @@ from typing import Any, TypedDict
 from netcost.text.errors import RequestError
 from netcost.text.names import suggestion
 
-DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
-"""What `--dtype` takes, and torch's own names for it."""
-
+DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}  # of `--dtype`, with torch's own names
 MEMORY_FORMATS = ("contiguous", "channels_last")
 EAGER, COMPILE = BACKENDS = ("eager", "compile")
-
-
-NO_DEVICE = "none"
-"""The device on which nothing is timed."""
+NO_DEVICE = "none"  # nothing is timed on it
 
 
 class TimingOptions(TypedDict, total=False):
-    """The keywords by which a function takes the parts of a `Timing`, beside the device."""
+    """Keyword arguments of a function that takes the parts of a `Timing`, besides the device."""
 
     threads: int | None
     dtype: str | None
@@ -35,26 +30,24 @@ class TimingOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How networks are timed: where, in which element type and memory layout, and for how long.
+    """The settings that networks are timed with, as asked for.
 
         >>> Timing("cuda", dtype="bf16").torch_dtype
         'bfloat16'
 
     Args:
         device: "cpu", "cuda", "cuda:1", or "none" to time nothing.
-        threads: of the CPU, within an operator; torch's present number unless given.
-        dtype: of floating-point weights and inputs: "fp32", "bf16" or "fp16"; None leaves each as it comes.
-        memory_format: of four-dimensional weights and inputs: "contiguous" or "channels_last"; None leaves each as it
-            comes.
+        threads: of the CPU, within an operator [default: torch's present number].
+        dtype: of floating-point weights and inputs: "fp32", "bf16" or "fp16"; None keeps each type.
+        memory_format: of 4-d weights and inputs: "contiguous" or "channels_last"; None keeps each format.
         backend: "eager", or "compile" for torch.compile.
-        cold_cache: fill the device's caches with something else before each call.
+        cold_cache: fill the device's caches with other data before each call.
         isolate: time each network in a process of its own.
-        budget_s: seconds for the sampling of all networks together; compiling comes before it. None leaves it to
-            whoever times.
-        precision: half width of the ratio's 95 % interval, as a share, at which sampling may stop; None likewise.
+        budget_s: for sampling all networks together, after compiling; None for the default of the function that times.
+        precision: half width of a ratio's 95 % interval at which sampling may stop, as a share; None likewise.
 
     Raises:
-        RequestError: a word is unknown, or a number is none.
+        RequestError: a word is unknown.
     """
 
     device: str = "cpu"
@@ -81,11 +74,11 @@ class Timing:
 
     @property
     def torch_dtype(self) -> str | None:
-        """Torch's name of the element type that was asked for."""
+        """Return torch's name of the element type asked for, or None."""
         return None if self.dtype is None else DTYPES[self.dtype]
 
     def goal(self, budget_s: float, precision: float) -> tuple[float, float]:
-        """Return budget and precision: those that are given, and else these."""
+        """Return budget (seconds) and precision; the arguments stand in for those that are None."""
         return (
             budget_s if self.budget_s is None else self.budget_s,
             precision if self.precision is None else self.precision,
@@ -97,24 +90,19 @@ class Timing:
         return replace(self, budget_s=filled_s, precision=filled)
 
     def refuse(self, what: str, *names: str) -> None:
-        """Refuse parts that mean nothing to what is done.
-
-        Args:
-            what: is done, for the message: "a profile".
-            names: of the parts.
+        """Refuse parts, by name, that have no meaning for a task (`what`, for the message: "a profile").
 
         Raises:
-            RequestError: one of them is not what it is by default.
+            RequestError: one of them is not at its default.
         """
-        default = Timing()
         for name in names:
-            if (given := getattr(self, name)) != getattr(default, name):
+            if (given := getattr(self, name)) != getattr(Timing(), name):
                 option = f"--{name.replace('_', '-')}" + ("" if given is True else f" {given}")
                 raise RequestError(f"{what} has no {option}; leave it out")
 
 
 def timing_of(timing: Timing | None, device: str, options: TimingOptions) -> Timing:
-    """Make one value of what a function was given: a whole `Timing`, or a device and single options.
+    """Make one `Timing` of the arguments of a function: a whole `Timing`, or a device and single options.
 
     Raises:
         RequestError: both were given, or an option is wrong.
@@ -122,26 +110,25 @@ def timing_of(timing: Timing | None, device: str, options: TimingOptions) -> Tim
     if timing is None:
         return Timing(device, **options)
     if options or device != Timing().device:
-        raise RequestError(f"timing= says all of it; leave out {', '.join(options) or 'device'}, or say it in timing=")
+        raise RequestError(
+            f"timing= holds all settings; leave out {', '.join(options) or 'device'}, or put it into timing="
+        )
     return timing
 
 
 @dataclass(frozen=True, slots=True)
 class EffectiveSetting:
-    """The setting actually used; what was left open is filled in from the model.
+    """The setting actually used; defaults are filled in from the model."""
 
-    Args:
-        dtype: "fp32", "bf16", "fp16", another type by torch's name, "mixed"; None where nothing is floating-point.
-        memory_format: "contiguous" or "channels_last".
-    """
-
-    dtype: str | None = "fp32"
+    dtype: str | None = (
+        "fp32"  # or "bf16", "fp16", torch's name of another, "mixed"; None without floating-point values
+    )
     memory_format: str = "contiguous"
     backend: str = EAGER
     cold_cache: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain values."""
+        """Return the same as plain values."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -150,16 +137,13 @@ class EffectiveSetting:
 
 
 def observed_dtype(names: Iterable[str]) -> str | None:
-    """The one word for floating-point types by torch's names: "fp32" for {"float32"}."""
-    found = set(names)
-    if len(found) > 1:
-        return "mixed"
+    """Return one word for floating-point types by torch's names: "fp32" for {"float32"}; None for none."""
     short = {torch_name: name for name, torch_name in DTYPES.items()}
-    return next((short.get(name, name) for name in found), None)
+    distinct = {short.get(name, name) for name in names}
+    return "mixed" if len(distinct) > 1 else next(iter(distinct), None)
 
 
 def _require(option: str, given: str, known: Iterable[str]) -> None:
-    """Refuse a word that is none of the known ones."""
     if given not in known:
         near = suggestion(given, known)
         raise RequestError(f"{option} {given!r} is unknown; expected one of {', '.join(known)}{near}")

@@ -1,4 +1,4 @@
-"""What people name, as targets that can be counted and timed: each with its inputs, in the element type asked for."""
+"""Targets that can be counted and timed, made from names and modules: with inputs, in the element type asked for."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from netcost.targets import Target, resolve
 from netcost.text.errors import RequestError
 from netcost.timing.conversion import copied
 from netcost.timing.setting import Timing
-from netcost.tracing import InputSpec, input_specs
+from netcost.tracing import input_specs
 
 
 def subjects(models: Sequence[str | Target | nn.Module], inputs: Any, timing: Timing) -> list[Target]:
     """Turn models into targets in the element type asked for, with the inputs they get.
 
     Raises:
-        RequestError: a target is unknown, its input missing, or there is none at all.
+        RequestError: there is no model, a target is unknown, or its input is missing.
     """
     if not models:
         raise RequestError("compare needs at least one model")
@@ -28,10 +28,10 @@ def subjects(models: Sequence[str | Target | nn.Module], inputs: Any, timing: Ti
 
 
 def subject(model: str | Target | nn.Module, inputs: Any, timing: Timing) -> Target:
-    """Turn one model into a target; each time it is built, it is another instance, so that none is traced and timed.
+    """Turn one model into a target; every build is a new instance, so that the traced one is never the timed one.
 
     Raises:
-        RequestError: the target is unknown, or its input missing.
+        RequestError: the target is unknown, or its input is missing.
     """
     specs = () if inputs is None else input_specs(inputs)
     target = resolve(model, inputs=specs) if isinstance(model, str) else model
@@ -47,14 +47,12 @@ def subject(model: str | Target | nn.Module, inputs: Any, timing: Timing) -> Tar
 
 
 def in_element_type(target: Target, timing: Timing) -> Target:
-    """The target with floating-point weights and inputs of the type asked for, so that its bytes are counted so."""
+    """Return the target with floating-point weights and inputs of the type asked for; bytes are counted in it."""
     make, dtype = target.make, timing.torch_dtype
     if dtype is None:
         return target
-
-    def is_floating(spec: InputSpec) -> bool:
-        found: torch.dtype = getattr(torch, spec.dtype)
-        return found.is_floating_point
-
-    inputs = tuple(replace(spec, dtype=dtype) if is_floating(spec) else spec for spec in target.required_inputs())
+    inputs = tuple(
+        replace(spec, dtype=dtype) if getattr(torch, spec.dtype).is_floating_point else spec
+        for spec in target.required_inputs()
+    )
     return replace(target, make=lambda: make().to(getattr(torch, dtype)), inputs=inputs)

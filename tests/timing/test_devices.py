@@ -121,7 +121,7 @@ def test_a_gpu_s_cold_cache_is_its_l2(torch_with_two_gpus, monkeypatch, told, wr
     asked = []
     properties = SimpleNamespace(uuid="u", L2_cache_size=told)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
-    monkeypatch.setattr(devices, "overwrite", lambda *given: asked.append(given))
+    monkeypatch.setattr(devices, "cache_flusher", lambda *given: asked.append(given))
     devices.open_device("cuda:1").cold_cache()
     assert asked == [(written, torch.device("cuda:1"))]
 
@@ -130,7 +130,7 @@ def test_a_gpu_s_cold_cache_is_its_l2(torch_with_two_gpus, monkeypatch, told, wr
 def test_a_cpu_s_cold_cache_is_its_last_level(monkeypatch, told, written):
     asked = []
     monkeypatch.setattr(environment, "last_level_cache_bytes", lambda: told)
-    monkeypatch.setattr(devices, "overwrite", lambda *given: asked.append(given))
+    monkeypatch.setattr(devices, "cache_flusher", lambda *given: asked.append(given))
     devices.open_device("cpu").cold_cache()
     assert asked == [(written, torch.device("cpu"))]
 
@@ -139,4 +139,4 @@ def test_a_cpu_s_cold_cache_is_its_last_level(monkeypatch, told, written):
 def test_a_cpu_is_throttled_when_it_got_too_hot_meanwhile(monkeypatch, before, now, reasons):
     counts = iter((before, now))
     monkeypatch.setattr(environment, "thermal_events", lambda: next(counts))
-    assert devices.CpuDevice().throttle_reasons() == reasons
+    assert devices.open_device("cpu").throttle_reasons() == reasons

@@ -7,8 +7,8 @@ from fake_device import FLUSH_S, Gpu, Hungry, Plain, quiet_meter
 from torch import nn
 
 from netcost.text.errors import MeasurementError
+from netcost.timing import conversion, stats
 from netcost.timing import measuring as timing
-from netcost.timing import preparation, stats
 from netcost.timing.sampling import FEWEST_ROUNDS
 from netcost.timing.setting import EffectiveSetting, Timing
 
@@ -41,7 +41,7 @@ def slow_compiler(monkeypatch):
 
         return run
 
-    monkeypatch.setattr(preparation, "compiled", compile_slowly)
+    monkeypatch.setattr(conversion, "compiled", compile_slowly)
     return clock, compiled
 
 
@@ -85,7 +85,7 @@ def test_a_model_that_does_not_compile_is_its_own_error_and_the_others_go_on(mon
         return run if isinstance(model, Uncompilable) else model
 
     clock = Clock()
-    monkeypatch.setattr(preparation, "compiled", failing)
+    monkeypatch.setattr(conversion, "compiled", failing)
     fine, failed = measured(Gpu(clock, 0.0, LONG), clock, Plain(), Uncompilable(), backend="compile")
     assert fine.samples == stats.MIN_ROUNDS
     assert str(failed) == (
@@ -197,7 +197,7 @@ def test_the_cpu_s_caches_are_overwritten_before_each_call(monkeypatch):
     written = []
     monkeypatch.setattr("netcost.timing.environment.last_level_cache_bytes", lambda: 4096)
     monkeypatch.setattr(
-        "netcost.timing.devices.overwrite", lambda size, where: lambda: written.append((size, where.type))
+        "netcost.timing.devices.cache_flusher", lambda size, where: lambda: written.append((size, where.type))
     )
     result = timing.measure(nn.ReLU(), (1, 8), budget_s=0.0, cold_cache=True)
     assert set(written) == {(4096, "cpu")}

@@ -24,7 +24,7 @@ from netcost.timing import doubts, stats
 from netcost.timing.measurement import Measurement
 from netcost.timing.sampling import FEWEST_ROUNDS
 from netcost.timing.setting import Timing
-from netcost.timing.workers import Recipe, Worker, WorkerPlace, lines, measure_in, recipe_of
+from netcost.timing.workers import Recipe, Worker, WorkerPlace, measure_in, messages, recipe_of
 from netcost.tracing import InputSpec
 
 SMALL = (InputSpec((2, 3, 8, 8)),)
@@ -327,20 +327,20 @@ def test_the_work_of_others_is():
     assert all(doubts.OtherLoad in map(type, result.doubts) for result in results)
 
 
-# ---- recipes, places, lines -----------------------------------------------------------------------------------------
+# ---- recipes and messages --------------------------------------------------------------------------------------------
 
 
 def test_a_recipe_survives_its_way():
     inputs = (InputSpec((1, 128), "int64", "ids"), InputSpec((2, 3)))
     recipe = Recipe("net.py:Net", {"width": 0.5, "sizes": (1, [2, {"a": None}]), "name": "x=1"}, inputs)
-    assert Recipe.from_dict(lines.read(lines_of(recipe.to_dict()))) == recipe
+    assert Recipe.from_dict(messages.read(lines_of(recipe.to_dict()))) == recipe
 
 
 def lines_of(message):
     import io
 
     stream = io.BytesIO()
-    lines.write(stream, message)
+    messages.write(stream, message)
     assert stream.getvalue().count(b"\n") == 1
     return stream.getvalue()
 
@@ -359,10 +359,10 @@ def test_a_target_tells_how_it_is_made_and_a_module_cannot():
 
 
 def test_errors_are_told_in_one_line_and_by_their_kind():
-    assert lines.error_to_dict(TargetError("no")) == {"kind": "TargetError", "text": "no"}
-    assert lines.error_to_dict(ValueError("a\nb")) == {"kind": "", "text": "ValueError: a"}
-    assert type(lines.error_from_dict({"kind": "TargetError", "text": "no"})) is TargetError
-    assert type(lines.error_from_dict({"kind": "", "text": "ValueError: a"})) is MeasurementError
+    assert messages.error_to_dict(TargetError("no")) == {"kind": "TargetError", "text": "no"}
+    assert messages.error_to_dict(ValueError("a\nb")) == {"kind": "", "text": "ValueError: a"}
+    assert type(messages.error_from_dict({"kind": "TargetError", "text": "no"})) is TargetError
+    assert type(messages.error_from_dict({"kind": "", "text": "ValueError: a"})) is MeasurementError
 
 
 def test_only_what_json_can_hold_goes_through_a_pipe():

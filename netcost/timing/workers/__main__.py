@@ -1,7 +1,7 @@
 """The start of a worker's process: it secures its pipes, imports its own netcost, and sets where Python looks for code.
 
-This file is run by its path, so that the netcost which it belongs to is imported and no other, whatever lies in the
-folder of the worker or in the code that it is to run.
+This file is run by its path, so that its own netcost is imported and no other, whatever lies in the worker's folder or
+in the code that it is to run.
 """
 
 import json
@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 
 def main() -> None:
-    """Serve the process that started this one, through what were its standard input and output."""
-    orders, answers = _claimed()
+    """Serve the process that started this one, through the original standard input and output."""
+    orders, answers = _claimed_pipes()
     place = json.loads(orders.readline() or "{}")
     path = place.get("path", sys.path)
     # This file's own netcost is imported, and stays in sys.modules: its other modules are found through it. The user's
@@ -25,8 +25,8 @@ def main() -> None:
     serve(orders, answers)
 
 
-def _claimed() -> tuple[BinaryIO, BinaryIO]:
-    """The pipes, out of reach: what the user's code prints goes to standard error, and it has nothing to read."""
+def _claimed_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Take the pipes out of the user's reach: its code prints to standard error, and has nothing to read."""
     orders, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)

@@ -11,12 +11,10 @@ from netcost.timing.doubts import throttled
 from netcost.timing.environment import LoadMeter, busy_seconds
 from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.measuring import Context
-from netcost.timing.preparation import RunRecord
 from netcost.timing.sampling import Clock, Progress, Run, Series, sample_rounds
 from netcost.timing.setting import EffectiveSetting, Timing
-from netcost.timing.workers.lines import Message
+from netcost.timing.workers.messages import Message, Recipe
 from netcost.timing.workers.process import Worker
-from netcost.timing.workers.recipes import Recipe
 
 
 def measure_in(
@@ -27,20 +25,19 @@ def measure_in(
     clock: Clock = time.perf_counter,
     busy: Callable[[], float | None] = busy_seconds,
 ) -> list[Measurement | NetcostError]:
-    """Measure how long each recipe takes in its worker, which stays alive; one that fails is its error.
+    """Measure the time of each recipe in its worker, which stays alive; a recipe that fails yields its error.
 
     Args:
-        workers: one for each recipe.
         timing: of all of them, as for `measure_all`.
         clock: of the budget; each sample is timed by its worker.
-        busy: core-seconds worked by everybody.
+        busy: core-seconds used by all programs.
     """
     budget_s, precision = timing.goal(10.0, 0.02)
-    say = progress or (lambda _share, _text: None)
+    report = progress or (lambda _share, _text: None)
     results: dict[int, Measurement | NetcostError] = {}
     remotes: dict[int, _Remote] = {}
     for index, (worker, recipe) in enumerate(workers):
-        say(0.0, f"building {recipe.target}")
+        report(0.0, f"building {recipe.target}")
         try:
             built = worker.ask("build", recipe=recipe.to_dict(), timing=asdict(timing))
             remotes[index] = _Remote(recipe.target, worker, built, timing.cold_cache)
@@ -48,53 +45,41 @@ def measure_in(
             died = isinstance(error, MeasurementError)
             results[index] = MeasurementError(f"{recipe.target} failed while it was built: {error}") if died else error
     load = LoadMeter(busy, lambda: time.process_time() + sum(worker.cpu_s for worker, _ in workers), clock)
-    begun = clock()
-    rounds = sample_rounds(
-        list(remotes.values()), clock=clock, budget_s=budget_s, precision=precision, progress=progress
-    )
+    begun, subjects = clock(), list(remotes.values())
+    rounds = sample_rounds(subjects, clock=clock, budget_s=budget_s, precision=precision, progress=progress)
     effort = Effort(precision, budget_s, clock() - begun, rounds.stopped)
-    endings = [_ended(remote, series) for remote, series in zip(remotes.values(), rounds.series, strict=True)]
+    endings = [_finish(remote, series) for remote, series in zip(subjects, rounds.series, strict=True)]
     other = load.doubt()
     for (index, remote), series, end in zip(remotes.items(), rounds.series, endings, strict=True):
         if isinstance(end, MeasurementError):
             results[index] = end
             continue
-        found = (other, throttled(None if end["throttle_reasons"] is None else tuple(end["throttle_reasons"])))
-        shared = tuple(doubt for doubt in found if doubt is not None)
-        context = Context(timing.device, remote.built["threads"], effort, shared)
-        outcome = RunRecord(end["times"], EffectiveSetting(**end["setting"]), end["compile_s"])
-        results[index] = context.measurement(series, outcome, remote.built["batch"])
+        context = Context(timing.device, remote.built["threads"], effort, (other, throttled(end["throttle_reasons"])))
+        setting = EffectiveSetting(**end["setting"])
+        results[index] = context.measurement(series, remote.built["batch"], setting, end["compile_s"], end["times"])
     return [results[index] for index in range(len(workers))]
 
 
 @dataclass(frozen=True, slots=True)
 class _Remote:
-    """A network that a worker has built, to be timed there.
-
-    Args:
-        name: for messages.
-        worker: that has built it.
-        built: its answer.
-        is_single: whether a sample is one call and never several in a row.
-    """
+    """A network to be timed in the worker that has built it, with the worker's answer."""
 
     name: str
     worker: Worker
     built: Message
-    is_single: bool = False
+    is_single: bool
 
     def seconds(self, calls: int, _clock: Clock, _synchronize: Run) -> float:
-        """Time so many calls on the worker's own clock: the way there and back is no part of it."""
+        """Time the calls on the worker's own clock: sending the order and the answer is not included."""
         seconds: float = self.worker.ask("sample", calls=calls)["seconds"]
         return seconds
 
     def set_up(self) -> object:
-        """Do the untimed setup of a sample of a round."""
         return self.worker.ask("set_up")
 
 
-def _ended(remote: _Remote, series: Series) -> Message | MeasurementError:
-    """Have the worker finish, and return its answer; the error of one that failed."""
+def _finish(remote: _Remote, series: Series) -> Message | MeasurementError:
+    """Have the worker finish, and return its answer, or the error of one that failed."""
     if series.error is not None:
         return series.error
     try:

@@ -1,6 +1,6 @@
-"""The loop that a worker runs: an order, an answer, until nobody gives orders any more.
+"""The loop that a worker runs: an order, an answer, until the orders end.
 
-Another order is one more method of `Server` whose name is the order's; what it returns is the answer.
+A new order is a method of `Server` with the order's name, listed in `ORDERS`; its result is the answer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from typing import Any, BinaryIO
 
 import torch
 
-from netcost.targets.naming import Target
 from netcost.text.errors import RequestError
 from netcost.timing.devices import Device, open_device
 from netcost.timing.environment import flushed_denormals, thread_number
@@ -30,8 +29,8 @@ from netcost.timing.preparation import Ready, ready_to_run
 from netcost.timing.sampling import Subject
 from netcost.timing.setting import Timing
 from netcost.timing.subjects import in_element_type
-from netcost.timing.workers import lines
-from netcost.timing.workers.recipes import Recipe
+from netcost.timing.workers import messages
+from netcost.timing.workers.messages import Message, Recipe
 
 ORDERS = ("hello", "call", "build", "sample", "set_up", "finish")
 
@@ -45,67 +44,66 @@ def serve(orders: BinaryIO, answers: BinaryIO) -> None:
     threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()
     server = Server()
     while True:
-        order = lines.read(waiting.get())
+        order = messages.read(waiting.get())
         try:
             answer = server.handle(order)
-        except BaseException as error:  # sys.exit() of the user's code, too, is no end of ours
-            answer = {"error": lines.error_to_dict(error)}
-        lines.write(answers, {**answer, "cpu_s": time.process_time()})
+        except BaseException as error:  # sys.exit() in the user's code does not end the worker either
+            answer = {"error": messages.error_to_dict(error)}
+        messages.write(answers, {**answer, "cpu_s": time.process_time()})
 
 
 class Server:
-    """A worker's memory from one order to the next: the network that it has built last."""
+    """The state of a worker between orders: the network that it has built last."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
-        self._subject: Subject | None = None
-        self._device: Device | None = None
-        self._ready: Ready | None = None
+        self._built: tuple[Subject, Ready, Device] | None = None
 
-    def handle(self, order: lines.Message) -> lines.Message:
-        """The answer to an order."""
+    def handle(self, order: Message) -> Message:
+        """Carry out an order and return its answer."""
         do = order.pop("do")
         if do not in ORDERS:
             raise RequestError(f"a worker has no order {do!r}; expected one of {', '.join(ORDERS)}")
-        answer: lines.Message = getattr(self, do)(**order)
+        answer: Message = getattr(self, do)(**order)
         return answer
 
-    def hello(self) -> lines.Message:
-        """That everything is imported."""
+    def hello(self) -> Message:
+        """Answer once everything is imported."""
         return {}
 
-    def call(self, function: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> lines.Message:
+    def call(self, function: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Message:
         """Call one of netcost's own functions, like "netcost.checking.recording:record_here"."""
         module, _, name = function.partition(":")
         path = sys.path[:]
         sys.path[:] = OWN_PATH
         try:
-            found = getattr(import_module(module), name)
+            target = getattr(import_module(module), name)
         finally:
             sys.path[:] = path
-        answer: lines.Message = found(*args, **kwargs)
+        answer: Message = target(*args, **kwargs)
         return answer
 
-    def build(self, recipe: Mapping[str, Any], timing: Mapping[str, Any]) -> lines.Message:
-        """Build a network, and have it ready to be called; the one before is forgotten."""
+    def build(self, recipe: Mapping[str, Any], timing: Mapping[str, Any]) -> Message:
+        """Build a network and make it ready to be called; the one before is dropped."""
         self._stack.close()
-        self._subject = None
-        asked = _timing(timing)
-        target = _target(recipe, asked)
+        self._built = None
+        if unknown := timing.keys() - {field.name for field in fields(Timing)}:
+            raise RequestError(f"a worker knows no setting {', '.join(map(repr, sorted(unknown)))}")
+        asked = Timing(**timing)
+        target = in_element_type(Recipe.from_dict(recipe).resolved(), asked)
         model, call = target.build(), random_call(target.required_inputs())
-        self._device = opened = open_device(asked.device)
-        enter = self._stack.enter_context
-        enter(opened.active())
-        used = enter(thread_number(asked.threads))
+        device, enter = open_device(asked.device), self._stack.enter_context
+        enter(device.active())
+        threads = enter(thread_number(asked.threads))
         enter(flushed_denormals())
-        self._ready = enter(ready_to_run(opened, model, call, asked, {}, time.perf_counter))
-        prepare = opened.cold_cache() if asked.cold_cache else None
-        self._subject = Subject(target.name, self._ready.watch, prepare, self._ready.set_up)
-        return {"threads": used, "batch": batch_of(call)}
+        ready = enter(ready_to_run(device, model, call, asked, {}, time.perf_counter))
+        prepare = device.cold_cache() if asked.cold_cache else None
+        self._built = Subject(target.name, ready.run, prepare, ready.set_up), ready, device
+        return {"threads": threads, "batch": batch_of(call)}
 
-    def sample(self, calls: int) -> lines.Message:
-        """So many calls in a row, and the seconds that they took here."""
-        subject, device = self._require()
+    def sample(self, calls: int) -> Message:
+        """Make `calls` calls in a row, and return the seconds that they took here."""
+        subject, _, device = self._require()
         _wake()
         try:
             with torch.inference_mode():
@@ -113,44 +111,31 @@ class Server:
         finally:
             _rest()
 
-    def set_up(self) -> lines.Message:
-        """Do the untimed setup of a sample of a round."""
-        subject, _ = self._require()
+    def set_up(self) -> Message:
+        """Run the untimed setup of a sample."""
+        subject, _, _ = self._require()
         with torch.inference_mode():
             subject.set_up()
         return {}
 
-    def finish(self) -> lines.Message:
-        """Return what the device tells of all calls since the network was built."""
-        _, device = self._require()
-        assert self._ready is not None, "there is a subject"
-        outcome, reasons = self._ready.outcome(), device.throttle_reasons()
+    def finish(self) -> Message:
+        """Return the device's record of all calls since the network was built."""
+        _, ready, device = self._require()
         return {
-            "times": outcome.times,
-            "setting": outcome.setting.to_dict(),
-            "compile_s": outcome.compile_s,
-            "throttle_reasons": None if reasons is None else list(reasons),
+            "times": ready.run.times(),
+            "setting": ready.setting.to_dict(),
+            "compile_s": ready.compile_s,
+            "throttle_reasons": device.throttle_reasons(),
         }
 
-    def _require(self) -> tuple[Subject, Device]:
-        if self._subject is None or self._device is None:
+    def _require(self) -> tuple[Subject, Ready, Device]:
+        if self._built is None:
             raise RequestError("a worker has nothing to time before it has built a network")
-        return self._subject, self._device
-
-
-def _timing(plain: Mapping[str, Any]) -> Timing:
-    unknown = plain.keys() - {each.name for each in fields(Timing)}
-    if unknown:
-        raise RequestError(f"a worker knows no setting {', '.join(map(repr, sorted(unknown)))}")
-    return Timing(**plain)
-
-
-def _target(recipe: Mapping[str, Any], timing: Timing) -> Target:
-    return in_element_type(Recipe.from_dict(recipe).resolved(), timing)
+        return self._built
 
 
 def _listen(orders: BinaryIO, waiting: queue.SimpleQueue[bytes]) -> None:
-    """Pass orders on; when whoever gives them is gone, end at once, in the middle of a call too."""
+    """Pass orders on; end at once when the process that gives them is gone, even in the middle of a call."""
     for line in orders:
         waiting.put(line)
     if hasattr(os, "killpg") and os.getpgid(0) == os.getpid():
@@ -159,21 +144,18 @@ def _listen(orders: BinaryIO, waiting: queue.SimpleQueue[bytes]) -> None:
 
 
 def _wake() -> None:
-    """Have torch's threads there before the clock starts: they were sent away after the last call."""
+    """Start torch's threads before the clock starts: `_rest` has ended them after the last call."""
     if torch.get_num_threads() > 1:
-        torch.ones(2**17).add_(1)  # from 2**15 elements on, torch shares the work out
+        torch.ones(2**17).add_(1)  # from 2**15 elements on, torch uses all its threads
 
 
 def _rest() -> None:
-    """Send torch's threads away: after a call they would spin for some 10 ms, on cores that another worker needs.
+    """End torch's threads: after a call they would spin for some 10 ms, on cores that another worker needs.
 
-    To have them sleep at once (OMP_WAIT_POLICY=PASSIVE) would do that too, but would also have them sleep between
-    the operators of a network, and wake up for each: what is timed here would be another thing than elsewhere.
+    OMP_WAIT_POLICY=PASSIVE would stop the spinning too, but threads would then also sleep between the operators of a
+    network, and wake up for each: the times would not be comparable with those taken outside of a worker.
     """
     if torch.get_num_threads() > 1:
         with contextlib.suppress(AttributeError, OSError):  # a torch without OpenMP, or with an older one
-            ctypes.CDLL(None).omp_pause_resource_all(_SOFT_PAUSE)
-
-
-_SOFT_PAUSE = 1
-"""`omp_pause_soft`: threads end, settings stay. Reference: OpenMP 5.0, section 3.2.44."""
+            soft = 1  # threads end, settings stay. Reference: OpenMP 5.0, section 3.2.44, `omp_pause_soft`
+            ctypes.CDLL(None).omp_pause_resource_all(soft)
