@@ -31,74 +31,39 @@ from typing import TYPE_CHECKING
 from netcost.text.lazy import resolver
 
 if TYPE_CHECKING:
-    from netcost.timing.conversion import Call, copied
-    from netcost.timing.devices import Device, open_device
+    from netcost.timing.devices import open_device
     from netcost.timing.doubts import Doubt
-    from netcost.timing.environment import Environment, read_environment, require_device
-    from netcost.timing.measurement import Effort, Measurement
-    from netcost.timing.measuring import measure, measure_all, random_call
-    from netcost.timing.ratios import Ratio, ratio_of_rounds, ratio_of_runs
-    from netcost.timing.sampling import Clock, Progress, Stop
-    from netcost.timing.setting import NO_DEVICE, EffectiveSetting, Timing, TimingOptions, timing_of
-    from netcost.timing.subjects import subject, subjects
+    from netcost.timing.environment import Environment
+    from netcost.timing.measurement import Measurement
+    from netcost.timing.measuring import measure, measure_all
+    from netcost.timing.ratios import Ratio
+    from netcost.timing.setting import EffectiveSetting, Timing, TimingOptions
 
 # Resolved on first use: verdicts on saved times need no torch.
 _PLACES = {
-    "Call": "conversion",
-    "Clock": "sampling",
-    "Device": "devices",
     "Doubt": "doubts",
     "EffectiveSetting": "setting",
-    "Effort": "measurement",
     "Environment": "environment",
     "Measurement": "measurement",
-    "NO_DEVICE": "setting",
-    "Progress": "sampling",
     "Ratio": "ratios",
-    "Stop": "sampling",
     "Timing": "setting",
     "TimingOptions": "setting",
-    "copied": "conversion",
     "measure": "measuring",
     "measure_all": "measuring",
     "open_device": "devices",
-    "random_call": "measuring",
-    "ratio_of_rounds": "ratios",
-    "ratio_of_runs": "ratios",
-    "read_environment": "environment",
-    "require_device": "environment",
-    "subject": "subjects",
-    "subjects": "subjects",
-    "timing_of": "setting",
 }
 
 __all__ = [
-    "NO_DEVICE",
-    "Call",
-    "Clock",
-    "Device",
     "Doubt",
     "EffectiveSetting",
-    "Effort",
     "Environment",
     "Measurement",
-    "Progress",
     "Ratio",
-    "Stop",
     "Timing",
     "TimingOptions",
-    "copied",
     "measure",
     "measure_all",
     "open_device",
-    "random_call",
-    "ratio_of_rounds",
-    "ratio_of_runs",
-    "read_environment",
-    "require_device",
-    "subject",
-    "subjects",
-    "timing_of",
 ]
 
 __getattr__ = resolver(__name__, _PLACES)

@@ -38,7 +38,9 @@ def subject(model: str | Target | nn.Module, inputs: Any, timing: Timing) -> Tar
     if isinstance(target, nn.Module):
         module = target
         if not specs:
-            raise RequestError(f"{type(module).__name__} has no input; give inputs=(1, 3, 224, 224), tensors, or --input 1x3x224x224")
+            raise RequestError(
+                f"{type(module).__name__} has no input; give inputs=(1, 3, 224, 224), tensors, or --input 1x3x224x224"
+            )
         target = Target(type(module).__name__, lambda: copied(module), None)
     if specs:
         target = replace(target, inputs=specs)

@@ -184,7 +184,10 @@ def test_what_a_model_s_code_prints_is_no_answer(repository: Repository, capsys:
 @pytest.mark.parametrize(
     ("base_code", "said"),
     [
-        (None, "(HEAD~1): pyproject.toml: $.tool.netcost.targets[0] ('small'): 'net.py:Net': there is no file 'net.py'"),
+        (
+            None,
+            "(HEAD~1): pyproject.toml: $.tool.netcost.targets[0] ('small'): 'net.py:Net': there is no file 'net.py'",
+        ),
         ("import not_there\n", "raised while it was imported: ModuleNotFoundError: No module named 'not_there'"),
         ("class Other: pass\n", "'net.py' has no 'Net'"),
         (
