@@ -37,7 +37,7 @@ def repository(folder: Path) -> Path:
     """
     answer = _git(folder, "rev-parse", "--show-toplevel")
     if answer.returncode != 0:
-        raise RequestError(f"{str(folder)!r} is in no git repository, which --base needs: {_reason(answer)}")
+        raise RequestError(f"{str(folder)!r} is not in a git repository, which --base needs: {_reason(answer)}")
     return Path(answer.stdout.rstrip("\n")).resolve()
 
 

@@ -283,7 +283,7 @@ def test_without_a_repository_there_is_no_revision(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     (tmp_path / "netcost.toml").write_text('[[targets]]\nmodel = "lenet5"\n')
-    assert "is in no git repository" in refused(capsys, "--config", "netcost.toml", "--base", "HEAD")
+    assert "is not in a git repository" in refused(capsys, "--config", "netcost.toml", "--base", "HEAD")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "git cannot be run" in refused(capsys, "--config", "netcost.toml", "--base", "HEAD")
 
