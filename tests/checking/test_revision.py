@@ -184,7 +184,7 @@ def test_what_a_model_s_code_prints_is_no_answer(repository: Repository, capsys:
 @pytest.mark.parametrize(
     ("base_code", "said"),
     [
-        (None, "(HEAD~1): pyproject.toml: tool.netcost.targets[0] ('small'): 'net.py:Net': there is no file 'net.py'"),
+        (None, "(HEAD~1): pyproject.toml: $.tool.netcost.targets[0] ('small'): 'net.py:Net': there is no file 'net.py'"),
         ("import not_there\n", "raised while it was imported: ModuleNotFoundError: No module named 'not_there'"),
         ("class Other: pass\n", "'net.py' has no 'Net'"),
         (
@@ -274,7 +274,7 @@ def test_a_broken_working_tree_is_not_blamed_on_the_revision(
 ) -> None:
     repository.write("net.py", "class Other: pass\n")
     said = refused(capsys, "--base", "HEAD")
-    assert said.startswith("netcost: pyproject.toml: tool.netcost.targets[0] ('small'): 'net.py' has no 'Net'")
+    assert said.startswith("netcost: pyproject.toml: $.tool.netcost.targets[0] ('small'): 'net.py' has no 'Net'")
 
 
 def test_without_a_repository_there_is_no_revision(
