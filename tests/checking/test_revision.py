@@ -184,7 +184,7 @@ def test_what_a_model_s_code_prints_is_no_answer(repository: Repository, capsys:
 @pytest.mark.parametrize(
     ("base_code", "said"),
     [
-        (None, "(HEAD~1): pyproject.toml: $.tool.netcost.targets[0] ('small'): 'net.py:Net': there is no file 'net.py'"),
+        (None, "$.tool.netcost.targets[0] ('small'): 'net.py:Net': there is no file 'net.py'"),
         ("import not_there\n", "raised while it was imported: ModuleNotFoundError: No module named 'not_there'"),
         ("class Other: pass\n", "'net.py' has no 'Net'"),
         (
@@ -206,7 +206,7 @@ def test_a_revision_that_cannot_be_counted_gets_one_line(
     repository.commit("mended")
     answer = refused(capsys, "--base", "HEAD~1")
     assert answer.startswith("netcost: at revision 'HEAD~1': ")
-    assert said.removeprefix("(HEAD~1): ") in answer
+    assert said in answer
 
 
 class Watched(Worker):
