@@ -1,12 +1,12 @@
-"""Checking: targets counted again, and held against a baseline, their budgets or another revision.
+"""Checking: counts targets again and compares them with a baseline, their budgets or a git revision.
 
-`config` reads what is guarded from `[tool.netcost]`, `recording` counts it, `snapshot` and `baseline` are what is
-kept, `limits` what may change, `regression/` what did change and whether that fails. Without a tolerance, one unit
-more than recorded fails; what costs less passes and is said. `--base REVISION` needs no file: that revision is
-checked out beside the working tree (`revision`), and each side is counted in a process of its own. Latency gates only
-on request, as a ratio measured inside one job (`latency`): it fails where the whole 95 % interval lies above the
-limit, twice, the second time in new processes. `pytest_plugin` is the fixture `netcost`; `formats/` writes a report
-for people, programs and CI.
+`config` reads the targets from `[tool.netcost]`, `recording` counts them, `snapshot` and `baseline` are the recorded
+figures, `limits` the allowed changes, and `regression/` finds the actual changes and gives the verdicts. Without a
+tolerance, one unit more than recorded fails; an improvement passes and is reported. `--base REVISION` needs no file:
+that revision is checked out beside the working tree (`revision`), and each side is counted in a process of its own.
+Latency is checked only on request, as a ratio measured in one job (`latency`): it fails where the whole 95 % interval
+is above the limit twice, the second time in new processes. `pytest_plugin` is the fixture `netcost`; `formats/` writes
+a report for people, programs and CI.
 
     >>> from netcost.checking.limits import parse_budget
     >>> budget = parse_budget("params", "<= 5M")
@@ -27,19 +27,10 @@ if TYPE_CHECKING:
     from netcost.checking.recording import record_all
     from netcost.checking.running import Update, check, other_versions, torch_version, update
 
-# Resolved on first use (PEP 562): every run of pytest loads this room's plugin, and must not pay for torch.
-_PLACES = {
-    "LIMIT": "latency",
-    "LatencyGate": "latency",
-    "Update": "running",
-    "check": "running",
-    "other_versions": "running",
-    "record_all": "recording",
-    "torch_version": "running",
-    "update": "running",
-}
-
 __all__ = ["LIMIT", "LatencyGate", "Update", "check", "other_versions", "record_all", "torch_version", "update"]
 
+_FILES = {"LIMIT": "latency", "LatencyGate": "latency", "record_all": "recording"}
 
-__getattr__ = resolver(__name__, _PLACES)
+
+# Resolved on first use: every run of pytest loads this room's plugin, and must not pay for torch.
+__getattr__ = resolver(__name__, {name: _FILES.get(name, "running") for name in __all__})

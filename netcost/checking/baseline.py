@@ -1,7 +1,7 @@
-"""The baseline: one committed JSON file of snapshots, whose difference can be read in review.
+"""The baseline: one committed JSON file of snapshots, written so that a review shows what changed.
 
-Keys are sorted, numbers are whole, a module is one line. What is read is checked to the last key, because a file may
-come out of a merge, an editor or a stranger's branch.
+Keys are sorted, numbers are integers, and each module is one line. Every key is validated on reading, because the
+file may come from a merge, an editor or a stranger's branch.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from operator import itemgetter, methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -24,66 +25,56 @@ from netcost.text.tables import Column, Table, table_of
 
 SCHEMA = 1
 LARGEST_FILE = 64 * 2**20
-"""Bytes that a baseline may have: a thousand networks of a thousand modules."""
+"""Largest baseline (bytes): a thousand networks of a thousand modules."""
 MODULE_LEVEL = 4
-"""How deep a module's figures stand: the file, `targets`, a target, its `modules`, a module."""
+"""Nesting level that is written on one line: file, `targets`, target, `modules`, module."""
 UPDATE = "netcost baseline update"
-
-KEYS = ("netcost", "schema", "targets", "torch")
-TARGET_KEYS = ("depth", "input", "model", "modules", "operators", "totals", "unknown_ops")
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The file's content.
+    """The content of the file."""
 
-    Args:
-        targets: a snapshot each, by name.
-        netcost: version that counted them.
-        torch: version that they were traced with.
-    """
-
-    targets: Mapping[str, Snapshot] = field(default_factory=dict)
-    netcost: str = ""
-    torch: str = ""
+    targets: Mapping[str, Snapshot] = field(default_factory=dict)  # by name
+    netcost: str = ""  # version that counted them
+    torch: str = ""  # version that traced them
 
 
 def render(baseline: Baseline) -> str:
-    """The text of the file."""
+    """Return the text of the file."""
     document = {
         "netcost": baseline.netcost,
         "schema": SCHEMA,
         "targets": {name: _plain(snapshot) for name, snapshot in baseline.targets.items()},
         "torch": baseline.torch,
     }
-    return f"{_written(document, 0)}\n"
+    return f"{_to_json(document, 0)}\n"
 
 
 def read(path: Path, command: str = UPDATE) -> Baseline:
-    """The baseline in a file.
+    """Read a baseline from a file.
 
     Args:
-        command: that writes it, for messages.
+        command: writes the file; for messages.
 
     Raises:
-        RequestError: the file is not there, or it is no baseline; the message says where in it.
+        RequestError: the file is missing or is not a baseline; the message says where.
     """
     source = _source(f"baseline {shown(path)!r}", command)
     if path.exists() and not path.is_file():
-        raise source.error(" is no file")
+        raise source.error(" is not a file")
     return _baseline(Node.of_file(path, source, LARGEST_FILE))
 
 
 def parse(text: bytes, source: str, command: str = UPDATE) -> Baseline:
-    """The baseline that a text is.
+    """Read a baseline from UTF-8 text.
 
     Args:
-        text: UTF-8.
-        source: where it comes from, for messages.
-        command: that writes it, for messages.
+        source: where the text comes from, for messages.
+        command: writes the text; for messages.
 
     Raises:
-        RequestError: it is none; the message says where.
+        RequestError: the text is not a baseline; the message says where.
     """
     document = _source(source, command)
     return _baseline(Node(document.value(text), document))
@@ -98,25 +89,25 @@ def _plain(snapshot: Snapshot) -> dict[str, Any]:
         "depth": snapshot.depth,
         "input": list(snapshot.inputs),
         "model": snapshot.model,
-        "modules": {path: {"type": each.type, **each.figures} for path, each in snapshot.modules.items()},
+        "modules": {path: {"type": module.type, **module.figures} for path, module in snapshot.modules.items()},
         "operators": dict(snapshot.operators),
         "totals": dict(snapshot.totals),
         "unknown_ops": dict(snapshot.unknown_ops),
     }
 
 
-def _written(value: Any, level: int) -> str:
-    """JSON with sorted keys: an entry a line, but a module's figures side by side."""
+def _to_json(value: Any, level: int) -> str:
+    """Write JSON with sorted keys, one entry per line; a module's figures share one line."""
     if not isinstance(value, Mapping) or not value or level == MODULE_LEVEL:
         return json.dumps(value, sort_keys=True, ensure_ascii=True, allow_nan=False)
     indent = "  " * level
-    lines = (f"{indent}  {json.dumps(name)}: {_written(value[name], level + 1)}" for name in sorted(value))
+    lines = (f"{indent}  {json.dumps(name)}: {_to_json(value[name], level + 1)}" for name in sorted(value))
     return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 
 def _baseline(document: Node) -> Baseline:
     document.require_schema(SCHEMA)
-    document.only(KEYS)
+    document.only(("netcost", "schema", "targets", "torch"))
     return Baseline(
         {name: _snapshot(node) for name, node in document["targets"].entries().items()},
         netcost=document["netcost"].read(str),
@@ -125,7 +116,8 @@ def _baseline(document: Node) -> Baseline:
 
 
 def _snapshot(node: Node) -> Snapshot:
-    node.only(TARGET_KEYS)
+    node.only(("depth", "input", "model", "modules", "operators", "totals", "unknown_ops"))
+    node["totals"].only(TOTALS)
     snapshot = Snapshot(
         model=node["model"].read(str),
         inputs=node["input"].read(tuple[str, ...]),
@@ -135,51 +127,51 @@ def _snapshot(node: Node) -> Snapshot:
         unknown_ops=node["unknown_ops"].read(dict[str, NonNegativeInt]),
         depth=node["depth"].read(NonNegativeInt | None),
     )
-    _refuse_false_sums(node["totals"], snapshot)
+    _require_sums(node["totals"], snapshot)
     return snapshot
 
 
 def _module(node: Node) -> Module:
-    return Module(node["type"].read(str), _figures(node, ADDITIVE, ("type",)))
+    node.only([*ADDITIVE, "type"])
+    return Module(node["type"].read(str), _figures(node, ADDITIVE))
 
 
-def _figures(node: Node, names: Collection[str], others: Collection[str] = ()) -> dict[str, int | None]:
-    node.only([*names, *others])
+def _figures(node: Node, names: Collection[str]) -> dict[str, int | None]:
     return {name: node[name].read(NonNegativeInt | None) for name in names}
 
 
-def _refuse_false_sums(totals: Node, snapshot: Snapshot) -> None:
-    """A merge or an editor may change a total and not its modules, and then a later difference names the wrong one."""
+def _require_sums(totals: Node, snapshot: Snapshot) -> None:
+    """Refuse totals that differ from the sum of their modules: a later difference would name the wrong module."""
     for figure in ADDITIVE:
         parts = [module.figures[figure] for module in snapshot.modules.values()]
         known = [part for part in parts if part is not None]
         if len(known) == len(parts) and snapshot.totals[figure] != sum(known):
-            totals[figure].refuse(f"{sum(known)}, to which its modules add up")
+            totals[figure].refuse(f"{sum(known)}, the sum over its modules")
 
 
 def table(baseline: Baseline, patterns: Iterable[str] = ("*",)) -> Table:
-    """A row a recorded target: its input and figures.
+    """Return a row per recorded target: its input and figures.
 
     Args:
-        patterns: names of targets, or shell patterns of them.
+        patterns: names of targets, or shell patterns.
 
     Raises:
-        RequestError: nothing is recorded under one of them.
+        RequestError: no recorded target matches one of them.
     """
     chosen: dict[str, Snapshot] = {}
     for pattern in patterns:
-        found = {name: each for name, each in baseline.targets.items() if name == pattern or fnmatchcase(name, pattern)}
-        if not found and pattern != "*":
-            raise RequestError(f"the baseline has no {pattern!r}{suggestion(pattern, baseline.targets)}")
-        chosen.update(found)
+        matches = {
+            name: snapshot
+            for name, snapshot in baseline.targets.items()
+            if name == pattern or fnmatchcase(name, pattern)
+        }
+        if not matches and pattern != "*":
+            raise RequestError(f"the baseline has no target {pattern!r}{suggestion(pattern, baseline.targets)}")
+        chosen.update(matches)
     columns = (
-        Column("target", "Target", of=lambda target: target[0]),
+        Column("target", "Target", of=itemgetter(0)),
         Column("input", "Input", of=lambda target: ", ".join(target[1].inputs)),
-        *map(_recorded, FIGURES),
+        *(replace(column, of=methodcaller("figure", name)).through(itemgetter(1)) for name, column in FIGURES.items()),
     )
     notes = [f"counted with netcost {baseline.netcost} and torch {baseline.torch}"]
     return table_of(columns, chosen.items(), notes=notes)
-
-
-def _recorded(figure: str) -> Column:
-    return replace(FIGURES[figure], of=lambda target: target[1].figure(figure))

@@ -1,11 +1,11 @@
-"""`netcost check --latency`: each target timed side by side with itself at a revision, or with another model.
+"""Latency checks (`netcost check --latency`): times each target against itself at a revision, or another model.
 
-Each side has a process of its own, in the folder and with the modules of its own tree, and both are alive while they
-are timed in the same rounds. What comes out above its bound is measured again before it fails, in new processes: the
-place of things in memory, by which processes of one program differ, is then drawn anew.
+Each side runs in a process of its own, in the folder and with the modules of its own tree. Both are alive while they
+are timed in the same rounds. A ratio above its bound is measured again in new processes before it fails: processes of
+one program differ in their memory layout, which is then drawn anew.
 
-Everything timed here was counted before, by `record_in` where a revision is concerned, which has refused a base whose
-modules would come from the working tree.
+Everything timed here was counted before. With a revision, `record_in` counted it, and refused a base whose modules
+would come from the working tree.
 """
 
 from __future__ import annotations
@@ -26,91 +26,75 @@ from netcost.timing.setting import Timing
 from netcost.timing.workers import Recipe, Worker, WorkerPlace, measure_in
 
 LIMIT = 0.05
-"""How much slower than at the base revision a target may be, as a share, unless told."""
+"""Default limit: how much slower than at the base revision a target may be, as a share."""
 
 PRECISION = 0.02
-"""Half width of the ratio's interval at which timing stops, as a share; half the limit where that is less."""
+"""Half-width of the ratio's interval at which timing stops, as a share; half the limit where that is smaller."""
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyGate:
-    """How latency is held: measured in which way, and with which limit.
+    """Conditions of the latency check."""
 
-    Args:
-        timing: of each sampling, which times two networks; 10 s unless it says.
-        limit: how much slower than at the base revision a target may be, as a share.
-    """
-
-    timing: Timing = Timing()
-    limit: float = LIMIT
+    timing: Timing = Timing()  # of each attempt, which times two networks; 10 s by default
+    limit: float = LIMIT  # how much slower than at the base revision a target may be, as a share
 
 
 class Side(NamedTuple):
-    """What is timed: in words, where, and how it is made."""
+    """One of two networks that are timed together."""
 
-    name: str
+    name: str  # for messages
     place: WorkerPlace
     recipe: Recipe
 
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """A target, and what its latency is held against.
+    """A target and the network that its latency is compared with."""
 
-    Args:
-        target: its name.
-        to: what it is held against, in words.
-        bound: the largest ratio that passes.
-        base, now: the two sides.
-        is_relative: whether `base` is another model of the same tree.
-    """
-
-    target: str
-    to: str
-    bound: float
+    target: str  # its name
+    to: str  # the other network, for messages
+    bound: float  # the largest ratio now / base that passes
     base: Side
     now: Side
-    is_relative: bool = False
+    is_relative: bool = False  # True where `base` is another model of the same tree
 
 
 Measure = Callable[[Sequence[Side], Timing, Progress | None], Sequence[Measurement]]
 
 
 def with_latency(
-    results: Sequence[TargetResult],
-    pairings: Sequence[Pairing],
-    gate: LatencyGate,
-    progress: Progress | None = None,
-    measure: Measure | None = None,
+    results: Sequence[TargetResult], pairings: Sequence[Pairing], gate: LatencyGate, progress: Progress | None = None
 ) -> tuple[TargetResult, ...]:
-    """The results with what each target's latency came to.
-
-    Args:
-        measure: times the sides; in workers unless given.
+    """Time all pairings; return the results with the latencies of each target.
 
     Raises:
         NetcostError: a side cannot be measured; the message says which.
     """
-    found: dict[str, list[LatencyResult]] = {}
+    latencies: dict[str, list[LatencyResult]] = {}
     for index, pairing in enumerate(pairings):
-        told = _within(progress, index, len(pairings))
-        found.setdefault(pairing.target, []).append(held(pairing, gate, told, measure))
-    return tuple(replace(result, latencies=tuple(found.get(result.name, ()))) for result in results)
+        part = _part_of(progress, index, len(pairings))
+        latencies.setdefault(pairing.target, []).append(measure_pairing(pairing, gate, part))
+    return tuple(replace(result, latencies=tuple(latencies.get(result.name, ()))) for result in results)
 
 
-def held(
+def measure_pairing(
     pairing: Pairing, gate: LatencyGate, progress: Progress | None = None, measure: Measure | None = None
 ) -> LatencyResult:
-    """Measure a pairing, and again before it fails."""
+    """Time both sides, and again before the rule counts as broken.
+
+    Args:
+        measure: times the sides; `in_workers` by default.
+    """
     precision = PRECISION if pairing.is_relative else min(PRECISION, gate.limit / 2)
     timing = replace(gate.timing, precision=precision)
-    samplings: list[Attempt] = []
-    while len(samplings) < SAMPLINGS:
+    attempts: list[Attempt] = []
+    while len(attempts) < SAMPLINGS:
         base, now = (measure or in_workers)((pairing.base, pairing.now), timing, progress)
-        samplings.append(Attempt(base, now, ratio_of_rounds(pairing.to, base, now)))
-        if samplings[-1].verdict(pairing.bound) is not CheckVerdict.FAILS:
+        attempts.append(Attempt(base, now, ratio_of_rounds(pairing.to, base, now)))
+        if attempts[-1].verdict(pairing.bound) is not CheckVerdict.FAILS:
             break
-    return LatencyResult(pairing.to, pairing.bound, tuple(samplings), pairing.is_relative)
+    return LatencyResult(pairing.to, pairing.bound, tuple(attempts), pairing.is_relative)
 
 
 def in_workers(sides: Sequence[Side], timing: Timing, progress: Progress | None) -> Sequence[Measurement]:
@@ -133,7 +117,7 @@ def in_workers(sides: Sequence[Side], timing: Timing, progress: Progress | None)
 def against_revision(
     guards: Iterable[Guard], revision: str, limit: float, then: WorkerPlace, here: WorkerPlace
 ) -> Iterable[Pairing]:
-    """Each target with itself at a revision.
+    """Pair each target with itself at a revision.
 
     Args:
         limit: how much slower it may be, as a share.
@@ -146,9 +130,9 @@ def against_revision(
 
 
 def against_others(config: Config, guards: Iterable[Guard], here: WorkerPlace) -> Iterable[Pairing]:
-    """Each target that has a rule for its latency with the model that the rule names."""
+    """Pair each target that has a latency rule with the model that the rule names."""
     known = all_guards(config)
-    for guard in ruled(guards):
+    for guard in with_latency_rule(guards):
         assert guard.latency is not None, "it has a rule"
         other, name = guard.latency.relative_to, guard.subject.name
         subject = known[other].subject if other in known else TargetConfig(other, other)
@@ -156,17 +140,17 @@ def against_others(config: Config, guards: Iterable[Guard], here: WorkerPlace) -
         yield Pairing(name, repr(other), guard.latency.max_ratio, base, now, is_relative=True)
 
 
-def ruled(guards: Iterable[Guard]) -> list[Guard]:
-    """The targets that have a rule for their latency; none is held against itself."""
+def with_latency_rule(guards: Iterable[Guard]) -> list[Guard]:
+    """Return the targets that have a latency rule; a rule does not compare a target with itself."""
     return [guard for guard in guards if guard.latency and guard.latency.relative_to != guard.subject.name]
 
 
-def not_timed(guards: Iterable[Guard]) -> tuple[str, ...]:
-    """That rules for latency were not looked at."""
-    names = [guard.subject.name for guard in ruled(guards)]
-    return (f"not timed, so the latency rule was not checked: {', '.join(names)} (--latency does)",) if names else ()
+def not_timed(guards: Iterable[Guard], gate: LatencyGate | None) -> tuple[str, ...]:
+    """Return the remark that latency rules were not checked; none with a gate, or without rules."""
+    names = "" if gate else ", ".join(guard.subject.name for guard in with_latency_rule(guards))
+    return (f"latency rules not checked: {names}; add --latency to time them",) if names else ()
 
 
-def _within(progress: Progress | None, at: int, count: int) -> Progress | None:
-    """Progress of one pairing as progress of all."""
-    return None if progress is None else lambda share, text: progress((at + share) / count, text)
+def _part_of(progress: Progress | None, index: int, count: int) -> Progress | None:
+    """Return the progress of one pairing as a part of the whole."""
+    return None if progress is None else lambda share, text: progress((index + share) / count, text)

@@ -1,4 +1,4 @@
-"""What a figure must not exceed, read from text: budgets (`<= 5M`) and tolerances (`1%`)."""
+"""Limits on a figure, read from text: budgets (`<= 5M`) and tolerances (`1%`)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIGURES: dict[str, Column] = {
     **{name: column for name, column in METRICS.items() if column.unit != "ratio"},
     "unknown_ops": Column("unknown_ops", "Unknown operators", "count"),
 }
-"""What can be limited and recorded: the metrics that are whole numbers, and how many operators no rule counts."""
+"""Figures that can be recorded and limited: the integer metrics, and the number of operators without a rule."""
 
 RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
@@ -36,45 +36,33 @@ _SHARE = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*%\s*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A bound that a figure keeps to, whatever it was before.
+    """An absolute bound on a figure, whatever the figure was before."""
 
-    Args:
-        relation: one of `RELATIONS`.
-        bound: the number on its right.
-        written: the text that it was read from.
-    """
-
-    relation: str
-    bound: float
-    written: str
+    relation: str  # one of `RELATIONS`
+    bound: float  # right of the relation
+    written: str  # the text that it was read from
 
     def holds(self, value: int) -> bool:
-        """Whether `value` keeps to it."""
+        """Return True where `value` is within the budget."""
         return RELATIONS[self.relation](value, self.bound)
 
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How much a figure may grow beyond what it was: a share of it, and so many units.
+    """The increase of a figure that still passes: a share of the old figure plus a number of units."""
 
-    Args:
-        share: of the old figure, exactly.
-        amount: units.
-        written: the text that it was read from; empty for none at all.
-    """
-
-    share: Fraction = Fraction(0)
-    amount: int = 0
-    written: str = ""
+    share: Fraction = Fraction(0)  # of the old figure, exactly
+    amount: int = 0  # units
+    written: str = ""  # the text that it was read from; empty for no tolerance
 
     def allowed(self, old: int) -> int:
-        """The largest figure that passes where it was `old`."""
+        """Return the largest figure that passes after `old`."""
         return old + floor(old * self.share) + self.amount
 
     @property
     def rule(self) -> str:
-        """In words."""
-        return f"at most {self.written} more" if self.written else "not one more"
+        """The tolerance in words."""
+        return f"at most {self.written} more" if self.written else "no increase"
 
 
 NO_TOLERANCE = Tolerance()
@@ -82,23 +70,23 @@ NO_TOLERANCE = Tolerance()
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The tolerances and budgets of one target, by the name of the figure."""
+    """The tolerances and budgets of one target, keyed by figure."""
 
     tolerance: Mapping[str, Tolerance] = field(default_factory=dict)
     budget: Mapping[str, Budget] = field(default_factory=dict)
 
     def tolerance_of(self, figure: str) -> Tolerance | None:
-        """The tolerance of a figure; a share of memory access is one of its bytes too."""
-        plain = self.tolerance.get(figure.removesuffix("_bytes"))
-        inherited = plain if plain is not None and not plain.amount else None
+        """Return the tolerance of a figure; a share of memory access also applies to its bytes."""
+        elements = self.tolerance.get(figure.removesuffix("_bytes"))
+        inherited = elements if elements is not None and not elements.amount else None
         return self.tolerance.get(figure, inherited)
 
 
 def parse_budget(figure: str, written: object) -> Budget:
-    """`<= 5M` for `params`, `<= 64MB` for `peak_memory_bytes`, `== 0` for `unknown_ops`.
+    """Read `<= 5M` for `params`, `<= 64MB` for `peak_memory_bytes` or `== 0` for `unknown_ops`.
 
     Raises:
-        RequestError: there is no such figure, or the text is no budget for it.
+        RequestError: the figure is unknown, or the text is not a budget for it.
     """
     column = _column(figure)
     match = _BUDGET.fullmatch(written) if isinstance(written, str) else None
@@ -109,22 +97,21 @@ def parse_budget(figure: str, written: object) -> Budget:
 
 
 def parse_tolerance(figure: str, written: object) -> Tolerance:
-    """`1%`, or so many units: `10k`.
+    """Read a share (`1%`) or a number of units (`10k`).
 
     Raises:
-        RequestError: there is no such figure, or the text is no tolerance.
+        RequestError: the figure is unknown, or the text is not a tolerance.
     """
     column = _column(figure)
+    expected = "a share like '1%' or an amount like '10k'"
     if not isinstance(written, str):
-        raise RequestError(
-            f"{shortened(written)} is not a tolerance; expected text: a share like '1%' or an amount like '10k'"
-        )
+        raise RequestError(f"{shortened(written)} is not a tolerance; expected text: {expected}")
     share = _SHARE.fullmatch(written)
     if share is not None:
         return Tolerance(share=Fraction(share[1]) / 100, written=written.strip())
     amount = _quantity(written, column)
     if not isinstance(amount, int):
-        raise RequestError(f"{written!r} is not a whole amount; expected a share like '1%' or an amount like '10k'")
+        raise RequestError(f"{written!r} is not a whole amount; expected {expected}")
     return Tolerance(amount=amount, written=written.strip())
 
 
@@ -133,13 +120,13 @@ def _column(figure: str) -> Column:
         return FIGURES[figure]
     one_of = f"; expected one of {', '.join(FIGURES)}"
     if figure in METRICS:
-        raise RequestError(f"{figure!r} is a ratio of figures{one_of}")
+        raise RequestError(f"{figure!r} is a ratio of two metrics and cannot be limited{one_of}")
     raise RequestError(f"unknown metric {figure!r}{suggestion(figure, FIGURES) or one_of}")
 
 
 def _quantity(written: str, column: Column) -> float:
-    """The number that is written; bytes only where the figure is in bytes."""
+    """Parse a number; bytes only where the figure is in bytes."""
     value = parse_quantity(written)
     if "B" in written and column.unit != "bytes":
-        raise RequestError(f"{written!r} is in bytes, and {column.name} is not")
+        raise RequestError(f"{written!r} is in bytes, but {column.name} is not; leave out the B")
     return value

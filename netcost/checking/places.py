@@ -1,4 +1,4 @@
-"""Where a model is written: the file and line that a reviewer should look at."""
+"""Finds the source file and line of a model, for a reviewer."""
 
 from __future__ import annotations
 
@@ -7,34 +7,36 @@ import inspect
 import sys
 from functools import cache
 from pathlib import Path
+from typing import TypeGuard
 
 from netcost.checking.regression import Place
 
 
 def place_of(kind: type, target: str, root: Path) -> Place | None:
-    """Where the class that a target builds is written, or else what the target names; None where neither is ours.
+    """Return where the model's class is written, or else what the target names; None where both are outside the tree.
 
     Args:
         kind: class of the built model.
-        target: as it was asked for.
-        root: the repository; what lies outside of it, or is installed in it, is not its own.
+        target: as the user wrote it.
+        root: of the repository.
     """
-    file = _source(kind)
-    if file is not None and _is_own(file, root):
-        return _place(file, _class_line(kind), root)
-    file, name = _named(target)
-    return _place(file, _line_of(file, name), root) if file is not None and _is_own(file, root) else None
+    file = _class_file(kind)
+    if is_own_code(file, root):
+        return Place(file.relative_to(root).as_posix(), _class_line(kind))
+    location, _, attribute = target.rpartition(":")
+    named = location if location.endswith(".py") else getattr(sys.modules.get(location), "__file__", None)
+    file = Path(named).resolve() if named else None
+    if is_own_code(file, root):
+        return Place(file.relative_to(root).as_posix(), _line_of(file, attribute.partition(".")[0]))
+    return None
 
 
-def _place(file: Path, line: int, root: Path) -> Place:
-    return Place(file.relative_to(root).as_posix(), line)
+def is_own_code(file: Path | None, tree: Path) -> TypeGuard[Path]:
+    """Return True where a resolved path is part of the tree's own code, not installed in it."""
+    return file is not None and file.is_relative_to(tree) and "site-packages" not in file.parts
 
 
-def _is_own(file: Path, root: Path) -> bool:
-    return file.is_relative_to(root) and "site-packages" not in file.parts
-
-
-def _source(kind: type) -> Path | None:
+def _class_file(kind: type) -> Path | None:
     try:
         file = inspect.getsourcefile(kind)
     except (OSError, TypeError):
@@ -50,17 +52,10 @@ def _class_line(kind: type) -> int:
         return 1
 
 
-def _named(target: str) -> tuple[Path | None, str]:
-    """The file that a target of the user's own code names, and what it names there."""
-    place, _, attribute = target.rpartition(":")
-    file = place if place.endswith(".py") else getattr(sys.modules.get(place), "__file__", None)
-    return (None if not file else Path(file).resolve()), attribute.partition(".")[0]
-
-
 def _line_of(file: Path, name: str) -> int:
-    """The line on which the file defines the name; its first where it does not."""
+    """Return the line on which the file defines the name; 1 where it does not."""
     try:
         statements = ast.parse(file.read_bytes()).body
     except (OSError, SyntaxError, ValueError):
         return 1
-    return next((each.lineno for each in statements if getattr(each, "name", None) == name), 1)
+    return next((statement.lineno for statement in statements if getattr(statement, "name", None) == name), 1)

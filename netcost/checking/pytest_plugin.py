@@ -1,4 +1,4 @@
-"""pytest's fixture `netcost`: a test fails where a network costs more than its budget, or than it did.
+"""pytest's fixture `netcost`: a test fails where a network costs more than its budget, or more than before.
 
     def test_cost(netcost):
         netcost.check(Net(), (1, 3, 224, 224), params="<= 5M", mult_adds="<= 600M")
@@ -6,8 +6,8 @@
     def test_cost_stays(netcost):
         netcost.snapshot(Net(), (1, 3, 224, 224), memory_access="1%")
 
-Snapshots lie beside the test in a file to commit, which `pytest --netcost-update` writes. Every run of pytest loads
-this module wherever netcost is installed, so it imports nothing of weight before a test asks for it.
+Snapshots are in a file beside the test, to be committed, which `pytest --netcost-update` writes. Every run of pytest
+loads this module wherever netcost is installed, so heavy imports wait until a test uses the fixture.
 """
 
 from __future__ import annotations
@@ -24,50 +24,47 @@ if TYPE_CHECKING:
     from netcost.checking.regression import CheckReport
     from netcost.checking.snapshot import Snapshot
 
-Written = dict[str, dict[str, "Snapshot"]]
-"""Snapshots to record: by file, then by name."""
-
-_written = pytest.StashKey[Written]()
-_said = pytest.StashKey[list[str]]()
+_recorded = pytest.StashKey[dict[str, dict[str, "Snapshot"]]]()
+"""Snapshots to write: by file, then by name."""
+_messages = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--netcost-update`."""
-    group = parser.getgroup("netcost", "what neural architectures cost")
-    group.addoption(
-        "--netcost-update", action="store_true", help="record the snapshots of netcost.snapshot as they are"
-    )
+    group = parser.getgroup("netcost", "cost of neural networks")
+    group.addoption("--netcost-update", action="store_true", help="record the present figures of netcost.snapshot")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin with nothing to record."""
-    config.stash[_written] = {}
-    config.stash[_said] = []
+    """Start with nothing recorded."""
+    config.stash[_recorded] = {}
+    config.stash[_messages] = []
 
 
 class CostGuard:
-    """What the fixture gives to one test."""
+    """The fixture's value in one test."""
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
         self._config = request.config
         self._test = request.node.nodeid
         self._file = request.path
-        self._taken: list[str] = []
+        self._baseline = request.path.with_suffix(".netcost.json")
+        self._entries: list[str] = []
 
     def check(
         self, model: Any, inputs: Any = None, *, mode: str = "eval", concrete: bool = False, **budget: str
     ) -> None:
-        """Fail where the network breaks a budget.
+        """Fail where the network exceeds a budget.
 
         Args:
             model: an nn.Module, or a target such as "googlenet" or "net.py:Net".
             inputs: of one forward pass: a shape (1, 3, 224, 224), tensors, or a tuple or dict of these.
             mode: "eval" or "train".
-            concrete: run on real tensors, for a forward pass that looks at values.
-            budget: bounds by metric: params="<= 5M", unknown_ops="== 0".
+            concrete: trace on real tensors, for a forward pass that depends on values.
+            budget: bound per metric: params="<= 5M", unknown_ops="== 0".
         """
         __tracebackhide__ = True
-        with _failures():
+        with _failing_in_one_line():
             from netcost.checking.limits import Limits, parse_budget
             from netcost.checking.regression import CheckReport, compare
 
@@ -88,57 +85,45 @@ class CostGuard:
         exact: bool = False,
         **tolerance: str,
     ) -> None:
-        """Fail where the network costs more than it did when `--netcost-update` last recorded it.
+        """Fail where the network costs more than `--netcost-update` last recorded.
 
         Args:
-            model: an nn.Module, or a target such as "googlenet" or "net.py:Net".
-            inputs: of one forward pass: a shape (1, 3, 224, 224), tensors, or a tuple or dict of these.
-            name: tells several snapshots of one test apart; they are numbered unless given.
-            mode: "eval" or "train".
-            concrete: run on real tensors, for a forward pass that looks at values.
-            exact: whether any difference fails, for the better too.
-            tolerance: how much more passes, by metric: memory_access="1%".
+            model, inputs, mode, concrete: as for `check`.
+            name: distinguishes several snapshots of one test; they are numbered by default.
+            exact: fail on any difference, improvements included.
+            tolerance: allowed increase per metric: memory_access="1%".
         """
         __tracebackhide__ = True
-        with _failures():
+        with _failing_in_one_line():
             from netcost.checking.limits import Limits, parse_tolerance
 
             limits = Limits({metric: parse_tolerance(metric, written) for metric, written in tolerance.items()})
             new = _counted(model, inputs, mode, concrete)
             entry = self._entry(name)
             if self._config.getoption("--netcost-update"):
-                self._config.stash[_written].setdefault(str(self._baseline), {})[entry] = new
+                self._config.stash[_recorded].setdefault(str(self._baseline), {})[entry] = new
             else:
-                _fail_on(self._held(entry, new, limits, exact))
-
-    @property
-    def _baseline(self) -> Path:
-        """The file beside the test."""
-        return self._file.with_suffix(".netcost.json")
+                _fail_on(self._compared(entry, new, limits, exact))
 
     def _entry(self, name: str) -> str:
-        """The snapshot's name in the file: that of the test, with its own or its number behind it."""
+        """Return the snapshot's name in the file: the test's name, followed by its own name or its number."""
         test = self._test.partition("::")[2]
-        entry = f"{test} {name or len(self._taken) + 1}" if name or self._taken else test
-        if entry in self._taken:
-            pytest.fail(
-                f"two snapshots of {self._test} are called {name!r}; give each a name of its own", pytrace=False
-            )
-        self._taken.append(entry)
+        entry = f"{test} {name or len(self._entries) + 1}" if name or self._entries else test
+        if entry in self._entries:
+            pytest.fail(f"two snapshots of {self._test} are called {name!r}; give each its own name", pytrace=False)
+        self._entries.append(entry)
         return entry
 
-    def _held(self, entry: str, new: Snapshot, limits: Limits, exact: bool) -> CheckReport:
-        """The network against what is recorded of it."""
-        from netcost.checking import other_versions, torch_version
+    def _compared(self, entry: str, new: Snapshot, limits: Limits, exact: bool) -> CheckReport:
+        """Compare the network with its recorded snapshot."""
+        from netcost.checking import other_versions
         from netcost.checking.baseline import Baseline, read
         from netcost.checking.regression import CheckReport, compare
         from netcost.text.documents import shown
 
         update = ("pytest", "--netcost-update", self._test)
         file = shown(self._baseline)
-        recorded = (
-            read(self._baseline, " ".join(update)) if self._baseline.exists() else Baseline(torch=torch_version())
-        )
+        recorded = read(self._baseline, " ".join(update)) if self._baseline.exists() else Baseline()
         old = recorded.targets.get(entry)
         problems = () if old is not None else (f"{entry!r} has no entry in {file!r}",)
         return CheckReport(
@@ -155,13 +140,13 @@ class CostGuard:
 
 @pytest.fixture
 def netcost(request: pytest.FixtureRequest) -> CostGuard:
-    """What a network may cost: netcost.check(model, inputs, params="<= 5M") and netcost.snapshot(model, inputs)."""
+    """Limits on a network's cost: netcost.check(model, inputs, params="<= 5M") and netcost.snapshot(model, inputs)."""
     return CostGuard(request)
 
 
 @contextmanager
-def _failures() -> Iterator[None]:
-    """What netcost refuses fails the test in its one line; the traceback would show netcost's own code."""
+def _failing_in_one_line() -> Iterator[None]:
+    """Turn netcost's errors into failures of one line; a traceback would show netcost's own code."""
     from netcost.text.errors import NetcostError
 
     __tracebackhide__ = True
@@ -189,37 +174,38 @@ def _fail_on(report: CheckReport) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write what is to be recorded, once: with pytest-xdist, the workers hand it to the process that started them."""
-    written = session.config.stash[_written]
-    if not written:
+    """Write the recorded snapshots; a worker of pytest-xdist passes them to the process that started it."""
+    recorded = session.config.stash[_recorded]
+    if not recorded:
         return
     from netcost.text.errors import NetcostError
 
     if hasattr(session.config, "workeroutput"):
         from netcost.checking.baseline import Baseline, render
 
-        session.config.workeroutput["netcost"] = {file: render(Baseline(new)) for file, new in written.items()}
+        session.config.workeroutput["netcost"] = {file: render(Baseline(new)) for file, new in recorded.items()}
         return
-    for file, new in written.items():
+    for file, new in recorded.items():
         try:
-            session.config.stash[_said].append(_record(Path(file), new))
+            message = _write(Path(file), new)
         except NetcostError as error:
-            session.config.stash[_said].append(str(error))
+            message = str(error)
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        session.config.stash[_messages].append(message)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take what a worker of pytest-xdist has to record."""
+    """Receive the snapshots of a worker of pytest-xdist."""
     for file, text in getattr(node, "workeroutput", {}).get("netcost", {}).items():
         from netcost.checking.baseline import parse
 
         new = parse(text.encode(), "a worker's snapshots").targets
-        node.config.stash[_written].setdefault(file, {}).update(new)
+        node.config.stash[_recorded].setdefault(file, {}).update(new)
 
 
-def _record(path: Path, new: dict[str, Snapshot]) -> str:
-    """Put snapshots into a file beside those that are there; what was done, in a line."""
+def _write(path: Path, new: dict[str, Snapshot]) -> str:
+    """Add snapshots to a file, beside those already there; return a message."""
     from netcost.checking import torch_version
     from netcost.checking.baseline import Baseline, read, render
     from netcost.text.documents import shown
@@ -232,6 +218,6 @@ def _record(path: Path, new: dict[str, Snapshot]) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say what was recorded."""
-    for said in config.stash[_said]:
-        terminalreporter.write_line(f"netcost: {said}")
+    """Print the messages about what was recorded."""
+    for message in config.stash[_messages]:
+        terminalreporter.write_line(f"netcost: {message}")

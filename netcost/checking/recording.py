@@ -1,8 +1,8 @@
-"""Counting targets, to be kept or compared: a snapshot of each, and where its model is written."""
+"""Counts targets: the snapshot of each, and the place of its model in the source."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
@@ -25,31 +25,25 @@ Progress = Callable[[float, str], None]
 
 
 class Record(NamedTuple):
-    """A counted target.
-
-    Args:
-        snapshot: its cost.
-        place: where its model is written, if that is in the repository.
-    """
+    """A counted target."""
 
     snapshot: Snapshot
-    place: Place | None = None
+    place: Place | None = None  # of its model, where that is in the repository
 
 
 def record_all(guards: Iterable[Guard], folder: Path, progress: Progress | None = None) -> dict[str, Record]:
-    """Count targets as they are in a folder; each by its name.
+    """Count targets as they are in a folder; return the records by name.
 
     Args:
-        guards: the targets.
-        folder: that models' files and modules are looked for in. It is the current folder meanwhile.
-        progress: told how much is done.
+        folder: models' files and modules are looked up there; it is the current folder meanwhile.
+        progress: receives the share done and a text.
 
     Raises:
-        NetcostError: one cannot be counted; the message says which.
+        NetcostError: a target cannot be counted; the message says which.
     """
     root = root_of(folder)
     with chdir(folder):
-        return _each(guards, lambda subject: _record(recipe_of(subject), root, **_mode(subject)), progress)
+        return _count_each(guards, lambda subject: _record(recipe_of(subject), root, **_mode(subject)), progress)
 
 
 def record_in(
@@ -60,46 +54,45 @@ def record_in(
     *,
     patience_s: float = PATIENCE_S,
 ) -> dict[str, Record]:
-    """Count targets with a folder's code, in a worker.
+    """Count targets in a worker with the code of another tree.
 
     Args:
-        guards: the targets.
         root, folder, replaces: of the code, as for `place_in`.
-        patience_s: how long one target may take (seconds).
+        patience_s: time limit per target (seconds).
 
     Raises:
         NetcostError: a target cannot be counted there.
     """
     try:
         with Worker(place_in(root, folder, replaces), patience_s=patience_s) as worker:
-            found = _each(guards, lambda subject: _record_by(worker, subject, root_of(folder)))
+            records = _count_each(guards, lambda subject: _record_by(worker, subject, root_of(folder)))
             if replaces is not None:
                 worker.call(refuse_strays, str(replaces), str(root))
-            return found
-    except MeasurementError as error:  # nothing is measured: the user's code has ended its process, or never ends
+            return records
+    except MeasurementError as error:  # the user's code ended its process or hangs: nothing was measured
         raise RequestError(str(error)) from error
 
 
-def _each(
+def _count_each(
     guards: Iterable[Guard], count: Callable[[TargetConfig], Record], progress: Progress | None = None
 ) -> dict[str, Record]:
-    """Count each target; an error names the one."""
+    """Count each target; an error names the target."""
     guards = list(guards)
-    found = {}
+    records = {}
     for index, guard in enumerate(guards):
         subject = guard.subject
         if progress is not None:
             progress(index / len(guards), f"counting {subject.name}")
         try:
-            found[subject.name] = count(subject)
+            records[subject.name] = count(subject)
         except NetcostError as error:
             where = f"{guard.place} ({subject.name!r})" if guard.place else f"target {subject.name!r}"
             raise type(error)(f"{where}: {error}") from error
-    return found
+    return records
 
 
 def recipe_of(subject: TargetConfig) -> Recipe:
-    """Return the recipe of what a target counts.
+    """Return the recipe that builds a target.
 
     Raises:
         RequestError: an input does not parse.
@@ -112,12 +105,7 @@ def _mode(subject: TargetConfig) -> dict[str, Any]:
 
 
 def _record(recipe: Recipe, root: Path, train: bool, concrete: bool, depth: int | None) -> Record:
-    """Count one target.
-
-    Args:
-        root: the repository, from which its file is named.
-        train, concrete, depth: as for `TargetConfig`.
-    """
+    """Count one target; its place is relative to the repository's `root`."""
     with paused_collection():
         target = resolve(recipe.target, recipe.arguments, recipe.inputs)
         model = target.build() if concrete else target.build_weightless()
@@ -128,23 +116,20 @@ def _record(recipe: Recipe, root: Path, train: bool, concrete: bool, depth: int 
 
 
 def _record_by(worker: Worker, subject: TargetConfig, root: Path) -> Record:
-    """Have a worker count one target."""
+    """Count one target in a worker."""
     answer = worker.call(record_here, recipe_of(subject).to_dict(), str(root), **_mode(subject))
     [snapshot] = parse(answer["baseline"].encode(), "the process that counts").targets.values()
     return Record(snapshot, answer["place"] and Place(*answer["place"]))
 
 
 def record_here(recipe: Mapping[str, Any], root: str, train: bool, concrete: bool, depth: int | None) -> dict[str, Any]:
-    """Count one target in a worker, in plain values; its snapshot is the text of a baseline, read as strictly."""
+    """Count one target; return plain values, with the snapshot as the text of a baseline, which is read strictly."""
     snapshot, place = _record(Recipe.from_dict(recipe), Path(root), train, concrete, depth)
     return {"baseline": render(Baseline({recipe["target"]: snapshot})), "place": place}
 
 
-def at_depths(guards: Iterable[Guard], old: Mapping[str, Snapshot]) -> list[Guard]:
-    """The targets with as many levels of modules as their old snapshots tell apart: others cannot be compared."""
-    return [
-        replace(guard, subject=replace(guard.subject, depth=old[guard.subject.name].depth))
-        if guard.subject.name in old
-        else guard
-        for guard in guards
-    ]
+def at_depths(guards: Sequence[Guard], old: Mapping[str, Snapshot]) -> list[Guard]:
+    """Return the targets with the depth of their old snapshots: modules of different levels cannot be compared."""
+    depths = {guard.subject.name: guard.subject.depth for guard in guards}
+    depths |= {name: snapshot.depth for name, snapshot in old.items()}
+    return [replace(guard, subject=replace(guard.subject, depth=depths[guard.subject.name])) for guard in guards]

@@ -1,7 +1,7 @@
-"""A git revision's files in a folder of their own, for as long as they are needed, and Python's way to them.
+"""Checks out a git revision into a temporary folder, and sets the import path of code that runs there.
 
-A revision's code cannot be imported beside the working tree's: Python keeps one module of a name. So each side runs in
-a worker, at the place that `place_in` gives.
+A revision's code cannot be imported beside the working tree's, because Python keeps one module per name. So each side
+runs in a worker, at the place that `place_in` returns.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from netcost.checking.places import is_own_code
 from netcost.text.errors import RequestError
 from netcost.timing.workers import WorkerPlace
 
@@ -25,97 +26,88 @@ LOCAL_VARIABLES = frozenset(
     GIT_SHALLOW_FILE GIT_WORK_TREE
     """.split()
 )
-"""What a git hook says about its own repository and index (`git rev-parse --local-env-vars`): not about our copy."""
-
-NO_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
+"""Variables by which git tells a hook its repository and index (`git rev-parse --local-env-vars`)."""
 
 
 def repository(folder: Path) -> Path:
-    """The top folder of the repository that the folder is in.
+    """Return the root of the git repository around the folder.
 
     Raises:
-        RequestError: it is in none, or there is no git.
+        RequestError: the folder is in no repository, or git is missing.
     """
-    found = _git(folder, "rev-parse", "--show-toplevel")
-    if found.returncode != 0:
-        raise RequestError(f"{str(folder)!r} is in no git repository, which a base revision needs: {_reason(found)}")
-    return Path(found.stdout.rstrip("\n")).resolve()
+    answer = _git(folder, "rev-parse", "--show-toplevel")
+    if answer.returncode != 0:
+        raise RequestError(f"{str(folder)!r} is not in a git repository, which --base needs: {_reason(answer)}")
+    return Path(answer.stdout.rstrip("\n")).resolve()
 
 
 def commit_of(root: Path, revision: str) -> str:
-    """The commit that a revision names.
-
-    Args:
-        root: of the repository.
-        revision: a branch, tag or commit, as git reads it.
+    """Return the commit that a branch, tag or commit names in the repository at `root`.
 
     Raises:
-        RequestError: it names none, or is none.
+        RequestError: the revision does not exist or is not a revision.
     """
     if not revision or revision.startswith("-") or not revision.isprintable():
-        raise RequestError(f"{revision!r} is no revision; expected a branch, tag or commit, like origin/main")
-    found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    if found.returncode != 0:
+        raise RequestError(f"{revision!r} is not a revision; expected a branch, tag or commit, like origin/main")
+    answer = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    if answer.returncode != 0:
         raise RequestError(
             f"git knows no revision {revision!r}; expected a branch, tag or commit "
-            "(a shallow clone has few of them: git fetch --unshallow, or fetch-depth: 0 of actions/checkout)"
+            "(in a shallow clone, run git fetch --unshallow, or set fetch-depth: 0 for actions/checkout)"
         )
-    return found.stdout.strip()
+    return answer.stdout.strip()
 
 
 @contextmanager
 def checked_out(root: Path, revision: str) -> Iterator[Path]:
-    """The files of a revision in a temporary worktree, which is removed whatever happens.
+    """Check out a revision into a temporary worktree, which is removed whatever happens.
 
-    Args:
-        root: of the repository. Its own files and index are left alone, and no hook of it runs.
-        revision: a branch, tag or commit.
+    The files and index of the repository at `root` stay as they are, and none of its hooks runs.
 
     Raises:
-        RequestError: there is no such revision, or git cannot check it out.
+        RequestError: the revision does not exist, or git cannot check it out.
     """
     commit = commit_of(root, revision)
     with tempfile.TemporaryDirectory(prefix="netcost-", ignore_cleanup_errors=True) as folder:
         tree = Path(folder).resolve() / "base"
         try:
-            made = _git(root, *NO_HOOKS, "worktree", "add", "--quiet", "--detach", str(tree), commit)
-            if made.returncode != 0:
-                raise RequestError(f"git cannot check {revision!r} out: {_reason(made)}")
+            no_hooks = f"core.hooksPath={os.devnull}"
+            added = _git(root, "-c", no_hooks, "worktree", "add", "--quiet", "--detach", str(tree), commit)
+            if added.returncode != 0:
+                raise RequestError(f"git cannot check out {revision!r}: {_reason(added)}")
             yield tree
         finally:
-            # Twice: it is locked while it is being made, and an interrupt may come then.
+            # --force twice: git locks a worktree while it adds it, and an interrupt may come then.
             _git(root, "worktree", "remove", "--force", "--force", str(tree))
 
 
 def place_in(root: Path, folder: Path, replaces: Path | None = None) -> WorkerPlace:
-    """Return the place where a tree's code runs: Python looks in the folder first and in its `src`.
+    """Return the place where a tree's code runs: Python imports from the folder first, then from its `src`.
 
     Args:
         root: of the tree.
-        folder: in it, where models' files and modules are looked for.
-        replaces: root of the working tree that this tree stands in for, whose code must not be imported: where Python
-            would look for modules there, it looks in the same folder of this tree.
+        folder: in the tree; models' files and modules are looked up there.
+        replaces: root of the working tree that this tree stands in for; its `sys.path` entries are redirected to
+            `root`, so that its code is not imported.
     """
     own = [folder, *(source for source in (folder / "src", root / "src") if source.is_dir())]
     path = [Path(entry or ".").resolve() for entry in sys.path]
     if replaces is not None:
-        path = [root / entry.relative_to(replaces) if _is_of(entry, replaces) else entry for entry in path]
+        path = [root / entry.relative_to(replaces) if is_own_code(entry, replaces) else entry for entry in path]
     return WorkerPlace(folder, (*dict.fromkeys(map(str, own)), *map(str, path)))
 
 
 def refuse_strays(replaces: str, root: str) -> dict[str, Any]:
-    """Refuse a count that a worker made with the working tree's code: it would say that nothing changed.
-
-    Args:
-        replaces, root: as for `place_in`.
+    """Check that a worker used no code of the working tree `replaces`, which would hide every change.
 
     Raises:
         RequestError: a module was imported from the working tree.
     """
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
+        path = Path(file).resolve() if isinstance(file, str) else None
         # The temporary folder may lie in the working tree.
-        if isinstance(file, str) and _is_of(Path(file), Path(replaces)) and not _is_of(Path(file), Path(root)):
+        if is_own_code(path, Path(replaces)) and not is_own_code(path, Path(root)):
             raise RequestError(
                 f"{name!r} was imported from the working tree and not from the revision: it is installed from there "
                 "(pip install -e); name its file as the target, path/to/file.py:Net, or install it without -e"
@@ -123,14 +115,7 @@ def refuse_strays(replaces: str, root: str) -> dict[str, Any]:
     return {}
 
 
-def _is_of(file: Path, tree: Path) -> bool:
-    """Whether a file or folder is of the tree's own code, and not installed in it."""
-    path = file.resolve()
-    return path.is_relative_to(tree) and "site-packages" not in path.parts
-
-
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run git in a folder."""
     environment = {name: value for name, value in os.environ.items() if name not in LOCAL_VARIABLES}
     try:
         return subprocess.run(
@@ -144,9 +129,9 @@ def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
             check=False,
         )
     except OSError as error:
-        raise RequestError(f"git cannot be run: {error.strerror}; a base revision needs it") from error
+        raise RequestError(f"git cannot be run: {error.strerror}; install it, --base needs it") from error
 
 
 def _reason(failed: subprocess.CompletedProcess[str]) -> str:
-    """Git's own words, in a line."""
+    """Return git's own message on one line."""
     return " ".join(failed.stderr.split()) or f"git ended with {failed.returncode}"

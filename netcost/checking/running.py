@@ -1,4 +1,4 @@
-"""`netcost check` and `netcost baseline update`: targets counted, and held against what is recorded of them."""
+"""Runs `netcost check` and `netcost baseline update`: counts targets and compares them with what is recorded."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from netcost.checking.baseline import Baseline, read
 from netcost.checking.config import PROJECT_FILE, Config, Guard, root_of
 from netcost.checking.latency import (
     LatencyGate,
-    Pairing,
     against_others,
     against_revision,
     not_timed,
-    ruled,
     with_latency,
+    with_latency_rule,
 )
 from netcost.checking.recording import Progress, Record, at_depths, record_all, record_in
 from netcost.checking.regression import UPDATE, CheckReport, TargetResult, compare
@@ -33,27 +32,19 @@ from netcost.timing.environment import require_device
 
 
 def torch_version() -> str:
-    """Return torch's version without its build: the same file is written with and without CUDA."""
+    """Return torch's version without its build: the same baseline is written with and without CUDA."""
     version: str = torch.__version__
     return version.partition("+")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """A baseline that is to be written.
-
-    Args:
-        path: of its file.
-        baseline: what to write.
-        report: what it changes.
-        dropped: targets that are no more.
-        remarks: what else to say.
-    """
+    """A new baseline, not yet written."""
 
     path: Path
     baseline: Baseline
-    report: CheckReport
-    dropped: tuple[str, ...] = ()
+    report: CheckReport  # its differences from the old baseline
+    dropped: tuple[str, ...] = ()  # recorded names that are no longer targets
     remarks: tuple[str, ...] = ()
 
 
@@ -68,126 +59,98 @@ def check(
     gate: LatencyGate | None = None,
     progress: Progress | None = None,
 ) -> CheckReport:
-    """Count targets and hold them against the baseline, or another revision, and their budgets.
+    """Count targets again and compare them with the baseline, or with a git revision, and with their budgets.
 
     Args:
-        config: the settings.
-        models: names of targets, or models that the settings do not name; none for all targets.
+        models: names of targets, or models that the settings do not name; empty for all targets.
         inputs: of a model that the settings do not name, like "1x3x224x224".
         arguments: of such a model.
-        exact: whether any difference fails, for the better too.
-        base: the git revision to compare with, instead of the baseline.
-        gate: how latency is held, against the revision and by the targets' own rules; None times nothing.
-        progress: told how much is done.
+        exact: fail on any difference, improvements included.
+        base: git revision to compare with, instead of the baseline.
+        gate: times each target against `base` and by its own latency rule; None times nothing.
+        progress: receives the share done and a text.
 
     Raises:
-        RequestError: the baseline is missing or damaged, a target is none, or the revision is none.
-        MeasurementError: there is no such device.
+        RequestError: the baseline is missing or damaged, or a target or revision does not exist.
+        MeasurementError: the device does not exist.
         NetcostError: a target cannot be counted or timed.
     """
     guards = selected(config, models, inputs, arguments)
-    _require_timed(guards, base, gate)
+    if gate is not None:
+        require_device(gate.timing.device)
+        if base is None and not with_latency_rule(guards):
+            raise RequestError(
+                "--latency has nothing to compare a target with; give --base REVISION, or give a target "
+                'latency = {relative_to = "mobilenet_v2", max_ratio = 1.2}'
+            )
     if base is not None:
         return _against_revision(config, guards, base, exact, gate, progress)
     baseline = _baseline_for(config, guards)
     old = {} if baseline is None else baseline.targets
     records = record_all(at_depths(guards, old), config.folder, progress)
-    missing = () if baseline is None else (f"has no entry in {shown(config.baseline)!r}",)
-    results = _compared(guards, old, records, exact, missing)
+    file, versions = ("", ()) if baseline is None else (shown(config.baseline), other_versions(baseline))
+    results = _compared(guards, old, records, exact, missing=file and f"has no entry in {file!r}")
     if gate is not None:
         here = place_in(root_of(config.folder), config.folder.resolve())
         results = with_latency(results, list(against_others(config, guards, here)), gate, progress)
-    file = "" if baseline is None else shown(config.baseline)
     return CheckReport(
         results,
         against=file and f"baseline {file!r}",
         baseline=file,
         settings=config.file or PROJECT_FILE,
-        updating=updating(config),
+        updating=_update_command(config),
         stale=() if models else tuple(sorted(set(old) - set(records))),
-        remarks=(
-            *(() if baseline is None else other_versions(baseline)),
-            *(not_timed(guards) if gate is None else ()),
-        ),
+        remarks=(*versions, *not_timed(guards, gate)),
         exact=exact,
     )
-
-
-def _require_timed(guards: Sequence[Guard], base: str | None, gate: LatencyGate | None) -> None:
-    """Refuse to measure where there is nothing to measure, or no such device, before any work is done."""
-    if gate is None:
-        return
-    require_device(gate.timing.device)
-    if base is None and not ruled(guards):
-        raise RequestError(
-            "--latency has nothing to hold a target against; give --base REVISION, or a target "
-            'latency = {relative_to = "mobilenet_v2", max_ratio = 1.2}'
-        )
 
 
 def _against_revision(
     config: Config, guards: Sequence[Guard], base: str, exact: bool, gate: LatencyGate | None, progress: Progress | None
 ) -> CheckReport:
-    """Count both sides, each in a worker; then time them while the revision is still there."""
-    root, say = repository(config.folder), progress or (lambda _share, _text: None)
+    """Count both sides, each in a worker; then time them while the revision is still checked out."""
+    root, folder = repository(config.folder), config.folder.resolve()
+    report_progress = progress or (lambda _share, _text: None)
     against = f"revision {base!r}"
     with checked_out(root, base) as tree:
-        say(0.0, f"counting at {base}")
-        old = _record_revision(config, guards, base, root, tree)
-        say(0.5, "counting here")
-        records = record_in(root, config.folder.resolve(), guards)
-        results = _compared(guards, {name: each.snapshot for name, each in old.items()}, records, exact)
+        base_folder = tree / folder.relative_to(root)
+        report_progress(0.0, f"counting at {base}")
+        old = _record_revision(guards, against, root, tree, base_folder)
+        report_progress(0.5, "counting here")
+        records = record_in(root, folder, guards)
+        results = _compared(guards, {name: record.snapshot for name, record in old.items()}, records, exact)
         if gate is not None:
-            pairings = _pairings(config, guards, against, gate, root, tree)
+            here, then = place_in(root, folder), place_in(tree, base_folder, replaces=root)
+            pairings = [
+                *against_revision(guards, against, gate.limit, then, here),
+                *against_others(config, guards, here),
+            ]
             results = with_latency(results, pairings, gate, progress)
-    remarks = not_timed(guards) if gate is None else ()
-    return CheckReport(results, against, settings=config.file or PROJECT_FILE, remarks=remarks, exact=exact)
+    remarks, settings = not_timed(guards, gate), config.file or PROJECT_FILE
+    return CheckReport(results, against, settings=settings, remarks=remarks, exact=exact)
 
 
-def _pairings(
-    config: Config, guards: Sequence[Guard], revision: str, gate: LatencyGate, root: Path, tree: Path
-) -> list[Pairing]:
-    """What is timed: every target against the revision, and those with a rule of their own by it."""
-    folder = config.folder.resolve()
-    here, then = place_in(root, folder), place_in(tree, tree / folder.relative_to(root), replaces=root)
-    return [*against_revision(guards, revision, gate.limit, then, here), *against_others(config, guards, here)]
-
-
-def _record_revision(config: Config, guards: Sequence[Guard], base: str, root: Path, tree: Path) -> dict[str, Record]:
-    """Count the targets with the revision's code."""
-    folder = tree / config.folder.resolve().relative_to(root)
+def _record_revision(guards: Sequence[Guard], revision: str, root: Path, tree: Path, folder: Path) -> dict[str, Record]:
+    """Count the targets with the revision's code, which is checked out in `tree`."""
     try:
         if not folder.is_dir():
             raise RequestError(f"there is no folder {str(folder.relative_to(tree))!r}")
         return record_in(tree, folder, guards, replaces=root)
     except NetcostError as error:
-        raise type(error)(f"at revision {base!r}: {error}") from error
+        raise type(error)(f"at {revision}: {error}") from error
 
 
 def _compared(
-    guards: Sequence[Guard],
-    old: Mapping[str, Snapshot],
-    records: Mapping[str, Record],
-    exact: bool,
-    missing: tuple[str, ...] = (),
+    guards: Sequence[Guard], old: Mapping[str, Snapshot], records: Mapping[str, Record], exact: bool, missing: str = ""
 ) -> tuple[TargetResult, ...]:
-    """Each target held against what it was.
-
-    Args:
-        missing: what is wrong with a target that nothing is known of.
-    """
-    return tuple(
-        compare(
-            name,
-            old.get(name),
-            records[name].snapshot,
-            guard.limits,
-            exact=exact,
-            problems=() if name in old else missing,
-            place=records[name].place,
-        )
-        for name, guard in ((guard.subject.name, guard) for guard in guards)
-    )
+    """Compare each target with its old snapshot; `missing` is the problem of one without a snapshot."""
+    results = []
+    for guard in guards:
+        name = guard.subject.name
+        now, place = records[name]
+        problems = (missing,) if missing and name not in old else ()
+        results.append(compare(name, old.get(name), now, guard.limits, exact=exact, problems=problems, place=place))
+    return tuple(results)
 
 
 def update(
@@ -198,51 +161,54 @@ def update(
     arguments: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Update:
-    """Count targets for the baseline: all of them, or some, beside which the others stay as they are.
+    """Count targets for a new baseline: all of them, or those named, which leaves the others as they are.
 
     The arguments are those of `check`.
 
     Raises:
-        RequestError: a target is none, or other targets cannot be kept because the baseline is damaged.
+        RequestError: a target does not exist, or the baseline is damaged and its other targets would be lost.
         NetcostError: a target cannot be counted.
     """
     guards = selected(config, models, inputs, arguments)
+    old: Mapping[str, Snapshot] = {}
     remarks: tuple[str, ...] = ()
     try:
-        old = read(config.baseline, shlex.join(updating(config))).targets if config.baseline.exists() else {}
+        old = _read(config).targets if config.baseline.exists() else {}
     except RequestError as error:
         if models:
             raise
-        old, remarks = {}, (f"replaced, because {error}",)
+        remarks = (f"replaced, because {error}",)
     records = record_all(guards, config.folder, progress)
-    kept = {name: old[name] for name in old if models}
-    new = {name: each.snapshot for name, each in records.items()}
+    kept = old if models else {}
+    new = {name: record.snapshot for name, record in records.items()}
     results = tuple(compare(name, old.get(name), snapshot) for name, snapshot in new.items())
     dropped = tuple(sorted(set(old) - set(new) - set(kept)))
     report = CheckReport(results, baseline=shown(config.baseline))
     return Update(config.baseline, Baseline({**kept, **new}, __version__, torch_version()), report, dropped, remarks)
 
 
-def updating(config: Config) -> tuple[str, ...]:
-    """The command that writes the baseline of these settings."""
+def _update_command(config: Config) -> tuple[str, ...]:
+    """Return the command that writes the baseline of these settings."""
     return (*UPDATE, "--config", config.asked) if config.asked else UPDATE
 
 
+def _read(config: Config) -> Baseline:
+    return read(config.baseline, shlex.join(_update_command(config)))
+
+
 def _baseline_for(config: Config, guards: Sequence[Guard]) -> Baseline | None:
-    """The baseline; None where there is none and every target has a budget to keep instead."""
+    """Return the baseline; None where it does not exist and every target has a budget instead."""
     if config.baseline.exists() or config.names_baseline:
-        return read(config.baseline, shlex.join(updating(config)))
-    bare = next((guard.subject.name for guard in guards if not guard.limits.budget), None)
-    if bare is not None:
-        file = shown(config.baseline)
-        raise RequestError(
-            f"{bare!r} has no budget, and there is no baseline {file!r}; write it: {shlex.join(updating(config))}"
-        )
+        return _read(config)
+    without_budget = next((guard.subject.name for guard in guards if not guard.limits.budget), None)
+    if without_budget is not None:
+        file, command = shown(config.baseline), shlex.join(_update_command(config))
+        raise RequestError(f"{without_budget!r} has no budget, and there is no baseline {file!r}; write it: {command}")
     return None
 
 
 def other_versions(baseline: Baseline) -> tuple[str, ...]:
-    """That the baseline was counted with another netcost or torch, which may count otherwise."""
+    """Return a remark for each of netcost and torch whose version differs from the baseline's."""
     then = {"netcost": baseline.netcost, "torch": baseline.torch}
     now = {"netcost": __version__, "torch": torch_version()}
     return tuple(

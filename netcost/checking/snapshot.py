@@ -1,4 +1,4 @@
-"""What is kept of an analysis, to be compared with a later one: whole numbers and names."""
+"""The part of an analysis that a baseline records: integer metrics, module paths, operator counts."""
 
 from __future__ import annotations
 
@@ -19,57 +19,42 @@ TOTALS = tuple(name for name in FIGURES if name != "unknown_ops")
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """One module's part of the cost.
+    """One module's part of the cost."""
 
-    Args:
-        type: name of its class.
-        figures: what adds up over modules; None where only operators without a rule ran.
-    """
-
-    type: str
-    figures: Mapping[str, int | None]
+    type: str  # name of its class
+    figures: Mapping[str, int | None]  # the `ADDITIVE` metrics; None where only operators without a rule ran
 
     @property
     def works(self) -> bool:
-        """Whether it does anything at all: a module of views alone does not."""
+        """True where the module costs anything; one that only makes views does not."""
         return any(value != 0 for value in self.figures.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A network's cost on one input.
+    """A network's cost on one input."""
 
-    Args:
-        model: the target that was counted.
-        inputs: like "1x3x224x224", one a tensor.
-        totals: every figure of the whole; None where it has none, like fragments of a network without blocks.
-        modules: each module's part, by its path.
-        operators: how often each operator ran.
-        unknown_ops: those among them that no rule counts.
-        depth: levels of modules that are told apart; None for the innermost ones.
-    """
-
-    model: str
-    inputs: tuple[str, ...] = ()
-    totals: Mapping[str, int | None] = field(default_factory=dict)
-    modules: Mapping[str, Module] = field(default_factory=dict)
-    operators: Mapping[str, int] = field(default_factory=dict)
-    unknown_ops: Mapping[str, int] = field(default_factory=dict)
-    depth: int | None = None
+    model: str  # the target that was counted
+    inputs: tuple[str, ...] = ()  # like "1x3x224x224", one per tensor
+    totals: Mapping[str, int | None] = field(default_factory=dict)  # None: undefined, like fragments without blocks
+    modules: Mapping[str, Module] = field(default_factory=dict)  # by path
+    operators: Mapping[str, int] = field(default_factory=dict)  # calls of each operator
+    unknown_ops: Mapping[str, int] = field(default_factory=dict)  # those among them without a counting rule
+    depth: int | None = None  # levels of modules; None for the innermost modules
 
     def figure(self, name: str) -> int | None:
-        """The figure called `name`, of `FIGURES`."""
+        """Return the figure called `name` in `FIGURES`."""
         return sum(self.unknown_ops.values()) if name == "unknown_ops" else self.totals[name]
 
 
 def take(count: Count, metrics: Mapping[str, Any], model: str, depth: int | None = None) -> Snapshot:
-    """The snapshot of a counted network.
+    """Return the snapshot of a counted network.
 
     Args:
         count: the counted graph.
-        metrics: of the whole, by identifier.
+        metrics: of the whole network, by name.
         model: the target that was counted.
-        depth: levels of modules to tell apart; None for the innermost ones.
+        depth: levels of modules to record; None for the innermost modules.
     """
     return Snapshot(
         model=model,
@@ -83,15 +68,11 @@ def take(count: Count, metrics: Mapping[str, Any], model: str, depth: int | None
 
 
 def input_text(tensor: TensorSpec) -> str:
-    """`1x3x224x224`, and the element type where it is not float32: `1x128:int64`."""
+    """Return `1x3x224x224`, with the element type where it is not float32: `1x128:int64`."""
     return shape_text(tensor) + ("" if tensor.dtype == "float32" else f":{tensor.dtype}")
 
 
 def _modules(count: Count, depth: int | None) -> dict[str, Module]:
     table = by_module(count, depth)
-    path, kind = table.names.index("module"), table.names.index("type")
-    figures = {name: table.names.index(name) for name in ADDITIVE}
-    return {
-        row[path]: Module(row[kind] or "", {name: bare(row[index]) for name, index in figures.items()})
-        for row in table.rows
-    }
+    rows = [dict(zip(table.names, row, strict=True)) for row in table.rows]
+    return {row["module"]: Module(row["type"] or "", {name: bare(row[name]) for name in ADDITIVE}) for row in rows}

@@ -1,6 +1,7 @@
-"""The command line: parse, one library call, one door out, an exit code. Nobody imports this.
+"""The command line: each command parses its options, calls the library once, writes the result and returns a code.
 
-One file per command group; `options` holds what several commands share, `output` writes any result in any format.
+One file per command; `options` holds the shared options, `output` writes any result in any format. No other room
+imports this one.
 
 What belongs here: a command, as one function registered in `app`. It then has help, a place in README and a golden
 file, or a test says what is missing.

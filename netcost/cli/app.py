@@ -1,4 +1,4 @@
-"""The `netcost` command: its commands, and what becomes of an error."""
+"""The `netcost` command: registers all commands, and turns errors into a line and an exit code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from netcost.text.version import __version__
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
 
-# Base of click's errors in use of the command line; newer typers bring a click of their own, out of reach by name.
+# Base of click's usage errors; newer versions of typer bundle their own click, which cannot be imported by name.
 ClickException: type[Exception] = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
@@ -50,27 +50,20 @@ def netcost(
         False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
     ),
 ) -> None:
-    """What a neural architecture costs, on paper and on the clock.
+    """Count and time neural networks: their cost on paper and on the clock.
 
     MODEL is a name of the zoo (googlenet), torchvision:resnet50, timm:convnext_tiny, package.module:callable or
     path/to/file.py:Net.
 
-    Exit codes: 0 fine; 1 a regression, or an unknown operator under --strict; 2 the request is wrong; 3 it could not
-    be measured; 70 an internal error; 130 interrupted.
+    Exit codes: 0 success; 1 a regression, a changed verdict, or an unknown operator under --strict; 2 wrong request;
+    3 measurement failed; 70 internal error; 130 interrupted.
     """
 
 
 app.command("list")(list_models)
-app.command("show")(show)
-app.command("compare")(compare)
-app.command("claims")(claims)
-app.command("guidelines")(guidelines)
-app.command("check")(check)
+for function in (show, compare, claims, guidelines, check, profile, device, report, explain):
+    app.command(function.__name__)(function)
 app.add_typer(baseline.app, name="baseline")
-app.command("profile")(profile)
-app.command("device")(device)
-app.command("report")(report)
-app.command("explain")(explain)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -79,17 +72,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line; the exit code."""
+    """Run the command line and return its exit code."""
     output.ARGUMENTS.set(tuple(arguments))
     try:
         code = app(arguments or ["--help"], standalone_mode=False)
         sys.stdout.flush()
-        if code == INTERRUPTED:  # newer typers turn the interrupt into a code themselves
+        if code == INTERRUPTED:  # newer versions of typer turn an interrupt into a code themselves
             return _complain("interrupted", INTERRUPTED)
         return code if isinstance(code, int) else 0
     except ClickException as error:
-        message = error.format_message()  # type: ignore[attr-defined]  # as all of click's errors have
-        return _complain(f"{message} (`netcost --help` and `netcost COMMAND --help` say more)", 2)
+        message = error.format_message()  # type: ignore[attr-defined]  # all of click's errors have it
+        return _complain(f"{message} (see `netcost --help` or `netcost COMMAND --help`)", 2)
     except NetcostError as error:
         if "--debug" in arguments:
             traceback.print_exc()
@@ -97,7 +90,7 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _complain("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output (head, a pager) has seen enough. Python would complain once more while it exits.
+        # The reader of our output (head, a pager) has ended. Without this, Python would fail again while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
@@ -106,6 +99,6 @@ def run(arguments: list[str]) -> int:
 
 
 def _complain(message: str, code: int) -> int:
-    """One line on standard error."""
+    """Print an error on one line of standard error; return the exit code."""
     typer.echo(f"netcost: {' '.join(message.split())}", err=True)
     return code

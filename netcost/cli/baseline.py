@@ -1,4 +1,4 @@
-"""`netcost baseline update` and `netcost baseline show`: what `netcost check` compares with."""
+"""`netcost baseline update` and `netcost baseline show`: the file that `netcost check` compares with."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import typer
 
 from netcost.cli import options, output
 
-app = typer.Typer(help="What `netcost check` compares with: one committed file of counted figures.")
+app = typer.Typer(help="Write or show the baseline: the committed file of figures that `netcost check` compares with.")
 
 
 @app.command("update")
@@ -18,23 +18,23 @@ def update(
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
 ) -> int:
-    """Count the targets of [tool.netcost] and write their figures to the baseline: all of them, or those named.
+    """Count the targets of [tool.netcost], all or those named, and write their figures to the baseline.
 
     Examples: netcost baseline update; netcost baseline update net.py:Net
     """
-    given = options.parse_arguments(arguments)
+    parsed = options.parse_arguments(arguments)
     from netcost.checking import config as settings
 
     loaded = settings.load(config)
+    from netcost.checking import baseline
     from netcost.checking import update as run
-    from netcost.checking.baseline import render
-    from netcost.checking.formats import update as updates
+    from netcost.checking.formats import update as summary
 
     with output.progress_bar(quiet) as progress:
-        found = run(loaded, models or (), inputs=inputs or (), arguments=given, progress=progress)
-    output.emit(render(found.baseline), str(found.path))
+        new = run(loaded, models or (), inputs=inputs or (), arguments=parsed, progress=progress)
+    output.emit(baseline.render(new.baseline), str(new.path))
     if not quiet:
-        typer.echo(updates.render(found.report, found.dropped, found.remarks), nl=False)
+        typer.echo(summary.render(new.report, new.dropped, new.remarks), nl=False)
     return 0
 
 
@@ -46,7 +46,7 @@ def show(
     out: options.Output = None,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
 ) -> int:
-    """Show the figures that are recorded. Nothing is counted.
+    """Show the recorded figures, without counting anything.
 
     Examples: netcost baseline show; netcost baseline show 'resnet*' --format csv
     """

@@ -1,4 +1,4 @@
-"""`netcost check [MODEL …]`: targets against the baseline and their budgets."""
+"""`netcost check [MODEL …]`: compares targets with the baseline and their budgets."""
 
 from __future__ import annotations
 
@@ -16,28 +16,27 @@ if TYPE_CHECKING:
     from netcost.checking.regression import CheckReport
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
-"""The variable that names the file of a GitHub job's summary."""
+"""The environment variable with the path of a GitHub job's summary."""
 
-Format = Annotated[str, typer.Option("--format", "-f", help=f"How to write the result: {', '.join(CHECK_FORMATS)}.")]
+Format = Annotated[str, options.format_option(CHECK_FORMATS)]
 
 
 def check(
     models: options.Models = None,
-    exact: Annotated[bool, typer.Option("--exact", help="Fail on any difference, for the better too.")] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="Fail on any difference, improvements included.")] = False,
     base: Annotated[
-        str | None, typer.Option(metavar="REVISION", help="Compare with the code of a git revision, not with a file.")
+        str | None, typer.Option(metavar="REVISION", help="Compare with the code of a git revision instead.")
     ] = None,
     latency: Annotated[
-        bool, typer.Option("--latency", help="Time targets too: against --base, and by the latency rules they have.")
+        bool, typer.Option("--latency", help="Also time targets: against --base, and by their own latency rules.")
     ] = False,
     latency_limit: Annotated[
-        str | None,
-        typer.Option(metavar="SHARE", help="How much slower than at --base a target may be; 5% unless given."),
+        str | None, typer.Option(metavar="SHARE", help="How much slower than at --base a target may be [default: 5%].")
     ] = None,
-    device: Annotated[str | None, typer.Option(help="With --latency: cpu, cuda or cuda:1; cpu unless given.")] = None,
+    device: Annotated[str | None, typer.Option(help="With --latency: cpu, cuda or cuda:1 [default: cpu].")] = None,
     threads: options.Threads = None,
     budget: Annotated[
-        float | None, typer.Option(min=0.0, help="With --latency: seconds to time each target; 10 unless given.")
+        float | None, typer.Option(min=0.0, help="With --latency: time budget in seconds per target [default: 10].")
     ] = None,
     config: options.ConfigFile = None,
     inputs: options.Inputs = None,
@@ -48,13 +47,13 @@ def check(
     strict: options.Strict = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
 ) -> int:
-    """Count the targets of [tool.netcost] again; fail (1) where one costs more than its baseline or its budget allows.
+    """Count the targets of [tool.netcost] again; exit 1 if one costs more than its baseline or its budget allows.
 
     Examples: netcost check; netcost check net.py:Net --exact; netcost check --base origin/main --format github;
     netcost check --base origin/main --latency --latency-limit 10%
     """
     output.check_request(format_name, out, CHECK_FORMATS)
-    given = options.parse_arguments(arguments)
+    parsed = options.parse_arguments(arguments)
     gate = _gate(latency, base, latency_limit, device=device, threads=threads, budget=budget)
     from netcost.checking import config as settings
 
@@ -66,35 +65,29 @@ def check(
             loaded,
             models or (),
             inputs=inputs or (),
-            arguments=given,
+            arguments=parsed,
             exact=exact,
             base=base,
             gate=gate,
             progress=progress,
         )
-    # Notes of a check say why it fails: they are what was asked for, and stay.
+    # The notes say why a check fails, so they stay under --quiet.
     output.show_result(report, format_name, out, write=check_text)
     if format_name == "github":
         _add_to_summary(report)
-    if strict:
-        output.refuse_unknown(report.unknown_ops)
+    output.refuse_unknown(report.unknown_ops, strict)
     return int(report.fails)
 
 
 def _gate(latency: bool, base: str | None, limit: str | None, **asked: Any) -> LatencyGate | None:
-    """How latency is to be held, if it is.
-
-    Raises:
-        RequestError: an option has no meaning without --latency or --base, or is no share.
-    """
-    given = {"latency-limit": limit, **asked}
+    """Return the conditions of the latency check; refuse options that need --latency or --base and lack it."""
     if not latency:
-        for name, value in given.items():
+        for name, value in {"latency-limit": limit, **asked}.items():
             if value is not None:
                 raise RequestError(f"--{name} is for timing; add --latency")
         return None
     if limit is not None and base is None:
-        raise RequestError("--latency-limit is for a base revision; add --base REVISION, like origin/main")
+        raise RequestError("--latency-limit is relative to a revision; add --base REVISION, like origin/main")
     from netcost.checking import LIMIT, LatencyGate
 
     share = LIMIT if limit is None else options.parse_share("--latency-limit", limit)
@@ -102,9 +95,8 @@ def _gate(latency: bool, base: str | None, limit: str | None, **asked: Any) -> L
 
 
 def _add_to_summary(report: CheckReport) -> None:
-    """Write the report to the job's summary, where the job has one."""
-    path = os.environ.get(SUMMARY)
-    if path:
+    """Append the report to the summary of the GitHub job, if there is one."""
+    if path := os.environ.get(SUMMARY):
         from netcost.text.writing import append_text
 
         append_text(path, check_text(report, "markdown"))

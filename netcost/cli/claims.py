@@ -1,4 +1,4 @@
-"""`netcost claims [ID | PATTERN]`: published arithmetic, recomputed."""
+"""`netcost claims [ID | PATTERN]`: recomputes published arithmetic."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from netcost.cli import options, output
 
 def claims(
     pattern: Annotated[
-        str, typer.Argument(metavar="[ID|PATTERN]", help="One claim with its sums, or a quoted shell pattern.")
+        str, typer.Argument(metavar="[ID|PATTERN]", help="One claim with its arithmetic, or a quoted shell pattern.")
     ] = "*",
-    errata: Annotated[bool, typer.Option("--errata", help="Figures in the papers themselves instead.")] = False,
-    sums: Annotated[bool, typer.Option("--sums", help="The arithmetic of each claim, term by term.")] = False,
-    device: Annotated[str | None, typer.Option(help="Time the claims about speed there: cpu, cuda or cuda:1.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's own number unless given.")] = None,
-    budget: Annotated[float, typer.Option(min=0.0, help="Seconds for timing each claim about speed.")] = 10.0,
+    errata: Annotated[bool, typer.Option("--errata", help="Show errors in the papers' own figures instead.")] = False,
+    sums: Annotated[bool, typer.Option("--sums", help="Show the arithmetic of each claim, term by term.")] = False,
+    device: Annotated[
+        str | None, typer.Option(help="Also time the claims about speed, on cpu, cuda or cuda:1.")
+    ] = None,
+    threads: options.Threads = None,
+    budget: Annotated[float, typer.Option(min=0.0, help="Time budget in seconds per claim about speed.")] = 10.0,
     format_name: options.Format = "table",
     out: options.Output = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
 ) -> int:
-    """Recompute what papers, lectures and articles claim about cost; exit 1 where a verdict is not the recorded one.
+    """Recompute published claims about cost; exit 1 if a verdict differs from the recorded one.
 
     Examples: netcost claims inception-854-358; netcost claims 'A0*'; netcost claims --format markdown -o claims.md
     """

@@ -1,4 +1,4 @@
-"""`netcost compare MODEL …`: counted and timed side by side, now or in saved runs."""
+"""`netcost compare MODEL …`: counts and times networks side by side, or compares saved runs."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from netcost.targets.naming import Target
 
 FOR_SAVED = frozenset({"models", "saved", "format_name", "out", "quiet", "strict", "debug"})
-"""Parameters that mean something where nothing is run."""
+"""Parameters that apply to saved runs."""
 
 
 def compare(
     context: typer.Context,
     models: Annotated[
-        list[str] | None, typer.Argument(metavar="MODEL...", help="One network or more; the first is the base.")
+        list[str] | None, typer.Argument(metavar="MODEL...", help="Networks; the first is the base.")
     ] = None,
     saved: Annotated[
         list[str] | None,
-        typer.Option("--from", metavar="FILE", help="Compare runs saved with --format json; further files may follow."),
+        typer.Option("--from", metavar="FILE", help="Compare runs saved with --format json; more files may follow."),
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, or none to time nothing.")] = "cpu",
+    device: options.DeviceOrNone = "cpu",
     inputs: options.Inputs = None,
     batch: options.Batches = None,
     threads: options.Threads = None,
@@ -39,15 +39,13 @@ def compare(
     cold_cache: options.ColdCache = False,
     budget: Annotated[
         float | None,
-        typer.Option(
-            min=0.0, help="Seconds for timing all networks together; 10 unless given, and in a sweep 10 a size."
-        ),
+        typer.Option(min=0.0, help="Time budget in seconds for all networks [default: 10, or 10 per batch size]."),
     ] = None,
     precision: Annotated[
-        float, typer.Option(min=0.0, help="Stop when the ratio's 95 % interval is within ± this share.")
+        float, typer.Option(min=0.0, help="Stop early at this half-width of the ratio's 95 % interval.")
     ] = 0.02,
     peaks: options.Peaks = None,
-    isolate: Annotated[bool, typer.Option("--isolate", help="Time each network in a process of its own.")] = False,
+    isolate: Annotated[bool, typer.Option("--isolate", help="Time each network in its own process.")] = False,
     arguments: options.Arguments = None,
     train: options.Train = False,
     concrete: options.Concrete = False,
@@ -67,12 +65,11 @@ def compare(
     if saved:
         loaded = _load([*saved, *(models or ())], context)
         output.show_result(loaded, format_name, out, quiet=quiet)
-        if strict:
-            output.refuse_unknown(loaded.unknown_ops)
+        output.refuse_unknown(loaded.unknown_ops, strict)
         return 0
     if not models:
         raise RequestError("nothing to compare; name a MODEL, such as googlenet, or saved runs: --from a.json b.json")
-    given, batches = options.parse_arguments(arguments), options.parse_batches(batch)
+    parsed, batches = options.parse_arguments(arguments), options.parse_batches(batch)
     timing = options.timing(
         device,
         threads=threads,
@@ -88,31 +85,23 @@ def compare(
     from netcost.targets.naming import resolve
     from netcost.timing.subjects import subjects
 
-    targets = [resolve(model, given, inputs or ()) for model in models]
-    subjects(targets, None, timing)  # refuses before peaks are measured
+    targets = [resolve(model, parsed, inputs or ()) for model in models]
+    subjects(targets, None, timing)  # refuses a wrong request before peaks are measured
     with output.progress_bar(quiet) as progress:
-        found = None if peaks is None else given_peaks(peaks, device, threads, progress)
-        result = _run(
-            targets,
-            batches,
-            timing=timing,
-            mode="train" if train else "eval",
-            concrete=concrete,
-            peaks=found,
-            progress=progress,
-        )
+        roof = None if peaks is None else given_peaks(peaks, device, threads, progress)
+        mode = "train" if train else "eval"
+        result = _run(targets, batches, timing=timing, mode=mode, concrete=concrete, peaks=roof, progress=progress)
     if len(result.errors) == len(result.entries):
         raise result.errors[0]
     output.show_result(result.run_by(output.command()), format_name, out, quiet=quiet)
     for error in result.errors:
         typer.echo(f"netcost: {error}", err=True)
-    if strict:
-        output.refuse_unknown(result.unknown_ops)
+    output.refuse_unknown(result.unknown_ops, strict)
     return max((error.exit_code for error in result.errors), default=0)
 
 
 def _run(targets: Sequence[Target], batches: tuple[int, ...], **options: Any) -> Comparison | Sweep:
-    """One batch size compared, or several swept."""
+    """Compare at one batch size, or sweep over several."""
     if len(batches) > 1:
         from netcost.comparison.batches import sweep
 
@@ -123,16 +112,12 @@ def _run(targets: Sequence[Target], batches: tuple[int, ...], **options: Any) ->
 
 
 def _load(paths: Sequence[str], context: typer.Context) -> Comparison | Sweep:
-    """Saved runs.
-
-    Raises:
-        RequestError: a file is missing or damaged, or an option is given that only a new run could follow.
-    """
+    """Load saved runs; refuse options that only apply to a new run, and missing files."""
     for parameter in context.command.params:
         name = parameter.name or ""
         source = context.get_parameter_source(name)
         if name not in FOR_SAVED and source is not None and source.name == "COMMANDLINE":
-            raise RequestError(f"{parameter.opts[0]} is for a new run; runs that were saved (--from) are as they were")
+            raise RequestError(f"{parameter.opts[0]} is for a new run; leave it out, or leave out --from")
     missing = next((path for path in paths if not Path(path).exists()), None)
     if missing is not None:
         raise RequestError(f"--from: there is no file {missing!r}; all arguments name runs saved with --format json")

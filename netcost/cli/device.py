@@ -1,24 +1,20 @@
-"""`netcost device`: this machine's measured peaks."""
+"""`netcost device`: measures the peaks of this machine."""
 
 from __future__ import annotations
-
-from typing import Annotated
-
-import typer
 
 from netcost.cli import options, output
 
 
 def device(
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")] = "cpu",
+    device: options.Device = "cpu",
     threads: options.Threads = None,
-    budget: Annotated[float, typer.Option(min=0.0, help="Seconds for all measurements together.")] = 10.0,
+    budget: options.Budget = 10.0,
     format_name: options.Format = "table",
     out: options.Output = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
 ) -> int:
-    """Measure what this device can do at best: matrix products, streaming, launches, and the roofline's ridge.
+    """Measure the peaks of this device: matrix products, memory streaming, launch overhead and the ridge point.
 
     Examples: netcost device --threads 1; netcost device --device cuda --format json -o peaks.json
     """

@@ -1,4 +1,4 @@
-"""`netcost explain [TOPIC]`: the words that netcost prints."""
+"""`netcost explain [TOPIC]`: explains the words that netcost prints."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import typer
 from netcost.cli import options, output
 
 FORMATS = ("table", "markdown", "json")
-Format = Annotated[str, typer.Option("--format", "-f", help=f"How to write the result: {', '.join(FORMATS)}.")]
+Format = Annotated[str, options.format_option(FORMATS)]
 
 
 def explain(
-    topic: Annotated[str | None, typer.Argument(help="A word that netcost prints; all of them unless given.")] = None,
+    topic: Annotated[str | None, typer.Argument(help="A word that netcost prints [default: all words].")] = None,
     format_name: Format = "table",
     out: options.Output = None,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
 ) -> int:
-    """Say what a metric, warning, verdict, guideline or heading means, where it comes from and what to do about it.
+    """Explain a metric, warning, verdict, guideline or heading: its meaning, its source and what to do.
 
     Examples: netcost explain; netcost explain memory_access; netcost explain drift; netcost explain "cannot tell"
     """

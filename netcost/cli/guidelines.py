@@ -1,4 +1,4 @@
-"""`netcost guidelines`: the four guidelines of ShuffleNet V2, tried and judged on this device."""
+"""`netcost guidelines`: tests the four guidelines of ShuffleNet V2 on this device."""
 
 from __future__ import annotations
 
@@ -15,40 +15,42 @@ if TYPE_CHECKING:
 
 def guidelines(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[g1 g2 g3 g4 networks]", help="Which of them; g1 to g4 unless told.")
+        list[str] | None, typer.Argument(metavar="[g1 g2 g3 g4 networks]", help="Experiments [default: g1 to g4].")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, or none to time nothing.")] = "cpu",
+    device: options.DeviceOrNone = "cpu",
     threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads; both one and torch's own number unless given.")
+        int | None, typer.Option(min=1, help="CPU threads [default: both 1 and torch's own number].")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Widths x1, batch 1 and all threads only: under two minutes on two cores.")
+        bool, typer.Option("--quick", help="Only widths x1, batch 1 and all threads: under 2 minutes on 2 cores.")
     ] = False,
     budget: Annotated[
         float | None,
-        typer.Option(min=0.0, help="Seconds for all settings together; 900 unless told, --quick 80; networks 600, 75."),
+        typer.Option(min=0.0, help="Time budget in seconds [default: 900, --quick 80; networks 600, --quick 75]."),
     ] = None,
     precision: Annotated[
         float | None,
-        typer.Option(min=0.0, help="Stop a setting when every ratio is within ± this share; 0.005, networks 0.02."),
+        typer.Option(
+            min=0.0, help="Stop early at this half-width of the 95 % interval [default: 0.005; networks 0.02]."
+        ),
     ] = None,
     peaks: options.Peaks = None,
     profile: Annotated[
-        bool, typer.Option("--profile", help="Then profile, too: G4's element-wise time, and networks by kind.")
+        bool, typer.Option("--profile", help="Also profile: G4's element-wise time, and networks by kind.")
     ] = False,
     saved: Annotated[
-        str | None, typer.Option("--from", help="Go on with a run saved as JSON; with --device none, show it.")
+        str | None, typer.Option("--from", help="Continue a run saved as JSON; with --device none, show it.")
     ] = None,
     format_name: options.Format = "table",
     out: options.Output = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
 ) -> int:
-    """Repeat the controlled experiments of ShuffleNet V2 and judge each guideline on this device.
+    """Repeat the controlled experiments of ShuffleNet V2, with a verdict per guideline on this device.
 
-    networks asks the same of whole networks: which count explains the latency of the zoo's?
+    networks asks which count best explains the latency of the zoo's networks.
 
-    With -o, what there is so far is written after each setting. Examples: netcost guidelines g1 --quick;
+    With -o, the results so far are written after each setting. Examples: netcost guidelines g1 --quick;
     netcost guidelines --format json -o guidelines.json; netcost guidelines --from guidelines.json --device none
     """
     output.check_request(format_name, out)
@@ -59,45 +61,43 @@ def guidelines(
     from netcost.guidelines.saved import load
     from netcost.profiling.roofline import given_peaks
 
-    kept: list[str] = []
     timing = options.timing(device, threads=threads, budget=budget, precision=precision)
-    is_timed = timing.is_timed
+    finished: list[Findings] = []
 
-    def show(found: Findings) -> None:
-        shown = ShownFindings(_by_this_command(found, is_timed))
+    def show(findings: Findings) -> None:
+        shown = ShownFindings(_with_command(findings) if timing.is_timed else findings)
         output.show_result(shown, format_name, out, quiet=quiet)
 
-    def keep(found: Findings) -> None:
+    def save(findings: Findings) -> None:
         if out is not None:
-            show(found)
-            kept[:] = [out]
+            show(findings)
+            finished.append(findings)
 
     earlier = None if saved is None else load(saved)
-    asked = names or ([] if earlier is not None and not is_timed else ALL)
-    how = Options(
+    asked = names or ([] if earlier is not None and not timing.is_timed else ALL)
+    experiment = Options(
         timing,
         quick=quick,
         elementwise_share=profiled.elementwise_share if profile else None,
         time_by_kind=profiled.time_by_kind if profile else None,
     )
-    require(asked, how, earlier, with_peaks=peaks is not None)
+    require(asked, experiment, earlier, with_peaks=peaks is not None)
     try:
         with output.progress_bar(quiet) as progress:
             if peaks is not None:
-                how = replace(how, peaks=given_peaks(peaks, device, threads, progress))
-            found = run(asked, how, saved=earlier, keep=keep, progress=progress)
+                experiment = replace(experiment, peaks=given_peaks(peaks, device, threads, progress))
+            findings = run(asked, experiment, saved=earlier, keep=save, progress=progress)
     except KeyboardInterrupt:
-        if kept and format_name == "json":
-            typer.echo(f"netcost: settings that were finished are in {out!r}; --from goes on with them", err=True)
+        if finished and format_name == "json":
+            typer.echo(f"netcost: the finished settings are in {out!r}; continue with --from {out}", err=True)
         raise
-    show(found)
-    for error in found.errors:
+    show(findings)
+    for error in findings.errors:
         typer.echo(f"netcost: {error}", err=True)
-    return 3 if found.errors else 0
+    return 3 if findings.errors else 0
 
 
-def _by_this_command(found: Findings, is_timed: bool) -> Findings:
-    """The findings with the commands that timed them; what is only shown keeps those of its run."""
-    own, before = output.command(), found.command
-    both = before if before.endswith(own) else f"{before}; {own}" if before else own
-    return replace(found, command=both) if is_timed else found
+def _with_command(findings: Findings) -> Findings:
+    """Append this command to those that timed the findings before."""
+    own, before = output.command(), findings.command
+    return replace(findings, command=before if before.endswith(own) else f"{before}; {own}" if before else own)

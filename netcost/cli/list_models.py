@@ -1,4 +1,4 @@
-"""`netcost list [PATTERN]`: the zoo with its published figures."""
+"""`netcost list [PATTERN]`: lists the zoo with its published figures."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from netcost.cli import options, output
 
 
 def list_models(
-    pattern: Annotated[str, typer.Argument(help="Shell pattern, like 'shufflenet*'; quote it.")] = "*",
+    pattern: Annotated[str, typer.Argument(help="Quoted shell pattern, like 'shufflenet*'.")] = "*",
     check: Annotated[
-        bool, typer.Option("--check", help="Count all again; fail (1) on an unexplained difference.")
+        bool, typer.Option("--check", help="Count all again; exit 1 on an unexplained difference.")
     ] = False,
-    why: Annotated[bool, typer.Option("--why", help="Say why a printed figure is not what the layers give.")] = False,
+    why: Annotated[bool, typer.Option("--why", help="Explain why a published figure differs from the layers.")] = False,
     format_name: options.Format = "table",
     out: options.Output = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
 ) -> int:
-    """List the architectures of the zoo and what their papers publish."""
+    """List the architectures of the zoo with the figures that their papers publish."""
     output.check_request(format_name, out)
     if not check:
         from netcost.zoo.catalogue import catalogue_table
@@ -30,6 +30,6 @@ def list_models(
     from netcost.counting.recount import RecountStatus, recount, recount_table
 
     with output.progress_bar(quiet) as progress:
-        found = recount(pattern, progress)
-    output.show_result(recount_table(found, why), format_name, out, quiet=quiet)
-    return int(any(each.agreement is RecountStatus.DISAGREES for each in found))
+        recounts = recount(pattern, progress)
+    output.show_result(recount_table(recounts, why), format_name, out, quiet=quiet)
+    return int(any(entry.agreement is RecountStatus.DISAGREES for entry in recounts))

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how their text is read."""
+"""Options that several commands share, and the parsing of their text."""
 
 from __future__ import annotations
 
@@ -13,79 +13,85 @@ from netcost.text.errors import RequestError
 from netcost.text.formats import FORMATS
 
 if TYPE_CHECKING:
+    from netcost.targets.naming import Target
     from netcost.timing.setting import Timing
 
-Format = Annotated[str, typer.Option("--format", "-f", help=f"How to write the result: {', '.join(FORMATS)}.")]
+
+def format_option(formats: Sequence[str]) -> Any:
+    """Return the option `--format` of a command that writes these formats."""
+    return typer.Option("--format", "-f", help=f"Output format: {', '.join(formats)}.")
+
+
+Format = Annotated[str, format_option(FORMATS)]
 Models = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[MODEL...]", help="Targets of the settings, or other models; all targets unless given."),
+    list[str] | None, typer.Argument(metavar="[MODEL...]", help="Targets, or other models [default: all targets].")
 ]
 ConfigFile = Annotated[
-    str | None, typer.Option("--config", help="File of settings; the nearest pyproject.toml's [tool.netcost] if none.")
+    str | None, typer.Option("--config", help="Settings file [default: nearest pyproject.toml with [tool.netcost]].")
 ]
-Output = Annotated[str | None, typer.Option("--output", "-o", help="File to write, whole or not at all.")]
+Output = Annotated[str | None, typer.Option("--output", "-o", help="File to write; written whole or not at all.")]
 Inputs = Annotated[
-    list[str] | None,
-    typer.Option("--input", "-i", help="Sizes like 1x3x224x224 or ids=1x128:int64; again for each further input."),
+    list[str] | None, typer.Option("--input", "-i", help="Shape like 1x3x224x224 or ids=1x128:int64; may be repeated.")
 ]
 Arguments = Annotated[
     list[str] | None, typer.Option("--arg", help="Argument of the architecture, like width=0.5; may be repeated.")
 ]
-Batch = Annotated[int | None, typer.Option(min=1, help="First dimension of every input.")]
+Batch = Annotated[int | None, typer.Option(min=1, help="Batch size: the first dimension of every input.")]
 Batches = Annotated[
-    str | None,
-    typer.Option("--batch", metavar="N[,N...]", help="First dimension of every input; several, like 1,2,4,8, sweep."),
+    str | None, typer.Option("--batch", metavar="N[,N...]", help="Batch size, or several for a sweep: 1,2,4,8.")
 ]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; torch's own number unless given.")]
+Depth = Annotated[int, typer.Option(min=0, help="Levels of modules to show.")]
+Device = Annotated[str, typer.Option(help="Device: cpu, cuda or cuda:1.")]
+DeviceOrNone = Annotated[str, typer.Option(help="Device: cpu, cuda or cuda:1; none to time nothing.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads [default: torch's own number].")]
+Budget = Annotated[float, typer.Option(min=0.0, help="Time budget in seconds.")]
 Dtype = Annotated[
-    str | None,
-    typer.Option(help="Element type, fp32, bf16 or fp16; weights as they come, mostly fp32, unless given."),
+    str | None, typer.Option(help="Element type: fp32, bf16 or fp16 [default: that of the weights, mostly fp32].")
 ]
 MemoryFormat = Annotated[
-    str | None,
-    typer.Option(help="Of images and their weights, contiguous or channels_last; as they come unless given."),
+    str | None, typer.Option(help="Layout of images and weights: contiguous or channels_last [default: unchanged].")
 ]
-Backend = Annotated[str, typer.Option(help="eager, or compile for torch.compile, whose own time is told apart.")]
+Backend = Annotated[
+    str, typer.Option(help="eager, or compile to use torch.compile; compile time is reported separately.")
+]
 ColdCache = Annotated[
-    bool, typer.Option("--cold-cache", help="Overwrite the device's last-level cache before each call: for layers.")
+    bool, typer.Option("--cold-cache", help="Overwrite the device's last-level cache before each call; for layers.")
 ]
 Peaks = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE|measure", help="Peaks of the device: a file of `netcost device --format json`, or measure them."
+        metavar="FILE|measure",
+        help="Peaks of the device: a file from `netcost device --format json`, or `measure` to measure them now.",
     ),
 ]
 Train = Annotated[bool, typer.Option("--train", help="Count training mode: auxiliary heads and batch statistics.")]
 Concrete = Annotated[
-    bool, typer.Option("--concrete", help="Trace on real tensors, for a forward pass that looks at values.")
+    bool, typer.Option("--concrete", help="Trace on real tensors, for a forward pass that depends on values.")
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="Fail (exit code 1) where an operator is unknown.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no notes.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with code 1 if an operator has no counting rule.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress bar and no notes.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
 def timing(device: str | None, **given: Any) -> Timing:
-    """Build the one value for how networks are timed from the options of a command.
-
-    Args:
-        device: as `--device` says, if it does.
-        given: the other options by their names in `Timing`, "budget" for its seconds; None where left out.
-
-    Raises:
-        RequestError: a word is unknown.
-    """
+    """Build a `Timing` from options that are named like its fields, but for `budget` (seconds); None is the default."""
     from netcost.timing.setting import Timing
 
     named = {"budget_s" if name == "budget" else name: value for name, value in given.items() if value is not None}
     return Timing(device or Timing().device, **named)
 
 
-def parse_batches(written: str | None) -> tuple[int, ...]:
-    """`8` as (8,) and `1,2,4` as (1, 2, 4); nothing as ().
+def target(model: str, arguments: Sequence[str] | None, inputs: Sequence[str] | None, batch: int | None) -> Target:
+    """Resolve one MODEL with the values of `--arg`, `--input` and `--batch`."""
+    parsed = parse_arguments(arguments)
+    from netcost.targets.naming import resolve
 
-    Raises:
-        RequestError: it is no list of whole numbers of 1 or more, each once.
-    """
+    resolved = resolve(model, parsed, inputs or ())
+    return resolved if batch is None else resolved.with_batch(batch)
+
+
+def parse_batches(written: str | None) -> tuple[int, ...]:
+    """Read `8` as (8,), `1,2,4` as (1, 2, 4) and None as (); each size is 1 or more and occurs once."""
     parts = [] if written is None else [part.strip() for part in written.split(",")]
     if not all(part.isdecimal() and part.isascii() and 0 < int(part) < 2**31 for part in parts):
         raise RequestError(f"--batch {written!r} does not parse; expected a number of 1 or more, or several: 1,2,4,8")
@@ -96,11 +102,7 @@ def parse_batches(written: str | None) -> tuple[int, ...]:
 
 
 def parse_share(option: str, written: str) -> float:
-    """`5%` or `0.05` as 0.05.
-
-    Raises:
-        RequestError: it is no share of 0 or more.
-    """
+    """Read `5%` or `0.05` as 0.05; a share is 0 or more."""
     number = written.strip().removesuffix("%")
     try:
         share = float(number) / (100 if number != written.strip() else 1)
@@ -112,16 +114,12 @@ def parse_share(option: str, written: str) -> float:
 
 
 def parse_arguments(written: Sequence[str] | None) -> dict[str, Any]:
-    """`width=0.5` as {"width": 0.5}: a Python literal, or else the text itself.
-
-    Raises:
-        RequestError: there is no name or no value.
-    """
+    """Read `width=0.5` as {"width": 0.5}; a value that is not a Python literal is text."""
     arguments: dict[str, Any] = {}
-    for each in written or ():
-        name, separator, value = each.partition("=")
+    for argument in written or ():
+        name, separator, value = argument.partition("=")
         if not separator or not name.isidentifier():
-            raise RequestError(f"--arg {each!r} does not parse; expected name=value, like width=0.5")
+            raise RequestError(f"--arg {argument!r} does not parse; expected name=value, like width=0.5")
         try:
             arguments[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError):

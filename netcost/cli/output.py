@@ -1,4 +1,4 @@
-"""The one door out: results to standard output or a file, progress to a terminal on standard error."""
+"""Writes results to standard output or a file, and progress to a terminal on standard error."""
 
 from __future__ import annotations
 
@@ -23,19 +23,14 @@ from netcost.text.names import suggestion, without_folders
 Progress = Callable[[float, str], None]
 
 ARGUMENTS: ContextVar[tuple[str, ...]] = ContextVar("arguments", default=())
-"""Of the command line that is run."""
+"""The arguments of the running command line."""
 
 _ENDS_IN_OUTPUT = re.compile(r"-[hq]*o")
 """Flags in one word, of which the last is `-o`: its file is the next word."""
 
 
 def check_request(format_name: str, output: str | None, formats: Sequence[str] = FORMATS) -> None:
-    """Refuse, before any work is done, a format that is none and a file that could not be written.
-
-    Raises:
-        RequestError: no such format.
-        OutputError: the folder is not there.
-    """
+    """Refuse an unknown format (RequestError) and an impossible file (OutputError) before any work is done."""
     if format_name not in formats:
         near = suggestion(format_name, formats)
         raise RequestError(f"unknown format {format_name!r}; expected one of {', '.join(formats)}{near}")
@@ -56,43 +51,31 @@ def show_result(
     quiet: bool = False,
     write: Callable[..., str] = result_text,
 ) -> None:
-    """Write any result in any format; in a terminal as wide as it is, and in colour if that is wanted.
+    """Write a result in any format; a terminal gets its width, and colour unless it is switched off.
 
     Args:
         quiet: leave out the notes.
-        write: gives the text of the result in a format, where it has formats of its own.
-
-    Raises:
-        OutputError: the file cannot be written; it is then as it was.
+        write: turns the result into text, for results with formats of their own.
     """
     if format_name == "html":
-        emit(_page_text(result, quiet), output)
+        from netcost.reports import html
+        from netcost.reports.pages import page_of
+
+        page = replace(page_of(result), made_by=command())
+        text = html.render(replace(page, sections=tuple(without_notes(page.sections))) if quiet else page)
     else:
-        style = _terminal_style() if format_name == "table" and output is None and sys.stdout.isatty() else {}
-        emit(write(result, format_name, quiet=quiet, **style), output)
-
-
-def _page_text(result: Result, quiet: bool) -> str:
-    """The page of a result as HTML, with the command that makes it again."""
-    from netcost.reports import html
-    from netcost.reports.pages import page_of
-
-    page = replace(page_of(result), made_by=command())
-    return html.render(replace(page, sections=tuple(without_notes(page.sections))) if quiet else page)
+        in_terminal = format_name == "table" and output is None and sys.stdout.isatty()
+        text = write(result, format_name, quiet=quiet, **(_terminal_style() if in_terminal else {}))
+    emit(text, output)
 
 
 def _terminal_style() -> dict[str, Any]:
-    """The terminal's width, and whether colour is wanted there."""
     color = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return {"width": shutil.get_terminal_size().columns, "color": color}
 
 
 def emit(text: str, output: str | None) -> None:
-    """Write a result.
-
-    Raises:
-        OutputError: the file cannot be written; it is then as it was.
-    """
+    """Write text to a file or standard output; a file that cannot be written (OutputError) is unchanged."""
     if output is None:
         typer.echo(text, nl=False)
         return
@@ -102,7 +85,7 @@ def emit(text: str, output: str | None) -> None:
 
 
 def command() -> str:
-    """The command line that was given, for another reader: without where its result went, and no folder named."""
+    """Return the command line for other readers: without the output file, and without folders."""
     words, given = ["netcost"], iter(ARGUMENTS.get())
     for word in given:
         if word == "--output" or _ENDS_IN_OUTPUT.fullmatch(word):
@@ -113,20 +96,16 @@ def command() -> str:
     return shlex.join(words)
 
 
-def refuse_unknown(unknown: dict[str, int]) -> None:
-    """Fail where operators are unknown.
-
-    Raises:
-        VerdictError: there are some.
-    """
-    if unknown:
+def refuse_unknown(unknown: dict[str, int], strict: bool) -> None:
+    """Under `--strict`, fail (VerdictError) if there are operators without a counting rule."""
+    if strict and unknown:
         listed = ", ".join(f"{name} ({times})" for name, times in unknown.items())
         raise VerdictError(f"no rule counts {listed}; register one with @netcost.rule, or leave out --strict")
 
 
 @contextmanager
 def progress_bar(quiet: bool) -> Iterator[Progress | None]:
-    """A bar on standard error where that is a terminal and nobody asked for quiet; else None."""
+    """Show a bar on standard error; yield None under `--quiet` and outside a terminal."""
     if quiet or not sys.stderr.isatty():
         yield None
         return

@@ -1,4 +1,4 @@
-"""`netcost profile MODEL`: where the time of a forward pass goes."""
+"""`netcost profile MODEL`: times the operators of a forward pass."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from netcost.cli import options, output
 
 def profile(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="One network.")],
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")] = "cpu",
+    device: options.Device = "cpu",
     by: Annotated[
-        str | None, typer.Option(help="Where the time goes, by: op, kind, module or block; kind and op unless given.")
+        str | None, typer.Option(help="Group the time by op, kind, module or block [default: kind and op].")
     ] = None,
-    depth: Annotated[int, typer.Option(min=0, help="Levels of modules to tell apart.")] = 1,
+    depth: options.Depth = 1,
     inputs: options.Inputs = None,
     batch: options.Batch = None,
     threads: options.Threads = None,
@@ -23,7 +23,7 @@ def profile(
     memory_format: options.MemoryFormat = None,
     backend: options.Backend = "eager",
     cold_cache: options.ColdCache = False,
-    budget: Annotated[float, typer.Option(min=0.0, help="Seconds for measuring.")] = 10.0,
+    budget: options.Budget = 10.0,
     peaks: options.Peaks = None,
     trace: Annotated[
         str | None, typer.Option(metavar="FILE", help="Save one run as a trace for Perfetto or chrome://tracing.")
@@ -43,7 +43,6 @@ def profile(
     """
     output.check_request(format_name, out)
     output.check_request(format_name, trace)
-    given = options.parse_arguments(arguments)
     timing = options.timing(
         device,
         threads=threads,
@@ -58,22 +57,18 @@ def profile(
     from netcost.profiling import profile as run
     from netcost.profiling.roofline import given_peaks
     from netcost.profiling.shown import ShownProfile
-    from netcost.targets.naming import resolve
     from netcost.timing.environment import require_device
 
     if by is not None:
         breakdown.require_grouping(by)
-    target = resolve(model, given, inputs or ())
-    if batch is not None:
-        target = target.with_batch(batch)
+    target = options.target(model, arguments, inputs, batch)
     require_device(device)
     target.required_inputs()
     with output.progress_bar(quiet) as progress:
-        found = None if peaks is None else given_peaks(peaks, device, threads, progress)
-        result = run(target, timing=timing, peaks=found, concrete=concrete, progress=progress)
+        roof = None if peaks is None else given_peaks(peaks, device, threads, progress)
+        result = run(target, timing=timing, peaks=roof, concrete=concrete, progress=progress)
     if trace is not None:
         output.emit(result.chrome_trace(), trace)
     output.show_result(ShownProfile(result, by, depth), format_name, out, quiet=quiet)
-    if strict:
-        output.refuse_unknown(result.analysis.unknown_ops)
+    output.refuse_unknown(result.analysis.unknown_ops, strict)
     return 0

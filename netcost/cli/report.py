@@ -1,4 +1,4 @@
-"""`netcost report -o DIR`: everything that is handed out, made from saved measurements and fresh counts."""
+"""`netcost report -o DIR`: writes a folder of reports from saved measurements and fresh counts."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from netcost.text.errors import RequestError
 
 
 def report(
-    out: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="Folder to write; it may be new.")],
+    out: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="Folder to write; created if missing.")],
     saved: Annotated[
-        str | None,
-        typer.Option("--from", metavar="DIR", help="Folder of saved measurements, if it is not the one to write."),
+        str | None, typer.Option("--from", metavar="DIR", help="Folder of saved measurements [default: that of -o].")
     ] = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
 ) -> int:
-    """Write a folder of reports: the zoo and published claims counted anew, saved measurements drawn, and an index.
+    """Write a folder of reports: the zoo and the published claims counted again, saved measurements, and an index.
 
     Measurements are files compare-NAME.json and guidelines-NAME.json, written by netcost compare and netcost guidelines
-    with --format json; none is timed again. Examples: netcost report -o reports; netcost report --from runs -o site
+    with --format json; nothing is timed again. Examples: netcost report -o reports; netcost report --from runs -o site
     """
     formats.require("html")
     if not out:

@@ -126,7 +126,7 @@ def changed(old: str, new: str) -> str:
         (changed('"depth": 1,', ""), f"{DEPTH}, found nothing"),
         (
             changed('"mult_adds": 7200,\n', '"mult_adds": 7201,\n'),
-            "$.targets.net.totals.mult_adds: expected 7200, to which its modules add up, found 7201",
+            "$.targets.net.totals.mult_adds: expected 7200, the sum over its modules, found 7201",
         ),
         (
             changed('"aten.conv2d": 1', '"aten.conv2d": "1"'),
@@ -152,7 +152,7 @@ def test_a_damaged_or_hostile_file_gets_one_line(text: str | bytes, said: str) -
 def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"b.json' cannot be read: No such file.*write it: netcost baseline up"):
         read(tmp_path / "b.json")
-    with pytest.raises(RequestError, match="is no file"):
+    with pytest.raises(RequestError, match="is not a file"):
         read(tmp_path)
     (tmp_path / "loop.json").symlink_to("loop.json")
     with pytest.raises(RequestError, match="cannot be read: Too many levels of symbolic links"):
@@ -167,7 +167,7 @@ def test_a_table_has_a_row_a_target_and_a_pattern_chooses() -> None:
     baseline = Baseline({"net": NET, "other": NET}, "0.1.0", "2.14.1")
     assert [row[0] for row in table(baseline).rows] == ["net", "other"]
     assert [row[0] for row in table(baseline, ["n*"]).rows] == ["net"]
-    with pytest.raises(RequestError, match="no 'nett'; did you mean net"):
+    with pytest.raises(RequestError, match="no target 'nett'; did you mean net"):
         table(baseline, ["nett"])
 
 

@@ -273,7 +273,7 @@ def edit(name: str, old: str, new: str):
         (as_it_is, ["smal"], "did you mean small"),
         (as_it_is, ["googlnet"], "did you mean googlenet"),
         (as_it_is, ["weights.pth"], "is a pickle"),
-        (as_it_is, ["small", "--input", "1x3x8x8"], "do not go with 'small'"),
+        (as_it_is, ["small", "--input", "1x3x8x8"], "do not apply to 'small'"),
         (as_it_is, ["--format", "xml"], "junit"),
         (as_it_is, ["-o", "no/such/x.txt"], "no folder"),
     ],

@@ -15,7 +15,7 @@ from snapshots import module, snapshot
 
 from netcost.checking import LatencyGate, latency
 from netcost.checking.formats import check_text
-from netcost.checking.latency import Pairing, Side, held
+from netcost.checking.latency import Pairing, Side, measure_pairing
 from netcost.checking.regression import Attempt, CheckReport, CheckVerdict, LatencyResult, compare
 from netcost.checking.revision import place_in
 from netcost.cli.app import run
@@ -76,7 +76,7 @@ class FakeMeasure:
 )
 def test_only_what_is_above_the_bound_twice_fails(series, measured, verdict) -> None:
     measure = FakeMeasure(*series, STEADY)
-    result = held(pairing(), LatencyGate(limit=LIMIT), measure=measure)
+    result = measure_pairing(pairing(), LatencyGate(limit=LIMIT), measure=measure)
     assert (len(result.samplings), result.verdict) == (measured, verdict)
     assert len(measure.left) == len(series) + 1 - measured
 
@@ -88,7 +88,7 @@ def test_one_sampling_alone_breaks_no_rule() -> None:
 def test_another_batch_is_other_work() -> None:
     assert sampling(SLOWER, batch=4).verdict(1.05) is CheckVerdict.CANNOT_TELL
     result = LatencyResult("revision 'main'", 1.05, (sampling(SLOWER, batch=4),))
-    assert "doubts: batch: 1 and 4" in result.words
+    assert "warnings: batch: 1 and 4" in result.words
 
 
 def test_a_clock_that_saw_no_time_pass_tells_nothing() -> None:
@@ -100,17 +100,25 @@ def test_a_clock_that_saw_no_time_pass_tells_nothing() -> None:
 @pytest.mark.parametrize(("limit", "precision"), [(0.5, 0.02), (0.05, 0.02), (0.02, 0.01), (0.0, 0.0)])
 def test_a_narrow_limit_is_measured_more_closely(limit: float, precision: float) -> None:
     measure = FakeMeasure(STEADY, STEADY)
-    held(pairing(), LatencyGate(limit=limit), measure=measure)
-    held(pairing(is_relative=True), LatencyGate(limit=limit), measure=measure)
+    measure_pairing(pairing(), LatencyGate(limit=limit), measure=measure)
+    measure_pairing(pairing(is_relative=True), LatencyGate(limit=limit), measure=measure)
     assert measure.precisions == [precision, latency.PRECISION]
 
 
 def test_a_warning_says_ratio_interval_doubts_and_what_may_help() -> None:
     few = doubts.TooFewRounds(9, stats.MIN_ROUNDS)
     line, speaking_against, mending = LatencyResult("revision 'main'", 1.05, (sampling(FEW, doubts=(few,)),)).words
-    for fact in ("cannot tell", "5.00 %", "revision 'main'", "2.00 x", "interval none", "9 rounds", "1.00 s, 2.00 s"):
+    for fact in (
+        "warning: cannot tell",
+        "5.00 %",
+        "revision 'main'",
+        "2.00 x",
+        "interval none",
+        "9 rounds",
+        "1.00 s, 2.00 s",
+    ):
         assert fact in line
-    assert speaking_against == f"doubts: {few}"
+    assert speaking_against == f"warnings: {few}"
     assert few.remedy in mending
 
 
@@ -151,7 +159,7 @@ def test_what_fails_was_measured_in_new_processes(monkeypatch: pytest.MonkeyPatc
     clock = Clock()
     workers = [InBlock(clock, seconds) for seconds in (LONG, 2 * LONG, LONG, 4 * LONG)]
     on_fake_workers(monkeypatch, *workers)
-    result = held(pairing(), LatencyGate(Timing(budget_s=1e6)))
+    result = measure_pairing(pairing(), LatencyGate(Timing(budget_s=1e6)))
     assert result.verdict is CheckVerdict.FAILS
     assert [each.ratio and each.ratio.ci95 for each in result.samplings] == [(2.0, 2.0), (4.0, 4.0)]
     assert all(worker.ended for worker in workers)
@@ -162,7 +170,7 @@ def test_a_side_that_dies_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     workers = [InBlock(clock, LONG, dies_in_round=3), InBlock(clock, LONG)]
     on_fake_workers(monkeypatch, *workers)
     with pytest.raises(NetcostError, match=r"'net' at revision 'main'.* in round 3") as error:
-        held(pairing(), LatencyGate(Timing(budget_s=1e6)))
+        measure_pairing(pairing(), LatencyGate(Timing(budget_s=1e6)))
     assert error.value.exit_code == 3
     assert all(worker.ended for worker in workers)
 
@@ -201,7 +209,7 @@ def test_every_format_says_how_latency_came_out(name: str) -> None:
     assert "latency holds" in failed
     assert "latency FAILS (at most 1.20 x that of 'other'): 2.00 x" in failed
     assert "change latency.max_ratio of 'net' in 'netcost.toml'" in failed
-    assert "latency cannot tell" in check_text(reported(UNTOLD), name)
+    assert "cannot tell whether latency holds" in check_text(reported(UNTOLD), name)
     assert "latency rule" in check_text(replace(reported(), remarks=("the latency rule was not checked",)), name)
 
 
@@ -285,7 +293,7 @@ def test_a_rule_runs_only_when_it_is_asked_for(
 
     monkeypatch.setattr(latency, "in_workers", measure)
     assert run(["check", *CONFIG]) == 0
-    assert "small (--latency" in capsys.readouterr().out
+    assert "small; add --latency" in capsys.readouterr().out
     assert seen == []
     assert run(["check", *CONFIG, "--latency", "--threads", "1", "--budget", "3"]) == 1
     out = capsys.readouterr().out
@@ -322,7 +330,7 @@ def test_a_common_rule_holds_no_target_against_itself(project: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--latency"], "nothing to hold a target against"),
+        (["--latency"], "nothing to compare a target with"),
         (["--budget", "3"], "--budget is for timing; add --latency"),
         (["--latency-limit", "3%"], "--latency-limit is for timing"),
         (["--device", "cpu"], "--device is for timing"),

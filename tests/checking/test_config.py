@@ -160,20 +160,20 @@ TARGET = '[[targets]]\nmodel = "lenet5"\n'
             "relative_too: unknown key; did you mean relative_to",
         ),
         (TARGET + f'latency = {{relative_to = "x", max_ratio = {"9" * 400}}}', "expected a number"),
-        (TARGET * 2, "$.targets[1].name: 'lenet5' is the name of targets[0], too; give it another `name`"),
+        (TARGET * 2, "$.targets[1].name: 'lenet5' is also the name of targets[0]; give it another `name`"),
         ('[[targets]]\nmodel = "vgg*"\nname = "x"', "$.targets[0].name: found 'x'; 'vgg*' is a pattern"),
         (
             'baseline = "../cost.json"',
-            "$.baseline: expected a path in the repository, from the file's own folder, found '../cost.json'",
+            "$.baseline: expected a path inside the repository, relative to this file, found '../cost.json'",
         ),
         (
             'baseline = "/tmp/cost.json"',
-            "$.baseline: expected a path in the repository, from the file's own folder, found '/tmp/cost.json'",
+            "$.baseline: expected a path inside the repository, relative to this file, found '/tmp/cost.json'",
         ),
         (TARGET + f"depth = 0x{'f' * 9999}", "$.targets[0].depth: expected a whole number of at most"),
         (f"depth = {'9' * 9999}", "not TOML: "),
         (TARGET + f"budget = {{params = 0x{'f' * 9999}}}", "budget.params: a huge number is not a budget"),
-        ('baseline = ""', "$.baseline: expected a path in the repository, from the file's own folder, found ''"),
+        ('baseline = ""', "$.baseline: expected a path inside the repository, relative to this file, found ''"),
         ('baseline = "a\\u0000b"', "$.baseline: expected a path (embedded null byte), found 'a\\x00b'"),
     ],
 )
@@ -202,7 +202,7 @@ def test_a_link_out_of_the_repository_is_no_baseline(project: Path, tmp_path_fac
     outside = tmp_path_factory.mktemp("outside") / "cost.json"
     outside.write_text("precious")
     (project / "cost.json").symlink_to(outside)
-    assert "expected a path in the repository" in refusal('baseline = "cost.json"')
+    assert "expected a path inside the repository" in refusal('baseline = "cost.json"')
 
 
 def test_a_baseline_may_lie_elsewhere_in_the_repository(project: Path) -> None:

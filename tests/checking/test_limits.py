@@ -86,7 +86,7 @@ def test_more_tolerance_allows_no_less(old: int, some: int, more: int) -> None:
         (parse_budget, "params", "=< 5M", "expected text like '<= 5M'"),
         (parse_budget, "params", "<= lots", "'lots' is not a quantity"),
         (parse_budget, "params", "<= -5", "'-5' is not a quantity"),
-        (parse_budget, "params", "<= 5MB", "'5MB' is in bytes, and params is not"),
+        (parse_budget, "params", "<= 5MB", "'5MB' is in bytes, but params is not"),
         (parse_budget, "params", "<= 64MiB", "not a quantity"),
         (parse_tolerance, "parms", "1%", "did you mean params"),
         (parse_tolerance, "params", 0.01, "a share like '1%'"),

@@ -89,7 +89,7 @@ def test_a_snapshot_is_recorded_compared_and_renewed(project: pytest.Pytester) -
     result = ran(project)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["test_net.py::test_cost: FAILS", "Params*+576*not one more*FAILS", "body*changed*+576*"]
+        ["test_net.py::test_cost: FAILS", "Params*+576*no increase*FAILS", "body*changed*+576*"]
     )
     ran(project, "--netcost-update").assert_outcomes(passed=1)
     ran(project).assert_outcomes(passed=1)

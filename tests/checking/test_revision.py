@@ -94,7 +94,7 @@ def test_what_is_not_committed_is_checked_and_left_alone(
     monkeypatch.setenv("GIT_DIR", str(repository.folder / ".git"))
     out = checked(capsys, 1, "--base", "HEAD", "--format", "github")
     assert out.startswith("::error file=net.py,line=5,title=netcost%3A small fails::")
-    assert "tolerance.params … of 'small' in 'pyproject.toml'" in out
+    assert "tolerance.params of 'small' in 'pyproject.toml'" in out
     assert repository.git("status", "--porcelain") == before
 
 
@@ -184,10 +184,7 @@ def test_what_a_model_s_code_prints_is_no_answer(repository: Repository, capsys:
 @pytest.mark.parametrize(
     ("base_code", "said"),
     [
-        (
-            None,
-            "(HEAD~1): pyproject.toml: $.tool.netcost.targets[0] ('small'): 'net.py:Net': there is no file 'net.py'",
-        ),
+        (None, "$.tool.netcost.targets[0] ('small'): 'net.py:Net': there is no file 'net.py'"),
         ("import not_there\n", "raised while it was imported: ModuleNotFoundError: No module named 'not_there'"),
         ("class Other: pass\n", "'net.py' has no 'Net'"),
         (
@@ -209,7 +206,7 @@ def test_a_revision_that_cannot_be_counted_gets_one_line(
     repository.commit("mended")
     answer = refused(capsys, "--base", "HEAD~1")
     assert answer.startswith("netcost: at revision 'HEAD~1': ")
-    assert said.removeprefix("(HEAD~1): ") in answer
+    assert said in answer
 
 
 class Watched(Worker):
@@ -257,11 +254,11 @@ def test_a_model_that_never_ends_is_one_line_and_leaves_no_process(
         ("HEAD~9", "git knows no revision 'HEAD~9'"),
         ("HEAD:net.py", "git knows no revision"),
         ("main..HEAD", "git knows no revision"),
-        ("", "is no revision"),
-        ("--upload-pack=touch x", "is no revision"),
-        ("-", "is no revision"),
-        ("a\nb", "is no revision"),
-        ("a\x1b[2Jb", "is no revision"),
+        ("", "is not a revision"),
+        ("--upload-pack=touch x", "is not a revision"),
+        ("-", "is not a revision"),
+        ("a\nb", "is not a revision"),
+        ("a\x1b[2Jb", "is not a revision"),
     ],
 )
 def test_what_is_no_revision_is_refused(
@@ -286,7 +283,7 @@ def test_without_a_repository_there_is_no_revision(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     (tmp_path / "netcost.toml").write_text('[[targets]]\nmodel = "lenet5"\n')
-    assert "is in no git repository" in refused(capsys, "--config", "netcost.toml", "--base", "HEAD")
+    assert "is not in a git repository" in refused(capsys, "--config", "netcost.toml", "--base", "HEAD")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "git cannot be run" in refused(capsys, "--config", "netcost.toml", "--base", "HEAD")
 
@@ -332,5 +329,5 @@ def test_a_branch_that_is_checked_out_here_can_be_compared_with(repository: Repo
 
 def test_a_name_like_an_option_is_refused_before_git_sees_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("subprocess.run", None)
-    with pytest.raises(RequestError, match="'--help' is no revision"):
+    with pytest.raises(RequestError, match="'--help' is not a revision"):
         commit_of(tmp_path, "--help")

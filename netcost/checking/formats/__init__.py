@@ -1,4 +1,4 @@
-"""A check's report as text: formats of checks alone are a file each, the others are those of every result."""
+"""Writes a check's report as text: one file per format of checks alone; other formats are those of every result."""
 
 from __future__ import annotations
 
@@ -11,18 +11,14 @@ if TYPE_CHECKING:
     from netcost.checking.regression import CheckReport
 
 CHECK_FORMATS = ("table", "markdown", "json", "csv", "github", "junit")
-"""What `netcost check --format` takes."""
+"""The values of `netcost check --format`."""
 
 _OWN = {"markdown": "comment", "github": "workflow", "junit": "junit"}
 
 
-def check_text(report: CheckReport, format_name: str, **how: Any) -> str:
-    """Write a report in one of `CHECK_FORMATS`; the text ends with one newline.
-
-    Args:
-        how: as for `result_text`.
-    """
+def check_text(report: CheckReport, format_name: str, **style: Any) -> str:
+    """Write a report in one of `CHECK_FORMATS`, ending with one newline; `style` is as for `result_text`."""
     if format_name not in _OWN:
-        return result_text(report, format_name, **how)
+        return result_text(report, format_name, **style)
     text: str = import_module(f"{__name__}.{_OWN[format_name]}").render(report)
     return text

@@ -1,57 +1,49 @@
-"""A report as the body of a comment on a pull request, in GitHub's Markdown."""
+"""Writes a report as a comment on a pull request, in GitHub's Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import accumulate
 
 from netcost.checking.regression import CheckReport, TargetResult, modules_table
 from netcost.text.formats import markdown
 from netcost.text.tables import Table
 
 MARKER = "<!-- netcost check -->"
-"""Stands first, unseen: by it the comment is found again, and updated in its place."""
+"""Invisible first line, by which CI finds the comment again to update it."""
 LONGEST = 60_000
 """Characters; GitHub takes 65,536 in a comment."""
 
 
 def render(report: CheckReport) -> str:
-    """The outcome, a table of what changed a target, and the modules that did it behind a fold."""
+    """Write the outcome, and a table per notable target with its changed modules in a fold."""
     mark = "❌" if report.fails else "✅"
-    opening = f"{MARKER}\n### {mark} netcost check: {_inert(markdown.escaped(report.headline))}\n"
-    notes = [_words(Table((), (), notes=report.notes))] if report.notes else []
-    return "\n".join([opening, *notes, *_within(LONGEST, list(_sections(report)))])
+    opening = f"{MARKER}\n### {mark} netcost check: {_without_mentions(markdown.escaped(report.headline))}\n"
+    notes = [_markdown(Table((), (), notes=report.notes))] if report.notes else []
+    return "\n".join([opening, *notes, *_within(LONGEST, [_section(report, result) for result in report.notable])])
 
 
-def _sections(report: CheckReport) -> Iterator[str]:
-    """A part a target: its figures, and its modules folded."""
-    for result in report.notable:
-        modules = [_folded(result)] if result.modules else []
-        yield "\n".join([_words(report.figures_table(result)), *modules])
-
-
-def _folded(result: TargetResult) -> str:
-    """The modules that changed, shown when asked for."""
+def _section(report: CheckReport, result: TargetResult) -> str:
+    figures = _markdown(report.figures_table(result))
+    if not result.modules:
+        return figures
     count = len(result.modules)
-    summary = f"{count} {'module' if count == 1 else 'modules'} changed"
     table = modules_table(result)
-    body = _words(Table(table.columns, table.rows, notes=table.notes))
-    return f"<details><summary>{summary}</summary>\n\n{body}\n</details>\n"
+    body = _markdown(Table(table.columns, table.rows, notes=table.notes))
+    summary = f"{count} {'module' if count == 1 else 'modules'} changed"
+    return f"{figures}\n<details><summary>{summary}</summary>\n\n{body}\n</details>\n"
 
 
-def _words(table: Table) -> str:
-    return _inert(markdown.render(table))
+def _markdown(table: Table) -> str:
+    return _without_mentions(markdown.render(table))
 
 
-def _inert(text: str) -> str:
-    """The text with no one mentioned by it: a name in a user's code may look like a user's name."""
+def _without_mentions(text: str) -> str:
+    """Disarm `@`: a name in a user's code may look like a user's name."""
     return text.replace("@", "@<!-- -->")
 
 
 def _within(limit: int, sections: list[str]) -> list[str]:
-    """As many of the parts as a comment holds, and how many there are besides."""
-    kept: list[str] = []
-    for section in sections:
-        if sum(map(len, kept)) + len(section) > limit:
-            return [*kept, f"… and {len(sections) - len(kept)} more targets: see the log of the job.\n"]
-        kept.append(section)
-    return kept
+    """Return the sections that fit into a comment, and the number of those that do not."""
+    fitting = sum(length <= limit for length in accumulate(map(len, sections)))
+    more = len(sections) - fitting
+    return [*sections[:fitting], *([f"… and {more} more targets: see the log of the job.\n"] if more else [])]

@@ -1,4 +1,4 @@
-"""A target in plain lines: what annotations and test reports say of it."""
+"""Describes a target in plain lines, for annotations and test reports."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ LARGEST_MODULES = 3
 
 
 def lines(report: CheckReport, result: TargetResult) -> list[str]:
-    """The figures that changed, the modules that did most of it, and what to do."""
+    """Return the figures that changed, the modules that changed most, and the notes and remedies."""
     figures = [_figure(change) for change in result.changes if change.fails or change.old != change.new]
     return [*figures, *_modules(result), *map(printable, report.words(result))]
 
 
 def _figure(change: Change) -> str:
-    """`Params: 7,850 → 7,851 (+1, +0.0127 %); not one more: FAILS`."""
-    then, now = (units.text(value, "exact") for value in (change.old, change.new))
+    """Return `Params: 7,850 → 7,851 (+1, +0.0127 %); no increase: FAILS`."""
+    then, now = units.text(change.old, "exact"), units.text(change.new, "exact")
     delta, share = units.text(change.delta, "signed"), units.text(change.share, "signed_percent")
     verdict = f"{change.rule}: {change.verdict}" if change.rule else str(change.verdict)
     return f"{FIGURES[change.figure].heading}: {then} → {now} ({delta}, {share}); {printable(verdict)}"
 
 
 def _modules(result: TargetResult) -> list[str]:
-    """`changed conv2 (Conv2d): Params +1,152, Mult-adds +294,912`."""
+    """Return lines like `changed conv2 (Conv2d): Params +1,152, Mult-adds +294,912`."""
     table = modules_table(result)
-    found = []
+    headings = [column.heading for column in table.columns[3:]]
+    named = []
     for row in range(min(LARGEST_MODULES, len(table.rows))):
         module, kind, status, *deltas = (table.text(row, index) for index in range(len(table.columns)))
-        changed = [f"{column.heading} {delta}" for column, delta in zip(table.columns[3:], deltas, strict=True)]
-        found.append(f"{status} {module} ({kind}): {', '.join(changed)}")
-    more = len(result.modules) - len(found)
-    return [*found, *([f"and {more} more modules"] if more else [])]
+        figures = ", ".join(f"{heading} {delta}" for heading, delta in zip(headings, deltas, strict=True))
+        named.append(f"{status} {module} ({kind}): {figures}")
+    more = len(result.modules) - len(named)
+    return [*named, *([f"and {more} more modules"] if more else [])]

@@ -1,4 +1,4 @@
-"""What an update of the baseline came to, for people in a terminal or a log."""
+"""Writes the outcome of `netcost baseline update`, for a terminal or a log."""
 
 from __future__ import annotations
 
@@ -10,24 +10,22 @@ from netcost.text.formats import terminal
 from netcost.text.tables import Table, printable, selected
 
 UPDATED = ("metric", "old", "new", "delta", "share")
-"""The columns of what a new baseline changes: rules do not matter to it."""
+"""Columns of a new baseline's changes: it has no rules."""
 
 
 def render(report: CheckReport, dropped: Sequence[str], remarks: Sequence[str]) -> str:
-    """What a new baseline changes: the file, and each target with other figures than before."""
+    """Write a summary of the new baseline, and a table per target with other figures than before."""
     known = [result for result in report.results if result.old is not None]
-    changed = sum(result.work_changed for result in known)
-    parts = [
-        f"{len(report.results)} {'target' if len(report.results) == 1 else 'targets'} recorded",
-        f"{len(report.results) - len(known)} new",
-        f"{changed} changed",
-        f"{len(dropped)} dropped",
-    ]
-    named = [f"dropped: {', '.join(dropped)}"] if dropped else []
-    heading = Table((), (), f"{report.baseline}: {', '.join(parts)}", tuple(map(printable, [*remarks, *named])))
+    changed = [result for result in known if result.work_changed]
+    total = len(report.results)
+    counts = (
+        f"{total} {'target' if total == 1 else 'targets'} recorded, {total - len(known)} new, "
+        f"{len(changed)} changed, {len(dropped)} dropped"
+    )
+    names = [f"dropped: {', '.join(dropped)}"] if dropped else []
+    summary = Table((), (), f"{report.baseline}: {counts}", tuple(map(printable, [*remarks, *names])))
     tables = [
         replace(selected(report.figures_table(result), UPDATED), title=result.name, notes=result.notes)
-        for result in known
-        if result.work_changed
+        for result in changed
     ]
-    return "\n".join(terminal.render(table) for table in [heading, *tables])
+    return "\n".join(map(terminal.render, [summary, *tables]))

@@ -1,6 +1,6 @@
-"""A report as GitHub's workflow commands: each target is marked at its model's own file and line.
+"""Writes a report as GitHub's workflow commands: an annotation at the file and line of each target's model.
 
-Reference: GitHub's documentation of workflow commands; what has to be escaped is what its runner unescapes.
+Reference: GitHub's documentation of workflow commands; the escapes are those that its runner decodes.
 """
 
 from __future__ import annotations
@@ -16,19 +16,14 @@ _PROPERTY = _MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 def render(report: CheckReport) -> str:
-    """An annotation a target that there is something to say about, and one for the whole."""
-    whole = [report.headline, *map(printable, report.notes)]
+    """Write an annotation per notable target, and one for the whole check."""
+    annotations = [_annotation(report, result) for result in report.notable]
     level = _level(report.fails, any(result.warns for result in report.results))
-    return "".join(
-        [
-            *(_annotation(report, result) for result in report.notable),
-            _command(level, {"title": "netcost check"}, whole),
-        ]
-    )
+    whole = [report.headline, *map(printable, report.notes)]
+    return "".join([*annotations, _command(level, {"title": "netcost check"}, whole)])
 
 
 def _annotation(report: CheckReport, result: TargetResult) -> str:
-    """What is said of a target, where its model is written."""
     place = {} if result.place is None else {"file": result.place.file, "line": str(result.place.line)}
     title = f"netcost: {printable(result.name)} {'fails' if result.fails else 'passes'}"
     return _command(_level(result.fails, result.warns), {**place, "title": title}, lines(report, result))
@@ -41,6 +36,6 @@ def _level(fails: bool, warns: bool) -> str:
 
 
 def _command(level: str, properties: Mapping[str, str], message: list[str]) -> str:
-    """One workflow command, on one line whatever its words hold."""
+    """Return a workflow command on one line, whatever its words contain."""
     written = ",".join(f"{name}={value.translate(_PROPERTY)}" for name, value in properties.items())
     return f"::{level} {written}::{chr(10).join(message).translate(_MESSAGE)}\n"

@@ -1,4 +1,4 @@
-"""Then and now: what changed, which rule it breaks, and which module did it. Numbers in, verdicts out."""
+"""Compares two snapshots: what changed, which rule it breaks, and which module caused it."""
 
 from netcost.checking.regression.changes import Change, CheckVerdict
 from netcost.checking.regression.latency import SAMPLINGS, Attempt, LatencyResult

@@ -1,4 +1,4 @@
-"""One figure then and now, and what the rule for it says."""
+"""Compares one figure with its old value and its budget, and gives the verdict."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from netcost.checking.snapshot import Snapshot
 from netcost.counting.breakdown import ADDITIVE
 
 GUARDED = frozenset({*ADDITIVE, "unknown_ops"})
-"""What may not grow by one unit unless a tolerance says so."""
+"""Figures that may not increase unless a tolerance allows it."""
 
 
 class CheckVerdict(StrEnum):
-    """What becomes of one figure."""
+    """The verdict on one figure."""
 
     SAME = "same"
     LESS = "less"
@@ -27,23 +27,14 @@ class CheckVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One figure against one rule.
+    """One figure under one rule."""
 
-    Args:
-        figure: its name in `FIGURES`.
-        old: what it was; None where nothing is known of that.
-        new: what it is.
-        rule: in words; empty where there is none.
-        verdict: what the rule makes of it.
-        is_budget: whether the rule is a bound that does not ask what the figure was.
-    """
-
-    figure: str
-    old: int | None
+    figure: str  # its name in `FIGURES`
+    old: int | None  # None where it is not recorded
     new: int | None
-    rule: str
+    rule: str  # in words; empty without a rule
     verdict: CheckVerdict
-    is_budget: bool = False
+    is_budget: bool = False  # True where the rule is an absolute bound
 
     @property
     def delta(self) -> int | None:
@@ -52,51 +43,42 @@ class Change:
 
     @property
     def share(self) -> float | None:
-        """(new - old) / old; None where there was nothing to be a share of."""
+        """(new - old) / old; None where the old figure is 0 or missing."""
         return None if self.delta is None or not self.old else self.delta / self.old
 
     @property
     def fails(self) -> bool:
-        """Whether the rule is broken."""
+        """True where the rule is broken."""
         return self.verdict is CheckVerdict.FAILS
 
 
 def changes(old: Snapshot, new: Snapshot, limits: Limits, exact: bool) -> tuple[Change, ...]:
-    """Every figure against what it was.
-
-    Args:
-        exact: whether any difference fails, for the better too.
-    """
+    """Compare every figure with its old value; with `exact`, any difference fails."""
     return tuple(_change(name, old.figure(name), new.figure(name), limits, exact) for name in FIGURES)
 
 
 def budget_changes(old: Snapshot | None, new: Snapshot, limits: Limits) -> tuple[Change, ...]:
-    """Every figure that has a budget against it."""
-    found = []
+    """Compare every figure that has a budget with it."""
+    compared = []
     for name, budget in limits.budget.items():
-        value = new.figure(name)
-        holds = value is not None and budget.holds(value)
-        verdict = CheckVerdict.HOLDS if holds else CheckVerdict.FAILS
-        before = None if old is None else old.figure(name)
-        found.append(Change(name, before, value, f"budget {budget.written}", verdict, is_budget=True))
-    return tuple(found)
+        before, value = None if old is None else old.figure(name), new.figure(name)
+        verdict = CheckVerdict.HOLDS if value is not None and budget.holds(value) else CheckVerdict.FAILS
+        compared.append(Change(name, before, value, f"budget {budget.written}", verdict, is_budget=True))
+    return tuple(compared)
 
 
 def _change(name: str, old: int | None, new: int | None, limits: Limits, exact: bool) -> Change:
-    if exact:
-        return Change(name, old, new, "exactly the same", CheckVerdict.SAME if old == new else CheckVerdict.FAILS)
     tolerance = limits.tolerance_of(name) or (NO_TOLERANCE if name in GUARDED else None)
-    if tolerance is None:
-        return Change(name, old, new, "", CheckVerdict.SAME if old == new else CheckVerdict.UNGUARDED)
-    if old is None or new is None:
-        # Fragments of a network that had, or has, no blocks: neither more nor less.
-        return Change(name, old, new, tolerance.rule, CheckVerdict.SAME if old == new else CheckVerdict.FAILS)
-    return Change(name, old, new, tolerance.rule, _verdict(old, new, tolerance.allowed(old)))
-
-
-def _verdict(old: int, new: int, allowed: int) -> CheckVerdict:
-    if new > allowed:
-        return CheckVerdict.FAILS
-    if new > old:
-        return CheckVerdict.TOLERATED
-    return CheckVerdict.SAME if new == old else CheckVerdict.LESS
+    rule = "exactly the same" if exact else tolerance.rule if tolerance else ""
+    if old == new:
+        verdict = CheckVerdict.SAME
+    elif tolerance is None and not exact:
+        verdict = CheckVerdict.UNGUARDED
+    elif exact or tolerance is None or old is None or new is None:
+        # None: the fragments of a network without blocks, which are neither more nor less than a number.
+        verdict = CheckVerdict.FAILS
+    elif new > tolerance.allowed(old):
+        verdict = CheckVerdict.FAILS
+    else:
+        verdict = CheckVerdict.TOLERATED if new > old else CheckVerdict.LESS
+    return Change(name, old, new, rule, verdict)

@@ -1,8 +1,8 @@
-"""How long a target takes in units of something else, and whether that fails.
+"""Verdicts on latency: the ratio of a target to its base against a bound.
 
-A shared machine is noisy, so a rule is broken only where the whole interval of the ratio lies above its bound, in two
-samplings that know nothing of each other. Where an interval reaches to both sides, or the samplings disagree, nothing
-can be told, and that passes with a warning.
+A shared machine is noisy, so a rule is broken only where the whole interval of the ratio is above its bound in two
+independent attempts. Where an interval contains the bound, or the attempts disagree, the verdict is "cannot tell",
+which passes with a warning.
 """
 
 from __future__ import annotations
@@ -19,29 +19,22 @@ if TYPE_CHECKING:
     from netcost.timing.ratios import Ratio
 
 SAMPLINGS = 2
-"""What breaks a rule was measured so often."""
+"""Attempts that must agree before a rule is broken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Both sides, timed in the same rounds.
-
-    Args:
-        base: what the target is held against.
-        now: the target.
-        ratio: now / base; None where the clock saw no time.
-    """
+    """Both sides, timed in the same rounds."""
 
     base: Measurement
-    now: Measurement
-    ratio: Ratio | None
+    now: Measurement  # of the target
+    ratio: Ratio | None  # now / base; None where the clock measured no time
 
     def verdict(self, bound: float) -> CheckVerdict:
-        """Where the ratio's interval lies: above the bound, not above it, or on both sides."""
-        interval = None if self.ratio is None or self.ratio.against else self.ratio.ci95
-        if interval is None:
+        """Compare the ratio's interval with the bound: above it, not above it, or undecided."""
+        if self.ratio is None or self.ratio.against or self.ratio.ci95 is None:
             return CheckVerdict.CANNOT_TELL
-        low, high = interval
+        low, high = self.ratio.ci95
         if low > bound:
             return CheckVerdict.FAILS
         return CheckVerdict.HOLDS if high <= bound else CheckVerdict.CANNOT_TELL
@@ -50,97 +43,85 @@ class Attempt:
     def words(self) -> str:
         """`2.03 x (95 % interval 1.99 to 2.07, 31 rounds: 1.2 ms, 2.44 ms)`."""
         if self.ratio is None:
-            return "no ratio, because the clock saw no time pass"
+            return "no ratio, because the clock measured no time"
         ends = "none" if self.ratio.ci95 is None else " to ".join(map(units.ratio, self.ratio.ci95))
-        medians = ", ".join(units.seconds(each.median_s) for each in (self.base, self.now))
+        medians = f"{units.seconds(self.base.median_s)}, {units.seconds(self.now.median_s)}"
         rounds = self.ratio.estimate.rounds
         return f"{units.times(self.ratio.median)} (95 % interval {ends}, {rounds} rounds: {medians})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values: the ratio, and every time that it was made of."""
-        return {
-            "ratio": None if self.ratio is None else self.ratio.to_dict(),
-            "base": self.base.to_dict(),
-            "now": self.now.to_dict(),
-        }
+        """Return plain values: the ratio, and every time behind it."""
+        ratio = None if self.ratio is None else self.ratio.to_dict()
+        return {"ratio": ratio, "base": self.base.to_dict(), "now": self.now.to_dict()}
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyResult:
-    """What a rule for the latency of a target came to.
+    """The outcome of one latency rule."""
 
-    Args:
-        to: what the target is held against, in words.
-        bound: the largest ratio that passes.
-        samplings: in the order that they were taken; a second one only where the first was above the bound.
-        is_relative: whether the rule is a target's own, `max_ratio`, and not the limit against a revision.
-    """
-
-    to: str
-    bound: float
-    samplings: tuple[Attempt, ...]
-    is_relative: bool = False
+    to: str  # what the target is compared with, in words
+    bound: float  # the largest ratio that passes
+    samplings: tuple[Attempt, ...]  # in order; a second one only where the first was above the bound
+    is_relative: bool = False  # True for a target's own `max_ratio`, False for the limit against a revision
 
     @property
     def rule(self) -> str:
-        """In words."""
+        """The rule in words."""
         if self.is_relative:
             return f"at most {units.times(self.bound)} that of {self.to}"
         return f"at most {units.percent(self.bound - 1)} more than at {self.to}"
 
     @property
     def verdict(self) -> CheckVerdict:
-        """What all samplings say; nothing where they disagree, or one alone is above the bound."""
-        said = {sampling.verdict(self.bound) for sampling in self.samplings}
-        alone = CheckVerdict.FAILS in said and len(self.samplings) < SAMPLINGS
-        return CheckVerdict.CANNOT_TELL if alone or len(said) != 1 else said.pop()
+        """The verdict of all attempts; "cannot tell" where they disagree, or only one is above the bound."""
+        verdicts = {attempt.verdict(self.bound) for attempt in self.samplings}
+        unconfirmed = CheckVerdict.FAILS in verdicts and len(self.samplings) < SAMPLINGS
+        return CheckVerdict.CANNOT_TELL if unconfirmed or len(verdicts) != 1 else verdicts.pop()
 
     @property
     def share(self) -> float | None:
-        """Ratio - 1 of the last sampling."""
+        """Ratio - 1 of the last attempt."""
         ratio = self.samplings[-1].ratio
         return None if ratio is None else ratio.median - 1
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The verdict with its figures; unless the rule holds, what speaks against them, and what would mend it."""
+        """The verdict with its figures; unless the rule holds, the warnings and their remedies."""
         openings = {CheckVerdict.HOLDS: "latency holds", CheckVerdict.FAILS: "latency FAILS"}
-        opening = openings.get(self.verdict, "warning: latency cannot tell")
-        seen = "; measured again: ".join(sampling.words for sampling in self.samplings)
-        line = f"{opening} ({self.rule}): {seen}"
+        opening = openings.get(self.verdict, "warning: cannot tell whether latency holds")
+        attempts = "; measured again: ".join(attempt.words for attempt in self.samplings)
+        lines = [f"{opening} ({self.rule}): {attempts}"]
+        if self.verdict is CheckVerdict.HOLDS:
+            return tuple(lines)
         doubts = self._doubts()
-        if self.verdict is CheckVerdict.HOLDS or not (doubts or self._against):
-            return (line,)
-        remedies = dict.fromkeys(doubt.remedy for doubt in doubts.values())
-        notable = [*self._against, *(f"{of}{doubt}" for (of, _), doubt in doubts.items())]
-        mending = (
-            [f"what may help: {'; '.join(remedies)}"] if remedies and self.verdict is CheckVerdict.CANNOT_TELL else []
-        )
-        return (line, f"doubts: {'; '.join(notable)}", *mending)
+        ratio = self.samplings[-1].ratio
+        incomparable = () if ratio is None else ratio.against  # why the two sides cannot be compared at all
+        warnings = [*incomparable, *(f"{of}{doubt}" for (of, _), doubt in doubts.items())]
+        if warnings:
+            lines.append(f"warnings: {'; '.join(warnings)}")
+        if doubts and self.verdict is CheckVerdict.CANNOT_TELL:
+            lines.append(f"what may help: {'; '.join(dict.fromkeys(doubt.remedy for doubt in doubts.values()))}")
+        return tuple(lines)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """The names of the warnings among these words."""
         return () if self.verdict is CheckVerdict.HOLDS else tuple(kind.__name__ for _, kind in self._doubts())
 
-    @property
-    def _against(self) -> tuple[str, ...]:
-        """Why the two sides cannot be compared at all."""
-        return () if self.samplings[-1].ratio is None else self.samplings[-1].ratio.against
-
     def _doubts(self) -> dict[tuple[str, type], Doubt]:
-        """Each kind of doubt once, as the last sampling has it; of the base only those that the target has not."""
+        """Return one warning per kind, from the last attempt; of the base, only kinds that the target lacks."""
         last = self.samplings[-1]
         own = {("", type(doubt)): doubt for doubt in last.now.doubts}
         kinds = {kind for _, kind in own}
-        return own | {(f"of {self.to}, ", type(d)): d for d in last.base.doubts if type(d) not in kinds}
+        of_base = {(f"of {self.to}, ", type(doubt)): doubt for doubt in last.base.doubts if type(doubt) not in kinds}
+        return own | of_base
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values under stable keys."""
+        """Return plain values under stable keys."""
         return {
             "to": self.to,
             "max_ratio": self.bound,
             "rule": self.rule,
             "verdict": str(self.verdict),
-            "samplings": [sampling.to_dict() for sampling in self.samplings],
+            "samplings": [attempt.to_dict() for attempt in self.samplings],
         }

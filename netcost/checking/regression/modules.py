@@ -1,4 +1,4 @@
-"""Which modules changed: added, removed, or with other figures; and which only have another name."""
+"""Compares the modules of two snapshots: added, removed, changed or only renamed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from netcost.counting.breakdown import ADDITIVE
 
 
 class ModuleStatus(StrEnum):
-    """What happened to a module."""
+    """The kind of a module's change."""
 
     CHANGED = "changed"
     ADDED = "added"
@@ -22,71 +22,66 @@ class ModuleStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModuleChange:
-    """A module then and now.
+    """A module before and after."""
 
-    Args:
-        path: its name in the model.
-        old: None where it was not there.
-        new: None where it is not there.
-    """
-
-    path: str
-    old: Module | None
-    new: Module | None
+    path: str  # its name in the model
+    old: Module | None  # None for an added module
+    new: Module | None  # None for a removed module
 
     @property
     def status(self) -> ModuleStatus:
-        """What happened to it."""
+        """The kind of change."""
         if self.old is None:
             return ModuleStatus.ADDED
         return ModuleStatus.REMOVED if self.new is None else ModuleStatus.CHANGED
 
     @property
     def type(self) -> str:
-        """Name of its class; of both where that changed."""
-        types = dict.fromkeys(module.type for module in (self.old, self.new) if module is not None)
-        return " → ".join(types)
+        """The name of its class; both names where it changed."""
+        return " → ".join(dict.fromkeys(module.type for module in (self.old, self.new) if module is not None))
 
     def delta(self, figure: str) -> int | None:
-        """New - old (units), a module that is not there having nothing; None where a figure is not known."""
+        """Return new - old (units), where an absent module costs 0; None where a figure is unknown."""
         old = 0 if self.old is None else self.old.figures[figure]
         new = 0 if self.new is None else self.new.figures[figure]
         return None if old is None or new is None else new - old
 
     @property
     def deltas(self) -> dict[str, int | None]:
-        """New - old of everything that adds up over modules."""
+        """New - old of each additive metric."""
         return {figure: self.delta(figure) for figure in ADDITIVE}
 
 
 class ModuleDiff(NamedTuple):
-    """The modules that changed, largest first, and the new names of those that did not: old path -> new path."""
+    """The differences between two sets of modules."""
 
-    changes: tuple[ModuleChange, ...]
-    renamed: dict[str, str]
+    changes: tuple[ModuleChange, ...]  # largest first
+    renamed: dict[str, str]  # old path -> new path of modules with the same cost
 
 
 def diff(old: Mapping[str, Module], new: Mapping[str, Module]) -> ModuleDiff:
-    """Compare modules by their paths; where the path or the class is another, by their figures too.
+    """Compare modules by path; where the path or the class differs, by their figures too.
 
-    The class matters because paths are often numbers: a layer put into a row of layers renames all behind it.
+    The class matters because paths are often numbers: a layer inserted into a sequence renames all layers after it.
     """
-    other = {path for path, module in old.items() if path not in new or _is_another(module, new[path])}
-    gone = {path: old[path] for path in other if old[path].works}
-    come = {path: module for path, module in new.items() if (path not in old or path in other) and module.works}
-    renamed = _same(gone, come, lambda module: (module.type, *_figures(module)))
-    renamed |= _same(_without(gone, renamed), _without(come, renamed.values()), _figures)
-    gone, come = _without(gone, renamed), _without(come, renamed.values())
-    found = [ModuleChange(path, gone.get(path), come.get(path)) for path in {**gone, **come}]
-    for path, module in old.items():
-        if path not in other and _figures(module) != _figures(new[path]):
-            found.append(ModuleChange(path, module, new[path]))
-    whole = {figure: _most(old, new, figure) for figure in ADDITIVE}
-    return ModuleDiff(tuple(sorted(found, key=lambda change: (-_weight(change, whole), change.path))), renamed)
+    replaced = {path for path, module in old.items() if path not in new or _is_another(module, new[path])}
+    removed = {path: old[path] for path in replaced if old[path].works}
+    added = {path: module for path, module in new.items() if (path not in old or path in replaced) and module.works}
+    renamed = _pairs(removed, added, lambda module: (module.type, *_figures(module)))
+    renamed |= _pairs(_without(removed, renamed), _without(added, renamed.values()), _figures)
+    removed, added = _without(removed, renamed), _without(added, renamed.values())
+    changes = [ModuleChange(path, removed.get(path), added.get(path)) for path in {**removed, **added}]
+    changes += [
+        ModuleChange(path, module, new[path])
+        for path, module in old.items()
+        if path not in replaced and _figures(module) != _figures(new[path])
+    ]
+    whole = {figure: max(_sum(old, figure), _sum(new, figure)) for figure in ADDITIVE}
+    return ModuleDiff(tuple(sorted(changes, key=lambda change: (-_weight(change, whole), change.path))), renamed)
 
 
 def _is_another(old: Module, new: Module) -> bool:
-    """Whether a path now names another module, and not the same one with more to do or with another class name."""
+    """Return True where both class and cost differ: the path now names another module."""
     return old.type != new.type and _figures(old) != _figures(new)
 
 
@@ -99,19 +94,20 @@ def _without(modules: Mapping[str, Module], paths: Iterable[str]) -> dict[str, M
     return {path: module for path, module in modules.items() if path not in taken}
 
 
-def _same(gone: Mapping[str, Module], come: Mapping[str, Module], key: Callable[[Module], Hashable]) -> dict[str, str]:
-    """Pairs of the two sides with the same key, in the order of their paths."""
+def _pairs(
+    removed: Mapping[str, Module], added: Mapping[str, Module], key: Callable[[Module], Hashable]
+) -> dict[str, str]:
+    """Pair modules with the same key, in the order of their paths."""
     waiting: dict[Hashable, list[str]] = defaultdict(list)
-    for path in sorted(come, reverse=True):
-        waiting[key(come[path])].append(path)
-    return {path: waiting[key(gone[path])].pop() for path in sorted(gone) if waiting[key(gone[path])]}
+    for path in sorted(added, reverse=True):
+        waiting[key(added[path])].append(path)
+    return {path: waiting[key(removed[path])].pop() for path in sorted(removed) if waiting[key(removed[path])]}
 
 
-def _most(old: Mapping[str, Module], new: Mapping[str, Module], figure: str) -> int:
-    """The figure of all modules together, of the side where it is larger."""
-    return max(sum(module.figures[figure] or 0 for module in side.values()) for side in (old, new))
+def _sum(modules: Mapping[str, Module], figure: str) -> int:
+    return sum(module.figures[figure] or 0 for module in modules.values())
 
 
 def _weight(change: ModuleChange, whole: Mapping[str, int]) -> float:
-    """The largest share of the whole, in any figure, that the module has more or less than before."""
+    """Return the module's largest change of any figure, as a share of the whole network."""
     return max(abs(delta or 0) / (whole[figure] or 1) for figure, delta in change.deltas.items())

@@ -1,9 +1,10 @@
-"""All targets that were compared, as tables for people and as plain values for programs."""
+"""The report of a check: tables for people, plain values for programs."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import methodcaller
 from typing import Any
@@ -23,57 +24,44 @@ from netcost.text.version import __version__
 SCHEMA = 1
 
 MODULES_SHOWN = 20
-"""Modules that people are shown; JSON has them all."""
+"""Modules in a table; JSON has them all."""
 READ_FIRST = ("params", "mult_adds", "memory_access", "memory_access_fused", "kernels")
-"""The figures of a module that people are shown, where one of them changed."""
+"""The columns of the modules' table, where one of them changed; else all that changed."""
 UPDATE = ("netcost", "baseline", "update")
 
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What a check came to.
+    """The outcome of a check."""
 
-    Args:
-        results: one a target.
-        against: what they were compared with, in words; empty for budgets alone.
-        baseline: the baseline's file as messages name it; empty where none is compared with.
-        settings: the file that says what is guarded.
-        updating: the command that records what is: it takes names of targets.
-        takes_names: whether it does.
-        stale: names in the baseline that are no targets any more.
-        remarks: what holds for all of them.
-        exact: whether any difference fails.
-    """
-
-    results: tuple[TargetResult, ...]
-    against: str = ""
-    baseline: str = ""
-    settings: str = ""
-    updating: tuple[str, ...] = UPDATE
-    takes_names: bool = True
-    stale: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-    exact: bool = False
+    results: tuple[TargetResult, ...]  # one per target
+    against: str = ""  # what they were compared with, in words; empty for budgets alone
+    baseline: str = ""  # the baseline's file as messages name it; empty without one
+    settings: str = ""  # the file that lists the targets
+    updating: tuple[str, ...] = UPDATE  # the command that records the present figures
+    takes_names: bool = True  # True where that command takes names of targets
+    stale: tuple[str, ...] = ()  # names in the baseline that are no longer targets
+    remarks: tuple[str, ...] = ()  # notes on the check as a whole
+    exact: bool = False  # any difference fails
 
     @property
     def fails(self) -> bool:
-        """Whether any rule is broken."""
+        """True where any rule is broken."""
         return any(result.fails for result in self.results) or (self.exact and bool(self.stale))
 
     @property
     def unknown_ops(self) -> dict[str, int]:
-        """Operators that no rule counts, of all targets."""
-        found: dict[str, int] = {}
+        """Calls of each operator without a counting rule, over all targets."""
+        calls: Counter[str] = Counter()
         for result in self.results:
-            for name, times in result.new.unknown_ops.items():
-                found[name] = found.get(name, 0) + times
-        return found
+            calls.update(result.new.unknown_ops)
+        return dict(calls)
 
     @property
     def notable(self) -> tuple[TargetResult, ...]:
-        """The results that there is something to say about, those that fail first."""
-        found = [each for each in self.results if each.fails or each.notes or each.work_changed or each.modules]
-        return tuple(sorted(found, key=lambda result: not result.fails))
+        """Results worth showing, failures first."""
+        shown = [result for result in self.results if result.fails or result.notes or result.work_changed]
+        return tuple(sorted(shown, key=lambda result: not result.fails))
 
     @property
     def headline(self) -> str:
@@ -81,75 +69,68 @@ class CheckReport:
         total, failing = len(self.results), sum(result.fails for result in self.results)
         changed = sum(result.work_changed for result in self.results)
         less = sum(result.improves for result in self.results)
-        outcome = f"{failing} of {total} targets {'fails' if failing == 1 else 'fail'}" if failing else ""
-        outcome = outcome or f"{total} {'target passes' if total == 1 else 'targets pass'}"
+        slower = sum(result.is_slower for result in self.results)
+        unclear = sum(result.warns for result in self.results)
+        passing = f"{total} {'target passes' if total == 1 else 'targets pass'}"
+        outcome = f"{failing} of {total} targets {'fails' if failing == 1 else 'fail'}" if failing else passing
         change = f"{changed} changed" if changed else "nothing changed"
         change += f", {less} cost less" if less else ""
         work = f" against {self.against}: {change}" if self.against else " (budgets alone, no baseline)"
-        return f"{outcome}{work}{self._pace()}"
-
-    def _pace(self) -> str:
-        """How many targets were timed and do not plainly hold."""
-        slower = sum(result.is_slower for result in self.results)
-        unclear = sum(result.warns for result in self.results)
-        said = f", {slower} slower than allowed" if slower else ""
-        return said + (f", latency of {unclear} unclear" if unclear else "")
+        pace = f", {slower} slower than allowed" if slower else ""
+        pace += f", latency of {unclear} unclear" if unclear else ""
+        return f"{outcome}{work}{pace}"
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What holds for all targets, and names without one."""
+        """The remarks, and the recorded names that are no longer targets."""
+        if not self.stale:
+            return self.remarks
         stale = ", ".join(self.stale)
-        remedy = f"; to drop them: {self.command()}"
-        return (*self.remarks, *([f"in the baseline, and no target any more: {stale}{remedy}"] if stale else []))
+        return (*self.remarks, f"in the baseline, but no longer a target: {stale}; to drop: {self.command()}")
 
     def command(self, *names: str) -> str:
-        """The command that records those targets, or all of them, as they are."""
+        """Return the command that records the named targets, or all of them, as they are."""
         if not self.takes_names:
             return shlex.join(self.updating)
-        # A name may begin with a dash, and then it is no option.
+        # A name may begin with a dash without being an option.
         ending = ("--", *names) if any(name.startswith("-") for name in names) else names
         return shlex.join([*self.updating, *ending])
 
     def acceptance(self, result: TargetResult) -> tuple[str, ...]:
-        """What to do so that a target passes as it is: the command, or the entry to raise, with the file."""
+        """Return the ways to make a target pass as it is: a command, or the entry to raise and its file."""
         grown = [change.figure for change in result.failures if not change.is_budget]
         over = [f"budget.{change.figure}" for change in result.failures if change.is_budget]
+        entry = f"of {result.name!r} in {self.settings!r}"
         lines = []
         if self.baseline and (grown or result.problems):
             lines.append(f"to accept: {self.command(result.name)} (writes {self.baseline!r})")
         elif grown:
-            lines.append(
-                f"to accept: merge it, or state tolerance.{grown[0]} … of {result.name!r} in {self.settings!r}"
-            )
+            lines.append(f"to accept: merge it, or set tolerance.{grown[0]} {entry}")
         if over:
-            lines.append(f"to accept: change {', '.join(over)} of {result.name!r} in {self.settings!r}")
+            lines.append(f"to accept: change {', '.join(over)} {entry}")
         for latency in result.latencies:
             if latency.verdict is CheckVerdict.FAILS:
-                lines.append(f"to accept: {self._slower_allowed(result, latency)}")
+                relative, other = f"change latency.max_ratio {entry}", "merge it, or allow more with --latency-limit"
+                lines.append(f"to accept: {relative if latency.is_relative else other}")
         if result.improves and self.baseline:
-            lines.append(f"costs less than recorded; to keep it so: {self.command(result.name)}")
+            lines.append(f"costs less than recorded; to record that: {self.command(result.name)}")
         return tuple(lines)
 
-    def _slower_allowed(self, result: TargetResult, latency: LatencyResult) -> str:
-        if latency.is_relative:
-            return f"change latency.max_ratio of {result.name!r} in {self.settings!r}"
-        return "merge it, or allow more with --latency-limit"
-
     def words(self, result: TargetResult) -> tuple[str, ...]:
-        """All that is said about a target besides its figures."""
+        """Return the problems, notes and remedies of a target."""
         return (*result.problems, *result.notes, *self.acceptance(result))
 
     def tables(self) -> list[Table]:
-        """For people: the outcome, what is to be said of each target, and its modules that changed."""
-        found = [Table((), (), f"netcost check: {self.headline}", self.notes)]
+        """Return, for people, the outcome, each notable target and its modules that changed."""
+        tables = [Table((), (), f"netcost check: {self.headline}", self.notes)]
         for result in self.notable:
-            found.append(self.figures_table(result))
+            tables.append(self.figures_table(result))
             if result.modules:
-                found.append(modules_table(result))
-        return found
+                tables.append(modules_table(result))
+        return tables
 
     def figures_table(self, result: TargetResult) -> Table:
-        """The figures that changed or have a budget."""
+        """Return the figures that changed or have a budget."""
         title = f"{result.name}: {'FAILS' if result.fails else 'passes'}"
         explained = more_about(warning for latency in result.latencies for warning in latency.warnings)
         notes = (*self.words(result), *explained)
@@ -161,20 +142,15 @@ class CheckReport:
         return from_records(FIGURE_COLUMNS, records, title, notes)
 
     def records(self) -> Table:
-        """For programs: a row a figure and rule."""
-        columns = (Column("target", "Target"), *FIGURE_COLUMNS)
-        records = [
-            {"target": result.name, **record}
-            for result in self.results
-            for record in (
-                *(_record(result, change) for change in result.changes),
-                *map(_latency_record, result.latencies),
-            )
-        ]
-        return from_records(columns, records)
+        """Return, for programs, a row per figure and rule."""
+        records = []
+        for result in self.results:
+            rows = [_record(result, change) for change in result.changes] + [*map(_latency_record, result.latencies)]
+            records += [{"target": result.name, **row} for row in rows]
+        return from_records((Column("target", "Target"), *FIGURE_COLUMNS), records)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values under stable keys."""
+        """Return plain values under stable keys."""
         return {
             "schema": SCHEMA,
             "netcost": __version__,
@@ -191,10 +167,7 @@ class CheckReport:
             "model": result.new.model,
             "input": list(result.new.inputs),
             "fails": result.fails,
-            "changes": [
-                {**_plain(change), "rule": change.rule or None, "verdict": str(change.verdict)}
-                for change in result.changes
-            ],
+            "changes": [_plain(change) for change in result.changes],
             "latency": [latency.to_dict() for latency in result.latencies],
             "modules": [_module(change) for change in result.modules],
             "renamed": dict(result.renamed),
@@ -217,13 +190,13 @@ FIGURE_COLUMNS = (
 
 
 def modules_table(result: TargetResult) -> Table:
-    """For people: the modules that changed, largest first, with what each has more or less."""
+    """Return the modules that changed, largest first, with the change of each figure."""
     shown = result.modules[:MODULES_SHOWN]
     figures = _changed(READ_FIRST, shown) or _changed(ADDITIVE, shown)
     columns = (
         Column("module", "Module", of=lambda change: change.path or WHOLE),
         Column("type", "Type"),
-        Column("status", "Is", of=lambda change: str(change.status)),
+        Column("status", "Status", of=lambda change: str(change.status)),
         *(Column(figure, METRICS[figure].heading, "signed", of=methodcaller("delta", figure)) for figure in figures),
     )
     more = len(result.modules) - len(shown)
@@ -231,37 +204,37 @@ def modules_table(result: TargetResult) -> Table:
     return table_of(columns, shown, f"{result.name}: modules that changed, largest first", notes)
 
 
-def _changed(figures: Iterable[str], changes: Iterable[ModuleChange]) -> list[str]:
-    """The figures that any of the modules has more or less of."""
-    changes = list(changes)
+def _changed(figures: Iterable[str], changes: Sequence[ModuleChange]) -> list[str]:
     return [figure for figure in figures if any(change.delta(figure) for change in changes)]
 
 
-def _record(result: TargetResult, change: Change) -> dict[str, Any]:
-    """One row of figures."""
+def _plain(change: Change) -> dict[str, Any]:
     return {
-        **_plain(change),
-        "old": _lower_bound(result.old, change.figure, change.old),
-        "new": _lower_bound(result.new, change.figure, change.new),
-        "share": change.share,
+        "metric": change.figure,
+        "old": change.old,
+        "new": change.new,
+        "delta": change.delta,
         "rule": change.rule or None,
         "verdict": str(change.verdict),
     }
 
 
-def _latency_record(latency: LatencyResult) -> dict[str, Any]:
-    """One row of figures that only holds a share: the times are in the words and in the JSON."""
-    return {"metric": "latency", "share": latency.share, "rule": latency.rule, "verdict": str(latency.verdict)}
-
-
-def _plain(change: Change) -> dict[str, Any]:
-    return {"metric": change.figure, "old": change.old, "new": change.new, "delta": change.delta}
+def _record(result: TargetResult, change: Change) -> dict[str, Any]:
+    """Return a row of figures, each marked as a lower bound where operators without a rule are missing from it."""
+    old = _lower_bound(result.old, change.figure, change.old)
+    new = _lower_bound(result.new, change.figure, change.new)
+    return {**_plain(change), "old": old, "new": new, "share": change.share}
 
 
 def _lower_bound(snapshot: Snapshot | None, figure: str, value: int | None) -> int | AtLeast | None:
-    """The value, marked where operators that no rule counts are left out of it."""
-    incomplete = snapshot is not None and snapshot.unknown_ops and figure in NEED_A_RULE and value is not None
-    return AtLeast(value) if incomplete and value is not None else value
+    if value is None or snapshot is None or not snapshot.unknown_ops or figure not in NEED_A_RULE:
+        return value
+    return AtLeast(value)
+
+
+def _latency_record(latency: LatencyResult) -> dict[str, Any]:
+    """Return a row that only holds a share; the times are in the notes and in the JSON."""
+    return {"metric": "latency", "share": latency.share, "rule": latency.rule, "verdict": str(latency.verdict)}
 
 
 def _module(change: ModuleChange) -> dict[str, Any]:

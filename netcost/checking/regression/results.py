@@ -1,4 +1,4 @@
-"""One target then and now: every rule, and what to say beside them."""
+"""Compares one target with its old snapshot and its limits."""
 
 from __future__ import annotations
 
@@ -13,47 +13,34 @@ from netcost.checking.regression.modules import ModuleChange, diff
 from netcost.checking.snapshot import Snapshot
 
 LISTED = 5
-"""Names that a note lists before it says how many there are."""
+"""Names that a note lists; it only counts the rest."""
 
 
 class Place(NamedTuple):
-    """Where the model is written: file, from the root of the repository, and line."""
+    """The source line that defines a model."""
 
-    file: str
+    file: str  # relative to the root of the repository
     line: int
 
 
 @dataclass(frozen=True, slots=True)
 class TargetResult:
-    """What the comparison of one target came to.
-
-    Args:
-        name: of the target.
-        new: as it is.
-        old: as it was; None where nothing is known of that.
-        changes: every figure against its old value, where there is one, and against its budgets.
-        modules: those that changed, largest first.
-        renamed: modules that only have another name: old path -> new path.
-        operators: how often each ran then and now, where that differs.
-        problems: what fails besides figures, in words.
-        place: where the model is written, if that is known.
-        latencies: what rules for its latency came to, where it was timed.
-    """
+    """The outcome of one target's comparison."""
 
     name: str
     new: Snapshot
-    old: Snapshot | None = None
-    changes: tuple[Change, ...] = ()
-    modules: tuple[ModuleChange, ...] = ()
-    renamed: Mapping[str, str] = field(default_factory=dict)
-    operators: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    problems: tuple[str, ...] = ()
+    old: Snapshot | None = None  # None where it is not recorded
+    changes: tuple[Change, ...] = ()  # every figure against its old value, if there is one, and against its budgets
+    modules: tuple[ModuleChange, ...] = ()  # those that changed, largest first
+    renamed: Mapping[str, str] = field(default_factory=dict)  # old path -> new path of modules with the same cost
+    operators: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # calls before and now, where they differ
+    problems: tuple[str, ...] = ()  # failures besides figures, in words
     place: Place | None = None
-    latencies: tuple[LatencyResult, ...] = ()
+    latencies: tuple[LatencyResult, ...] = ()  # one per latency rule, where it was timed
 
     @property
     def fails(self) -> bool:
-        """Whether any rule is broken."""
+        """True where any rule is broken."""
         return bool(self.problems or self.failures) or self.is_slower
 
     @property
@@ -63,52 +50,41 @@ class TargetResult:
 
     @property
     def is_slower(self) -> bool:
-        """Whether a rule for its latency is broken."""
+        """True where a latency rule is broken."""
         return any(latency.verdict is CheckVerdict.FAILS for latency in self.latencies)
 
     @property
     def warns(self) -> bool:
-        """Whether nothing can be told of its latency, which passes."""
+        """True where the verdict on its latency is "cannot tell", which passes."""
         return any(latency.verdict is CheckVerdict.CANNOT_TELL for latency in self.latencies)
 
     @property
     def work_changed(self) -> bool:
-        """Whether any figure is another than before."""
-        return any(
-            change.verdict not in (CheckVerdict.SAME, CheckVerdict.HOLDS) and change.delta != 0
-            for change in self.changes
-        )
+        """True where any figure changed."""
+        unchanged = (CheckVerdict.SAME, CheckVerdict.HOLDS)
+        return any(change.verdict not in unchanged and change.delta != 0 for change in self.changes)
 
     @property
     def improves(self) -> bool:
-        """Whether it passes, and some figure is less than before."""
+        """True where it passes and some figure decreased."""
         return not self.fails and any(change.verdict is CheckVerdict.LESS for change in self.changes)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What else a reader should know."""
-        found = (self._renames(), self._moves(), self._other_operators(), self._unknown())
-        return (*(note for note in found if note), *(line for latency in self.latencies for line in latency.words))
-
-    def _renames(self) -> str:
-        """That modules have other names, and their work is the same."""
-        pairs = [f"{old} → {new}" for old, new in self.renamed.items()]
-        return f"renamed, with the same work: {_listed(pairs)}" if pairs else ""
-
-    def _moves(self) -> str:
-        moved = self.modules and self.old is not None and not self.work_changed
-        return "work moved between modules; the whole is the same" if moved else ""
-
-    def _other_operators(self) -> str:
-        """That the same work is done by other operators."""
-        if not self.operators or self.work_changed:
-            return ""
-        counts = [f"{name} {old} → {new}" for name, (old, new) in self.operators.items()]
-        return f"only the operators changed and not the work, as with another torch: {_listed(counts)}"
-
-    def _unknown(self) -> str:
-        unknown = [f"{name} ({times})" for name, times in self.new.unknown_ops.items()]
-        return f"no rule counts {_listed(unknown)}; totals marked ≥ leave that work out" if unknown else ""
+        """Remarks beside the figures."""
+        notes = []
+        if self.renamed:
+            pairs = [f"{old} → {new}" for old, new in self.renamed.items()]
+            notes.append(f"renamed, with the same work: {_first_few(pairs)}")
+        if self.modules and self.old is not None and not self.work_changed:
+            notes.append("work moved between modules; the total is the same")
+        if self.operators and not self.work_changed:
+            counts = [f"{name} {old} → {new}" for name, (old, new) in self.operators.items()]
+            notes.append(f"only the operators changed, not the work, as with another torch: {_first_few(counts)}")
+        if self.new.unknown_ops:
+            unknown = [f"{name} ({times})" for name, times in self.new.unknown_ops.items()]
+            notes.append(f"no rule counts {_first_few(unknown)}; totals marked ≥ leave that work out")
+        return (*notes, *(line for latency in self.latencies for line in latency.words))
 
 
 def compare(
@@ -121,12 +97,12 @@ def compare(
     problems: tuple[str, ...] = (),
     place: Place | None = None,
 ) -> TargetResult:
-    """Hold one target against what it was, and against its limits.
+    """Compare one target with its old snapshot and its limits.
 
     Args:
-        old: what it was; None for limits alone.
-        exact: whether any difference of a figure fails, of a module's too.
-        problems: what fails already.
+        old: None to check budgets alone.
+        exact: fail on any difference, of a module too.
+        problems: failures that are already known.
         place: where the model is written.
     """
     limits = limits or Limits()
@@ -136,19 +112,13 @@ def compare(
     modules, renamed = diff(old.modules, new.modules) if old.depth == new.depth else ((), {})
     figures = changes(old, new, limits, exact)
     if old.inputs != new.inputs:
-        problems = (
-            *problems,
-            f"counted on input {_inputs(new)}, and on {_inputs(old)} before: the two cannot be compared",
-        )
+        now, then = (", ".join(snapshot.inputs) or "nothing" for snapshot in (new, old))
+        problems = (*problems, f"counted on input {now}, before on {then}: the two cannot be compared")
     if exact and modules and not any(change.fails for change in figures):
-        problems = (*problems, "work moved between modules, which --exact does not pass")
+        problems = (*problems, "work moved between modules, which fails under --exact")
     return TargetResult(
         name, new, old, (*figures, *budgets), modules, renamed, _operators(old, new), problems=problems, place=place
     )
-
-
-def _inputs(snapshot: Snapshot) -> str:
-    return ", ".join(snapshot.inputs) or "nothing"
 
 
 def _operators(old: Snapshot, new: Snapshot) -> dict[str, tuple[int, int]]:
@@ -157,7 +127,6 @@ def _operators(old: Snapshot, new: Snapshot) -> dict[str, tuple[int, int]]:
     return {name: (before, now) for name, (before, now) in counts.items() if before != now}
 
 
-def _listed(names: list[str]) -> str:
-    """The names, the first few where there are many."""
+def _first_few(names: list[str]) -> str:
     more = len(names) - LISTED
     return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
