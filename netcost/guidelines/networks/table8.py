@@ -39,7 +39,7 @@ class Table8Row:
     def target(self) -> Target:
         """The network with its input."""
         arguments = {} if self.width is None else {"width": self.width}
-        return resolve(self.architecture, arguments, [f"1x3x{self.side}x{self.bound_by}"])
+        return resolve(self.architecture, arguments, [f"1x3x{self.side}x{self.side}"])
 
     @property
     def mult_adds(self) -> int:
