@@ -61,7 +61,8 @@ class Bench:
         threads = read_environment(device, self.timing.threads).threads
         task = Task(guideline, Conditions(device, threads, 1, guideline.width_sets[0], 1))
         goal = Goal(*self.timing.goal(10.0, PRECISION))
-        trial = measure_trial(task, Options(self.timing, time_all=self.time_all), goal, goal.budget_s)
+        options = Options(self.timing, time_all=self.time_all)
+        trial = measure_trial(task, goal.budget_s, options=options, goal=goal)
         failed = [series.error for series in trial.series if series.error]
         if failed:
             raise MeasurementError(failed[0])

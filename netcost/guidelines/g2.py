@@ -24,16 +24,12 @@ PUBLISHED = PaperSpeeds(
 
 @cache
 def variants(widths: str, scale: int) -> tuple[Variant, ...]:
-    """Ten grouped 1x1 convolutions; more groups have more channels."""
-    return tuple(_variant(groups, divisible(scale * c, groups)) for groups, c in WIDTHS[widths].items())
+    """Return chains of ten grouped 1x1 convolutions; more groups have more channels."""
+    return tuple(_variant(groups, scale * channels) for groups, channels in WIDTHS[widths].items())
 
 
-def divisible(channels: int, groups: int) -> int:
-    """The channels, or where the groups do not divide them the next number that they do."""
-    return -(-channels // groups) * groups
-
-
-def _variant(groups: int, c: int) -> Variant:
+def _variant(groups: int, channels: int) -> Variant:
+    c = -(-channels // groups) * groups  # the next multiple of the groups, where they do not divide the channels
     return chain(f"g = {groups}", str(c), c, partial(pointwise, c, c, groups), convolution(c, c, groups=groups))
 
 
@@ -48,12 +44,12 @@ G2 = register(
         orders=(Order("", (("g = 1", "g = 2", "g = 4", "g = 8", "g = 16"),)),),
         published=PUBLISHED,
         deviations=(
-            "The paper prints 180 channels in 8 groups for ARM at x1, which do not divide; the authors give 184, which "
-            "has 3.3 % more mult-adds than g = 1. Others have up to 1.1 % fewer. Times, the paper's too, are divided "
-            "by mult-adds.",
+            "The paper prints 180 channels in 8 groups for ARM at x1, which 8 does not divide; the authors give 184, "
+            "which has 3.3 % more mult-adds than g = 1. Others have up to 1.1 % fewer. All times, including the "
+            "paper's, are divided by mult-adds.",
             "The second platform of Tables 2 to 4 is headed CPU; text and Table 1 say ARM.",
-            "Groups of 23, 45 or 90 channels are no multiple of the 8 or 16 lanes that a CPU works on at a time. The "
-            "aligned widths are, at exactly equal mult-adds.",
+            "Groups of 23, 45 or 90 channels are not a multiple of the 8 or 16 lanes that a CPU works on at a time. "
+            "The aligned widths are, at exactly equal mult-adds.",
         ),
     )
 )
