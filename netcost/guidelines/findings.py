@@ -16,6 +16,7 @@ from netcost.guidelines.variant import Variant
 from netcost.text.version import __version__
 
 SCHEMA = 1
+COUNTS = ("mult_adds", "memory_access", "elementwise_access", "kernels")
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,8 @@ class Findings:
 
     def verdicts(self, guideline: Guideline, order: str) -> list[GuidelineFinding]:
         """Return the findings on one order of a guideline."""
-        return [
-            finding
-            for finding in self.findings
-            if finding.trial.task.guideline is guideline and finding.order.label == order
-        ]
+        judged = (finding for finding in self.findings if finding.trial.task.guideline is guideline)
+        return [finding for finding in judged if finding.order.label == order]
 
     @property
     def errors(self) -> list[str]:
@@ -119,10 +117,7 @@ def _variant(guideline: Guideline, widths: str, scale: int, variant: Variant) ->
         "scale": scale,
         "variant": variant.name,
         "channels": variant.channels,
-        "mult_adds": count.mult_adds,
-        "memory_access": count.memory_access,
-        "elementwise_access": count.elementwise_access,
-        "kernels": count.kernels,
+        **{name: getattr(count, name) for name in COUNTS},
         "paper_slow_down": slow_downs,
     }
 

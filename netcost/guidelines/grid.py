@@ -32,10 +32,7 @@ class Conditions:
 
     Args:
         device: "cpu", "cuda" or "cuda:N".
-        threads: of the CPU.
-        batch: first dimension of the input.
-        widths: name of the set of widths.
-        scale: multiplier of the widths.
+        widths: name of a set of widths, which `scale` multiplies.
     """
 
     device: str
@@ -51,11 +48,6 @@ class Conditions:
 
     def __str__(self) -> str:
         return f"{self.widths} widths x{self.scale}, {self.conditions}"
-
-    @property
-    def scaled_widths(self) -> str:
-        """Return the set of widths with its scale: "GPU x2"."""
-        return f"{self.widths} x{self.scale}"
 
     @property
     def conditions(self) -> str:
@@ -78,6 +70,10 @@ class Task:
     def variants(self) -> tuple[Variant, ...]:
         """Return the variants that are timed side by side; the first is the base."""
         return self.guideline.variants(self.setting.widths, self.setting.scale, self.setting.is_long)
+
+    def paper_slow_down(self, platform: str, variant: str) -> float | None:
+        """Return the slow-down that the paper's speeds give; None where it prints none."""
+        return self.guideline.paper_slow_down(platform, variant, self.setting.scale)
 
     def __str__(self) -> str:
         return f"{self.guideline.name.upper()}, {self.setting}"

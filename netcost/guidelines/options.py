@@ -9,20 +9,13 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from netcost.guidelines.grid import Conditions
-from netcost.guidelines.trial import Goal, TimeAll, Timed, VariantTimes
+from netcost.guidelines.trial import Goal, TimeAll, Timed, VariantTimes, plain
 from netcost.profiling.roofline import Peaks
 from netcost.timing.conversion import Call
 from netcost.timing.measurement import Measurement
 from netcost.timing.measuring import measure_all
 from netcost.timing.sampling import Clock, Progress, Stop
 from netcost.timing.setting import Timing
-
-ElementwiseShare = Callable[[nn.Module, Call, Conditions], float | None]
-"""Gives the share of a variant's time that element-wise operators take, by a profile; None without one."""
-
-TimeByKind = Callable[[str, str, int], Mapping[str, float] | None]
-"""Gives the seconds per kind of operator of a network of the zoo, by a profile on a device with that number of
-threads; None without one."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +28,8 @@ class Options:
             precision is the half width of every ratio's 95 % interval at which a setting may stop. Both have defaults.
         quick: x1, batch 1 and the largest number of threads only; fewer networks.
         time_all, clock: take the times and watch the budget; a test brings its own.
-        elementwise_share, time_by_kind: profiles, taken after the timing of G4's variants and of the networks.
+        elementwise_share: profiles a variant of G4 after its timing: the share of element-wise operators in its time.
+        time_by_kind: profiles a network on a device with a number of threads: seconds per kind of operator.
         peaks: of the device, measured; without them there is no roofline.
     """
 
@@ -43,8 +37,8 @@ class Options:
     quick: bool = False
     time_all: TimeAll = measure_all
     clock: Clock = time.perf_counter
-    elementwise_share: ElementwiseShare | None = None
-    time_by_kind: TimeByKind | None = None
+    elementwise_share: Callable[[nn.Module, Call, Conditions], float | None] | None = None
+    time_by_kind: Callable[[str, str, int], Mapping[str, float] | None] | None = None
     peaks: Peaks | None = None
 
     def goal(self, tasks: int, *, full_s: float, quick_s: float, precision: float) -> Goal:
@@ -53,10 +47,10 @@ class Options:
         return Goal(whole_s / max(tasks, 1), half_width)
 
     def sample(
-        self, ready: Timed, progress: Progress | None, *, device: str, threads: int, budget_s: float, precision: float
+        self, ready: Timed, device: str, threads: int, goal: Goal, progress: Progress | None
     ) -> tuple[str, dict[str, VariantTimes]]:
         """Time models side by side; return the reason why it stopped, and the times by name."""
-        timing = replace(self.timing, device=device, threads=threads, budget_s=budget_s, precision=precision)
+        timing = replace(self.timing, device=device, threads=threads, **plain(goal))
         results = self.time_all(ready, timing, progress) if ready else []
         stops = [str(result.stopped) for result in results if isinstance(result, Measurement)]
         named = zip((name for name, _, _ in ready), results, strict=True)

@@ -11,7 +11,7 @@ from netcost.guidelines.guideline import ARM, GPU, PAPER, Guideline, Order
 from netcost.guidelines.judging import THRESHOLD, GuidelineFinding, judge
 from netcost.guidelines.networks import overview as networks_overview
 from netcost.guidelines.networks.overview import interval
-from netcost.guidelines.records import RECORDS, VariantRow, rows_of, tables
+from netcost.guidelines.records import RECORDS, SETTING, VariantRow, rows_of, tables
 from netcost.guidelines.trial import Trial, VariantTimes
 from netcost.text import units
 from netcost.text.explanations import more_about
@@ -44,19 +44,14 @@ VARIANTS = (
 """For rows of (name of a set of widths, variant)."""
 
 
-def _paper_slow_down(finding: GuidelineFinding, platform: str) -> float | None:
-    task = finding.trial.task
-    return task.guideline.paper_slow_down(platform, finding.extent.slow, task.setting.scale)
-
-
 SETTINGS = (
-    Column("widths", "Widths", of=lambda finding: finding.trial.task.setting.scaled_widths),
-    Column("batch", "Batch", "count", of=lambda finding: finding.trial.task.setting.batch),
-    Column("threads", "Threads", "count", of=lambda finding: finding.trial.task.setting.threads),
+    Column("widths", "Widths", of=lambda setting: f"{setting.widths} x{setting.scale}").through(SETTING),
+    Column("batch", "Batch", "count").through(SETTING),
+    Column("threads", "Threads", "count").through(SETTING),
     Column("slow_down", "Slow-down", "ratio", of=lambda finding: finding.extent.slow_down),
     Column("interval", "95 % interval", of=lambda finding: interval(finding.extent.ci95, "ratio"), flush_right=True),
-    Column("paper_gpu", "Paper GPU", "ratio", of=lambda finding: _paper_slow_down(finding, GPU)),
-    Column("paper_arm", "Paper ARM", "ratio", of=lambda finding: _paper_slow_down(finding, ARM)),
+    Column("paper_gpu", "Paper GPU", "ratio", of=lambda row: row.trial.task.paper_slow_down(GPU, row.extent.slow)),
+    Column("paper_arm", "Paper ARM", "ratio", of=lambda row: row.trial.task.paper_slow_down(ARM, row.extent.slow)),
     Column("verdict", "Verdict", of=lambda finding: str(finding.verdict)),
 )
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import NamedTuple
 
 from netcost.counting.analysis import Analysis
-from netcost.guidelines.findings import Findings, predicted
+from netcost.guidelines.findings import COUNTS, Findings, predicted
 from netcost.guidelines.guideline import ARM, GPU
 from netcost.guidelines.judging import Step, judge
 from netcost.guidelines.networks import overview as networks_overview
 from netcost.guidelines.trial import Trial, VariantTimes
 from netcost.guidelines.variant import Variant
-from netcost.text.tables import Column, Table, table_of
+from netcost.text.tables import METRICS, Column, Table, table_of
 
 
 class VariantRow(NamedTuple):
@@ -27,25 +28,16 @@ class VariantRow(NamedTuple):
         """Return the variant as counted at the batch size of the trial."""
         return self.variant.counted(self.trial.task.setting.batch)
 
-    def paper_slow_down(self, platform: str) -> float | None:
-        """Return the slow-down that the paper's speeds give; None where it prints none."""
-        task = self.trial.task
-        return task.guideline.paper_slow_down(platform, self.variant.name, task.setting.scale)
 
+SETTING = attrgetter("trial.task.setting")
 
 RECORDS = (
     Column("guideline", "Guideline", of=lambda row: row.trial.task.guideline.name),
-    Column("device", "Device", of=lambda row: row.trial.task.setting.device),
-    Column("widths", "Widths", of=lambda row: row.trial.task.setting.widths),
-    Column("scale", "Scale", "count", of=lambda row: row.trial.task.setting.scale),
-    Column("batch", "Batch", "count", of=lambda row: row.trial.task.setting.batch),
-    Column("threads", "Threads", "count", of=lambda row: row.trial.task.setting.threads),
+    *(Column(name, name.capitalize()).through(SETTING) for name in ("device", "widths")),
+    *(Column(name, name.capitalize(), "count").through(SETTING) for name in ("scale", "batch", "threads")),
     Column("variant", "Variant", of=lambda row: row.variant.name),
     Column("channels", "Channels", of=lambda row: row.variant.channels),
-    Column("mult_adds", "Mult-adds", "count", of=lambda row: row.counted.mult_adds),
-    Column("memory_access", "Memory access (MAC)", "elements", of=lambda row: row.counted.memory_access),
-    Column("elementwise_access", "Element-wise", "elements", of=lambda row: row.counted.elementwise_access),
-    Column("kernels", "Kernels", "count", of=lambda row: row.counted.kernels),
+    *(METRICS[name].through(attrgetter("counted")) for name in COUNTS),
     Column("predicted", "Predicted", "ratio", of=lambda row: predicted(row.trial.task, row.variant)),
     Column("median_s", "Time", "seconds", of=lambda row: row.times.median_s),
     Column("low_s", "Time, low", "seconds", of=lambda row: row.times.ci95_s and row.times.ci95_s[0]),
@@ -54,8 +46,8 @@ RECORDS = (
     Column("slow_down", "Slow-down", "ratio", of=lambda row: row.step.slow_down),
     Column("slow_down_low", "Slow-down, low", "ratio", of=lambda row: row.step.ci95 and row.step.ci95[0]),
     Column("slow_down_high", "Slow-down, high", "ratio", of=lambda row: row.step.ci95 and row.step.ci95[1]),
-    Column("paper_gpu", "Paper GPU", "ratio", of=lambda row: row.paper_slow_down(GPU)),
-    Column("paper_arm", "Paper ARM", "ratio", of=lambda row: row.paper_slow_down(ARM)),
+    Column("paper_gpu", "Paper GPU", "ratio", of=lambda row: row.trial.task.paper_slow_down(GPU, row.variant.name)),
+    Column("paper_arm", "Paper ARM", "ratio", of=lambda row: row.trial.task.paper_slow_down(ARM, row.variant.name)),
     Column("elementwise_time_share", "Element-wise time", "percent", of=lambda row: row.times.elementwise_time_share),
     Column("verdict", "Verdict", of=lambda row: verdicts(row.trial)),
     Column("error", "Error", of=lambda row: row.times.error),

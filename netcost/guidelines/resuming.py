@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from netcost.timing.sampling import Clock, Progress
+from netcost.guidelines.options import Options
+from netcost.guidelines.trial import Goal
+from netcost.timing.sampling import Progress
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -14,22 +16,21 @@ R = TypeVar("R")
 def measure_missing(
     tasks: Sequence[T],
     saved: Mapping[T, R],
-    measure: Callable[[T, float, Progress | None], R],
+    measure: Callable[..., R],
     *,
     suffices: Callable[[R], bool],
-    share_s: float,
+    options: Options,
+    goal: Goal,
     keep: Callable[[tuple[R, ...]], None],
-    clock: Clock,
-    progress: Progress | None = None,
+    progress: Progress | None,
 ) -> tuple[R, ...]:
     """Measure each task without a sufficient saved result.
 
-    Each task has an equal share of the budget; time that one leaves over goes to those after it.
+    Each task has the budget of `goal`; time that one leaves over is shared by those after it.
 
     Args:
-        measure: takes a task, the seconds that it may take, and its own progress.
+        measure: takes a task, the seconds that it may take, its own progress, options and goal.
         suffices: True for a saved result that is not to be measured again.
-        share_s: seconds for each task.
         keep: handed all results so far after each task.
         progress: told the share of all tasks that is done, and what goes on.
 
@@ -43,14 +44,15 @@ def measure_missing(
         return tuple(results[task] for task in (*others, *tasks) if task in results)
 
     missing = [task for task in tasks if task not in results or not suffices(results[task])]
-    left_s = share_s * len(missing)
+    left_s = goal.budget_s * len(missing)
     for index, task in enumerate(missing):
-        begun = clock()
+        begun = options.clock()
         granted_s = max(0.0, left_s) / (len(missing) - index)
         label = f"{index + 1} of {len(missing)}: {task}: "
-        results[task] = measure(task, granted_s, part_of(progress, index, len(missing), label))
+        own_progress = part_of(progress, index, len(missing), label)
+        results[task] = measure(task, granted_s, own_progress, options=options, goal=goal)
         keep(in_order())
-        left_s -= clock() - begun
+        left_s -= options.clock() - begun
     return in_order()
 
 

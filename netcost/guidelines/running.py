@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
 from netcost.guidelines import g1, g2, g3, g4
 from netcost.guidelines.findings import Findings
@@ -68,7 +67,9 @@ def run(
     findings = replace(findings, environment=environment.to_dict(), version=__version__)
     parts, threads = bool(asked) + with_networks, _threads(options, environment)
     if asked:
-        findings = _try(asked, findings, options, threads, keep_findings, part_of(progress, 0, parts))
+        guidelines = [guideline for guideline in findings.guidelines if guideline in asked]
+        tasks = grid(guidelines, options.timing.device, threads, quick=options.quick)
+        findings = _try(tasks, findings, options, keep_findings, part_of(progress, 0, parts))
     if not with_networks:
         return findings
     networks = study(
@@ -82,17 +83,13 @@ def run(
 
 
 def require(names: Sequence[str], options: Options, saved: Saved | None, *, with_peaks: bool) -> Environment | None:
-    """Refuse a run that cannot be done, before anything is measured, peaks included.
+    """Refuse a run that cannot be done, before anything is measured, peaks included; raises as `run` does.
 
     Args:
-        names, options, saved: as for `run`.
         with_peaks: True where the options have peaks, or will have them.
 
     Returns:
         the environment of the timing; None where nothing is to be timed.
-
-    Raises:
-        RequestError, MeasurementError: as for `run`.
     """
     _guidelines(names)
     has_networks = NETWORKS in names or (saved is not None and saved.findings.networks is not None)
@@ -130,28 +127,19 @@ def _threads(options: Options, environment: Environment) -> list[int]:
     return sorted({1, environment.threads}) if is_free else [environment.threads]
 
 
-def _try(
-    asked: Sequence[Guideline],
-    before: Findings,
-    options: Options,
-    threads: Sequence[int],
-    keep: Keep,
-    progress: Progress | None,
-) -> Findings:
-    """Return the findings with every setting of the grid tried."""
-    guidelines = [guideline for guideline in before.guidelines if guideline in asked]
-    tasks = grid(guidelines, options.timing.device, threads, quick=options.quick)
+def _try(tasks: Sequence[Task], before: Findings, options: Options, keep: Keep, progress: Progress | None) -> Findings:
+    """Return the findings with every task tried."""
     goal = options.goal(len(tasks), full_s=FULL_S, quick_s=QUICK_S, precision=PRECISION)
     saved = {trial.task: trial for trial in before.trials}
     findings = replace(before, planned=len({*saved, *tasks}), goal=goal)
     trials = measure_missing(
         tasks,
         saved,
-        partial(measure_trial, options=options, goal=goal),
+        measure_trial,
         suffices=lambda trial: trial.suffices(goal) and not _lacks_profile(trial, options),
-        share_s=goal.budget_s,
+        options=options,
+        goal=goal,
         keep=lambda trials: keep(replace(findings, trials=trials)),
-        clock=options.clock,
         progress=progress,
     )
     return replace(findings, trials=trials)
@@ -174,14 +162,8 @@ def measure_trial(
     """
     setting = task.setting
     ready = [(made.name, made.build(), random_call(made.input_shape(setting.batch))) for made in task.variants]
-    stopped, times = options.sample(
-        ready,
-        progress,
-        device=setting.device,
-        threads=setting.threads,
-        budget_s=granted_s,
-        precision=goal.precision,
-    )
+    granted = Goal(granted_s, goal.precision)
+    stopped, times = options.sample(ready, setting.device, setting.threads, granted, progress)
     if task.guideline is g4.G4 and options.elementwise_share is not None:
         for name, model, call in ready:
             if not times[name].error:

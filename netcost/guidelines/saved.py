@@ -16,7 +16,7 @@ from netcost.guidelines.trial import Goal, Trial, VariantTimes
 from netcost.profiling.roofline import Peaks
 from netcost.text.documents import Source
 from netcost.text.errors import RequestError
-from netcost.text.reading import Node, NonNegativeFloat, NonNegativeInt, PositiveInt
+from netcost.text.reading import Node, NonNegativeFloat, NonNegativeInt
 from netcost.timing.environment import Environment
 from netcost.timing.sampling import Stop
 from netcost.zoo import ARCHITECTURES
@@ -93,7 +93,7 @@ def load(path: str) -> Saved:
         trials,
         document.get("environment").optional(_environment),
         document["planned"].read(NonNegativeInt),
-        document.get("goal").optional(_goal),
+        document.get("goal").read(Goal | None),
         document.get("networks").optional(_study),
         document.get("command").read(str | None) or "",
         document["netcost"].read(str),
@@ -116,11 +116,7 @@ def _trial(node: Node) -> Trial:
     names = [variant.name for variant in task.variants]
     if [times.name for times in series] != names:
         node["series"].refuse(f"the variants {', '.join(names)}")
-    return Trial(task=task, goal=_goal(node), stopped=str(node["stopped"].read(Stop)), series=series)
-
-
-def _goal(node: Node) -> Goal:
-    return Goal(node["budget_s"].read(NonNegativeFloat), node["precision"].read(NonNegativeFloat))
+    return Trial(task=task, goal=node.read(Goal), stopped=str(node["stopped"].read(Stop)), series=series)
 
 
 def _study(node: Node) -> Study:
@@ -131,19 +127,16 @@ def _study(node: Node) -> Study:
     return Study(
         times,
         node["planned"].read(NonNegativeInt),
-        node.get("goal").optional(_goal),
+        node.get("goal").read(Goal | None),
         node.get("peaks").optional(Peaks.from_node),
         node.get("seconds_by_kind").read(dict[str, dict[str, NonNegativeFloat]] | None),
     )
 
 
 def _panel(node: Node) -> PanelTimes:
-    kind = node["kind"].one_of([ZOO, TABLE8])
+    kind, panel = node["kind"].one_of([ZOO, TABLE8]), node.read(Panel)
     known = set(ARCHITECTURES) if kind == ZOO else {row.name for row in TABLE_8}
     series = node["series"].read(tuple[VariantTimes, ...])
-    members = tuple(times.name for times in series)
-    if not members or not known.issuperset(members) or list(members) != node["members"].value:
+    if not series or not known.issuperset(panel.members) or panel.members != tuple(times.name for times in series):
         node["members"].refuse(f"names of the {kind}, each with its series")
-    threads, batch = node["threads"].read(PositiveInt), node["batch"].read(PositiveInt)
-    panel = Panel(kind, node["device"].read(str), threads, batch, members)
-    return PanelTimes(panel=panel, goal=_goal(node), stopped=str(node["stopped"].read(Stop)), series=series)
+    return PanelTimes(panel=panel, goal=node.read(Goal), stopped=str(node["stopped"].read(Stop)), series=series)

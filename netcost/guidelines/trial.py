@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch import nn
 
@@ -24,9 +24,11 @@ TimeAll = Callable[[Timed, Timing, Progress | None], list[Measurement | Measurem
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON has it: named tuples and mappings as objects, other tuples as lists."""
+    """Return a value as JSON has it: dataclasses, named tuples and mappings as objects, other tuples as lists."""
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         value = value._asdict()
+    if is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, Mapping):
         return {key: plain(part) for key, part in value.items()}
     return [plain(part) for part in value] if isinstance(value, tuple | list) else value
@@ -76,15 +78,15 @@ class VariantTimes:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, with the median and its interval, which a reader could compute."""
-        raw = {field.name: plain(getattr(self, field.name)) for field in fields(self)}
-        return {"name": self.name, "median_s": self.median_s, "ci95_s": plain(self.ci95_s), **raw}
+        return {"name": self.name, "median_s": self.median_s, "ci95_s": plain(self.ci95_s), **plain(self)}
 
 
-class Goal(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Goal:
     """The end of sampling: after these seconds, or when the interval of every ratio has this half width."""
 
-    budget_s: float
-    precision: float
+    budget_s: NonNegativeFloat
+    precision: NonNegativeFloat
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,13 +30,8 @@ class Part:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        return {
-            "network": self.network,
-            "kind": self.kind,
-            "mult_adds_share": self.mult_adds,
-            "memory_access_share": self.memory_access,
-            "time_share": self.time,
-        }
+        shares = {"mult_adds_share": self.mult_adds, "memory_access_share": self.memory_access}
+        return {"network": self.network, "kind": self.kind, **shares, "time_share": self.time}
 
 
 def decompose(network: str, seconds: Mapping[str, float] | None = None) -> list[Part]:

@@ -80,9 +80,12 @@ def section(study: Study, environment: Mapping[str, Any] | None = None) -> Secti
         environment: of the timing, as `Environment.to_dict` gives it; None where nothing was timed.
     """
     tables = [_explanations(study, environment or {})] if study.explanations else []
-    tables += [_complexity(), *_speeds(study), _agreements(study), _parts(study)]
+    tables += [_complexity(), *_speeds(study)]
+    title = f"Table 8: orders compared with those of the paper's speeds, {len(TABLE_8)} networks"
+    tables += [table_of(AGREEMENTS, study.agreements, title), _parts(study)]
     if study.latencies:
-        tables.append(_networks(study))
+        networks = sorted(study.latencies.items(), key=lambda row: row[1].median_s)
+        tables.append(table_of(NETWORKS, networks, "The networks, from fast to slow"))
     return Section("Whole networks: which count explains latency?", tuple(_paragraphs(study)), tuple(tables))
 
 
@@ -182,18 +185,8 @@ def _shared_warnings(study: Study) -> Iterable[str]:
         yield from (f"{timed.panel}: {text}" for text in sorted(set.intersection(*seen) if seen else ()))
 
 
-def _agreements(study: Study) -> Table:
-    title = f"Table 8: orders compared with those of the paper's speeds, {len(TABLE_8)} networks"
-    return table_of(AGREEMENTS, study.agreements, title)
-
-
 def _parts(study: Study) -> Table:
     is_timed = any(part.time is not None for part in study.parts)
     notes = () if is_timed else ("The share of time needs a profile of each operator: give --profile.",)
     shown = [column for column in PARTS if column.name != "time" or is_timed]
     return table_of(shown, study.parts, "Figure 2: the work by kind of operator", notes)
-
-
-def _networks(study: Study) -> Table:
-    rows = sorted(study.latencies.items(), key=lambda row: row[1].median_s)
-    return table_of(NETWORKS, rows, "The networks, from fast to slow")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from torch import nn
 
@@ -13,9 +12,10 @@ from netcost.counting.analysis import Analysis, analyze
 from netcost.guidelines.grid import conditions
 from netcost.guidelines.networks.table8 import TABLE_8
 from netcost.guidelines.options import Options
-from netcost.guidelines.trial import Goal, Sampling, Timed, VariantTimes, plain
+from netcost.guidelines.trial import Goal, Sampling, Timed, VariantTimes
 from netcost.targets.naming import Target, resolve
 from netcost.text.errors import NetcostError
+from netcost.text.reading import PositiveInt
 from netcost.timing.conversion import Call
 from netcost.timing.measuring import random_call
 from netcost.timing.sampling import Progress
@@ -42,16 +42,13 @@ class Panel:
 
     Args:
         kind: `ZOO` or `TABLE8`.
-        device: "cpu", "cuda" or "cuda:N".
-        threads: of the CPU.
-        batch: first dimension of the input.
         members: names of the zoo or of Table 8's rows; ratios are to the first.
     """
 
     kind: str
     device: str
-    threads: int
-    batch: int
+    threads: PositiveInt
+    batch: PositiveInt
     members: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -68,10 +65,6 @@ class Panel:
         rows = {row.name: row for row in TABLE_8}
         targets = (resolve(name) if self.kind == ZOO else rows[name].target() for name in self.members)
         return [target.with_batch(self.batch) for target in targets]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return dict(plain(asdict(self)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,13 +132,7 @@ def measure_panel(
             ready = [*ready, (name, *built(target))]
         except NetcostError as error:
             times[name] = VariantTimes(name, error=str(error))
-    stopped, timed = options.sample(
-        ready,
-        progress,
-        device=panel.device,
-        threads=panel.threads,
-        budget_s=granted_s,
-        precision=goal.precision,
-    )
+    granted = Goal(granted_s, goal.precision)
+    stopped, timed = options.sample(ready, panel.device, panel.threads, granted, progress)
     series = tuple((times | timed)[name] for name in panel.members)
     return PanelTimes(panel=panel, goal=goal, stopped=stopped, series=series)

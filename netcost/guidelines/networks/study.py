@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -170,7 +170,7 @@ class Study:
             "table8": [self._table8_row(row) for row in TABLE_8],
             "agreements": plain(self.agreements),
             "decomposition": [part.to_dict() for part in self.parts],
-            "panels": [{**timed.panel.to_dict(), **timed.to_dict()} for timed in self.times],
+            "panels": [{**plain(timed.panel), **timed.to_dict()} for timed in self.times],
         }
 
     def figures(self, name: str) -> dict[str, Any]:
@@ -224,20 +224,14 @@ def study(
     times = measure_missing(
         panels,
         done,
-        partial(measure_panel, options=options, goal=goal),
+        measure_panel,
         suffices=lambda timed: timed.suffices(goal),
-        share_s=goal.budget_s,
+        options=options,
+        goal=goal,
         keep=lambda times: keep(replace(begun, times=times)),
-        clock=options.clock,
         progress=progress,
     )
-    profiled = _seconds_by_kind(options, threads[-1])
+    time_by_kind = options.time_by_kind or (lambda *_: None)
+    profiles = {network: time_by_kind(network, options.timing.device, threads[-1]) for network in DECOMPOSED}
+    profiled = {network: seconds for network, seconds in profiles.items() if seconds is not None}
     return replace(begun, times=times, seconds_by_kind=profiled or before.seconds_by_kind)
-
-
-def _seconds_by_kind(options: Options, threads: int) -> dict[str, Mapping[str, float]]:
-    """Return the seconds per kind of operator of Figure 2's networks that a profile gives."""
-    if options.time_by_kind is None:
-        return {}
-    profiles = {name: options.time_by_kind(name, options.timing.device, threads) for name in DECOMPOSED}
-    return {name: seconds for name, seconds in profiles.items() if seconds is not None}
