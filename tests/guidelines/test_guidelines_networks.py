@@ -176,7 +176,7 @@ def test_a_network_that_cannot_be_built_leaves_the_others(monkeypatch: pytest.Mo
 def test_a_panel_is_really_built_and_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(panels, "built", really_built)
     panel = Panel(ZOO, "cpu", 1, 2, ("lenet5", "lenet5_1998"))
-    times = panels.measure_panel(panel, 0.05, goal=Goal(0.05, 0.02))
+    times = panels.measure_panel(panel, 0.05, goal=Goal(0.05, 0.02), options=options_of())
     assert all(min(series.times_s) > 0 for series in times.series)
     assert all(series.error is None for series in times.series)
 
