@@ -126,7 +126,7 @@ def _trial(trial: Trial) -> dict[str, Any]:
     pairs = zip(trial.task.variants, trial.series, strict=True)
     return {
         "guideline": trial.task.guideline.name,
-        "setting": trial.task.setting.to_dict(),
+        "setting": plain(trial.task.setting),
         **trial.to_dict(),
         "series": [_series(trial, variant, times) for variant, times in pairs],
         "findings": [finding.to_dict() for finding in judge(trial)],

@@ -7,7 +7,7 @@ from functools import cache, partial, reduce
 import torch
 from torch import Tensor, nn
 
-from netcost.guidelines.guideline import ALIGNED, ARM, GPU, PAPER, Guideline, Order, PaperSpeeds, register
+from netcost.guidelines.guideline import ALIGNED, ARM, GPU, PAPER, Guideline, Order, PaperSpeeds
 from netcost.guidelines.variant import Variant, addition, chain, convolution, pointwise
 
 # Channels at x1, by fragments. Table 3 prints those of one fragment only. For half of the mult-adds, 90 and 45 are the
@@ -41,12 +41,7 @@ PUBLISHED = PaperSpeeds(
 
 
 class Parallel(nn.Module):
-    """1x1 convolutions side by side on the same map, whose outputs are added.
-
-    Args:
-        fragments: the number of convolutions.
-        channels: of the input and the output (N, channels, H, W).
-    """
+    """1x1 convolutions side by side on the same map (N, channels, H, W), whose outputs are added."""
 
     def __init__(self, fragments: int, channels: int) -> None:
         super().__init__()
@@ -77,29 +72,22 @@ def _parallel(fragments: int, c: int) -> Variant:
     return chain(f"{fragments} {PARALLEL}", str(c), c, partial(Parallel, fragments, c), form)
 
 
-def _order(arrangement: str) -> Order:
-    return Order(arrangement, (("1 fragment", f"2 {arrangement}", f"4 {arrangement}"),))
-
-
-G3 = register(
-    Guideline(
-        name="g3",
-        title="G3: fragmentation reduces parallelism",
-        design="Ten blocks of one, two or four 1x1 convolutions on a 56x56 map, without bias, batch norm or ReLU, with "
-        "fewer channels where there are more of them, so that mult-adds stay equal. Fragments in series make the chain "
-        "longer, those in parallel do not: the two are judged separately.",
-        make=variants,
-        width_sets=tuple(WIDTHS),
-        orders=(_order(SERIES), _order(PARALLEL)),
-        published=PUBLISHED,
-        deviations=(
-            "How parallel branches are joined is not in the text of the paper. Here they are added, which is "
-            "element-wise work that the series form does not have: its share of the memory access is in the table of "
-            "variants.",
-            "Two fragments would be 90.5 channels wide for 128; 90, as in Tables 1 and 2, have 1.1 % fewer mult-adds. "
-            "All times, including the paper's, are divided by mult-adds.",
-            "torch runs parallel branches one after the other, as it does any operators; fragments only divide the "
-            "work that one operator can share among threads.",
-        ),
-    )
+G3 = Guideline(
+    name="g3",
+    title="G3: fragmentation reduces parallelism",
+    design="Ten blocks of one, two or four 1x1 convolutions on a 56x56 map, without bias, batch norm or ReLU, with "
+    "fewer channels where there are more of them, so that mult-adds stay equal. Fragments in series make the chain "
+    "longer, those in parallel do not: the two are judged separately.",
+    make=variants,
+    width_sets=tuple(WIDTHS),
+    orders=tuple(Order(form, (("1 fragment", f"2 {form}", f"4 {form}"),)) for form in (SERIES, PARALLEL)),
+    published=PUBLISHED,
+    deviations=(
+        "The paper does not say how parallel branches are joined. Here they are added, which is element-wise work that "
+        "the series form does not have: the table of variants has its share of the memory access.",
+        "Two fragments would be 90.5 channels wide for 128; 90, as in Tables 1 and 2, have 1.1 % fewer mult-adds. "
+        "All times, including the paper's, are divided by mult-adds.",
+        "torch runs parallel branches one after the other, as it does any operators; fragments only divide the "
+        "work that one operator can share among threads.",
+    ),
 )

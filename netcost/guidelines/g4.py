@@ -6,7 +6,7 @@ from functools import cache, partial
 
 from torch import Tensor, nn
 
-from netcost.guidelines.guideline import PAPER, PAPERS, Guideline, Order, PaperSpeeds, register
+from netcost.guidelines.guideline import PAPER, PAPERS, Guideline, Order, PaperSpeeds
 from netcost.guidelines.variant import ClosedForm, Variant, addition, chain, convolution, pointwise, relu
 
 CHANNELS = 32
@@ -61,23 +61,21 @@ def _variant(name: str, c: int) -> Variant:
     return chain(name, f"{c}·{inner}·{c}", c, partial(VariantBottleneck, c, has_relu, has_shortcut), form)
 
 
-G4 = register(
-    Guideline(
-        name="g4",
-        title="G4: element-wise operations are not negligible",
-        design="Ten bottlenecks of 1x1, 3x3 and 1x1 convolutions on a 56x56 map, without bias or batch norm, with and "
-        "without ReLU and shortcut. None of these has a mult-add.",
-        make=variants,
-        width_sets=(PAPERS,),
-        orders=(Order("", ((NONE, RELU, BOTH), (NONE, SHORTCUT, BOTH))),),
-        published=PUBLISHED,
-        deviations=(
-            "The paper does not print the input: 56x56, as in its other tables, is our assumption. So is that c counts "
-            "a unit's input and output, and that it has c/4 channels inside, as in ResNet: with 4c outside, c = 128 at "
-            "the printed 1436 per second would be 12.5 T mult-adds per second, twice what a GTX 1080Ti can do.",
-            "The base here is the variant with neither, so that a slow-down is what ReLU and shortcut cost; the paper "
-            "starts from both. It uses the same widths on both of its devices.",
-            "The paper says that removing both saves around 20 %; its own figures are 8 to 24 %, 17 % on average.",
-        ),
-    )
+G4 = Guideline(
+    name="g4",
+    title="G4: element-wise operations are not negligible",
+    design="Ten bottlenecks of 1x1, 3x3 and 1x1 convolutions on a 56x56 map, without bias or batch norm, with and "
+    "without ReLU and shortcut. None of these has a mult-add.",
+    make=variants,
+    width_sets=(PAPERS,),
+    orders=(Order("", ((NONE, RELU, BOTH), (NONE, SHORTCUT, BOTH))),),
+    published=PUBLISHED,
+    deviations=(
+        "The paper does not print the input: 56x56, as in its other tables, is our assumption. So is that c counts "
+        "a unit's input and output, and that it has c/4 channels inside, as in ResNet: with 4c outside, c = 128 at "
+        "the printed 1436 per second would be 12.5 T mult-adds per second, twice what a GTX 1080Ti can do.",
+        "The base here is the variant with neither, so that a slow-down is what ReLU and shortcut cost; the paper "
+        "starts from both. It uses the same widths on both of its devices.",
+        "The paper says that removing both saves around 20 %; its own figures are 8 to 24 %, 17 % on average.",
+    ),
 )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from netcost.guidelines.guideline import SCALES, Guideline
 from netcost.guidelines.variant import Variant
@@ -53,10 +52,6 @@ class Conditions:
     def conditions(self) -> str:
         """Return the batch size and the threads in words."""
         return conditions(self.device, self.batch, self.threads)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -64,9 +64,12 @@ class PaperSpeeds:
         return None if speeds is None else speeds[SCALES.index(scale)]
 
 
+GUIDELINES: Registry[Guideline] = Registry("guideline", "they are g1, g2, g3, g4 and networks")
+
+
 @dataclass(frozen=True, eq=False)  # there is one of each
 class Guideline:
-    """One of the four guidelines, as a controlled experiment.
+    """One of the four guidelines, as a controlled experiment; making one registers it under its name.
 
     Args:
         name: "g1".
@@ -88,6 +91,9 @@ class Guideline:
     published: PaperSpeeds
     deviations: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        GUIDELINES.add(self.name, self)
+
     def variants(self, widths: str, scale: int, extremes_only: bool = False) -> tuple[Variant, ...]:
         """Return the variants of a set of widths at a scale: all, or the first and the last of each order."""
         variants = self.make(widths, scale)
@@ -104,11 +110,3 @@ class Guideline:
         if fast is None or slow is None:
             return None
         return fast / slow * mult_adds[base] / mult_adds[variant]
-
-
-GUIDELINES: Registry[Guideline] = Registry("guideline", "they are g1, g2, g3, g4 and networks")
-
-
-def register(guideline: Guideline) -> Guideline:
-    """Make a guideline known under its name."""
-    return GUIDELINES.add(guideline.name, guideline)

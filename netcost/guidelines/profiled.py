@@ -18,17 +18,17 @@ VARIANT_S, NETWORK_S = 1.0, 3.0
 
 def elementwise_share(model: nn.Module, call: Call, setting: Conditions) -> float | None:
     """Return the share of a variant's time in element-wise operators; None where it cannot be profiled."""
-    seconds = _seconds_by_kind(model, call[0], setting.device, setting.threads, VARIANT_S)
+    seconds = _by_kind(model, call[0], setting.device, setting.threads, VARIANT_S)
     whole_s = sum(seconds.values()) if seconds else 0.0
     return seconds.get(str(Kind.ELEMENTWISE), 0.0) / whole_s if seconds and whole_s else None
 
 
 def time_by_kind(network: str, device: str, threads: int) -> dict[str, float] | None:
     """Return the seconds per kind of operator of a network of the zoo; None where it cannot be profiled."""
-    return _seconds_by_kind(network, None, device, threads, NETWORK_S)
+    return _by_kind(network, None, device, threads, NETWORK_S)
 
 
-def _seconds_by_kind(
+def _by_kind(
     model: nn.Module | str, inputs: Any, device: str, threads: int, budget_s: float
 ) -> dict[str, float] | None:
     try:

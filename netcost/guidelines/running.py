@@ -59,23 +59,26 @@ def run(
         options.peaks.require(options.timing.device)
     environment = require(names, options, saved, with_peaks=options.peaks is not None)
     asked, with_networks = _guidelines(names), NETWORKS in names
-    findings = _before(asked, with_networks, None if saved is None else saved.findings)
-    if options.peaks is not None and findings.networks is not None:
-        findings = replace(findings, networks=replace(findings.networks, peaks=options.peaks))
+    before = Findings(()) if saved is None else saved.findings
+    guidelines = [known for known in map(GUIDELINES.get, GUIDELINES) if known in {*asked, *before.guidelines}]
+    networks = before.networks or (Study() if with_networks else None)
+    if options.peaks is not None and networks is not None:
+        networks = replace(networks, peaks=options.peaks)
+    findings = replace(before, guidelines=tuple(guidelines), networks=networks)
     if environment is None:
         return findings
     findings = replace(findings, environment=environment.to_dict(), version=__version__)
     parts, threads = bool(asked) + with_networks, _threads(options, environment)
     if asked:
-        guidelines = [guideline for guideline in findings.guidelines if guideline in asked]
-        tasks = grid(guidelines, options.timing.device, threads, quick=options.quick)
+        to_try = [guideline for guideline in guidelines if guideline in asked]
+        tasks = grid(to_try, options.timing.device, threads, quick=options.quick)
         findings = _try(tasks, findings, options, keep_findings, part_of(progress, 0, parts))
     if not with_networks:
         return findings
     networks = study(
         options,
         threads,
-        saved=findings.networks,
+        saved=networks,
         keep=lambda networks: keep_findings(replace(findings, networks=networks)),
         progress=part_of(progress, parts - 1, parts),
     )
@@ -108,17 +111,6 @@ def require(names: Sequence[str], options: Options, saved: Saved | None, *, with
 def _guidelines(names: Sequence[str]) -> list[Guideline]:
     """Return the guidelines among the names, each once."""
     return [GUIDELINES.get(name) for name in dict.fromkeys(names) if name != NETWORKS]
-
-
-def _before(asked: Sequence[Guideline], with_networks: bool, saved: Findings | None) -> Findings:
-    """Return the findings before anything is timed: the saved ones, with all that is asked for."""
-    before = saved or Findings(())
-    guidelines = {*asked, *before.guidelines}
-    return replace(
-        before,
-        guidelines=tuple(known for known in map(GUIDELINES.get, GUIDELINES) if known in guidelines),
-        networks=before.networks or (Study() if with_networks else None),
-    )
 
 
 def _threads(options: Options, environment: Environment) -> list[int]:
@@ -154,16 +146,13 @@ def _lacks_profile(trial: Trial, options: Options) -> bool:
 def measure_trial(
     task: Task, granted_s: float, progress: Progress | None = None, *, options: Options, goal: Goal
 ) -> Trial:
-    """Time the variants of a task side by side.
+    """Time the variants of a task side by side for `granted_s` seconds.
 
-    Args:
-        granted_s: seconds that it may take: those of the goal, and those that others have left over.
-        goal: recorded with the times.
+    The goal is recorded: `granted_s` has its budget, and the time that others have left over.
     """
     setting = task.setting
     ready = [(made.name, made.build(), random_call(made.input_shape(setting.batch))) for made in task.variants]
-    granted = Goal(granted_s, goal.precision)
-    stopped, times = options.sample(ready, setting.device, setting.threads, granted, progress)
+    stopped, times = options.sample(ready, setting.device, setting.threads, Goal(granted_s, goal.precision), progress)
     if task.guideline is g4.G4 and options.elementwise_share is not None:
         for name, model, call in ready:
             if not times[name].error:

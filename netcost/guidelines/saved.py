@@ -87,11 +87,13 @@ def load(path: str) -> Saved:
     document = Node.of_file(path, source)
     document.require_schema(SCHEMA)
     trials = tuple(map(_trial, document["trials"].items()))
+    environment = document.get("environment").read(dict[str, Any] | None)
+    document.get("environment").read(Environment | None)  # checked only: a newer netcost may have written more
     tried = {trial.task.guideline for trial in trials}
     findings = Findings(
         tuple(guideline for guideline in map(GUIDELINES.get, GUIDELINES) if guideline in tried),
         trials,
-        document.get("environment").optional(_environment),
+        environment,
         document["planned"].read(NonNegativeInt),
         document.get("goal").read(Goal | None),
         document.get("networks").optional(_study),
@@ -99,11 +101,6 @@ def load(path: str) -> Saved:
         document["netcost"].read(str),
     )
     return Saved(path, findings)
-
-
-def _environment(node: Node) -> dict[str, Any]:
-    node.read(Environment)  # only checked: a newer netcost may have written more
-    return node.read(dict[str, Any])
 
 
 def _trial(node: Node) -> Trial:

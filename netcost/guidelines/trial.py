@@ -103,6 +103,11 @@ class Sampling:
     stopped: str
     series: tuple[VariantTimes, ...]
 
+    @cached_property
+    def by_name(self) -> dict[str, VariantTimes]:
+        """Return the series by the names of their models."""
+        return {series.name: series for series in self.series}
+
     def suffices(self, goal: Goal) -> bool:
         """True where measuring again with that goal would promise nothing better."""
         if self.stopped == Stop.FAILED or any(series.error for series in self.series):
@@ -123,8 +128,7 @@ class Trial(Sampling):
 
     def slow_down(self, variant: str, base: str | None = None) -> stats.RatioEstimate | None:
         """Return time per mult-add of a variant / that of another or of the base; None where either is missing."""
-        by_name = {series.name: series for series in self.series}
-        fast, slow = by_name.get(self.series[0].name if base is None else base), by_name.get(variant)
+        fast, slow = self.by_name.get(base or self.series[0].name), self.by_name.get(variant)
         if fast is None or slow is None:
             return None
         work = {made.name: made.closed_form.mult_adds for made in self.task.variants}

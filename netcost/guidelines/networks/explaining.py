@@ -35,14 +35,9 @@ class MetricFit:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        return {
-            "metric": self.metric,
-            "networks": self.networks,
-            "spearman": self.rho,
-            "spearman_ci95": plain(self.rho_ci95),
-            "median_error": self.error,
-            "median_error_ci95": plain(self.error_ci95),
-        }
+        ranking = {"spearman": self.rho, "spearman_ci95": plain(self.rho_ci95)}
+        misses = {"median_error": self.error, "median_error_ci95": plain(self.error_ci95)}
+        return {"metric": self.metric, "networks": self.networks, **ranking, **misses}
 
 
 def explain(metric: str, values: Sequence[float], latencies_s: Sequence[float], families: Sequence[str]) -> MetricFit:
@@ -58,13 +53,8 @@ def explain(metric: str, values: Sequence[float], latencies_s: Sequence[float], 
     def error(units: Sequence[int]) -> float | None:
         return median(errors[index] for index in units) if errors else None
 
-    return MetricFit(
-        metric,
-        len(values),
-        *rank_correlation(values, latencies_s),
-        error(range(len(values))),
-        bootstrap_interval(len(values), error),
-    )
+    misses = error(range(len(values))), bootstrap_interval(len(values), error)
+    return MetricFit(metric, len(values), *rank_correlation(values, latencies_s), *misses)
 
 
 def leave_one_family_out(values: Sequence[float], latencies_s: Sequence[float], families: Sequence[str]) -> list[float]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
-from netcost.guidelines.networks.panels import PAPER_GPU_BATCH, REFERENCE, TABLE8, counted
+from netcost.guidelines.networks.panels import PAPER_GPU_BATCH, REFERENCE, TABLE8, PanelTimes, counted
 from netcost.guidelines.networks.study import METRICS, ROOFLINE, Study
-from netcost.guidelines.networks.table8 import ROWS_PRINTED, SOURCE, TABLE_8
+from netcost.guidelines.networks.table8 import ROWS_PRINTED, SOURCE, TABLE_8, Table8Row
 from netcost.text import units
 from netcost.text.tables import METRICS as COUNTED
 from netcost.text.tables import Column, Section, Table, from_records, table_of
@@ -153,29 +154,23 @@ def _complexity() -> Table:
 
 def _speeds(study: Study) -> Iterable[Table]:
     """Give images per second here and in the paper; nothing where Table 8 was not timed."""
-    panels = [timed.panel for timed in study.of(TABLE8)]
-    if not panels:
-        return
-    here = [Column(panel.conditions, f"Here, {panel.conditions}", "per_second") for panel in panels]
     columns = (
-        Column("network", "Network"),
-        *here,
+        Column("network", "Network", of=lambda row: row.name),
+        *(
+            Column(words, f"Here, {words}", "per_second", of=partial(_images_per_second, timed))
+            for timed in study.of(TABLE8)
+            for words in [timed.panel.conditions]
+        ),
         Column("arm", "Paper ARM, batch 1", "per_second"),
-        Column("gpu", "Paper GPU, batch 8", "per_second"),
+        Column("gpu", "Paper GPU, batch 8", "per_second", of=lambda row: PAPER_GPU_BATCH * row.gpu),
     )
-    rows = [
-        {
-            "network": row.name,
-            **{
-                panel.conditions: panel.batch / times.median_s if times.median_s else None
-                for panel, times in study.table8_series(row.name)
-            },
-            "arm": row.arm,
-            "gpu": PAPER_GPU_BATCH * row.gpu,
-        }
-        for row in TABLE_8
-    ]
-    yield from_records(columns, rows, "Table 8: images per second", [*_shared_warnings(study)])
+    if study.of(TABLE8):
+        yield table_of(columns, TABLE_8, "Table 8: images per second", [*_shared_warnings(study)])
+
+
+def _images_per_second(timed: PanelTimes, row: Table8Row) -> float | None:
+    times = timed.by_name.get(row.name)
+    return timed.panel.batch / times.median_s if times and times.median_s else None
 
 
 def _shared_warnings(study: Study) -> Iterable[str]:

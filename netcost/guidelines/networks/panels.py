@@ -119,11 +119,9 @@ def built(target: Target) -> tuple[nn.Module, Call]:
 def measure_panel(
     panel: Panel, granted_s: float, progress: Progress | None = None, *, options: Options, goal: Goal
 ) -> PanelTimes:
-    """Time the networks of a panel side by side; one that cannot be built has an error instead of times.
+    """Time the networks of a panel side by side for `granted_s` seconds; one that cannot be built has an error instead.
 
-    Args:
-        granted_s: seconds that it may take: those of the goal, and those that others have left over.
-        goal: recorded with the times.
+    The goal is recorded: `granted_s` has its budget, and the time that others have left over.
     """
     ready: Timed = []
     times: dict[str, VariantTimes] = {}
@@ -132,7 +130,6 @@ def measure_panel(
             ready = [*ready, (name, *built(target))]
         except NetcostError as error:
             times[name] = VariantTimes(name, error=str(error))
-    granted = Goal(granted_s, goal.precision)
-    stopped, timed = options.sample(ready, panel.device, panel.threads, granted, progress)
+    stopped, timed = options.sample(ready, panel.device, panel.threads, Goal(granted_s, goal.precision), progress)
     series = tuple((times | timed)[name] for name in panel.members)
     return PanelTimes(panel=panel, goal=goal, stopped=stopped, series=series)

@@ -14,7 +14,6 @@ from netcost.guidelines.networks.panels import (
     REFERENCE,
     TABLE8,
     ZOO,
-    Panel,
     PanelTimes,
     counted,
     family,
@@ -24,7 +23,7 @@ from netcost.guidelines.networks.panels import (
 from netcost.guidelines.networks.table8 import TABLE_8, Table8Row
 from netcost.guidelines.options import Options
 from netcost.guidelines.resuming import measure_missing
-from netcost.guidelines.trial import Goal, VariantTimes, plain
+from netcost.guidelines.trial import Goal, plain
 from netcost.profiling.roofline import Peaks, under_roof
 from netcost.timing.sampling import Progress
 from netcost.timing.stats import Interval
@@ -152,10 +151,6 @@ class Study:
         seconds = self.seconds_by_kind or {}
         return [part for network in DECOMPOSED for part in decompose(network, seconds.get(network))]
 
-    def table8_series(self, name: str) -> list[tuple[Panel, VariantTimes]]:
-        """Return the times of a network of Table 8 in each panel."""
-        return [(timed.panel, times) for timed in self.of(TABLE8) for times in timed.series if times.name == name]
-
     def to_dict(self) -> dict[str, Any]:
         """Return plain values: raw times, and the statistics over them."""
         return {
@@ -193,8 +188,13 @@ class Study:
             "paper_gpu_batches_per_s": row.gpu,
             "paper_arm_images_per_s": row.arm,
             "latencies": [
-                {"threads": panel.threads, "batch": panel.batch, "median_s": times.median_s}
-                for panel, times in self.table8_series(row.name)
+                {
+                    "threads": timed.panel.threads,
+                    "batch": timed.panel.batch,
+                    "median_s": timed.by_name[row.name].median_s,
+                }
+                for timed in self.of(TABLE8)
+                if row.name in timed.by_name
             ],
         }
 
