@@ -30,7 +30,7 @@ def judged(bench: Bench, name: str, expected: str) -> ClaimFinding:
 def _judgement(finding: GuidelineFinding, expected: str) -> Check:
     """Make a check from a finding on an order of variants: the slow-down from its first to its last variant."""
     extent = finding.extent
-    what = f"time per mult-add, {extent.slow} / {extent.fast}"
+    what = f"time a mult-add, {extent.slow} / {extent.fast}"
     slow_down = units.MISSING if extent.slow_down is None else extent.slow_down
     return Check(what, slow_down, expected, AGREES[finding.verdict], "times")
 
