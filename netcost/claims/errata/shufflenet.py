@@ -43,7 +43,7 @@ def by_groups(width: float = 1.0) -> ClaimFinding:
     registry=ERRATA,
 )
 def by_width(groups: int = 3) -> ClaimFinding:
-    """Count with the first convolution's 24 channels scaled like the rest, and with the number that fits the figures."""
+    """Count with the first convolution's 24 channels scaled like the rest, and with the number that fits."""
     rows = {"0.25": ("13M", 6, 12), "0.5": ("38M", 12, 12), "1.5": ("292M", 36, 24), "2.0": ("524M", 48, 24)}
     checks = []
     for width, (figure, scaled, other) in rows.items():

@@ -52,7 +52,7 @@ def dense_inputs(growth_rate: int = 32, first: int = 64) -> ClaimFinding:
     perturbation={"out_channels": 64},
 )
 def transition(out_channels: int = 128) -> ClaimFinding:
-    """List the operators of DenseNet-121's first transition, which halves the channels; its convolution follows a ReLU."""
+    """List the operators of DenseNet-121's first transition, which halves the channels; a ReLU is among them."""
     module = counted("module:transition", out_channels=out_channels)
     steps = tuple(str(kind) for kind in module.count.kinds if kind is not Kind.ELEMENTWISE)
     expected = "normalisation", "1x1 convolution", "pooling"

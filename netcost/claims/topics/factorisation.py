@@ -220,7 +220,7 @@ def weights_of_the_swap(kernel: int = 3) -> ClaimFinding:
     perturbation={"kernel": 5},
 )
 def compute_of_the_swap(kernel: int = 3) -> ClaimFinding:
-    """Compare the multiply-adds with GoogLeNet's, in every reading of the swap; "about 30%" is taken as 25 % to 35 %."""
+    """Compare the multiply-adds with GoogLeNet's, in every reading of the swap; "about 30%" is 25 % to 35 %."""
     network, by_table = counted("bn_inception").mult_adds, entry("googlenet").published.mult_adds
     assert by_table is not None, "Table 1 prints it"
     checks = [

@@ -80,7 +80,7 @@ def weights_of_a_filter(kernel: int = 1) -> ClaimFinding:
     perturbation={"in_channels": 256},
 )
 def one_parameter(in_channels: int = 192) -> ClaimFinding:
-    """Count the weights of a 1x1 filter of GoogLeNet's first module, and of one on a single channel, which only scales."""
+    """Count the weights of a 1x1 filter of GoogLeNet's first module; one on a single channel only scales."""
     mixing = layers(counted("module:inception_v1", (1, in_channels, 28, 28)))[0]
     single = layers(counted_convolution(1, 1, 1, side=28))[0]
     depthwise = layers(counted_convolution(in_channels, in_channels, 1, side=28, groups=in_channels))[0]
