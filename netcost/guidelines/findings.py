@@ -123,12 +123,11 @@ def _variant(guideline: Guideline, widths: str, scale: int, variant: Variant) ->
 
 
 def _trial(trial: Trial) -> dict[str, Any]:
-    pairs = zip(trial.task.variants, trial.series, strict=True)
     return {
         "guideline": trial.task.guideline.name,
         "setting": plain(trial.task.setting),
         **trial.to_dict(),
-        "series": [_series(trial, variant, times) for variant, times in pairs],
+        "series": [_series(trial, *pair) for pair in zip(trial.task.variants, trial.series, strict=True)],
         "findings": [finding.to_dict() for finding in judge(trial)],
     }
 

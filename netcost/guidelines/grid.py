@@ -83,7 +83,6 @@ def grid(
     batch. A GPU runs every scale at both batches. Quick is x1 at batch 1 with the largest number of threads.
 
     Args:
-        device: "cpu", "cuda" or "cuda:N".
         threads: numbers of CPU threads, in rising order; a GPU needs only one, that of the host.
     """
     most = threads[-1]

@@ -72,7 +72,6 @@ class Guideline:
     """One of the four guidelines, as a controlled experiment; making one registers it under its name.
 
     Args:
-        name: "g1".
         title: the guideline itself, in one line.
         design: how the experiment holds everything else equal.
         make: gives the variants of a set of widths at a scale; slow-downs are relative to the first.

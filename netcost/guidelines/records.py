@@ -33,8 +33,11 @@ SETTING = attrgetter("trial.task.setting")
 
 RECORDS = (
     Column("guideline", "Guideline", of=lambda row: row.trial.task.guideline.name),
-    *(Column(name, name.capitalize()).through(SETTING) for name in ("device", "widths")),
-    *(Column(name, name.capitalize(), "count").through(SETTING) for name in ("scale", "batch", "threads")),
+    Column("device", "Device").through(SETTING),
+    Column("widths", "Widths").through(SETTING),
+    Column("scale", "Scale", "count").through(SETTING),
+    Column("batch", "Batch", "count").through(SETTING),
+    Column("threads", "Threads", "count").through(SETTING),
     Column("variant", "Variant", of=lambda row: row.variant.name),
     Column("channels", "Channels", of=lambda row: row.variant.channels),
     *(METRICS[name].through(attrgetter("counted")) for name in COUNTS),

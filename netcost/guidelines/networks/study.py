@@ -231,7 +231,7 @@ def study(
         keep=lambda times: keep(replace(begun, times=times)),
         progress=progress,
     )
-    time_by_kind = options.time_by_kind or (lambda *_: None)
-    profiles = {network: time_by_kind(network, options.timing.device, threads[-1]) for network in DECOMPOSED}
-    profiled = {network: seconds for network, seconds in profiles.items() if seconds is not None}
+    profile = options.time_by_kind or (lambda *_: None)
+    profiles = {network: profile(network, options.timing.device, threads[-1]) for network in DECOMPOSED}
+    profiled = {network: seconds for network, seconds in profiles.items() if seconds}
     return replace(begun, times=times, seconds_by_kind=profiled or before.seconds_by_kind)
