@@ -1,16 +1,16 @@
 """Claims: published statements about the cost of networks, each recomputed from built layers.
 
 A claim is one function in the file of its topic (`topics/`; figures of the papers themselves in `errata/`). It builds
-modules, counts them, and returns checks: what was computed beside what was published (`checks`). The verdict follows
-from the checks (`claim`), never from a figure typed in; the one found last time is recorded beside the claim, so that
-a changed counting rule shows. Claims about speed are decided by timing (`bench`, `speed_checks`), and without a
-device by nothing.
+modules, counts them, and returns checks: computed figures beside the published ones (`checks`). The verdict follows
+from the checks (`claim`), never from a figure typed in. The verdict of the last run is recorded beside the claim, so
+that a changed counting rule shows. Claims about speed are decided by timing (`bench`, `speed_checks`); without a device
+they are not measured.
 
     >>> from netcost.claims import review
-    >>> [found] = review("inception-854-358").results
-    >>> str(found.finding.verdict)
+    >>> [reviewed] = review("inception-854-358").results
+    >>> str(reviewed.finding.verdict)
     'fails'
-    >>> found.finding.checks[0].computed
+    >>> reviewed.finding.checks[0].computed
     854196224
 
 A new claim is under test at once: run, rendered, and perturbed, which must change its answer.

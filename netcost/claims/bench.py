@@ -1,4 +1,4 @@
-"""What a claim about speed is decided by: networks timed side by side on one device."""
+"""The bench for claims about speed: networks timed side by side on one device."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from netcost.timing.setting import Timing
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A device, and how long a claim may take on it.
+    """A device, and the time that a claim may take on it.
 
     Args:
-        timing: of the networks of one claim together; 10 s unless it says.
-        time_all: how the variants of a guideline are timed; a test brings its own.
+        timing: of the networks of one claim together; 10 s unless it has a budget.
+        time_all: times the variants of a guideline; a test brings its own.
     """
 
     timing: Timing = Timing()
@@ -34,11 +34,11 @@ class Bench:
 
     @property
     def on_gpu(self) -> bool:
-        """Whether the device is a GPU."""
+        """True where the device is a GPU."""
         return self.timing.device.startswith("cuda")
 
     def compare(self, models: Sequence[str | Target], batch: int | None = None) -> Comparison:
-        """The networks, counted and timed; the first is the base of the ratios.
+        """Count and time the networks; the first is the base of the ratios.
 
         Raises:
             MeasurementError: one of them could not be timed.
@@ -51,7 +51,7 @@ class Bench:
     def judge(self, name: str) -> tuple[Task, tuple[GuidelineFinding, ...]]:
         """Try a guideline ("g1" to "g4") in the paper's widths for its GPU, x1, at batch 1.
 
-        Returns: what was tried, and the guidelines' own finding on each order of variants.
+        Returns: the task, and the guidelines' own finding on each order of variants.
 
         Raises:
             MeasurementError: a variant could not be timed.
@@ -61,7 +61,8 @@ class Bench:
         threads = read_environment(device, self.timing.threads).threads
         task = Task(guideline, Conditions(device, threads, 1, guideline.width_sets[0], 1))
         goal = Goal(*self.timing.goal(10.0, PRECISION))
-        trial = measure_trial(task, Options(self.timing, time_all=self.time_all), goal, goal.budget_s)
+        options = Options(self.timing, time_all=self.time_all)
+        trial = measure_trial(task, goal.budget_s, options=options, goal=goal)
         failed = [series.error for series in trial.series if series.error]
         if failed:
             raise MeasurementError(failed[0])

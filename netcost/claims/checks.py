@@ -1,4 +1,4 @@
-"""How a computed figure is held against a published one.
+"""Compares computed figures with published ones.
 
 A printed figure agrees with every value that rounds to it at the precision it was printed with: "358M" with 357.5 to
 358.5 million, "2.39" with 2.385 to 2.395. A figure that is meant to be exact agrees with itself alone.
@@ -19,12 +19,12 @@ _PRINTED = re.compile(r"([0-9][0-9,]*(?:\.[0-9]+)?) ?([KkMGB]?)(%?)", re.ASCII)
 
 
 def bounds(figure: str) -> tuple[Number, Number]:
-    """The smallest and largest value that rounds to a printed figure: "358M", "1.19%", "2.39", "7,000".
+    """Return the smallest and the largest value that rounds to a printed figure: "358M", "1.19%", "2.39", "7,000".
 
-    Both are exact; a share in percent is a share of one.
+    Both are exact; a percentage is a share of one.
 
     Raises:
-        ValueError: it is no printed figure.
+        ValueError: it is not a printed figure.
     """
     match = _PRINTED.fullmatch(figure)
     if match is None:
@@ -39,7 +39,7 @@ def bounds(figure: str) -> tuple[Number, Number]:
 
 
 def rounds_to(value: Number, figure: str) -> bool:
-    """Whether `value`, printed as precisely as `figure`, is `figure`."""
+    """True where `value`, printed as precisely as `figure`, is `figure`."""
     low, high = bounds(figure)
     return low <= value <= high
 
@@ -47,22 +47,22 @@ def rounds_to(value: Number, figure: str) -> bool:
 def printed(
     what: str, computed: Number, figure: str, *, unit: str = "exact", terms: Sequence[Term] = (), said: str = ""
 ) -> Check:
-    """A figure as printed, beside what was computed.
+    """Check a computed value against a printed figure, by rounding.
 
     Args:
         figure: as printed: "358M", "12".
-        said: the source's words, where the figure alone does not say it ("12 times fewer").
+        said: the source's words, where the figure alone is not enough ("12 times fewer").
     """
     return Check(what, computed, said or figure, rounds_to(computed, figure), unit, tuple(terms))
 
 
 def exactly(what: str, computed: Value, expected: Value, *, unit: str = "exact", terms: Sequence[Term] = ()) -> Check:
-    """A figure, or several, that must be met to the unit."""
+    """Check one value or several that must be met exactly."""
     return Check(what, computed, written(expected), computed == expected, unit, tuple(terms))
 
 
 def rising(what: str, values: Mapping[str, Number], *, unit: str = "exact", terms: Sequence[Term] = ()) -> Check:
-    """An order: each of the named values is smaller than the next."""
+    """Check an order: each of the named values must be smaller than the next."""
     ordered = list(values.values())
     agrees = all(one < other for one, other in pairwise(ordered))
     named = tuple(terms) or tuple(Term(name, value) for name, value in values.items())
@@ -72,22 +72,22 @@ def rising(what: str, values: Mapping[str, Number], *, unit: str = "exact", term
 def stated(
     what: str, computed: Value, expected: str, agrees: bool, *, unit: str = "exact", terms: Sequence[Term] = ()
 ) -> Check:
-    """A statement in words ("well below 1"), with the condition that decides it."""
+    """Check a statement in words ("well below 1"); `agrees` is the condition that decides it."""
     return Check(what, computed, expected, agrees, unit, tuple(terms))
 
 
 def unstated(what: str, computed: Value, *, unit: str = "exact", terms: Sequence[Term] = ()) -> Check:
-    """A figure that the source does not give."""
+    """Show a figure that the source does not give."""
     return Check(what, computed, None, None, unit, tuple(terms))
 
 
 def beside(check: Check) -> Check:
-    """The same for comparison only: the verdict does not rest on it."""
+    """Return the same check for comparison only: the verdict does not depend on it."""
     return replace(check, beside=True)
 
 
 def written(value: Value) -> str:
-    """A published value as text: numbers with thousands separators, several with semicolons between."""
+    """Return a published value as text: numbers with thousands separators, several with semicolons between."""
     if isinstance(value, tuple):
         return "; ".join(map(written, value))
     return value if isinstance(value, str) else f"{value:,}"

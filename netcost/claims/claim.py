@@ -1,8 +1,8 @@
-"""A published claim: a function that counts what the claim speaks of, and the verdict that follows from what it finds.
+"""Published claims: each is a function that counts modules and networks, and its verdict follows from the checks.
 
-A claim's function builds modules and networks and counts them; it returns what it found, check by check, and never the
-verdict, which follows from the checks. The verdict found last time is recorded where the claim is registered, so that
-a change of a counting rule that turns one over shows.
+A claim's function builds modules and networks, counts them and returns checks; it never returns the verdict, which
+follows from the checks. The verdict of the last run is recorded where the claim is registered, so that a changed
+counting rule that changes a verdict shows.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Value = Number | str | tuple[Number | str, ...]
 
 
 class ClaimVerdict(StrEnum):
-    """What becomes of a claim when its arithmetic is done."""
+    """The verdict on a claim."""
 
     HOLDS = "holds"
     FAILS = "fails"
@@ -32,12 +32,12 @@ class ClaimVerdict(StrEnum):
     NOT_MEASURED = "not measured"
     """It is about speed, and no device was given."""
     CANNOT_TELL = "cannot tell"
-    """It was measured, and the intervals do not decide."""
+    """It was timed, and the intervals do not decide."""
     NOT_A_COST = "not a cost"
 
 
 class Topic(StrEnum):
-    """What a claim teaches, in the order in which one would learn it."""
+    """Topics of the claims, in the order in which one would learn them."""
 
     INCEPTION = "inception"
     FACTORISATION = "factorisation"
@@ -53,12 +53,12 @@ class Topic(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One summand or factor of what was computed.
+    """One summand or factor of a computed figure.
 
     Args:
         name: of the layer, module or network.
-        value: its share.
-        arithmetic: the product that gives the value ("28·28·3·3·64·192"); "" where it is a count of things.
+        value: of this term alone.
+        arithmetic: the product that gives the value ("28·28·3·3·64·192"); "" where it is a plain count.
     """
 
     name: str
@@ -68,16 +68,16 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One figure of a claim beside what was computed.
+    """One figure of a claim, computed and as published.
 
     Args:
         what: the quantity, in words.
-        computed: what the built modules give.
-        expected: the same as the source puts it; None where it gives no figure.
-        agrees: whether the two agree; None where nothing was stated or nothing can be told.
+        computed: the value that the built modules give.
+        expected: the value in the words of the source; None where it gives no figure.
+        agrees: True where the two agree; None where the source states nothing, or the times do not decide.
         unit: of `computed`, as in `units.text`.
         terms: the arithmetic that leads to `computed`.
-        beside: shown for comparison; the verdict does not rest on it.
+        beside: True where it is shown for comparison only; the verdict does not depend on it.
     """
 
     what: str
@@ -91,12 +91,13 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class ClaimFinding:
-    """What came of a claim.
+    """The result of a claim.
 
     Args:
-        checks: what was computed, beside what was published.
-        notes: what the reader must know besides, made from the figures.
+        checks: the computed figures beside the published ones.
+        notes: further facts for the reader, made from the figures.
         excused: the verdict where no check decides: not a cost, or not measured.
+        measured: True where it was timed.
     """
 
     checks: tuple[Check, ...] = ()
@@ -106,7 +107,7 @@ class ClaimFinding:
 
     @property
     def verdict(self) -> ClaimVerdict:
-        """What follows from the checks that the claim rests on."""
+        """Return the verdict that follows from the checks, except those shown for comparison."""
         if self.excused is not None:
             return self.excused
         agreed = [check.agrees for check in self.checks if not check.beside]
@@ -123,15 +124,15 @@ class Claim:
     """One published statement about cost.
 
     Args:
-        id: what the command line calls it: words with hyphens.
+        id: its name on the command line: words with hyphens.
         rows: the statements of the articles that it recomputes, as numbered in the collection they come from ("A07").
-        topic: what it belongs to.
+        topic: the topic that it belongs to.
         says: the statement, as a sentence.
-        source: where it stands: paper and section, lecture, or article by title.
-        recorded: the verdict found last time.
-        find: counts, with structural parameters that have defaults; a timed claim's takes a `Bench` first.
-        perturbation: a change of those parameters that must change what is computed; None where there is no module.
-        timed: whether it is about speed.
+        source: paper and section, lecture, or article by title.
+        recorded: the verdict of the last run.
+        find: counts, with structural parameters that have defaults; that of a timed claim takes a `Bench` first.
+        perturbation: a change of those parameters that must change the result; None where there is no module.
+        timed: True where it is about speed.
     """
 
     id: str
@@ -145,7 +146,7 @@ class Claim:
     timed: bool = False
 
     def run(self, bench: Bench | None = None, **changes: Any) -> ClaimFinding:
-        """What comes of it, with the structure as published unless `changes` says otherwise."""
+        """Recompute it, with the structure as published except for `changes`."""
         if not self.timed:
             return self.find(**changes)
         if bench is None:
@@ -163,8 +164,7 @@ class claim:  # noqa: N801  # a decorator with many parts, of which most claims 
     """Register the decorated function as a claim; see `Claim` for the parts.
 
     Args:
-        id: what the command line calls it.
-        rows: the numbered statements that it recomputes, in one word each.
+        rows: the numbers of the statements that it recomputes, with spaces between.
         registry: `CLAIMS`, or `ERRATA`.
     """
 
@@ -179,25 +179,25 @@ class claim:  # noqa: N801  # a decorator with many parts, of which most claims 
     registry: Registry[Claim] = field(default=CLAIMS, repr=False)
 
     def __call__(self, find: Callable[..., ClaimFinding]) -> Callable[..., ClaimFinding]:
-        """The function itself, registered."""
+        """Register the function, and return it."""
         rows = tuple(self.rows.split())
-        found = Claim(
+        registered = Claim(
             self.id, rows, self.topic, self.says, self.source, self.recorded, find, self.perturbation, self.timed
         )
-        self.registry.add(self.id, found)
+        self.registry.add(self.id, registered)
         return find
 
 
 def found(*checks: Check, notes: Sequence[str] = ()) -> ClaimFinding:
-    """What was computed, check by check."""
+    """Return a finding of these checks."""
     return ClaimFinding(checks, tuple(notes))
 
 
 def not_a_cost(why: str) -> ClaimFinding:
-    """A statement that no layer decides: accuracy, or how a network is trained."""
+    """Return the finding on a statement that no layer decides: accuracy, or training."""
     return ClaimFinding(notes=(why,), excused=ClaimVerdict.NOT_A_COST)
 
 
 def not_measured(why: str) -> ClaimFinding:
-    """A statement about speed that this run does not time."""
+    """Return the finding on a statement about speed that this run does not time."""
     return ClaimFinding(notes=(why,), excused=ClaimVerdict.NOT_MEASURED)

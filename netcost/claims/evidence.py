@@ -1,6 +1,6 @@
-"""What claims are decided by: modules and networks of the zoo, counted, and their layers as products.
+"""The evidence for claims: modules and networks of the zoo, counted, and their layers as products.
 
-Whatever a claim computes comes from here, so that it rests on built layers and never on a figure typed in.
+Every computed figure comes from here, so that it rests on built layers and never on a figure typed in.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CONVOLUTIONS = frozenset({Kind.CONVOLUTION, Kind.POINTWISE_CONVOLUTION, Kind.DEP
 
 @cache
 def counted(target: str, shape: tuple[int, ...] | None = None, mode: str = "eval", **arguments: Any) -> Analysis:
-    """A target of the zoo, counted.
+    """Count a target of the zoo.
 
     Args:
         target: "googlenet", "module:inception_v1".
@@ -36,19 +36,18 @@ def counted(target: str, shape: tuple[int, ...] | None = None, mode: str = "eval
         mode: "eval" or "train".
         arguments: of its builder; they must be hashable.
     """
-    found = resolve(target, arguments, () if shape is None else input_specs(shape))
-    return analyze(found, mode=mode)
+    return analyze(resolve(target, arguments, () if shape is None else input_specs(shape)), mode=mode)
 
 
 def counted_module(build: Callable[[], nn.Module], shape: tuple[int, ...], mode: str = "eval") -> Analysis:
-    """A module that is built for one claim, counted on an input (N, C, H, W); no weights are allocated."""
+    """Build a module for one claim and count it on an input (N, C, H, W); no weights are allocated."""
     with weightless():
         module = build()
     return analyze(module, shape, mode=mode)
 
 
 def counted_convolution(in_channels: int, out_channels: int, kernel: int, side: int, *, groups: int = 1) -> Analysis:
-    """A convolution without bias, padded so that a square map of that side keeps its size, counted."""
+    """Count a convolution without bias, padded so that a square map of that side keeps its size."""
     padding = kernel // 2
     shape = (1, in_channels, side, side)
     return counted_module(
@@ -57,7 +56,7 @@ def counted_convolution(in_channels: int, out_channels: int, kernel: int, side: 
 
 
 def with_convolutions(network: Network, make: Callable[[str, nn.Conv2d], nn.Module]) -> Network:
-    """A network after each of its convolutions has given way to what `make` makes of its path and itself."""
+    """Replace each convolution of a network by the module that `make` returns for its path and itself."""
     for path, layer in [*network.named_modules()]:
         if isinstance(layer, nn.Conv2d):
             owner, _, name = path.rpartition(".")
@@ -66,7 +65,7 @@ def with_convolutions(network: Network, make: Callable[[str, nn.Conv2d], nn.Modu
 
 
 def resized(layer: nn.Conv2d, kernel: int) -> nn.Conv2d:
-    """The same convolution with another square kernel, odd, and the padding that keeps the map at stride 1."""
+    """Return the same convolution with another odd, square kernel, and the padding that keeps the map at stride 1."""
     channels = layer.in_channels, layer.out_channels
     return nn.Conv2d(*channels, kernel, layer.stride[0], kernel // 2, groups=layer.groups, bias=layer.bias is not None)
 
@@ -77,16 +76,11 @@ class Layer:
 
     Args:
         path: qualified name of its module.
-        kind: what it does.
-        in_channels: of its input.
-        out_channels: of its output.
-        kernel: sides of the kernel; () of a fully connected layer.
-        stride: of the convolution; () of a fully connected layer.
-        groups: of the convolution.
-        grid: sizes of the output map; () of a fully connected layer.
+        kernel, stride: per dimension; () for a fully connected layer.
+        grid: sizes of the output map; () for a fully connected layer.
         mult_adds: as counted (count).
         weights: without the bias (count).
-        bias: its biases (count); 0 where it has none.
+        bias: number of biases (count).
     """
 
     path: str
@@ -103,26 +97,26 @@ class Layer:
 
     @property
     def name(self) -> str:
-        """The module, as deep as names and not numbers go, and the kernel: "branch_3x3: 1x1"."""
+        """Return the names, but not the numbers, in its path, and the kernel: "branch_3x3: 1x1"."""
         names = [part for part in self.path.split(".") if not part.isdigit()]
         kernel = "x".join(map(str, self.kernel))
         return ": ".join(filter(None, (".".join(names), kernel))) or str(self.kind)
 
     @property
     def weight_term(self) -> Term:
-        """Its weights as a product: kernel, input channels a group, output channels."""
+        """Return its weights as a product: kernel, input channels per group, output channels."""
         factors = (*self.kernel, self.in_channels // self.groups, self.out_channels)
         return _product(self.name, factors, self.weights)
 
     @property
     def mult_add_term(self) -> Term:
-        """Its multiply-adds as a product: output map, kernel, input channels a group, output channels."""
+        """Return its multiply-adds as a product: output map, kernel, input channels per group, output channels."""
         factors = (*self.grid, *self.kernel, self.in_channels // self.groups, self.out_channels)
         return _product(self.name, factors, self.mult_adds)
 
 
 def layers(analysis: Analysis, *kinds: Kind) -> list[Layer]:
-    """Convolutions and fully connected layers in the order in which they ran, or those of the given kinds."""
+    """Return convolutions and fully connected layers in the order in which they ran, or those of the given kinds."""
     wanted = frozenset(kinds) or CONVOLUTIONS | {Kind.LINEAR}
     count = analysis.count
     return [
@@ -133,45 +127,45 @@ def layers(analysis: Analysis, *kinds: Kind) -> list[Layer]:
 
 
 def within(analysis: Analysis, path: str) -> list[Layer]:
-    """The layers of one of its modules, by qualified name."""
+    """Return the layers of one of its modules, by qualified name."""
     return [layer for layer in layers(analysis) if f"{layer.path}.".startswith(f"{path}.")]
 
 
-def mult_add_terms(found: Iterable[Layer]) -> tuple[Term, ...]:
-    """The multiply-adds of layers, each as a product."""
-    return tuple(layer.mult_add_term for layer in found)
+def mult_add_terms(chosen: Iterable[Layer]) -> tuple[Term, ...]:
+    """Return the multiply-adds of layers, each as a product."""
+    return tuple(layer.mult_add_term for layer in chosen)
 
 
-def weight_terms(found: Iterable[Layer]) -> tuple[Term, ...]:
-    """The weights of layers, each as a product; biases are left out."""
-    return tuple(layer.weight_term for layer in found)
+def weight_terms(chosen: Iterable[Layer]) -> tuple[Term, ...]:
+    """Return the weights of layers, each as a product; biases are left out."""
+    return tuple(layer.weight_term for layer in chosen)
 
 
 def read(layer: Layer) -> str:
-    """How the products of layers like this one are read."""
+    """Explain the products of layers like this one."""
     grid, kernel = ("x".join(map(str, sides)) for sides in (layer.grid, layer.kernel))
     channels = f"{layer.in_channels // layer.groups} channels in, {layer.out_channels} out"
     return f"How to read {layer.mult_add_term.arithmetic}: a map of {grid}, a {kernel} kernel, {channels}."
 
 
 def weights(analysis: Analysis) -> int:
-    """Weights of convolutions and fully connected layers, biases and batch norm left out (count)."""
+    """Return the weights of convolutions and fully connected layers, without biases and batch norm (count)."""
     return sum(layer.weights for layer in layers(analysis))
 
 
 def operators(analysis: Analysis, *names: str) -> list[Op]:
-    """The operators of those aten names ("aten.relu"), in place or not, in the order in which they ran."""
+    """Return the operators of those aten names ("aten.relu"), in place or not, in the order in which they ran."""
     wanted = {*names, *(f"{name}_" for name in names)}
     return [op for op in analysis.graph.ops if op.name in wanted]
 
 
 def output_shape(analysis: Analysis) -> tuple[int, ...]:
-    """The shape of the first output."""
+    """Return the shape of the first output."""
     return analysis.graph.outputs[0].shape
 
 
 def receptive_field(chain: Iterable[Layer]) -> tuple[int, ...]:
-    """Sides of the window of the input that one output of a chain of convolutions sees."""
+    """Return the sides of the window of the input that one output of a chain of convolutions sees."""
     field, jump = (1, 1), (1, 1)
     for layer in chain:
         field = (field[0] + (layer.kernel[0] - 1) * jump[0], field[1] + (layer.kernel[1] - 1) * jump[1])
@@ -209,11 +203,11 @@ def _fully_connected(op: Op, kind: Kind, mult_adds: int) -> Layer:
 
 
 def sides(size: Any, dimensions: int = 2) -> tuple[int, ...]:
-    """A stride or padding for each dimension: aten takes one number for all, too."""
+    """Return a stride or padding per dimension: aten also takes one number for all."""
     given = (size,) if isinstance(size, int) else tuple(size)
     return given * dimensions if len(given) == 1 else given
 
 
 def _product(name: str, factors: tuple[int, ...], value: int) -> Term:
-    """A term whose written product is what was counted, or else the count alone."""
+    """Make a term with its product; without it where the product is not what was counted."""
     return Term(name, value, "·".join(map(str, factors)) if prod(factors) == value else "")

@@ -1,4 +1,4 @@
-"""How a printed figure could have come about: the smallest change of a sum's own terms that rounds to it."""
+"""Explains a printed figure: finds the smallest change of a sum's own terms that rounds to it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from netcost.claims.claim import Number, Term
 from netcost.text import units
 
 TIMES = (0, 1, 2)
-"""How often a term may have been counted: left out, as it should be, once more."""
+"""Times that a term may have been counted: left out, once as it should be, once more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """A way in which terms, counted as often as `times` says, round to a printed figure.
+    """A choice of times for each term with which the sum rounds to a printed figure.
 
     Args:
         terms: of the sum.
-        times: how often each is counted.
-        others: how many other choices of the same or a larger number of changes round to the figure, too.
-        rivals: how many of them change no more terms than this one.
+        times: that each is counted.
+        others: number of other choices that also round to the figure, with as many or more changes.
+        rivals: number of those that change no more terms than this one.
     """
 
     terms: tuple[Term, ...]
@@ -32,12 +32,12 @@ class Reconciliation:
 
     @property
     def value(self) -> Number:
-        """The sum with that many of each."""
+        """Return the sum with each term counted as chosen."""
         return sum(term.value * times for term, times in zip(self.terms, self.times, strict=True))
 
     @property
     def changes(self) -> tuple[tuple[Term, int], ...]:
-        """The terms that are not counted once, with how often they are."""
+        """Return the terms that are not counted exactly once, with their times."""
         return tuple((term, times) for term, times in zip(self.terms, self.times, strict=True) if times != 1)
 
     def __str__(self) -> str:
@@ -50,24 +50,23 @@ class Reconciliation:
 
 
 def simplest(terms: Sequence[Term], figure: str) -> Reconciliation | None:
-    """The choice with the fewest changed terms that rounds to the printed figure; None where there is none.
+    """Return the choice with the fewest changed terms that rounds to the printed figure; None without one.
 
-    Every choice of leaving terms out or counting them once more is tried. Of several that change equally few, the one
-    nearest to the middle of what rounds to the figure is no better than the others: the first is given, and `rivals`
-    says how many there are.
+    Every choice of leaving terms out or counting them once more is tried. Of several that change equally few, none is
+    better than the others: the first is returned, and `rivals` is the number of the others.
     """
     choices = [
-        times
-        for times in product(TIMES, repeat=len(terms))
-        if rounds_to(sum(term.value * each for term, each in zip(terms, times, strict=True)), figure)
+        choice
+        for choice in product(TIMES, repeat=len(terms))
+        if rounds_to(sum(term.value * times for term, times in zip(terms, choice, strict=True)), figure)
     ]
     if not choices:
         return None
     choices.sort(key=_changed)
     best, *others = choices
-    rivals = sum(_changed(times) == _changed(best) for times in others)
+    rivals = sum(_changed(choice) == _changed(best) for choice in others)
     return Reconciliation(tuple(terms), best, len(others), rivals)
 
 
-def _changed(times: Sequence[int]) -> int:
-    return sum(each != 1 for each in times)
+def _changed(choice: Sequence[int]) -> int:
+    return sum(times != 1 for times in choice)

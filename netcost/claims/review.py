@@ -1,4 +1,4 @@
-"""Claims, recomputed: which verdicts changed, and the result as plain values and as tables."""
+"""Recomputes claims, lists the verdicts that changed, and gives the result as plain values and as tables."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """A claim, and what came of it this time."""
+    """A claim, and its finding in this run."""
 
     claim: Claim
     finding: ClaimFinding
 
     @property
     def changed(self) -> bool:
-        """Whether the verdict is not the recorded one; what is timed depends on the device, and has no record."""
+        """True where the verdict is not the recorded one; a timed verdict depends on the device and has no record."""
         return not self.finding.measured and self.finding.verdict is not self.claim.recorded
 
     @property
     def verdict(self) -> str:
-        """What came of it, as a sentence."""
+        """Return the verdict as a sentence, with the recorded one where they differ."""
         return f"Verdict: {self.finding.verdict}" + (f"; recorded as {self.claim.recorded}." if self.changed else ".")
 
     def to_dict(self) -> dict[str, Any]:
-        """One entry of `claims --format json` (design, section 6)."""
+        """Return one entry of `claims --format json` (design, section 6)."""
         checks = self.finding.checks
         return {
             "id": self.claim.id,
@@ -66,27 +66,27 @@ class Reviewed:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """Claims in the order of their topics, each with what came of it."""
+    """Claims in the order of their topics, each with its finding."""
 
     results: tuple[Reviewed, ...]
 
     @property
     def changed(self) -> list[Reviewed]:
-        """The claims whose verdict is not the recorded one."""
+        """Return the claims whose verdict is not the recorded one."""
         return [result for result in self.results if result.changed]
 
     def to_dict(self) -> dict[str, Any]:
-        """The object of `claims --format json` (design, section 6)."""
+        """Return the object of `claims --format json` (design, section 6)."""
         return {"schema": SCHEMA, "netcost": __version__, "claims": [result.to_dict() for result in self.results]}
 
     def records(self) -> Table:
-        """A row a check, with plain numbers: for CSV and pandas."""
-        nothing = (Check("", ""),)
-        rows = ((result, check) for result in self.results for check in result.finding.checks or nothing)
+        """Return a row per check, with plain numbers: for CSV and pandas; an empty one for a claim without checks."""
+        empty = (Check("", ""),)
+        rows = ((result, check) for result in self.results for check in result.finding.checks or empty)
         return table_of(RECORDS, rows)
 
     def overview(self) -> list[Table]:
-        """A table a topic with a row a claim: its sentence, and what was found where that is not what it says."""
+        """Return a table per topic with a row per claim: its sentence, and the computed figures that contradict it."""
         tables = [
             table_of(OVERVIEW, results, title=str(topic))
             for topic, results in groupby(self.results, lambda result: result.claim.topic)
@@ -94,18 +94,18 @@ class Review:
         return [*tables, self.tally()]
 
     def sums(self) -> list[Table]:
-        """Two tables a claim: its figures beside the published ones, and the arithmetic that leads to them."""
+        """Return two tables per claim: its figures beside the published ones, and the arithmetic behind them."""
         return [table for result in self.results for table in _sums(result)]
 
     def tally(self) -> Table:
-        """How many claims came to each verdict, and which of them changed."""
+        """Return the number of claims with each verdict; the notes name those whose verdict changed."""
         verdicts = [result.finding.verdict for result in self.results]
         columns = (Column("verdict", "Verdict", of=str), Column("claims", "Claims", "count", of=verdicts.count))
         changes = [
             f"{result.claim.id}: recorded as {result.claim.recorded!s}, now {result.finding.verdict!s}."
             for result in self.changed
         ]
-        return table_of(columns, [each for each in ClaimVerdict if each in verdicts], notes=changes)
+        return table_of(columns, [verdict for verdict in ClaimVerdict if verdict in verdicts], notes=changes)
 
 
 SUMS = (
@@ -115,7 +115,7 @@ SUMS = (
 )
 
 LARGE = 1_000_000
-"""From here on, several numbers side by side are shortened."""
+"""Several numbers side by side are shortened from here on."""
 
 BESIDE = "In parentheses: for comparison, not for the verdict."
 
@@ -123,47 +123,43 @@ ANSWERS = {True: "yes", False: "no", None: ""}
 
 
 def review(
-    pattern: str = "*",
-    bench: Bench | None = None,
-    *,
-    errata: bool = False,
-    progress: Progress | None = None,
+    pattern: str = "*", bench: Bench | None = None, *, errata: bool = False, progress: Progress | None = None
 ) -> Review:
     """Recompute the claims whose id, or number in the collection they come from, matches a shell pattern.
 
     Args:
         pattern: "inception-*", "A07".
         bench: times the claims about speed; without one they are "not measured".
-        errata: the figures in the papers themselves instead.
-        progress: told the share done and what is being done.
+        errata: recompute the figures in the papers themselves instead.
+        progress: told the share that is done, and what goes on.
 
     Raises:
         RequestError: no claim matches.
     """
     chosen = matching(pattern, errata)
-    say = progress or (lambda _share, _text: None)
+    report = progress or (lambda _share, _text: None)
     results = []
-    for index, each in enumerate(chosen):
-        say(index / len(chosen), each.id)
-        results.append(Reviewed(each, each.run(bench)))
+    for index, claim in enumerate(chosen):
+        report(index / len(chosen), claim.id)
+        results.append(Reviewed(claim, claim.run(bench)))
     return Review(tuple(results))
 
 
 def matching(pattern: str, errata: bool = False) -> list[Claim]:
-    """The claims whose id or number matches a shell pattern, topic by topic.
+    """Return the claims whose id or number matches a shell pattern, topic by topic.
 
     Raises:
-        RequestError: none does; the message suggests near ids.
+        RequestError: none matches; the message suggests similar ids.
     """
     registry = ERRATA if errata else CLAIMS
     every = [registry.get(name) for name in registry]
-    chosen = [each for each in every if any(fnmatchcase(name, pattern) for name in (each.id, *each.rows))]
+    chosen = [claim for claim in every if any(fnmatchcase(name, pattern) for name in (claim.id, *claim.rows))]
     if not chosen:
         near, noun = suggestion(pattern, registry), "erratum" if errata else "claim"
         option = " --errata" if errata else ""
         raise RequestError(f"no {noun} matches {pattern!r}{near} (`netcost claims{option}` shows all)")
     # Errata are numbered in the order of the papers; claims stand in their files as one would learn them.
-    return sorted(chosen, key=lambda each: (TOPICS.index(each.topic), each.rows if errata else ()))
+    return sorted(chosen, key=lambda claim: (TOPICS.index(claim.topic), claim.rows if errata else ()))
 
 
 def _verdict(result: Reviewed) -> str:
@@ -171,7 +167,7 @@ def _verdict(result: Reviewed) -> str:
 
 
 def _says(result: Reviewed) -> str:
-    """The sentence of a claim, and what was computed where that is not what it says."""
+    """Return the sentence of a claim, and the computed figures that contradict it."""
     wrong = [check for check in result.finding.checks if check.agrees is False and not check.beside]
     instead = _joined(f"{_text(check.computed, check.unit)} instead of {check.expected}" for check in wrong)
     return result.claim.says + (f" Computed: {instead}." if instead else "")
@@ -185,7 +181,7 @@ OVERVIEW = (
 
 
 def _sums(result: Reviewed) -> Iterable[Table]:
-    """The figures of a claim with its sentence and verdict, and how they come about if any of them has terms."""
+    """Give the figures of a claim with its sentence and verdict, and the sums of those that have terms."""
     figures, *terms = arithmetic(result)
     title = f"{result.claim.id}: {result.claim.says}"
     yield replace(figures, title=title, notes=(result.verdict, *figures.notes))
@@ -193,15 +189,15 @@ def _sums(result: Reviewed) -> Iterable[Table]:
 
 
 def arithmetic(result: Reviewed) -> Iterable[Table]:
-    """The figures of a claim beside the published ones, and how they come about if any of them has terms."""
+    """Give the figures of a claim beside the published ones, and the sums of those that have terms."""
     claim, finding = result.claim, result.finding
     compared = any(check.beside and check.agrees is not None for check in finding.checks)
     notes = [*finding.notes, *([BESIDE] if compared else []), f"Source: {claim.source}."]
     yield table_of(FIGURES, finding.checks, notes=notes)
     rows = [row for check in finding.checks if check.terms for row in _rows(check)]
     if rows:
-        named = [name for name in ("what", "arithmetic", "computed") if any(row[name] for row in rows)]
-        yield selected(from_records(SUMS, rows), named)
+        filled = [column.name for column in SUMS if any(row[column.name] for row in rows)]
+        yield selected(from_records(SUMS, rows), filled)
 
 
 def _answer(check: Check) -> str:
@@ -222,14 +218,14 @@ FIGURES = (
 
 
 def _is_long(check: Check) -> bool:
-    """Whether several large numbers are computed that stand among the terms, too, with every digit."""
+    """True for several computed numbers, some large, that the terms also show with every digit."""
     values = check.computed if isinstance(check.computed, tuple) else ()
     large = any(isinstance(value, int) and value >= LARGE for value in values)
     return large and set(values) <= {term.value for term in check.terms}
 
 
 def _rows(check: Check) -> Iterable[dict[str, str]]:
-    """What is computed, and below it the terms that lead there, each with the sign that it takes."""
+    """Give the computed figure, and below it its terms, each with its sign."""
     signs = _signs(check)
     whole = {"what": f"{check.what} =", "computed": _text(check.computed, check.unit)}
     yield {"arithmetic": "", **(whole if signs else {"what": f"{check.what}:", "computed": ""})}
@@ -240,7 +236,7 @@ def _rows(check: Check) -> Iterable[dict[str, str]]:
 
 
 def _signs(check: Check) -> str:
-    """The sign of each term where they add up to what is computed, or two give it; "" where they only stand there."""
+    """Return the sign of each term where their sum, product or quotient is the computed figure; "" otherwise."""
     if isinstance(check.computed, str | tuple):
         return ""
     values = [term.value for term in check.terms]
@@ -258,7 +254,7 @@ def _signs(check: Check) -> str:
 
 def _text(value: Value, unit: str) -> str:
     if isinstance(value, tuple):
-        return _joined(_text(each, unit) for each in value)
+        return _joined(_text(part, unit) for part in value)
     return value if isinstance(value, str) else units.text(value, unit)
 
 
@@ -283,7 +279,7 @@ RECORDS = (
     Column("verdict", "verdict", of=lambda row: str(row[0].finding.verdict)),
     Column("source", "source", of=lambda row: row[0].claim.source),
 )
-"""Of a claim with what came of it, and one of its checks."""
+"""For rows of (reviewed claim, one of its checks)."""
 
 
 def _spaced(value: Value) -> Any:

@@ -1,4 +1,4 @@
-"""Claims as a report that is handed out: how to read it, and topic by topic each claim with its sums."""
+"""Writes the report on claims: an introduction, and topic by topic each claim with its sums."""
 
 from __future__ import annotations
 
@@ -16,30 +16,25 @@ MEANINGS = {
     ClaimVerdict.HOLDS: "every figure agrees, to the digits that were published",
     ClaimVerdict.PARTLY: "some figures agree and some do not",
     ClaimVerdict.FAILS: "no figure agrees",
-    ClaimVerdict.NOT_STATED: "the source gives layers and no figure, and ours is the first",
+    ClaimVerdict.NOT_STATED: "the source gives layers but no figure; ours is the first",
     ClaimVerdict.NOT_MEASURED: "it is about speed, and nothing was timed here",
     ClaimVerdict.CANNOT_TELL: "it was timed, and the intervals do not decide",
     ClaimVerdict.NOT_A_COST: "no layer decides it",
 }
 
-
-MEANING = Column("meaning", "What it means")
-
-
 HOW_TO_READ = (
-    "Each was recomputed from layers that are built and counted, and its verdict follows from the figures alone. Below "
-    "each topic stand its claims with what was computed beside what was published, the sum term by term, and the "
-    "source."
+    "Each was recomputed from layers that are built and counted, and its verdict follows from the figures alone. Each "
+    "topic lists its claims with the computed figures beside the published ones, the sum term by term, and the source."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ShownReview:
-    """The result of `netcost claims`: what is handed out has the sums, a terminal has them on request.
+    """The result of `netcost claims`: a written report always has the sums, a terminal shows them on request.
 
     Args:
-        with_sums: also in a terminal; a claim that stands alone has them anyway.
-        made_by: the command that makes it again.
+        with_sums: shows the sums in a terminal too; a single claim always has them.
+        made_by: the command that makes the report again.
     """
 
     review: Review
@@ -64,7 +59,7 @@ class ShownReview:
 
 
 def sections(review: Review, made_by: str = "") -> list[Section]:
-    """How to read it, an overview a topic, and below each topic the figures and sums of its claims.
+    """Return an introduction, an overview per topic, and below each topic the figures and sums of its claims.
 
     Args:
         made_by: the command that makes it again.
@@ -76,16 +71,17 @@ def sections(review: Review, made_by: str = "") -> list[Section]:
 
 
 def title(review: Review) -> str:
-    """What the report is called."""
+    """Return the title of the report."""
     return "Figures in papers, recomputed" if _are_errata(review) else "Published claims, recomputed"
 
 
 def summary(review: Review) -> str:
-    """How many claims there are, and how many came to each verdict, in a sentence."""
+    """Return the number of claims, and the number with each verdict, in a sentence."""
     verdicts = [result.finding.verdict for result in review.results]
-    told = ", ".join(f"{each} {units.exact(verdicts.count(each))}" for each in ClaimVerdict if each in verdicts)
+    counts = {verdict: units.exact(verdicts.count(verdict)) for verdict in ClaimVerdict if verdict in verdicts}
     noun = "figure" if _are_errata(review) else "claim"
-    return f"{units.exact(len(verdicts))} {noun}{'s' if len(verdicts) > 1 else ''}: {told}."
+    listed = ", ".join(f"{verdict} {count}" for verdict, count in counts.items())
+    return f"{units.exact(len(verdicts))} {noun}{'s' if len(verdicts) > 1 else ''}: {listed}."
 
 
 def _are_errata(review: Review) -> bool:
@@ -93,13 +89,13 @@ def _are_errata(review: Review) -> bool:
 
 
 def _explained(tally: Table) -> Table:
-    """The tally with the meaning of each verdict."""
+    """Return the tally with the meaning of each verdict."""
     rows = tuple((*row, MEANINGS[ClaimVerdict(row[0])]) for row in tally.rows)
-    return replace(tally, columns=(*tally.columns, MEANING), rows=rows)
+    return replace(tally, columns=(*tally.columns, Column("meaning", "What it means")), rows=rows)
 
 
 def _topic(review: Review, name: str, overview: Table) -> Iterable[Section]:
-    """A topic with its overview, and a section below it for each of its claims."""
+    """Give a topic with its overview, and below it a section per claim."""
     yield Section(name.capitalize(), (), (overview,))
     yield from (_claim(result) for result in review.results if result.claim.topic == name)
 

@@ -1,4 +1,4 @@
-"""Where claims stand: papers by their arXiv number, lectures, and five well-read articles by their title."""
+"""Sources of the claims: papers by their arXiv number, lectures, and five well-read articles by their title."""
 
 from __future__ import annotations
 

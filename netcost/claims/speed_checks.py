@@ -1,4 +1,4 @@
-"""How a measured speed is held against a claim: checks made of comparisons, and of what the guidelines judged."""
+"""Compares measured speeds with claims: checks made from comparisons, and from findings on the guidelines."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from netcost.claims.bench import Bench
 from netcost.claims.claim import Check, ClaimFinding
 from netcost.comparison.entry import Entry
 from netcost.comparison.result import Comparison
-from netcost.guidelines.judging import GuidelineFinding
-from netcost.guidelines.judging import GuidelineVerdict as GuidelineVerdict
+from netcost.guidelines.judging import GuidelineFinding, GuidelineVerdict
 from netcost.text import units
 from netcost.timing import stats
 from netcost.timing.ratios import Ratio
@@ -18,7 +17,7 @@ AGREES = {GuidelineVerdict.HOLDS: True, GuidelineVerdict.DOES_NOT_HOLD: False, G
 
 
 def judged(bench: Bench, name: str, expected: str) -> ClaimFinding:
-    """Try a guideline ("g1" to "g4") and make a check of each order of its variants.
+    """Try a guideline ("g1" to "g4") and make one check per order of its variants.
 
     Raises:
         MeasurementError: a variant could not be timed.
@@ -29,26 +28,25 @@ def judged(bench: Bench, name: str, expected: str) -> ClaimFinding:
 
 
 def _judgement(finding: GuidelineFinding, expected: str) -> Check:
-    """A finding on an order of variants as a check: how much slower its last variant is than its first."""
+    """Make a check from a finding on an order of variants: the slow-down from its first to its last variant."""
     extent = finding.extent
     what = f"time a mult-add, {extent.slow} / {extent.fast}"
-    return Check(
-        what, extent.ratio.median if extent.ratio else units.MISSING, expected, AGREES[finding.verdict], "times"
-    )
+    slow_down = units.MISSING if extent.slow_down is None else extent.slow_down
+    return Check(what, slow_down, expected, AGREES[finding.verdict], "times")
 
 
 def slower(what: str, entry: Entry, expected: str) -> Check:
-    """Whether a network is slower than the base, by a verdict on the interval of the ratio."""
+    """Check that a network is slower than the base, by the verdict on the interval of the ratio."""
     return _timed(what, entry, expected, stats.SpeedVerdict.SLOWER)
 
 
 def faster(what: str, entry: Entry, expected: str) -> Check:
-    """Whether a network is faster than the base, by a verdict on the interval of the ratio."""
+    """Check that a network is faster than the base, by the verdict on the interval of the ratio."""
     return _timed(what, entry, expected, stats.SpeedVerdict.FASTER)
 
 
 def about(what: str, entry: Entry, low: float, high: float, expected: str) -> Check:
-    """Whether the ratio to the base lies between `low` and `high`: its whole interval within, or its whole beyond."""
+    """Check that the ratio to the base lies between `low` and `high`; an interval across either end does not decide."""
     ratio = _ratio(entry)
     if ratio.ci95 is None:
         agrees = None
@@ -60,7 +58,7 @@ def about(what: str, entry: Entry, low: float, high: float, expected: str) -> Ch
 
 
 def timed(result: Comparison, *checks: Check, notes: Sequence[str] = ()) -> ClaimFinding:
-    """What was measured, with the interval of each ratio and how it was taken."""
+    """Return a finding of measured checks, with the interval of each ratio and the conditions of the timing."""
     ratios = [_ratio_note(entry, result.entries[0].model) for entry in result.entries[1:]]
     return ClaimFinding(checks, (*notes, *ratios, *result.notes()), measured=True)
 
@@ -76,7 +74,7 @@ def _ratio(entry: Entry) -> Ratio:
 
 
 def _ratio_note(entry: Entry, base: str) -> str:
-    """The ratio of a network to the base with its interval, in words."""
+    """Return the ratio of a network to the base with its interval, in words."""
     ratio = _ratio(entry)
     ends = "no interval" if ratio.ci95 is None else " – ".join(units.times(end) for end in ratio.ci95)
     return f"{entry.model} takes {units.times(ratio.median)} the time of {base} ({ends}): {entry.verdict}."

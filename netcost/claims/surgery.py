@@ -1,4 +1,4 @@
-"""A network or module of the zoo with a part of it replaced: what a claim's perturbation is made with."""
+"""Replaces parts of networks and modules of the zoo: claims are perturbed with it."""
 
 from __future__ import annotations
 
@@ -15,37 +15,36 @@ from netcost.targets.weightless import weightless
 from netcost.tracing import input_specs
 
 Changes = Mapping[str, Any]
-"""What to put where, by path: {"pool2.stride": 1, "conv4": nn.Identity}; what can be called is, to make it."""
+"""New values by path: {"pool2.stride": 1, "conv4": nn.Identity}; a callable is called to make the value."""
 
 
 def altered(target: str, changes: Changes, mode: str = "eval", **arguments: Any) -> Analysis:
-    """A target of the zoo, changed and counted.
+    """Change a target of the zoo and count it.
 
     Args:
         target: "googlenet", "module:inception_v1".
-        changes: what to put where.
         mode: "eval" or "train".
         arguments: of its builder.
     """
-    found = resolve(target, arguments)
-    return analyze(_changed(found, changes), found.required_inputs(), mode=mode)
+    resolved = resolve(target, arguments)
+    return analyze(_changed(resolved, changes), resolved.required_inputs(), mode=mode)
 
 
 def part(target: str, path: str, changes: Changes, **arguments: Any) -> Analysis:
-    """One part of a target of the zoo, changed and counted on its own, on the map that it sees there unchanged.
+    """Change a target of the zoo and count one part of it alone, on the map that it reads in the unchanged target.
 
     Args:
         path: of the part: "inception_4a".
-        changes: what to put where, by paths from the target.
+        changes: by paths from the target.
     """
-    first = next(each for each in windows(counted(target, **arguments)) if each.is_in(path))
+    first = next(window for window in windows(counted(target, **arguments)) if window.is_in(path))
     network = _changed(resolve(target, arguments), changes)
     shape = (1, first.channels_in, *first.grid_in)
     return analyze(network.get_submodule(path), input_specs(shape))
 
 
 def _changed(target: Target, changes: Changes) -> nn.Module:
-    """The module without weights, and with the changes."""
+    """Build the module without weights, and with the changes."""
     network = target.build_weightless()
     with weightless():
         for path, change in changes.items():

@@ -1,4 +1,4 @@
-"""The windows of a network: how its convolutions and poolings slide over their maps, and how many follow each other."""
+"""The windows of a network: the kernel, stride and maps of its convolutions and poolings, and its depth in layers."""
 
 from __future__ import annotations
 
@@ -19,18 +19,13 @@ WEIGHTED = CONVOLUTIONS | {Kind.LINEAR}
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A convolution or pooling as it slid.
+    """A convolution or pooling as it ran; sizes are (height, width).
 
     Args:
         path: qualified name of its module.
-        pooling: "max" or "average"; "" of a convolution.
-        kernel: (height, width), as are the others.
-        stride: from one place to the next.
-        padding: zeros on each side.
-        grid_in: size of the map that it slides over.
-        grid_out: size of the map that it makes.
-        channels_in: of the one.
-        channels_out: of the other.
+        pooling: "max" or "average"; "" for a convolution.
+        grid_in: size of the map that it reads.
+        grid_out: size of the map that it writes.
     """
 
     path: str
@@ -45,45 +40,45 @@ class Window:
 
     @property
     def size(self) -> str:
-        """What slides: "3x3" of a convolution, "3x3 max" of a pooling."""
+        """Return the kernel in words: "3x3" for a convolution, "3x3 max" for a pooling."""
         return f"{by(self.kernel)} {self.pooling}".rstrip()
 
     @property
     def child(self) -> str:
-        """The child of the network or module that it belongs to: "inception_3a", "branch_5x5"."""
+        """Return the child of the network or module that it belongs to: "inception_3a", "branch_5x5"."""
         return self.path.partition(".")[0]
 
     def is_in(self, path: str) -> bool:
-        """Whether it belongs to the module at that path."""
+        """True where it belongs to the module at that path."""
         return f"{self.path}.".startswith(f"{path}.")
 
     @property
     def places(self) -> Fraction:
-        """(input + 2 padding - kernel) / stride + 1, for the height; not rounded."""
+        """Return the number of positions along the height, not rounded: (input + 2 padding - kernel) / stride + 1."""
         return Fraction(self.grid_in[0] + 2 * self.padding[0] - self.kernel[0], self.stride[0]) + 1
 
 
 def windows(analysis: Analysis) -> list[Window]:
-    """Convolutions and poolings in the order in which they ran."""
+    """Return convolutions and poolings in the order in which they ran."""
     wanted = CONVOLUTIONS | {Kind.POOLING}
     return [_window(op) for op, kind in zip(analysis.graph.ops, analysis.count.kinds, strict=True) if kind in wanted]
 
 
 def convolutions(analysis: Analysis) -> int:
-    """How many of them there are (count)."""
+    """Return the number of convolutions (count)."""
     return sum(not window.pooling for window in windows(analysis))
 
 
 def branches(analysis: Analysis) -> dict[str, str]:
-    """What each child does, in turn: {"branch_5x5": "1x1, 5x5", "branch_pool": "3x3 max, 1x1"}."""
-    found: dict[str, list[str]] = {}
+    """Return the kernels of each child in their order: {"branch_5x5": "1x1, 5x5", "branch_pool": "3x3 max, 1x1"}."""
+    by_child: dict[str, list[str]] = {}
     for window in windows(analysis):
-        found.setdefault(window.child, []).append(window.size)
-    return {child: ", ".join(sizes) for child, sizes in found.items()}
+        by_child.setdefault(window.child, []).append(window.size)
+    return {child: ", ".join(sizes) for child, sizes in by_child.items()}
 
 
 def branch_channels(module: Analysis, path: str = "") -> tuple[Term, ...]:
-    """The channels that each branch of the module at that path makes."""
+    """Return the output channels of each branch of the module at that path."""
     deep = path.count(".") + 1 if path else 0
     inside = [window for window in windows(module) if not path or window.is_in(path)]
     made = {window.path.split(".")[deep]: window.channels_out for window in inside}
@@ -91,24 +86,24 @@ def branch_channels(module: Analysis, path: str = "") -> tuple[Term, ...]:
 
 
 def grids(analysis: Analysis) -> dict[str, int]:
-    """The side of the map that each child makes, in the order in which they ran."""
+    """Return the side of the map that each child writes, in the order in which they ran."""
     return {window.child: window.grid_out[0] for window in windows(analysis)}
 
 
 def modules(analysis: Analysis, *classes: str) -> dict[str, int]:
-    """The modules of those classes, with the side of the map that each sees."""
+    """Return the paths of the modules of those classes, with the side of the map that each reads."""
     paths = [path for path, name in analysis.graph.modules.items() if name in classes]
     every = windows(analysis)
     return {path: next(window.grid_in[0] for window in every if window.is_in(path)) for path in paths}
 
 
 def weighted_depth(analysis: Analysis) -> int:
-    """Convolutions and fully connected layers on the longest path: how deep a network is said to be (count)."""
+    """Return the convolutions and fully connected layers on the longest path: the depth as papers count it (count)."""
     return structure.depth(analysis.graph, [kind in WEIGHTED for kind in analysis.count.kinds])
 
 
 def by(sizes: Iterable[int]) -> str:
-    """Sizes as papers write them: "7x7", "28x28x192"."""
+    """Return sizes as papers write them: "7x7", "28x28x192"."""
     return "x".join(map(str, sizes))
 
 

@@ -1,4 +1,4 @@
-"""All trials of a run and what follows from them: the object of `netcost guidelines --format json`."""
+"""All trials of a run and the findings on them: the object of `netcost guidelines --format json`."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from netcost.guidelines.grid import Task
 from netcost.guidelines.guideline import ARM, GPU, SCALES, Guideline
 from netcost.guidelines.judging import GuidelineFinding, GuidelineVerdict, judge
 from netcost.guidelines.networks.study import Study
-from netcost.guidelines.trial import Goal, Trial, VariantTimes
+from netcost.guidelines.trial import Goal, Trial, VariantTimes, plain
 from netcost.guidelines.variant import Variant
 from netcost.text.version import __version__
 
 SCHEMA = 1
+COUNTS = ("mult_adds", "memory_access", "elementwise_access", "kernels")
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What was tried, and what it says.
+    """The trials of a run, and the findings on them.
 
     Args:
         guidelines: those that were asked for.
         trials: timed so far, in the order of the grid.
         environment: of the timing, as `Environment.to_dict` gives it; None where nothing was timed.
-        planned: settings of the grid, and those that were saved beside it.
-        goal: when each of them was to stop; None where nothing was timed.
-        networks: the same question on whole networks; None where it was not asked.
-        command: the command line that timed it, several in their order; "" where it was none.
+        planned: number of settings in the grid, and of those that were saved beside it.
+        goal: of each setting; None where nothing was timed.
+        networks: the study of whole networks; None where it was not asked for.
+        command: the command line that timed it, or several in their order; "" without one.
         version: of the netcost that timed it.
     """
 
@@ -44,40 +45,40 @@ class Findings:
 
     @cached_property
     def findings(self) -> tuple[GuidelineFinding, ...]:
-        """One for each order of each trial."""
+        """Return one finding per order and trial."""
         return tuple(finding for trial in self.trials for finding in judge(trial))
 
     def of(self, guideline: Guideline) -> tuple[Trial, ...]:
-        """The trials of one guideline."""
+        """Return the trials of one guideline."""
         return tuple(trial for trial in self.trials if trial.task.guideline is guideline)
 
     def verdicts(self, guideline: Guideline, order: str) -> list[GuidelineFinding]:
-        """The findings on one order of a guideline."""
-        return [each for each in self.findings if each.trial.task.guideline is guideline and each.order.label == order]
+        """Return the findings on one order of a guideline."""
+        judged = (finding for finding in self.findings if finding.trial.task.guideline is guideline)
+        return [finding for finding in judged if finding.order.label == order]
 
     @property
     def errors(self) -> list[str]:
-        """What could not be measured."""
-        failed = [(trial.task, series) for trial in self.trials for series in trial.series if series.error is not None]
-        own = [f"{task}: {series.error}" for task, series in failed]
-        return [*own, *(self.networks.errors if self.networks else [])]
+        """Return the variants and networks that could not be measured, and why."""
+        failed = [f"{trial.task}: {times.error}" for trial in self.trials for times in trial.series if times.error]
+        return [*failed, *(self.networks.errors if self.networks else [])]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers: times in seconds, a missing value None."""
+        """Return plain values: times in seconds, None for a missing value."""
         return {
             "schema": SCHEMA,
             "netcost": self.version,
             "command": self.command,
-            "environment": None if self.environment is None else dict(self.environment),
+            "environment": plain(self.environment),
             "planned": self.planned,
-            "goal": None if self.goal is None else self.goal._asdict(),
+            "goal": plain(self.goal),
             "guidelines": [self._described(guideline) for guideline in self.guidelines],
-            "trials": [_plain(trial) for trial in self.trials],
+            "trials": [_trial(trial) for trial in self.trials],
             "networks": None if self.networks is None else self.networks.to_dict(),
         }
 
     def _described(self, guideline: Guideline) -> dict[str, Any]:
-        """What a guideline is, whatever was timed; its variants at batch 1."""
+        """Return a guideline with its verdicts, and with all of its variants at batch 1."""
         return {
             "guideline": guideline.name,
             "title": guideline.title,
@@ -85,11 +86,11 @@ class Findings:
             "source": guideline.published.source,
             "deviations": list(guideline.deviations),
             "verdicts": {
-                order.label or guideline.name: counted(self.verdicts(guideline, order.label))
+                order.label or guideline.name: verdict_counts(self.verdicts(guideline, order.label))
                 for order in guideline.orders
             },
             "variants": [
-                {"widths": widths, "scale": scale, **_counts(guideline, scale, variant)}
+                _variant(guideline, widths, scale, variant)
                 for widths in guideline.width_sets
                 for scale in SCALES
                 for variant in guideline.variants(widths, scale)
@@ -97,51 +98,47 @@ class Findings:
         }
 
 
-def counted(findings: list[GuidelineFinding]) -> dict[str, int]:
-    """How often each verdict was given."""
-    return {str(verdict): sum(each.verdict is verdict for each in findings) for verdict in GuidelineVerdict}
+def verdict_counts(findings: list[GuidelineFinding]) -> dict[str, int]:
+    """Return the number of findings with each verdict."""
+    return {str(verdict): sum(finding.verdict is verdict for finding in findings) for verdict in GuidelineVerdict}
 
 
 def predicted(task: Task, variant: Variant) -> float:
-    """Memory access a mult-add of a variant / that of the base: what the guideline says the slow-down is due to."""
-    mine, base = (each.counted(task.setting.batch) for each in (variant, task.variants[0]))
-    return mine.memory_access / mine.mult_adds / (base.memory_access / base.mult_adds)
+    """Return memory access per mult-add of a variant / that of the base: the slow-down that the guideline predicts."""
+    own, base = (made.counted(task.setting.batch) for made in (variant, task.variants[0]))
+    return own.memory_access / own.mult_adds / (base.memory_access / base.mult_adds)
 
 
-def _counts(guideline: Guideline, scale: int, variant: Variant) -> dict[str, Any]:
-    found = variant.counted()
+def _variant(guideline: Guideline, widths: str, scale: int, variant: Variant) -> dict[str, Any]:
+    count = variant.counted()
+    slow_downs = {platform: guideline.paper_slow_down(platform, variant.name, scale) for platform in (GPU, ARM)}
     return {
+        "widths": widths,
+        "scale": scale,
         "variant": variant.name,
         "channels": variant.channels,
-        "mult_adds": found.mult_adds,
-        "memory_access": found.memory_access,
-        "elementwise_access": found.elementwise_access,
-        "kernels": found.kernels,
-        "paper_slow_down": {
-            platform: guideline.paper_slow_down(platform, variant.name, scale) for platform in (GPU, ARM)
-        },
+        **{name: getattr(count, name) for name in COUNTS},
+        "paper_slow_down": slow_downs,
     }
 
 
-def _plain(trial: Trial) -> dict[str, Any]:
+def _trial(trial: Trial) -> dict[str, Any]:
     return {
         "guideline": trial.task.guideline.name,
-        "setting": trial.task.setting.to_dict(),
+        "setting": plain(trial.task.setting),
         **trial.to_dict(),
-        "series": [_series(trial, series) for series in trial.series],
+        "series": [_series(trial, *pair) for pair in zip(trial.task.variants, trial.series, strict=True)],
         "findings": [finding.to_dict() for finding in judge(trial)],
     }
 
 
-def _series(trial: Trial, series: VariantTimes) -> dict[str, Any]:
-    """Raw times with what is known of their variant in this setting."""
-    [variant] = [each for each in trial.task.variants if each.name == series.name]
-    found, ratio = variant.counted(trial.task.setting.batch), trial.slow_down(series.name)
-    ci95 = None if ratio is None or ratio.ci95 is None else list(ratio.ci95)
+def _series(trial: Trial, variant: Variant, times: VariantTimes) -> dict[str, Any]:
+    """Return raw times with the counts of their variant in this setting."""
+    count, ratio = variant.counted(trial.task.setting.batch), trial.slow_down(times.name)
     return {
-        "mult_adds": found.mult_adds,
-        "memory_access": found.memory_access,
+        "mult_adds": count.mult_adds,
+        "memory_access": count.memory_access,
         "predicted": predicted(trial.task, variant),
-        "slow_down": None if ratio is None else {"median": ratio.median, "ci95": ci95, "rounds": ratio.rounds},
-        **series.to_dict(),
+        "slow_down": ratio and {"median": ratio.median, "ci95": plain(ratio.ci95), "rounds": ratio.rounds},
+        **times.to_dict(),
     }

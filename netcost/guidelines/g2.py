@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache, partial
 
-from netcost.guidelines.guideline import ALIGNED, ARM, GPU, PAPER, Guideline, Order, PaperSpeeds, register
+from netcost.guidelines.guideline import ALIGNED, ARM, GPU, PAPER, Guideline, Order, PaperSpeeds
 from netcost.guidelines.variant import Variant, chain, convolution, pointwise
 
 # Channels at x1, by groups; Table 2.
@@ -24,36 +24,30 @@ PUBLISHED = PaperSpeeds(
 
 @cache
 def variants(widths: str, scale: int) -> tuple[Variant, ...]:
-    """Ten grouped 1x1 convolutions; more groups have more channels."""
-    return tuple(_variant(groups, divisible(scale * c, groups)) for groups, c in WIDTHS[widths].items())
+    """Return chains of ten grouped 1x1 convolutions; more groups have more channels."""
+    return tuple(_variant(groups, scale * channels) for groups, channels in WIDTHS[widths].items())
 
 
-def divisible(channels: int, groups: int) -> int:
-    """The channels, or where the groups do not divide them the next number that they do."""
-    return -(-channels // groups) * groups
-
-
-def _variant(groups: int, c: int) -> Variant:
+def _variant(groups: int, channels: int) -> Variant:
+    c = -(-channels // groups) * groups  # the next multiple of the groups, where they do not divide the channels
     return chain(f"g = {groups}", str(c), c, partial(pointwise, c, c, groups), convolution(c, c, groups=groups))
 
 
-G2 = register(
-    Guideline(
-        name="g2",
-        title="G2: group convolution raises memory access",
-        design="Ten grouped 1x1 convolutions on a 56x56 map, without bias, batch norm or ReLU. The number of groups g "
-        "varies, and the channels c with it, so that c²/g does not.",
-        make=variants,
-        width_sets=tuple(WIDTHS),
-        orders=(Order("", (("g = 1", "g = 2", "g = 4", "g = 8", "g = 16"),)),),
-        published=PUBLISHED,
-        deviations=(
-            "The paper prints 180 channels in 8 groups for ARM at x1, which do not divide; the authors give 184, which "
-            "has 3.3 % more mult-adds than g = 1. Others have up to 1.1 % fewer. Times, the paper's too, are divided "
-            "by mult-adds.",
-            "The second platform of Tables 2 to 4 is headed CPU; text and Table 1 say ARM.",
-            "Groups of 23, 45 or 90 channels are no multiple of the 8 or 16 lanes that a CPU works on at a time. The "
-            "aligned widths are, at exactly equal mult-adds.",
-        ),
-    )
+G2 = Guideline(
+    name="g2",
+    title="G2: group convolution raises memory access",
+    design="Ten grouped 1x1 convolutions on a 56x56 map, without bias, batch norm or ReLU. The number of groups g "
+    "varies, and the channels c with it, so that c²/g does not.",
+    make=variants,
+    width_sets=tuple(WIDTHS),
+    orders=(Order("", (("g = 1", "g = 2", "g = 4", "g = 8", "g = 16"),)),),
+    published=PUBLISHED,
+    deviations=(
+        "The paper prints 180 channels in 8 groups for ARM at x1, which 8 does not divide; the authors give 184, "
+        "which has 3.3 % more mult-adds than g = 1. Others have up to 1.1 % fewer. All times, including the "
+        "paper's, are divided by mult-adds.",
+        "The second platform of Tables 2 to 4 is headed CPU; text and Table 1 say ARM.",
+        "Groups of 23, 45 or 90 channels are not a multiple of the 8 or 16 lanes that a CPU works on at a time. "
+        "The aligned widths are, at exactly equal mult-adds.",
+    ),
 )

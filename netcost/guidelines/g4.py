@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from functools import cache, partial
-from itertools import product
 
 from torch import Tensor, nn
 
-from netcost.guidelines.guideline import PAPER, PAPERS, Guideline, Order, PaperSpeeds, register
+from netcost.guidelines.guideline import PAPER, PAPERS, Guideline, Order, PaperSpeeds
 from netcost.guidelines.variant import ClosedForm, Variant, addition, chain, convolution, pointwise, relu
 
 CHANNELS = 32
-"""Of a unit's input and output at x1; x2 and x4 are the 64 and 128 of Table 4."""
+"""Channels of a unit's input and output at x1; x2 and x4 have the 64 and 128 of Table 4."""
 
 NONE, RELU, SHORTCUT, BOTH = "neither", "ReLU", "shortcut", "both"
 
@@ -28,8 +27,8 @@ class VariantBottleneck(nn.Module):
 
     Args:
         channels: of the input and the output (N, channels, H, W).
-        has_relu: whether a ReLU follows each of the first two convolutions, and ends the unit.
-        has_shortcut: whether the input is added before the unit ends.
+        has_relu: True where a ReLU follows each of the first two convolutions and the addition.
+        has_shortcut: True where the input is added to the output of the convolutions.
     """
 
     def __init__(self, channels: int, has_relu: bool, has_shortcut: bool) -> None:
@@ -42,59 +41,41 @@ class VariantBottleneck(nn.Module):
         self.has_shortcut = has_shortcut
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, channels, H, W) to the same shape."""
-        made: Tensor = self.expand(self.relu(self.conv(self.relu(self.reduce(x)))))
-        ended: Tensor = self.relu(made + x if self.has_shortcut else made)
-        return ended
+        """Map (N, channels, H, W) to the same shape."""
+        expanded: Tensor = self.expand(self.relu(self.conv(self.relu(self.reduce(x)))))
+        output: Tensor = self.relu(expanded + x if self.has_shortcut else expanded)
+        return output
 
 
 @cache
 def variants(_widths: str, scale: int) -> tuple[Variant, ...]:
-    """Ten bottlenecks with neither, with ReLU, with the shortcut, and with both; there is one set of widths."""
-    made = {
-        _name(has_relu, has_shortcut): _variant(scale * CHANNELS, has_relu, has_shortcut)
-        for has_relu, has_shortcut in product((False, True), repeat=2)
-    }
-    return tuple(made[name] for name in (NONE, SHORTCUT, RELU, BOTH))
+    """Return chains of ten bottlenecks with neither ReLU nor shortcut, one or both; there is one set of widths."""
+    return tuple(_variant(name, scale * CHANNELS) for name in (NONE, SHORTCUT, RELU, BOTH))
 
 
-def _name(has_relu: bool, has_shortcut: bool) -> str:
-    return {(False, False): NONE, (True, False): RELU, (False, True): SHORTCUT, (True, True): BOTH}[
-        has_relu, has_shortcut
-    ]
-
-
-def _variant(c: int, has_relu: bool, has_shortcut: bool) -> Variant:
-    inner = c // 4
+def _variant(name: str, c: int) -> Variant:
+    has_relu, has_shortcut, inner = name in (RELU, BOTH), name in (SHORTCUT, BOTH), c // 4
     form = convolution(c, inner) + convolution(inner, inner, kernel=3) + convolution(inner, c)
     form += relu(inner) * 2 + relu(c) if has_relu else ClosedForm()
     form += addition(c) if has_shortcut else ClosedForm()
-    return chain(
-        _name(has_relu, has_shortcut),
-        f"{c}·{inner}·{c}",
-        c,
-        partial(VariantBottleneck, c, has_relu, has_shortcut),
-        form,
-    )
+    return chain(name, f"{c}·{inner}·{c}", c, partial(VariantBottleneck, c, has_relu, has_shortcut), form)
 
 
-G4 = register(
-    Guideline(
-        name="g4",
-        title="G4: element-wise operations are not negligible",
-        design="Ten bottlenecks of 1x1, 3x3 and 1x1 convolutions on a 56x56 map, without bias or batch norm, with and "
-        "without ReLU and shortcut. None of these has a mult-add.",
-        make=variants,
-        width_sets=(PAPERS,),
-        orders=(Order("", ((NONE, RELU, BOTH), (NONE, SHORTCUT, BOTH))),),
-        published=PUBLISHED,
-        deviations=(
-            "The paper does not print the input: 56x56, as in its other tables, is our assumption. So is that c counts "
-            "a unit's input and output, and that it has c/4 channels inside, as in ResNet: with 4c outside, c = 128 at "
-            "the printed 1436 a second would be 12.5 T mult-adds a second, twice what a GTX 1080Ti can do.",
-            "The base here is the variant with neither, so that a slow-down is what ReLU and shortcut cost; the paper "
-            "starts from both. It has the same widths for both of its devices.",
-            "The paper says around 20 % for removing both; its own figures are 8 to 24 %, 17 % in the mean.",
-        ),
-    )
+G4 = Guideline(
+    name="g4",
+    title="G4: element-wise operations are not negligible",
+    design="Ten bottlenecks of 1x1, 3x3 and 1x1 convolutions on a 56x56 map, without bias or batch norm, with and "
+    "without ReLU and shortcut. None of these has a mult-add.",
+    make=variants,
+    width_sets=(PAPERS,),
+    orders=(Order("", ((NONE, RELU, BOTH), (NONE, SHORTCUT, BOTH))),),
+    published=PUBLISHED,
+    deviations=(
+        "The paper does not print the input: 56x56, as in its other tables, is our assumption. So is that c counts "
+        "a unit's input and output, and that it has c/4 channels inside, as in ResNet: with 4c outside, c = 128 at "
+        "the printed 1436 per second would be 12.5 T mult-adds per second, twice what a GTX 1080Ti can do.",
+        "The base here is the variant with neither, so that a slow-down is what ReLU and shortcut cost; the paper "
+        "starts from both. It uses the same widths on both of its devices.",
+        "The paper says that removing both saves around 20 %; its own figures are 8 to 24 %, 17 % on average.",
+    ),
 )

@@ -1,10 +1,9 @@
-"""In which settings the guidelines are tried, and how much time each of them gets."""
+"""The grid of conditions in which the guidelines are tried, and the time for each of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from netcost.guidelines.guideline import SCALES, Guideline
 from netcost.guidelines.variant import Variant
@@ -15,27 +14,24 @@ FILLED = {"cpu": 8, "cuda": 64}
 caches; on a GPU, its 200,000 positions keep every multiprocessor busy."""
 
 FULL_S, QUICK_S = 900.0, 80.0
-"""Seconds for all settings together, unless told: a quarter of an hour, or a minute and a third."""
+"""Default seconds for all settings together: a quarter of an hour, or a minute and a third."""
 
 PRECISION = 0.005
-"""Half width of a slow-down's interval at which a setting may stop, unless told: half of what counts as one."""
+"""Default half width of a slow-down's interval at which a setting may stop: half of `judging.THRESHOLD`."""
 
 
 def conditions(device: str, batch: int, threads: int) -> str:
-    """Batch and, on a CPU, threads in words."""
+    """Return the batch size and, on a CPU, the threads in words."""
     return f"batch {batch}, {threads} thread{'s' if threads > 1 else ''}" if device == "cpu" else f"batch {batch}"
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Under which conditions variants are timed side by side.
+    """The conditions in which variants are timed side by side.
 
     Args:
         device: "cpu", "cuda" or "cuda:N".
-        threads: of the CPU.
-        batch: first size of the input.
-        widths: which set of them.
-        scale: multiplier of the widths.
+        widths: name of a set of widths, which `scale` multiplies.
     """
 
     device: str
@@ -46,7 +42,7 @@ class Conditions:
 
     @property
     def is_long(self) -> bool:
-        """Whether it would take a CPU too long to run every variant: at x4, and with a filled batch."""
+        """True where a CPU would take too long for every variant: at x4, and with a filled batch."""
         return self.device == "cpu" and (self.scale == max(SCALES) or self.batch > 1)
 
     def __str__(self) -> str:
@@ -54,30 +50,25 @@ class Conditions:
 
     @property
     def conditions(self) -> str:
-        """Batch and threads, in words."""
+        """Return the batch size and the threads in words."""
         return conditions(self.device, self.batch, self.threads)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
 class Task:
-    """One guideline in one setting."""
+    """One guideline in one setting; hashable, so that it is its own key."""
 
     guideline: Guideline
     setting: Conditions
 
     @property
-    def key(self) -> tuple[str, Conditions]:
-        """What tells it from the others."""
-        return self.guideline.name, self.setting
-
-    @property
     def variants(self) -> tuple[Variant, ...]:
-        """What is timed side by side; the first is the base."""
+        """Return the variants that are timed side by side; the first is the base."""
         return self.guideline.variants(self.setting.widths, self.setting.scale, self.setting.is_long)
+
+    def paper_slow_down(self, platform: str, variant: str) -> float | None:
+        """Return the slow-down that the paper's speeds give; None where it prints none."""
+        return self.guideline.paper_slow_down(platform, variant, self.setting.scale)
 
     def __str__(self) -> str:
         return f"{self.guideline.name.upper()}, {self.setting}"
@@ -86,24 +77,22 @@ class Task:
 def grid(
     guidelines: Sequence[Guideline], device: str, threads: Sequence[int], *, quick: bool = False
 ) -> tuple[Task, ...]:
-    """Every setting to try.
+    """Return every setting to try.
 
-    On a CPU: batch 1 at x1 and x2 with each number of threads, and with the largest number x4, and x1 with a filled
-    batch. A GPU does every scale at both batches. Quick is x1 at batch 1 with the largest number of threads.
+    A CPU runs batch 1 at x1 and x2 with each number of threads; with the largest number also x4, and x1 with a filled
+    batch. A GPU runs every scale at both batches. Quick is x1 at batch 1 with the largest number of threads.
 
     Args:
-        device: "cpu", "cuda" or "cuda:N".
-        threads: numbers of CPU threads, in rising order; a GPU needs one number only, of the host.
+        threads: numbers of CPU threads, in rising order; a GPU needs only one, that of the host.
     """
-    kind = device.partition(":")[0]
     most = threads[-1]
     if quick:
         points = [(1, 1, most)]
-    elif kind == "cpu":
+    elif device == "cpu":
         points = [(1, scale, number) for scale in SCALES[:-1] for number in threads]
-        points += [(1, SCALES[-1], most), (FILLED[kind], 1, most)]
+        points += [(1, SCALES[-1], most), (FILLED["cpu"], 1, most)]
     else:
-        points = [(batch, scale, most) for batch in (1, FILLED[kind]) for scale in SCALES]
+        points = [(batch, scale, most) for batch in (1, FILLED["cuda"]) for scale in SCALES]
     return tuple(
         Task(guideline, Conditions(device, number, batch, widths, scale))
         for guideline in guidelines

@@ -1,17 +1,17 @@
-"""When a guideline holds: a verdict that follows from the times, and a sentence that is made of them.
+"""Judges a guideline: a verdict that follows from the times, and a sentence that explains it.
 
-The rule. A guideline puts variants in order: each step of the order says that one variant takes longer a mult-add than
-another. Both ran in the same rounds, so that their ratio is taken round by round and has a 95 % interval. A step is
+The rule. A guideline puts variants in order: each step of the order says that one variant takes longer per mult-add
+than another. Both ran in the same rounds, so their ratio is taken round by round and has a 95 % interval. A step is
 
-- *slower* where the whole interval lies above 1.01: the step is there, and no trifle;
-- *not slower* where the whole interval lies below 1.01: if there is a difference, it is below 1 % or the other way;
-- *open* where the interval reaches across 1.01, or there were too few rounds for one.
+- *slower* where the whole interval lies above 1.01: the difference is real and not negligible;
+- *not slower* where the whole interval lies below 1.01: any difference is below 1 % or in the other direction;
+- *open* where the interval contains 1.01, or there were too few rounds for an interval.
 
 The guideline **holds** where every step of the order is slower, **does not hold** where any step is not slower, and
-otherwise one **cannot tell**. Holding needs every interval on one side at once, so that more steps make it harder and
-never a matter of luck. With k steps exactly at the threshold, at most k times 2.5 % are wrongly called not slower.
+otherwise one **cannot tell**. Holding needs every interval on one side at once, so more steps make it harder and never
+a matter of luck. With k steps exactly at the threshold, at most k times 2.5 % are wrongly called not slower.
 
-On a CPU, x4 and the filled batch have the first and the last variant of an order only: their one step is the order.
+On a CPU, x4 and the filled batch have only the first and the last variant of an order: their one step is the order.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from enum import StrEnum
 from typing import Any
 
 from netcost.guidelines.guideline import Order
-from netcost.guidelines.trial import Trial
+from netcost.guidelines.trial import Trial, plain
 from netcost.text import units
 from netcost.timing import stats
 
 THRESHOLD = 0.01
-"""A slow-down of less is none in practice; the same as in `stats.verdict`."""
+"""A smaller slow-down does not count in practice; `stats.verdict` uses the same threshold."""
 
 
 class GuidelineVerdict(StrEnum):
-    """What the times say of a guideline in one setting."""
+    """The verdict on a guideline in one setting."""
 
     HOLDS = "holds"
     DOES_NOT_HOLD = "does not hold"
@@ -38,7 +38,7 @@ class GuidelineVerdict(StrEnum):
 
 
 class StepOutcome(StrEnum):
-    """What the times say of one step of an order."""
+    """The outcome of one step of an order."""
 
     SLOWER = "slower"
     NOT_SLOWER = "not slower"
@@ -47,11 +47,11 @@ class StepOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Two variants of which a guideline says that the second is slower, and how much slower it is.
+    """Two variants of which a guideline says that the second is slower.
 
     Args:
         fast, slow: their names.
-        ratio: time a mult-add of the second / that of the first; None where either failed.
+        ratio: time per mult-add of the second / that of the first; None where either failed.
     """
 
     fast: str
@@ -59,18 +59,28 @@ class Step:
     ratio: stats.RatioEstimate | None
 
     @property
+    def slow_down(self) -> float | None:
+        """Return the median ratio; None where either variant failed."""
+        return None if self.ratio is None else self.ratio.median
+
+    @property
+    def ci95(self) -> stats.Interval | None:
+        """Return the 95 % interval of the ratio; None without a ratio, or with too few rounds."""
+        return None if self.ratio is None else self.ratio.ci95
+
+    @property
     def outcome(self) -> StepOutcome:
-        """By the rule of this module."""
-        if self.ratio is None or self.ratio.ci95 is None:
+        """Return the outcome by the rule of this module."""
+        if self.ci95 is None:
             return StepOutcome.OPEN
-        low, high = self.ratio.ci95
+        low, high = self.ci95
         if low > 1 + THRESHOLD:
             return StepOutcome.SLOWER
         return StepOutcome.NOT_SLOWER if high < 1 + THRESHOLD else StepOutcome.OPEN
 
     @property
     def seen(self) -> str:
-        """The ratio and its interval in words."""
+        """Return the ratio and its interval in words."""
         if self.ratio is None:
             return "not measured"
         if self.ratio.ci95 is None:
@@ -79,22 +89,14 @@ class Step:
         return f"{units.times(self.ratio.median)}, 95 % interval {units.times(low)} to {units.times(high)}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        ci95 = None if self.ratio is None or self.ratio.ci95 is None else list(self.ratio.ci95)
-        median = None if self.ratio is None else self.ratio.median
-        return {"fast": self.fast, "slow": self.slow, "ratio": median, "ci95": ci95, "outcome": str(self.outcome)}
+        """Return plain values."""
+        measured = {"ratio": self.slow_down, "ci95": plain(self.ci95)}
+        return {"fast": self.fast, "slow": self.slow, **measured, "outcome": str(self.outcome)}
 
 
 @dataclass(frozen=True, slots=True)
 class GuidelineFinding:
-    """What one trial says of one order of a guideline.
-
-    Args:
-        trial: the times.
-        order: what was judged.
-        steps: each with what was seen.
-        extent: from the first to the last variant of the order.
-    """
+    """The finding on one order of a guideline in one trial; `extent` goes from the first to the last variant."""
 
     trial: Trial
     order: Order
@@ -103,7 +105,7 @@ class GuidelineFinding:
 
     @property
     def verdict(self) -> GuidelineVerdict:
-        """By the rule of this module."""
+        """Return the verdict by the rule of this module."""
         outcomes = {step.outcome for step in self.steps}
         if StepOutcome.NOT_SLOWER in outcomes:
             return GuidelineVerdict.DOES_NOT_HOLD
@@ -111,35 +113,27 @@ class GuidelineFinding:
 
     @property
     def sentence(self) -> str:
-        """By how much, and which steps speak against it."""
-        far = f"{self.extent.slow} against {self.extent.fast}: {self.extent.seen}"
+        """Return the verdict, the slow-down from end to end, and the steps that decided it."""
+        end_to_end = f"{self.extent.slow} against {self.extent.fast}: {self.extent.seen}"
         match self.verdict:
             case GuidelineVerdict.HOLDS:
-                why = f"; every step of {self._ordered} is slower" if len(self.steps) > 1 else ""
+                names = tuple({name: None for step in self.steps for name in (step.fast, step.slow)})
+                ordered = " and ".join(" < ".join(chain) for chain in self.order.present_chains(names))
+                why = f"; every step of {ordered} is slower" if len(self.steps) > 1 else ""
             case GuidelineVerdict.DOES_NOT_HOLD:
                 why = self._listed(StepOutcome.NOT_SLOWER, "is not slower than")
             case _:
                 why = self._listed(StepOutcome.OPEN, "may or may not be slower than")
         label = f"{self.order.label}, " if self.order.label else ""
-        return f"{label}{self.verdict}: {far}{why}."
-
-    @property
-    def _ordered(self) -> str:
-        return " and ".join(" < ".join(chain) for chain in self._chains())
-
-    def _chains(self) -> list[list[str]]:
-        present = {name for step in self.steps for name in (step.fast, step.slow)}
-        return [[name for name in chain if name in present] for chain in self.order.chains]
+        return f"{label}{self.verdict}: {end_to_end}{why}."
 
     def _listed(self, outcome: StepOutcome, words: str) -> str:
-        """The steps of one outcome that have an interval; nothing where the only one has been told already."""
-        if len(self.steps) == 1:
-            return ""
-        found = [step for step in self.steps if step.outcome is outcome and step.ratio and step.ratio.ci95]
-        return "".join(f"; {step.slow} {words} {step.fast} ({step.seen})" for step in found)
+        """Return the steps of one outcome that have an interval; "" for a single step, which is the extent itself."""
+        steps = [step for step in self.steps if step.outcome is outcome and step.ci95]
+        return "".join(f"; {step.slow} {words} {step.fast} ({step.seen})" for step in steps if len(self.steps) > 1)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         return {
             "order": self.order.label or None,
             "verdict": str(self.verdict),
@@ -150,15 +144,15 @@ class GuidelineFinding:
 
 
 def judge(trial: Trial) -> tuple[GuidelineFinding, ...]:
-    """One finding for each order of the trial's guideline."""
+    """Return one finding per order of the trial's guideline."""
     present = tuple(series.name for series in trial.series)
-    return tuple(_finding(trial, order, present) for order in trial.task.guideline.orders)
 
+    def step(fast: str, slow: str) -> Step:
+        return Step(fast, slow, trial.slow_down(slow, fast))
 
-def _finding(trial: Trial, order: Order, present: tuple[str, ...]) -> GuidelineFinding:
-    steps = tuple(_step(trial, *names) for names in order.steps(present))
-    return GuidelineFinding(trial, order, steps, _step(trial, *order.ends(present)))
-
-
-def _step(trial: Trial, fast: str, slow: str) -> Step:
-    return Step(fast, slow, trial.slow_down(slow, fast))
+    return tuple(
+        GuidelineFinding(
+            trial, order, tuple(step(*names) for names in order.steps(present)), step(*order.ends(present))
+        )
+        for order in trial.task.guideline.orders
+    )

@@ -1,4 +1,4 @@
-"""How guidelines and networks are tried: on what, for how long, and with what a profile or a roofline adds."""
+"""The options of a run of guidelines and networks: the timing, and the profiles and peaks that are added to it."""
 
 from __future__ import annotations
 
@@ -9,32 +9,27 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from netcost.guidelines.grid import Conditions
-from netcost.guidelines.trial import Goal, TimeAll
+from netcost.guidelines.trial import Goal, TimeAll, Timed, VariantTimes, plain
 from netcost.profiling.roofline import Peaks
 from netcost.timing.conversion import Call
+from netcost.timing.measurement import Measurement
 from netcost.timing.measuring import measure_all
-from netcost.timing.sampling import Clock
+from netcost.timing.sampling import Clock, Progress, Stop
 from netcost.timing.setting import Timing
-
-ElementwiseShare = Callable[[nn.Module, Call, Conditions], float | None]
-"""The part of a variant's time that element-wise operators take, by a profile; None where there is none."""
-
-TimeByKind = Callable[[str, str, int], Mapping[str, float] | None]
-"""Seconds that each kind of operator takes in a network of the zoo, on a device with that number of threads, by a
-profile; None where there is none."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to try.
+    """The options of a run.
 
     Args:
-        timing: on which device, and how; one thread and torch's own number are tried unless it says. Its budget is for
-            all settings of the guidelines together, and as much for all panels of networks; its precision is the half
-            width of every ratio's 95 % interval at which a setting may stop. Both have their own values unless given.
+        timing: the device and how it is timed; one thread and torch's own number are tried unless it gives a number.
+            Its budget is for all settings of the guidelines together, and as much again for all panels of networks. Its
+            precision is the half width of every ratio's 95 % interval at which a setting may stop. Both have defaults.
         quick: x1, batch 1 and the largest number of threads only; fewer networks.
-        time_all, clock: how times are taken, and the budget is watched; a test brings its own.
-        elementwise_share, time_by_kind: profiles, asked after the timing of G4's variants and of the networks.
+        time_all, clock: take the times and watch the budget; a test brings its own.
+        elementwise_share: profiles a variant of G4 after its timing: the share of element-wise operators in its time.
+        time_by_kind: profiles a network on a device with a number of threads: seconds per kind of operator.
         peaks: of the device, measured; without them there is no roofline.
     """
 
@@ -42,15 +37,21 @@ class Options:
     quick: bool = False
     time_all: TimeAll = measure_all
     clock: Clock = time.perf_counter
-    elementwise_share: ElementwiseShare | None = None
-    time_by_kind: TimeByKind | None = None
+    elementwise_share: Callable[[nn.Module, Call, Conditions], float | None] | None = None
+    time_by_kind: Callable[[str, str, int], Mapping[str, float] | None] | None = None
     peaks: Peaks | None = None
 
     def goal(self, tasks: int, *, full_s: float, quick_s: float, precision: float) -> Goal:
-        """When each of so many tasks is to stop, by what was given or else by these."""
+        """Return the goal of each of `tasks` tasks, from the timing's own budget and precision or else from these."""
         whole_s, half_width = self.timing.goal(quick_s if self.quick else full_s, precision)
         return Goal(whole_s / max(tasks, 1), half_width)
 
-    def timing_on(self, device: str, threads: int, granted_s: float, precision: float) -> Timing:
-        """Return how one setting is timed."""
-        return replace(self.timing, device=device, threads=threads, budget_s=granted_s, precision=precision)
+    def sample(
+        self, ready: Timed, device: str, threads: int, goal: Goal, progress: Progress | None
+    ) -> tuple[str, dict[str, VariantTimes]]:
+        """Time models side by side; return the reason why it stopped, and the times by name."""
+        timing = replace(self.timing, device=device, threads=threads, **plain(goal))
+        results = self.time_all(ready, timing, progress) if ready else []
+        stops = [str(result.stopped) for result in results if isinstance(result, Measurement)]
+        named = zip((name for name, _, _ in ready), results, strict=True)
+        return next(iter(stops), str(Stop.FAILED)), {name: VariantTimes.of(name, result) for name, result in named}

@@ -1,97 +1,82 @@
-"""Findings as flat rows of numbers, a row a variant in a setting: for CSV, pandas and charts."""
+"""Findings as flat rows of numbers, one per variant and setting: for CSV, pandas and charts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from operator import attrgetter
+from typing import NamedTuple
 
-from netcost.guidelines.findings import Findings, predicted
-from netcost.guidelines.guideline import ARM, GPU, Guideline
-from netcost.guidelines.judging import judge
+from netcost.counting.analysis import Analysis
+from netcost.guidelines.findings import COUNTS, Findings, predicted
+from netcost.guidelines.guideline import ARM, GPU
+from netcost.guidelines.judging import Step, judge
 from netcost.guidelines.networks import overview as networks_overview
-from netcost.guidelines.trial import Trial
-from netcost.text.tables import Column, Table, from_records
+from netcost.guidelines.trial import Trial, VariantTimes
+from netcost.guidelines.variant import Variant
+from netcost.text.tables import METRICS, Column, Table, table_of
+
+
+class VariantRow(NamedTuple):
+    """One variant of a trial; `step` leads to it from the base."""
+
+    trial: Trial
+    variant: Variant
+    times: VariantTimes
+    step: Step
+
+    @property
+    def counted(self) -> Analysis:
+        """Return the variant as counted at the batch size of the trial."""
+        return self.variant.counted(self.trial.task.setting.batch)
+
+
+SETTING = attrgetter("trial.task.setting")
 
 RECORDS = (
-    Column("guideline", "Guideline"),
-    Column("device", "Device"),
-    Column("widths", "Widths"),
-    Column("scale", "Scale", "count"),
-    Column("batch", "Batch", "count"),
-    Column("threads", "Threads", "count"),
-    Column("variant", "Variant"),
-    Column("channels", "Channels"),
-    Column("mult_adds", "Mult-adds", "count"),
-    Column("memory_access", "Memory access (MAC)", "elements"),
-    Column("elementwise_access", "Element-wise", "elements"),
-    Column("kernels", "Kernels", "count"),
-    Column("predicted", "Predicted", "ratio"),
-    Column("median_s", "Time", "seconds"),
-    Column("low_s", "Time, low", "seconds"),
-    Column("high_s", "Time, high", "seconds"),
-    Column("samples", "Samples", "count"),
-    Column("slow_down", "Slow-down", "ratio"),
-    Column("slow_down_low", "Slow-down, low", "ratio"),
-    Column("slow_down_high", "Slow-down, high", "ratio"),
-    Column("paper_gpu", "Paper GPU", "ratio"),
-    Column("paper_arm", "Paper ARM", "ratio"),
-    Column("elementwise_time_share", "Element-wise time", "percent"),
-    Column("verdict", "Verdict"),
-    Column("error", "Error"),
+    Column("guideline", "Guideline", of=lambda row: row.trial.task.guideline.name),
+    Column("device", "Device").through(SETTING),
+    Column("widths", "Widths").through(SETTING),
+    Column("scale", "Scale", "count").through(SETTING),
+    Column("batch", "Batch", "count").through(SETTING),
+    Column("threads", "Threads", "count").through(SETTING),
+    Column("variant", "Variant", of=lambda row: row.variant.name),
+    Column("channels", "Channels", of=lambda row: row.variant.channels),
+    *(METRICS[name].through(attrgetter("counted")) for name in COUNTS),
+    Column("predicted", "Predicted", "ratio", of=lambda row: predicted(row.trial.task, row.variant)),
+    Column("median_s", "Time", "seconds", of=lambda row: row.times.median_s),
+    Column("low_s", "Time, low", "seconds", of=lambda row: row.times.ci95_s and row.times.ci95_s[0]),
+    Column("high_s", "Time, high", "seconds", of=lambda row: row.times.ci95_s and row.times.ci95_s[1]),
+    Column("samples", "Samples", "count", of=lambda row: len(row.times.times_s)),
+    Column("slow_down", "Slow-down", "ratio", of=lambda row: row.step.slow_down),
+    Column("slow_down_low", "Slow-down, low", "ratio", of=lambda row: row.step.ci95 and row.step.ci95[0]),
+    Column("slow_down_high", "Slow-down, high", "ratio", of=lambda row: row.step.ci95 and row.step.ci95[1]),
+    Column("paper_gpu", "Paper GPU", "ratio", of=lambda row: row.trial.task.paper_slow_down(GPU, row.variant.name)),
+    Column("paper_arm", "Paper ARM", "ratio", of=lambda row: row.trial.task.paper_slow_down(ARM, row.variant.name)),
+    Column("elementwise_time_share", "Element-wise time", "percent", of=lambda row: row.times.elementwise_time_share),
+    Column("verdict", "Verdict", of=lambda row: verdicts(row.trial)),
+    Column("error", "Error", of=lambda row: row.times.error),
 )
 
 
 def tables(findings: Findings) -> list[Table]:
-    """A table of variants and one of networks, as far as either was asked for."""
+    """Return a table of variants where guidelines were asked for, and one of networks where these were."""
     variants = [records(findings)] if findings.guidelines else []
     return [*variants, *([networks_overview.records(findings.networks)] if findings.networks else [])]
 
 
 def records(findings: Findings) -> Table:
-    """A row a variant in a setting with every figure as a number: for programs."""
-    return from_records(RECORDS, [row for trial in findings.trials for row in rows_of(trial)])
-
-
-def paper_slow_downs(guideline: Guideline, variant: str, scale: int) -> dict[str, float | None]:
-    """What the paper's speeds of a variant come to."""
-    return {
-        "paper_gpu": guideline.paper_slow_down(GPU, variant, scale),
-        "paper_arm": guideline.paper_slow_down(ARM, variant, scale),
-    }
+    """Return every figure as a number, with a row per variant and setting: for programs."""
+    return table_of(RECORDS, [row for trial in findings.trials for row in rows_of(trial)])
 
 
 def verdicts(trial: Trial) -> str:
-    """The verdict on each order of a trial, on one line."""
-    return "; ".join(f"{each.order.label}: {each.verdict}".removeprefix(": ") for each in judge(trial))
+    """Return the verdict on each order of a trial, on one line."""
+    return "; ".join(f"{finding.order.label}: {finding.verdict}".removeprefix(": ") for finding in judge(trial))
 
 
-def rows_of(trial: Trial) -> Iterable[dict[str, Any]]:
-    """Every variant of a trial as a flat row of numbers."""
-    setting, guideline = trial.task.setting, trial.task.guideline
-    judged = verdicts(trial)
-    for variant, series in zip(trial.task.variants, trial.series, strict=True):
-        found, ratio = variant.counted(setting.batch), trial.slow_down(series.name)
-        low_s, high_s = series.ci95_s or (None, None)
-        low, high = (None, None) if ratio is None or ratio.ci95 is None else ratio.ci95
-        yield {
-            "guideline": guideline.name,
-            **setting.to_dict(),
-            "variant": variant.name,
-            "channels": variant.channels,
-            "mult_adds": found.mult_adds,
-            "memory_access": found.memory_access,
-            "elementwise_access": found.elementwise_access,
-            "kernels": found.kernels,
-            "predicted": predicted(trial.task, variant),
-            "median_s": series.median_s,
-            "low_s": low_s,
-            "high_s": high_s,
-            "samples": len(series.times_s),
-            "slow_down": None if ratio is None else ratio.median,
-            "slow_down_low": low,
-            "slow_down_high": high,
-            **paper_slow_downs(guideline, variant.name, setting.scale),
-            "elementwise_time_share": series.elementwise_time_share,
-            "verdict": judged,
-            "error": series.error,
-        }
+def rows_of(trial: Trial) -> list[VariantRow]:
+    """Return every variant of a trial with its times and its step from the base."""
+    base = trial.series[0].name
+    return [
+        VariantRow(trial, variant, times, Step(base, times.name, trial.slow_down(times.name)))
+        for variant, times in zip(trial.task.variants, trial.series, strict=True)
+    ]

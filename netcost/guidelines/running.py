@@ -1,33 +1,32 @@
-"""The guidelines and the networks, tried setting by setting -> Findings.
+"""Tries the guidelines and the networks setting by setting -> Findings.
 
-What is finished is kept as it goes, and what was saved is not measured again.
+Each finished setting is handed to `keep`, and a saved one that suffices is not measured again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from netcost.guidelines import g1, g2, g3, g4
-from netcost.guidelines.budget import share_out
 from netcost.guidelines.findings import Findings
-from netcost.guidelines.grid import FULL_S, PRECISION, QUICK_S, Conditions, Task, grid
+from netcost.guidelines.grid import FULL_S, PRECISION, QUICK_S, Task, grid
 from netcost.guidelines.guideline import GUIDELINES, Guideline
 from netcost.guidelines.networks.study import Study, study
 from netcost.guidelines.options import Options
+from netcost.guidelines.resuming import measure_missing, part_of
 from netcost.guidelines.saved import Saved
-from netcost.guidelines.trial import Goal, Trial, series_of, stop_of
+from netcost.guidelines.trial import Goal, Trial
 from netcost.text.errors import RequestError
 from netcost.text.version import __version__
 from netcost.timing.environment import Environment, read_environment, require_device
 from netcost.timing.measuring import random_call
 from netcost.timing.sampling import Progress
 
-ALL = tuple(each.name for each in (g1.G1, g2.G2, g3.G3, g4.G4))
+ALL = tuple(guideline.name for guideline in (g1.G1, g2.G2, g3.G3, g4.G4))
 NETWORKS = "networks"
 
 Keep = Callable[[Findings], None]
-Key = tuple[str, Conditions]
 
 
 def run(
@@ -40,58 +39,60 @@ def run(
 ) -> Findings:
     """Try guidelines and networks on a device.
 
-    Each setting has the same share of the budget; what one leaves over goes to those after it.
+    Each setting has an equal share of the budget; time that one leaves over goes to those after it.
 
     Args:
         names: "g1" to "g4", and "networks".
-        options: on what and how; the defaults of `Options` unless given. Device "none" times nothing: what is to be
-            timed is counted, and `saved` is shown.
-        saved: a run to go on with; what suffices of it is taken over, and what was not asked for stays in.
-        keep: handed what there is after each setting.
-        progress: told the share done and what is being done.
+        options: the device and the timing; the defaults of `Options` unless given. Device "none" times nothing: the
+            variants are counted, and `saved` is shown.
+        saved: a run to go on with. Its results that suffice are taken over; those that were not asked for stay in.
+        keep: handed the findings so far after each setting.
+        progress: told the share that is done, and what goes on.
 
     Raises:
-        RequestError: no such guideline, or `saved` or the peaks are from another environment.
+        RequestError: a guideline is unknown, or `saved` or the peaks are from another environment.
         MeasurementError: there is no such device.
     """
     options = options or Options()
+    keep_findings: Keep = keep or (lambda _: None)
     if options.peaks is not None and options.timing.is_timed:
         options.peaks.require(options.timing.device)
     environment = require(names, options, saved, with_peaks=options.peaks is not None)
-    asked = _guidelines(names)
-    found = _shown(asked, NETWORKS in names, None if saved is None else saved.findings)
-    if options.peaks is not None and found.networks is not None:
-        found = replace(found, networks=replace(found.networks, peaks=options.peaks))
+    asked, with_networks = _guidelines(names), NETWORKS in names
+    before = Findings(()) if saved is None else saved.findings
+    guidelines = [known for known in map(GUIDELINES.get, GUIDELINES) if known in {*asked, *before.guidelines}]
+    networks = before.networks or (Study() if with_networks else None)
+    if options.peaks is not None and networks is not None:
+        networks = replace(networks, peaks=options.peaks)
+    findings = replace(before, guidelines=tuple(guidelines), networks=networks)
     if environment is None:
-        return found
-    found = replace(found, environment=environment.to_dict(), version=__version__)
-    both = bool(asked) and NETWORKS in names
+        return findings
+    findings = replace(findings, environment=environment.to_dict(), version=__version__)
+    parts, threads = bool(asked) + with_networks, _threads(options, environment)
     if asked:
-        found = _try(asked, found, options, _threads(options, environment), keep, _half(progress, 0, both))
-    if NETWORKS not in names:
-        return found
-
-    def keep_networks(networks: Study) -> None:
-        if keep is not None:
-            keep(replace(found, networks=networks))
-
-    numbers = _threads(options, environment)
-    networks = study(options, numbers, saved=found.networks, keep=keep_networks, progress=_half(progress, 1, both))
-    return replace(found, networks=networks)
+        to_try = [guideline for guideline in guidelines if guideline in asked]
+        tasks = grid(to_try, options.timing.device, threads, quick=options.quick)
+        findings = _try(tasks, findings, options, keep_findings, part_of(progress, 0, parts))
+    if not with_networks:
+        return findings
+    networks = study(
+        options,
+        threads,
+        saved=networks,
+        keep=lambda networks: keep_findings(replace(findings, networks=networks)),
+        progress=part_of(progress, parts - 1, parts),
+    )
+    return replace(findings, networks=networks)
 
 
 def require(names: Sequence[str], options: Options, saved: Saved | None, *, with_peaks: bool) -> Environment | None:
-    """Refuse what `run` could not do, before anything is measured, peaks included.
+    """Refuse a run that cannot be done, before anything is measured, peaks included; raises as `run` does.
 
     Args:
-        names, options, saved: as for `run`.
-        with_peaks: whether the options have peaks, or will have them.
+        with_peaks: True where the options have peaks, or will have them.
 
     Returns:
         the environment of the timing; None where nothing is to be timed.
-
-    Raises:
-        RequestError, MeasurementError: as for `run`.
     """
     _guidelines(names)
     has_networks = NETWORKS in names or (saved is not None and saved.findings.networks is not None)
@@ -108,93 +109,53 @@ def require(names: Sequence[str], options: Options, saved: Saved | None, *, with
 
 
 def _guidelines(names: Sequence[str]) -> list[Guideline]:
-    """The guidelines among the names, each once."""
+    """Return the guidelines among the names, each once."""
     return [GUIDELINES.get(name) for name in dict.fromkeys(names) if name != NETWORKS]
 
 
-def _shown(asked: Sequence[Guideline], with_networks: bool, saved: Findings | None) -> Findings:
-    """What was saved, and what was asked for beside it."""
-    before = saved or Findings(())
-    guidelines = {*asked, *before.guidelines}
-    return replace(
-        before,
-        guidelines=tuple(each for each in map(GUIDELINES.get, GUIDELINES) if each in guidelines),
-        networks=before.networks or (Study() if with_networks else None),
-    )
-
-
 def _threads(options: Options, environment: Environment) -> list[int]:
-    """Numbers of threads to try, in rising order; on a GPU, that of the host."""
+    """Return the numbers of threads to try, in rising order; on a GPU, that of the host."""
     is_free = options.timing.device == "cpu" and options.timing.threads is None
     return sorted({1, environment.threads}) if is_free else [environment.threads]
 
 
-def _half(progress: Progress | None, half: int, is_half: bool) -> Progress | None:
-    """The progress of one of two parts, or of the only one."""
-    if progress is None or not is_half:
-        return progress
-    return lambda share, text: progress((half + share) / 2, text)
-
-
-def _try(
-    asked: Sequence[Guideline],
-    before: Findings,
-    options: Options,
-    threads: Sequence[int],
-    keep: Keep | None,
-    progress: Progress | None,
-) -> Findings:
-    """The findings with every setting of the grid tried."""
-    tasks = grid(
-        [each for each in before.guidelines if each in asked], options.timing.device, threads, quick=options.quick
-    )
+def _try(tasks: Sequence[Task], before: Findings, options: Options, keep: Keep, progress: Progress | None) -> Findings:
+    """Return the findings with every task tried."""
     goal = options.goal(len(tasks), full_s=FULL_S, quick_s=QUICK_S, precision=PRECISION)
-    done = {trial.task.key: trial for trial in before.trials}
-    todo = [task for task in tasks if task.key not in done or not _suffices(done[task.key], goal, options)]
-    empty = replace(before, planned=len({*done, *(task.key for task in tasks)}), goal=goal)
-
-    def measure(task: Task, granted_s: float, part: Progress | None) -> Trial:
-        return measure_trial(task, options, goal, granted_s, part)
-
-    def after(task: Task, trial: Trial) -> None:
-        done[task.key] = trial
-        if keep is not None:
-            keep(replace(empty, trials=_in_order(done, tasks)))
-
-    share_out(todo, goal.budget_s, measure, after, clock=options.clock, progress=progress)
-    return replace(empty, trials=_in_order(done, tasks))
-
-
-def _suffices(trial: Trial, goal: Goal, options: Options) -> bool:
-    """Whether measuring it again would add nothing: neither better times, nor a profile that was asked for."""
-    asked = options.elementwise_share is not None and trial.task.guideline is g4.G4
-    profiled = any(each.elementwise_time_share is not None for each in trial.series)
-    return trial.suffices(goal) and (profiled or not asked)
+    saved = {trial.task: trial for trial in before.trials}
+    findings = replace(before, planned=len({*saved, *tasks}), goal=goal)
+    trials = measure_missing(
+        tasks,
+        saved,
+        measure_trial,
+        suffices=lambda trial: trial.suffices(goal) and not _lacks_profile(trial, options),
+        options=options,
+        goal=goal,
+        keep=lambda trials: keep(replace(findings, trials=trials)),
+        progress=progress,
+    )
+    return replace(findings, trials=trials)
 
 
-def _in_order(done: Mapping[Key, Trial], tasks: Sequence[Task]) -> tuple[Trial, ...]:
-    """The trials of the grid in its order, after those that were saved beside it."""
-    planned = [task.key for task in tasks]
-    beside = [key for key in done if key not in planned]
-    return tuple(done[key] for key in (*beside, *planned) if key in done)
+def _lacks_profile(trial: Trial, options: Options) -> bool:
+    """True where a profile was asked for that this trial has not."""
+    is_asked = options.elementwise_share is not None and trial.task.guideline is g4.G4
+    return is_asked and all(times.elementwise_time_share is None for times in trial.series)
 
 
 def measure_trial(
-    task: Task, options: Options, goal: Goal, granted_s: float, progress: Progress | None = None
+    task: Task, granted_s: float, progress: Progress | None = None, *, options: Options, goal: Goal
 ) -> Trial:
-    """Time the variants of a task side by side.
+    """Time the variants of a task side by side for `granted_s` seconds.
 
-    Args:
-        goal: when it is to stop, which is recorded.
-        granted_s: seconds that it may take: those of the goal, and what others have left over.
+    The goal is recorded: `granted_s` has its budget, and the time that others have left over.
     """
     setting = task.setting
-    share = options.elementwise_share if task.guideline is g4.G4 else None
-    ready = [(each.name, each.build(), random_call(each.input_shape(setting.batch))) for each in task.variants]
-    timing = options.timing_on(setting.device, setting.threads, granted_s, goal.precision)
-    results = options.time_all(ready, timing, progress)
-    shares = [None if share is None else share(model, call, setting) for _, model, call in ready]
-    series = tuple(
-        series_of(name, result, its) for (name, _, _), result, its in zip(ready, results, shares, strict=True)
-    )
-    return Trial(task=task, goal=goal, stopped=stop_of(results), series=series)
+    ready = [(made.name, made.build(), random_call(made.input_shape(setting.batch))) for made in task.variants]
+    stopped, times = options.sample(ready, setting.device, setting.threads, Goal(granted_s, goal.precision), progress)
+    if task.guideline is g4.G4 and options.elementwise_share is not None:
+        for name, model, call in ready:
+            if not times[name].error:
+                share = options.elementwise_share(model, call, setting)
+                times[name] = replace(times[name], elementwise_time_share=share)
+    return Trial(task=task, goal=goal, stopped=stopped, series=tuple(times.values()))

@@ -1,4 +1,4 @@
-"""A saved run, read back with every value looked at: what is not as netcost wrote it is refused, with its place."""
+"""Reads a saved run: every value is checked, and one that netcost did not write is refused with its place."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from netcost.guidelines.trial import Goal, Trial, VariantTimes
 from netcost.profiling.roofline import Peaks
 from netcost.text.documents import Source
 from netcost.text.errors import RequestError
-from netcost.text.reading import Node, NonNegativeFloat, NonNegativeInt, PositiveInt
+from netcost.text.reading import Node, NonNegativeFloat, NonNegativeInt
 from netcost.timing.environment import Environment
 from netcost.timing.sampling import Stop
 from netcost.zoo import ARCHITECTURES
 
 VOLATILE = frozenset({"load_per_core", "clock_mhz", "throttle_reasons", "threads"})
-"""What changes from one minute to the next on the same machine with the same software, or is said by each setting."""
+"""Keys that change from minute to minute on the same machine with the same software, or that each setting states."""
 
 
 @dataclass(frozen=True)
 class Saved:
-    """A run that was saved, and the path of its file, for messages."""
+    """A saved run, and the path of its file for messages."""
 
     path: str
     findings: Findings
@@ -36,7 +36,7 @@ class Saved:
         """Refuse to add times of another machine or software to these.
 
         Raises:
-            RequestError: the environments differ; the message says in what.
+            RequestError: the environments differ; the message names the first difference.
         """
         if self.findings.environment is None:
             return
@@ -45,12 +45,12 @@ class Saved:
             if then.get(name) != now.get(name):
                 raise RequestError(
                     f"{self.path!r} was measured in another environment ({name} {then.get(name)!r}, here "
-                    f"{now.get(name)!r}), and times of the two cannot be compared: leave out --from to measure all "
-                    "here, or add --device none to show what it holds"
+                    f"{now.get(name)!r}), and times of the two cannot be compared: leave out --from to measure "
+                    "everything here, or add --device none to show the saved run"
                 )
 
     def require_threads(self, device: str, threads: int) -> None:
-        """Refuse to add latencies of the zoo in other conditions to these: all of them rest on one median.
+        """Refuse to add latencies of the zoo in other conditions to these: all are relative to one median.
 
         Raises:
             RequestError: the zoo was timed on another device, or with another number of threads.
@@ -62,12 +62,12 @@ class Saved:
                 raise RequestError(
                     f"the networks of {self.path!r} were timed with {theirs}, these would be with --device {device} "
                     f"--threads {threads}, and latencies of the two cannot be compared: give {theirs}, or leave out "
-                    "--from to measure all anew"
+                    "--from to measure everything again"
                 )
 
 
 def _lasting(environment: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """What tells machines and software apart, one level deep."""
+    """Return the keys that identify the machine and its software, with those one level deeper."""
     for name, value in environment.items():
         if name in VOLATILE:
             continue
@@ -78,33 +78,29 @@ def _lasting(environment: Mapping[str, Any], prefix: str = "") -> Iterator[tuple
 
 
 def load(path: str) -> Saved:
-    """What `netcost guidelines --format json` wrote to `path`.
+    """Read the file that `netcost guidelines --format json` wrote.
 
     Raises:
-        RequestError: it cannot be read, or is no such file.
+        RequestError: it cannot be read, or was not written by netcost.
     """
-    source = Source(repr(path), "write it anew: netcost guidelines … --format json -o FILE")
+    source = Source(repr(path), "write it again: netcost guidelines … --format json -o FILE")
     document = Node.of_file(path, source)
     document.require_schema(SCHEMA)
     trials = tuple(map(_trial, document["trials"].items()))
+    environment = document.get("environment").read(dict[str, Any] | None)
+    document.get("environment").read(Environment | None)  # checked only: a newer netcost may have written more
     tried = {trial.task.guideline for trial in trials}
-    found = Findings(
-        tuple(each for each in map(GUIDELINES.get, GUIDELINES) if each in tried),
+    findings = Findings(
+        tuple(guideline for guideline in map(GUIDELINES.get, GUIDELINES) if guideline in tried),
         trials,
-        document.get("environment").optional(_environment),
+        environment,
         document["planned"].read(NonNegativeInt),
-        document.get("goal").optional(_goal),
+        document.get("goal").read(Goal | None),
         document.get("networks").optional(_study),
         document.get("command").read(str | None) or "",
         document["netcost"].read(str),
     )
-    return Saved(path, found)
-
-
-def _environment(node: Node) -> dict[str, Any]:
-    """As it is, once it is known to be one."""
-    node.read(Environment)
-    return node.read(dict[str, Any])
+    return Saved(path, findings)
 
 
 def _trial(node: Node) -> Trial:
@@ -114,41 +110,30 @@ def _trial(node: Node) -> Trial:
         node["setting"].refuse(f"widths of {', '.join(guideline.width_sets)} at x1, x2 or x4")
     task = Task(guideline, setting)
     series = node["series"].read(tuple[VariantTimes, ...])
-    if [each.name for each in series] != [variant.name for variant in task.variants]:
-        node["series"].refuse(f"the variants {', '.join(variant.name for variant in task.variants)}")
-    return Trial(task=task, series=series, **_sampled(node))
-
-
-def _sampled(node: Node) -> dict[str, Any]:
-    """What every sampling has beside its series."""
-    return {"goal": _goal(node), "stopped": str(node["stopped"].read(Stop))}
-
-
-def _goal(node: Node) -> Goal:
-    return Goal(node["budget_s"].read(NonNegativeFloat), node["precision"].read(NonNegativeFloat))
+    names = [variant.name for variant in task.variants]
+    if [times.name for times in series] != names:
+        node["series"].refuse(f"the variants {', '.join(names)}")
+    return Trial(task=task, goal=node.read(Goal), stopped=str(node["stopped"].read(Stop)), series=series)
 
 
 def _study(node: Node) -> Study:
     times = tuple(map(_panel, node["panels"].items()))
-    if len({(each.panel.device, each.panel.threads, each.panel.batch) for each in times if each.panel.kind == ZOO}) > 1:
+    panels = [timed.panel for timed in times if timed.panel.kind == ZOO]
+    if len({(panel.device, panel.threads, panel.batch) for panel in panels}) > 1:
         node["panels"].refuse(f"one device, number of threads and batch for all panels of the {ZOO}")
     return Study(
         times,
         node["planned"].read(NonNegativeInt),
-        node.get("goal").optional(_goal),
+        node.get("goal").read(Goal | None),
         node.get("peaks").optional(Peaks.from_node),
         node.get("seconds_by_kind").read(dict[str, dict[str, NonNegativeFloat]] | None),
     )
 
 
 def _panel(node: Node) -> PanelTimes:
-    kind = node["kind"].one_of([ZOO, TABLE8])
+    kind, panel = node["kind"].one_of([ZOO, TABLE8]), node.read(Panel)
     known = set(ARCHITECTURES) if kind == ZOO else {row.name for row in TABLE_8}
     series = node["series"].read(tuple[VariantTimes, ...])
-    members = tuple(each.name for each in series)
-    if not members or not known.issuperset(members) or list(members) != node["members"].value:
-        node["members"].refuse(f"names of the {kind} with a series each")
-    panel = Panel(
-        kind, node["device"].read(str), node["threads"].read(PositiveInt), node["batch"].read(PositiveInt), members
-    )
-    return PanelTimes(panel=panel, series=series, **_sampled(node))
+    if not series or not known.issuperset(panel.members) or panel.members != tuple(times.name for times in series):
+        node["members"].refuse(f"names of the {kind}, each with its series")
+    return PanelTimes(panel=panel, goal=node.read(Goal), stopped=str(node["stopped"].read(Stop)), series=series)

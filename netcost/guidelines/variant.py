@@ -1,28 +1,28 @@
-"""One form of a controlled experiment: a chain of blocks, its cost by formula, and the same as netcost counts it."""
+"""One variant of a controlled experiment: a chain of blocks, with its cost by formula and as netcost counts it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cache
 
 from torch import nn
 
-from netcost.counting.analysis import analyze
+from netcost.counting.analysis import Analysis, analyze
 
 MAP = (56, 56)
 """Height and width of the input. G1 to G3 state it; for G4 it is our assumption."""
 
 BLOCKS = 10
-"""Blocks in a row, in every experiment of the paper."""
+"""Blocks in a chain, in every experiment of the paper."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedForm:
-    """Cost of a chain by the paper's formulas, without looking at a graph; formulas add up.
+    """Cost of a chain by the paper's formulas, without a graph; formulas add up.
 
     Args:
-        mult_adds: of one image (count).
+        mult_adds: for one image (count).
         moved: activations read and written for one image (elements).
         weights: read once, whatever the batch (elements).
         elementwise: the part of `moved` due to ReLU and addition (elements).
@@ -36,19 +36,13 @@ class ClosedForm:
     kernels: int = 0
 
     def __add__(self, other: ClosedForm) -> ClosedForm:
-        return ClosedForm(
-            self.mult_adds + other.mult_adds,
-            self.moved + other.moved,
-            self.weights + other.weights,
-            self.elementwise + other.elementwise,
-            self.kernels + other.kernels,
-        )
+        return ClosedForm(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
     def __mul__(self, times: int) -> ClosedForm:
-        return sum((self for _ in range(times)), ClosedForm())
+        return ClosedForm(*(times * part for part in astuple(self)))
 
     def memory_access(self, batch: int = 1) -> int:
-        """Elements read + written at a batch."""
+        """Return the elements read + written at a batch size."""
         return batch * self.moved + self.weights
 
 
@@ -60,23 +54,26 @@ def convolution(c1: int, c2: int, kernel: int = 1, groups: int = 1) -> ClosedFor
 
 
 def relu(channels: int) -> ClosedForm:
-    """Reads and writes the map: 2hwc."""
-    moved = 2 * MAP[0] * MAP[1] * channels
-    return ClosedForm(0, moved, 0, moved, 1)
+    """ReLU reads and writes the map: 2hwc."""
+    return _elementwise(2 * channels)
 
 
 def addition(channels: int) -> ClosedForm:
-    """Reads two maps and writes one: 3hwc."""
-    moved = 3 * MAP[0] * MAP[1] * channels
+    """Addition reads two maps and writes one: 3hwc."""
+    return _elementwise(3 * channels)
+
+
+def _elementwise(channels_moved: int) -> ClosedForm:
+    moved = MAP[0] * MAP[1] * channels_moved
     return ClosedForm(0, moved, 0, moved, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One form of an experiment at one scale.
+    """One variant of an experiment at one scale.
 
     Args:
-        name: what is varied: "1:6".
+        name: the value that is varied: "1:6".
         channels: the widths as people write them: "52·312".
         in_channels: of the input (N, in_channels, 56, 56).
         build: makes the chain, with real weights.
@@ -90,41 +87,21 @@ class Variant:
     closed_form: ClosedForm
 
     def input_shape(self, batch: int = 1) -> tuple[int, ...]:
-        """Sizes of the input at a batch."""
+        """Return the shape of the input at a batch size."""
         return (batch, self.in_channels, *MAP)
 
-    def counted(self, batch: int = 1) -> Counted:
-        """What one forward pass costs at a batch, as netcost counts it."""
+    def counted(self, batch: int = 1) -> Analysis:
+        """Return one forward pass at a batch size, as netcost counts it."""
         return _counted(self, batch)
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """What netcost counts of one variant: see the README for the words."""
-
-    mult_adds: int
-    memory_access: int
-    elementwise_access: int
-    kernels: int
-
-    @property
-    def elementwise_share(self) -> float:
-        """The part of the memory access due to ReLU and addition."""
-        return self.elementwise_access / self.memory_access
-
-
 @cache
-def _counted(variant: Variant, batch: int) -> Counted:
-    analysis = analyze(variant.build(), variant.input_shape(batch))
-    return Counted(analysis.mult_adds, analysis.memory_access, analysis.elementwise_access, analysis.kernels)
+def _counted(variant: Variant, batch: int) -> Analysis:
+    return analyze(variant.build(), variant.input_shape(batch))
 
 
 def chain(name: str, channels: str, in_channels: int, block: Callable[[], nn.Module], form: ClosedForm) -> Variant:
-    """The variant that has `BLOCKS` such blocks in a row.
-
-    Args:
-        form: of one block; for the other arguments see `Variant`.
-    """
+    """Make the variant that is `BLOCKS` such blocks one after the other; `form` is that of one block."""
 
     def build() -> nn.Module:
         return nn.Sequential(*(block() for _ in range(BLOCKS)))
@@ -133,5 +110,5 @@ def chain(name: str, channels: str, in_channels: int, block: Callable[[], nn.Mod
 
 
 def pointwise(c1: int, c2: int, groups: int = 1) -> nn.Module:
-    """A 1x1 convolution without bias, (N, c1, H, W) to (N, c2, H, W)."""
+    """Make a 1x1 convolution without bias, (N, c1, H, W) to (N, c2, H, W)."""
     return nn.Conv2d(c1, c2, kernel_size=1, groups=groups, bias=False)

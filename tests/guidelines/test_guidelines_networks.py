@@ -257,7 +257,7 @@ def test_latencies_that_are_mult_adds_are_explained_by_them(found: Findings) -> 
     low, high = told["params"].rho_ci95
     assert low < told["params"].rho < high
     [section] = sections(found)[1:]
-    assert section.paragraphs[-1].endswith("no other count misses by less.")
+    assert section.paragraphs[-1].endswith("no other count has a smaller one.")
 
 
 def test_another_count_is_named_where_it_misses_by_less() -> None:

@@ -24,7 +24,7 @@ from netcost.zoo.alexnet import AlexNet2012
     registry=ERRATA,
 )
 def first_neurons(kernel: int = 11) -> ClaimFinding:
-    """Values that each convolution puts out: of the figure's five only the first does not fit its map and channels.
+    """Count the values that each convolution puts out; only the figure's first does not fit its map and channels.
 
     It fits with 48, the channels of one device, in place of one side.
     """
@@ -44,19 +44,19 @@ def first_neurons(kernel: int = 11) -> ClaimFinding:
 
 
 def alexnet(kernel: int) -> AlexNet2012:
-    """AlexNet with another side of its first kernel."""
+    """Count AlexNet with another side of its first kernel."""
     network = AlexNet2012()
     network.conv1[0] = nn.Conv2d(3, 96, kernel, stride=4)
     return network
 
 
 def _neurons(layer: Layer) -> Term:
-    """Both sides of its map and its channels."""
+    """Return both sides of its map and its channels."""
     factors = (*layer.grid, layer.out_channels)
     return Term(layer.name, prod(factors), "·".join(map(str, factors)))
 
 
 def _slip(first: Layer, second: Layer) -> Term:
-    """A side, the channels of one device (what a group of the second convolution sees), and all channels."""
+    """Return a side, the channels of one device (those of a group of the second convolution), and all channels."""
     factors = (first.grid[0], second.in_channels // second.groups, first.out_channels)
     return Term(first.name, prod(factors), "·".join(map(str, factors)))

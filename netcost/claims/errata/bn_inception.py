@@ -25,7 +25,7 @@ FIGURE_5 = f"{BN_INCEPTION}, Figure 5"
 
 
 def joined_channels(network: Analysis) -> dict[str, int]:
-    """Channels after the concatenation of each module."""
+    """Add up the channels after the concatenation of each module."""
     return {op.module.removeprefix("inception_"): op.outputs[0].shape[1] for op in operators(network, "aten.cat")}
 
 
@@ -40,7 +40,7 @@ def joined_channels(network: Analysis) -> dict[str, int]:
     registry=ERRATA,
 )
 def width_of_4c(printed_widths: bool = False) -> ClaimFinding:
-    """The sums of the figure's own columns; with pool projections of 96 in place of 128 the printed widths come out."""
+    """Add up the figure's own columns; with pool projections of 96 in place of 128 the sums are the printed widths."""
     columns = joined_channels(counted("bn_inception", printed_widths=printed_widths))
     narrower = joined_channels(counted("bn_inception", printed_widths=True))
     return found(
@@ -66,7 +66,7 @@ def _three(channels: dict[str, int]) -> tuple[int, ...]:
     registry=ERRATA,
 )
 def strided_sizes(stride: int = 2) -> ClaimFinding:
-    """The two modules on the maps that they get: the printed sizes are those of their inputs."""
+    """Count the two modules on the maps that they read: the printed sizes are those of their inputs."""
     checks = []
     for name, channels, side, widths in (("3c", 320, 28, (128, 160, 64, 96)), ("4e", 608, 14, (128, 192, 192, 256))):
         halved, kept = (_passing(channels, side, widths, each) for each in (stride, 1))
@@ -79,7 +79,7 @@ def strided_sizes(stride: int = 2) -> ClaimFinding:
 
 
 def _passing(channels: int, side: int, widths: tuple[int, int, int, int], stride: int) -> Analysis:
-    """A module without 1x1 branch, whose pooling passes through."""
+    """Build a module without a 1x1 branch, whose pooling passes through."""
     names = ("reduce_3x3", "n3x3", "reduce_double", "double_3x3")
     arguments = {"n1x1": 0, **dict(zip(names, widths, strict=True)), "pool": "max", "pool_proj": 0, "stride": stride}
     return counted("module:inception_v2", (1, channels, side, side), **arguments)
@@ -96,7 +96,7 @@ def _passing(channels: int, side: int, widths: tuple[int, int, int, int], stride
     registry=ERRATA,
 )
 def second_depth(reduces: bool = True) -> ClaimFinding:
-    """The 1x1 reduction that the row prints and the 3x3 behind it are two layers; without the one, depth is 1."""
+    """Count the depth: the printed 1x1 reduction and the 3x3 after it are two layers; the 3x3 alone is one."""
     shape = (1, 64, 56, 56)
     alone = counted_module(lambda: chain(64, Conv(192, 3)), shape)
     both = counted_module(lambda: chain(64, Conv(64), Conv(192, 3)), shape) if reduces else alone
@@ -119,7 +119,7 @@ def second_depth(reduces: bool = True) -> ClaimFinding:
     registry=ERRATA,
 )
 def two_for_one(kernel: int = 3) -> ClaimFinding:
-    """That change alone, by the width of the map between the two, beside all changes up to BN-Inception together."""
+    """Count that change alone, by the width of the map between the two, beside all changes up to BN-Inception."""
     before, shape = counted("googlenet"), (1, 3, 224, 224)
     after = {
         "map between as wide as the output": counted_module(lambda: doubled(kernel, wide=True), shape),
@@ -138,11 +138,11 @@ def two_for_one(kernel: int = 3) -> ClaimFinding:
 
 
 def doubled(kernel: int, *, wide: bool) -> GoogLeNet:
-    """GoogLeNet with two convolutions in place of each 5x5.
+    """Count GoogLeNet with two convolutions in place of each 5x5.
 
     Args:
         kernel: side of each.
-        wide: whether the map between them has the channels of the output, or else those of the input.
+        wide: True where the map between them has the channels of the output, False where it has those of the input.
     """
 
     def make(_path: str, layer: nn.Conv2d) -> nn.Module:

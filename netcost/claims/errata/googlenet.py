@@ -1,4 +1,4 @@
-"""GoogLeNet (arXiv:1409.4842), Table 1, and what others print of it.
+"""GoogLeNet (arXiv:1409.4842), Table 1, and figures that others print of it.
 
 The table's K is 1024: its 112K and 1000K are 114,688 and 1,024,000 weights.
 """
@@ -45,12 +45,12 @@ claim(
 
 @cache
 def googlenet(largest: int = 5, separable: bool = False, normed: bool = False) -> Analysis:
-    """GoogLeNet, counted.
+    """Count GoogLeNet.
 
     Args:
         largest: side of the kernels that are 5x5 in the paper.
-        separable: whether the first convolution is a depthwise one of eight channels for each colour and a 1x1.
-        normed: whether convolutions have batch norm instead of biases.
+        separable: True where the first convolution is a depthwise one of eight channels per colour and a 1x1.
+        normed: True where convolutions have batch norm instead of biases.
     """
 
     def make(path: str, layer: nn.Conv2d) -> nn.Module:
@@ -65,7 +65,7 @@ def googlenet(largest: int = 5, separable: bool = False, normed: bool = False) -
 
 
 def separable_first(multiplier: int = 8) -> nn.Sequential:
-    """A 7x7 depthwise convolution with that many channels for each colour, and a 1x1 to 64."""
+    """Build a 7x7 depthwise convolution with that many channels per colour, and a 1x1 to 64."""
     spread = 3 * multiplier
     return nn.Sequential(
         nn.Conv2d(3, spread, 7, stride=2, padding=3, groups=3, bias=False), nn.Conv2d(spread, 64, 1, bias=False)
@@ -83,7 +83,7 @@ def separable_first(multiplier: int = 8) -> nn.Sequential:
     registry=ERRATA,
 )
 def first_convolution(kernel: int = 7) -> ClaimFinding:
-    """The dense layer that the row describes, and the separable one that the BN paper has in its place."""
+    """Compare the dense layer that the row describes with the separable one that the BN paper has in its place."""
     shape = (1, 3, 224, 224)
     dense = counted_module(lambda: nn.Conv2d(3, 64, kernel, 2, kernel // 2, bias=False), shape)
     separable = counted_module(separable_first, shape)
@@ -116,7 +116,7 @@ def first_convolution(kernel: int = 7) -> ClaimFinding:
     registry=ERRATA,
 )
 def module_weights(largest: int = 5) -> ClaimFinding:
-    """The modules by the channels of the table's own columns, whose multiply-adds mostly agree with those printed."""
+    """Count the modules by the table's own columns, which mostly give the printed multiply-adds."""
     rows = {
         "4a": ("364", "73M"),
         "4c": ("463", "100M"),
@@ -136,7 +136,7 @@ def module_weights(largest: int = 5) -> ClaimFinding:
 
 
 def _second_convolution(network: Analysis) -> Check:
-    """The row that shows what the table's K is."""
+    """Count the row that shows the value of the table's K."""
     found = [*within(network, "conv2_reduce"), *within(network, "conv2")]
     held = sum(layer.weights for layer in found)
     return printed("second convolution: weights / 1024", held / K, "112", terms=weight_terms(found))
@@ -153,7 +153,7 @@ def _second_convolution(network: Analysis) -> Check:
     registry=ERRATA,
 )
 def module_5a(largest: int = 5) -> ClaimFinding:
-    """Its layers by the table's columns, on 7x7; as printed, the row's 1072K weights and 54M agree with each other."""
+    """Count its layers by the table's columns, on 7x7; the printed 1072K weights and 54M agree with each other."""
     module = within(googlenet(largest), "inception_5a")
     work = sum(layer.mult_adds for layer in module)
     side = module[0].grid[0]
@@ -174,7 +174,7 @@ def module_5a(largest: int = 5) -> ClaimFinding:
     registry=ERRATA,
 )
 def column_sums(largest: int = 5) -> ClaimFinding:
-    """The network by its columns, and the same with the first convolution that the printed row fits."""
+    """Count the network by its columns, and with the first convolution that the printed row fits."""
     network, separable = googlenet(largest), googlenet(largest, separable=True)
     held = weights(network)
     return found(
@@ -197,7 +197,7 @@ def column_sums(largest: int = 5) -> ClaimFinding:
     registry=ERRATA,
 )
 def five_million(largest: int = 5) -> ClaimFinding:
-    """The two networks with biases; without its classifier GoogLeNet is nearer, and still not there."""
+    """Count the two networks with biases; GoogLeNet without its classifier is nearer, but still different."""
     network, alexnet = googlenet(largest), counted("alexnet_2012")
     classifier = sum(layer.weights + layer.bias for layer in within(network, "linear"))
     body = network.params - classifier
@@ -221,7 +221,7 @@ def five_million(largest: int = 5) -> ClaimFinding:
     registry=ERRATA,
 )
 def torchvision_kernels(largest: int = 5) -> ClaimFinding:
-    """GoogLeNet with batch norm in place of biases, by kernels of 5x5 and of 3x3 in the third branch."""
+    """Count GoogLeNet with batch norm in place of biases, with kernels of 5x5 and of 3x3 in the third branch."""
     paper, smaller = googlenet(largest, normed=True), googlenet(3, normed=True)
     saved = 1 - smaller.mult_adds / paper.mult_adds
     return found(

@@ -29,7 +29,7 @@ ARM_WIDTHS = ((32, 32), (22, 44), (13, 78), (9, 108))
     registry=ERRATA,
 )
 def equal_flops(wide: int = 432) -> ClaimFinding:
-    """Multiply-adds of each width at one place of the map; 455 channels instead of 432 would come close."""
+    """Count the multiply-adds of each width per position of the map; 455 channels instead of 432 would be close."""
     gpu = [*GPU_WIDTHS[:3], (36, wide)]
     return found(_equal("GPU", gpu), _equal("ARM", ARM_WIDTHS))
 
@@ -52,7 +52,7 @@ def _equal(platform: str, widths: Sequence[tuple[int, int]]) -> Check:
     registry=ERRATA,
 )
 def eight_groups(channels: int = 180, groups: int = 8) -> ClaimFinding:
-    """Such a layer cannot be built; the nearest that can take less and more than the ungrouped one of the table."""
+    """Show that such a layer cannot be built; count the nearest two that can, relative to the ungrouped one."""
     below, above = channels // groups * groups, -(-channels // groups) * groups
     base = counted_convolution(64, 64, 1, SIDE).mult_adds
     near = {
@@ -80,7 +80,7 @@ def eight_groups(channels: int = 180, groups: int = 8) -> ClaimFinding:
     registry=ERRATA,
 )
 def cpu_heading() -> ClaimFinding:
-    """A heading."""
+    """Decline: it is a heading."""
     return not_a_cost("Tables 2 to 4 head it CPU; Table 1 and the text have ARM. There is nothing to count.")
 
 
@@ -114,7 +114,7 @@ AROUND_20_PERCENT = (0.15, 0.25)
     registry=ERRATA,
 )
 def text_against_tables() -> ClaimFinding:
-    """Quotients of the paper's own speeds: nothing of this is counted or timed here."""
+    """Divide the paper's own speeds; nothing is counted or timed here."""
     slower = [
         printed(f"{width}, {name}", speeds["1 fragment"] / speed, "3", unit="times")
         for width, speeds in FRAGMENTS.items()

@@ -1,4 +1,4 @@
-"""MobileNet (arXiv:1704.04861) and MobileNetV2 (arXiv:1801.04381), and what others print of them."""
+"""MobileNet (arXiv:1704.04861) and MobileNetV2 (arXiv:1801.04381), and figures that others print of them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ IMAGE = (1, 3, 224, 224)
     registry=ERRATA,
 )
 def last_stride(stride: int = 2) -> ClaimFinding:
-    """With the printed stride the map would shrink once more; with a stride of 1 both printed figures come out."""
+    """Compare the strides: the printed one would shrink the map once more; a stride of 1 gives both printed figures."""
     strided, kept = (counted_module(partial(mobilenet, each), IMAGE) for each in (stride, 1))
     last, as_counted = (layers(each, Kind.DEPTHWISE_CONVOLUTION)[-1] for each in (strided, kept))
     return found(
@@ -48,7 +48,7 @@ def last_stride(stride: int = 2) -> ClaimFinding:
 
 
 def mobilenet(last_stride: int) -> MobileNetV1:
-    """MobileNet with that stride in its last depthwise layer."""
+    """Build MobileNet with that stride in its last depthwise layer."""
 
     def make(path: str, layer: nn.Conv2d) -> nn.Module:
         if path.startswith("pairs.12.depthwise."):
@@ -69,7 +69,7 @@ def mobilenet(last_stride: int) -> MobileNetV1:
     registry=ERRATA,
 )
 def full_share(width: float = 1.0) -> ClaimFinding:
-    """Shares of all four kinds of layer, which must come to the whole: the other three are as printed."""
+    """Compute the shares of all four kinds of layer, which must add up to 1; the other three are as printed."""
     network = counted("mobilenet_v1", width=width)
     full, pointwise, depthwise, linear = shares(network, network.mult_adds, "mult_adds")
     as_printed, swapped = (sum((first, 94.86, 3.06, 0.18)) / 100 for first in (1.19, 1.91))
@@ -95,7 +95,7 @@ def full_share(width: float = 1.0) -> ClaimFinding:
     registry=ERRATA,
 )
 def planet(million: int = 10) -> ClaimFinding:
-    """MobileNet with as many classes as such a layer has; the paper does not give their number."""
+    """Count MobileNet with as many classes as such a layer has; the paper does not give their number."""
     body = counted("mobilenet_v1")
     features = layers(body, Kind.LINEAR)[0].in_channels
     network = counted("mobilenet_v1", num_classes=million * 10**6 // features)
@@ -118,7 +118,7 @@ def planet(million: int = 10) -> ClaimFinding:
     registry=ERRATA,
 )
 def nineteen_units(kept: int | None = None) -> ClaimFinding:
-    """The units of its Table 2, one depthwise convolution each, in a network of the weights that its authors list."""
+    """Count the units of its Table 2, with one depthwise convolution each, and the weights that its authors list."""
     units = counted_module(lambda: inverted_residuals(32, 1.0)[:kept], (1, 32, 112, 112))
     return found(
         exactly("units of Table 2", len(layers(units, Kind.DEPTHWISE_CONVOLUTION)), 19),
@@ -138,7 +138,7 @@ def nineteen_units(kept: int | None = None) -> ClaimFinding:
     registry=ERRATA,
 )
 def params_of_1_4(width: float = 1.4) -> ClaimFinding:
-    """With batch norm and biases, and without, as its authors' repository counts."""
+    """Count with batch norm and biases, and without, as its authors' repository does."""
     network = counted("mobilenet_v2", width=width)
     return found(
         printed("parameters", network.params, "6.9M"),
@@ -158,7 +158,7 @@ def params_of_1_4(width: float = 1.4) -> ClaimFinding:
     registry=ERRATA,
 )
 def mobilenet_575(width: float = 1.0) -> ClaimFinding:
-    """The figure of the later paper, and that of its own."""
+    """Check the figure of the later paper, and that of its own."""
     network = counted("mobilenet_v1", width=width)
     return found(
         printed("multiply-adds", network.mult_adds, "575M"),
@@ -177,7 +177,7 @@ def mobilenet_575(width: float = 1.0) -> ClaimFinding:
     registry=ERRATA,
 )
 def three_quarters(width: float = 0.75) -> ClaimFinding:
-    """The figure of the repository, and that of the paper."""
+    """Check the figure of the repository, and that of the paper."""
     network = counted("mobilenet_v1", width=width)
     return found(
         printed("multiply-adds", network.mult_adds, "317M"),
@@ -196,7 +196,7 @@ def three_quarters(width: float = 0.75) -> ClaimFinding:
     registry=ERRATA,
 )
 def same_at_every_size(width: float = 1.0) -> ClaimFinding:
-    """The work of a convolution goes with the area of its map."""
+    """Compare sizes: the work of a convolution is proportional to the area of its map."""
     figures = {224: "569M", 192: "418M", 160: "291M", 128: "186M"}
     checks = []
     for side, listed in figures.items():

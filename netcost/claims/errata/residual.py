@@ -19,7 +19,7 @@ from netcost.claims.sources import NASNET, RESNET, SENET
     registry=ERRATA,
 )
 def two_figures(network: str = "resnet50") -> ClaimFinding:
-    """Where a stage halves its map, the paper strides in the first 1x1 and most code since in the 3x3."""
+    """Compare the two places of a stage's stride: the first 1x1 in the paper, the 3x3 in most code since."""
     paper, later = counted(f"{network}_stride1x1"), counted(network)
     return found(
         printed("multiply-adds, stride in the 1x1", paper.mult_adds, "3.8B"),
@@ -41,7 +41,7 @@ def two_figures(network: str = "resnet50") -> ClaimFinding:
     registry=ERRATA,
 )
 def inception_resnet(drawn: bool = False) -> ClaimFinding:
-    """The form that was released; as drawn in its paper it has half of the modules and fits neither figure."""
+    """Count the released form; as drawn in its paper it has half of the modules and fits neither figure."""
     released, figures = counted("inception_resnet_v2", drawn=drawn), counted("inception_resnet_v2", drawn=True)
     return found(
         printed("multiply-adds, by SENet", released.mult_adds, "11.75B"),

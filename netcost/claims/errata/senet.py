@@ -20,7 +20,7 @@ from netcost.text import units
     registry=ERRATA,
 )
 def squeeze_excitation_work(reduction: int = 16) -> ClaimFinding:
-    """The fully connected layers alone, with the multiplications that rescale the maps, and with the means as well."""
+    """Count the fully connected layers alone, with the multiplications that rescale maps, and with the means."""
     squeezed, plain = counted("se_resnet50", reduction=reduction), counted("resnet50_stride1x1")
     gates = squeezed.mult_adds - plain.mult_adds
     rescaling = sum(op.outputs[0].numel for op in operators(squeezed, "aten.mul"))
@@ -47,7 +47,7 @@ def squeeze_excitation_work(reduction: int = 16) -> ClaimFinding:
     registry=ERRATA,
 )
 def senet_154(reduction: int = 16) -> ClaimFinding:
-    """At the 320x320 of that table the multiply-adds nearly agree, so that the network is the same."""
+    """Count at the 320x320 of that table, where the multiply-adds nearly agree: the network is the same."""
     network = counted("senet154", (1, 3, 320, 320), reduction=reduction)
     off = abs(network.mult_adds / 42.3e9 - 1)
     return found(

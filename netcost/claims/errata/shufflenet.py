@@ -20,7 +20,7 @@ from netcost.graph.cost import Kind
     registry=ERRATA,
 )
 def by_groups(width: float = 1.0) -> ClaimFinding:
-    """The whole network, and without its classifier, which is how all five come out."""
+    """Count the whole network, and without its classifier; without it all five agree."""
     figures = {1: "143M", 2: "140M", 3: "137M", 4: "133M", 8: "137M"}
     whole, body = [], []
     for groups, figure in figures.items():
@@ -43,7 +43,7 @@ def by_groups(width: float = 1.0) -> ClaimFinding:
     registry=ERRATA,
 )
 def by_width(groups: int = 3) -> ClaimFinding:
-    """With the first convolution's 24 channels scaled like the rest, and with the channels that the figures fit."""
+    """Count with the first convolution's 24 channels scaled like the rest, and with the number that fits."""
     rows = {"0.25": ("13M", 6, 12), "0.5": ("38M", 12, 12), "1.5": ("292M", 36, 24), "2.0": ("524M", 48, 24)}
     checks = []
     for width, (figure, scaled, other) in rows.items():
@@ -66,7 +66,7 @@ def by_width(groups: int = 3) -> ClaimFinding:
     registry=ERRATA,
 )
 def v2_by_width(num_classes: int = 1000) -> ClaimFinding:
-    """Convolutions and the classifier by the table, whose parameters come out."""
+    """Count convolutions and the classifier by the table, whose parameters agree."""
     figures = {"0.5": (41, "1.4M"), "1.0": (146, "2.3M"), "1.5": (299, "3.5M"), "2.0": (591, "7.4M")}
     work, held, more = [], [], {}
     for width, (millions, weighed) in figures.items():
@@ -90,7 +90,7 @@ def v2_by_width(num_classes: int = 1000) -> ClaimFinding:
     registry=ERRATA,
 )
 def kept_share(channels: int = 116) -> ClaimFinding:
-    """Both formulas on a unit of stage 2, which works on half of its channels and passes the other half."""
+    """Apply both formulas to a unit of stage 2, which works on half of its channels and passes the other half."""
     unit = counted("module:shufflenet_v2_unit", (1, channels, 28, 28))
     worked = layers(unit)[0].in_channels
     terms = [Term("c", channels), Term("c', seen by its convolutions", worked)]

@@ -19,7 +19,7 @@ from netcost.claims.sources import XCEPTION
     registry=ERRATA,
 )
 def without_classifier(in_channels: int = 3) -> ClaimFinding:
-    """The printed figure holds the classifier: 2048 channels to 1000 classes, and their biases."""
+    """Count without the classifier, which the printed figure includes: 2048 channels to 1000 classes, and biases."""
     network = counted("xception", (1, in_channels, 299, 299), in_channels=in_channels)
     (last,) = within(network, "linear")
     classifier = Term("classifier", last.weights + last.bias, f"{last.in_channels}·{last.out_channels} + {last.bias}")

@@ -1,4 +1,4 @@
-"""Claims of articles and papers, a file per topic; importing this package registers them all."""
+"""Claims of articles and papers, one file per topic; importing this package registers them all."""
 
 from netcost.claims.topics import (
     dense,

@@ -28,7 +28,7 @@ HALF = (0.4, 0.6)
     perturbation={"growth_rate": 24},
 )
 def dense_inputs(growth_rate: int = 32, first: int = 64) -> ClaimFinding:
-    """Channels that the 1x1 of each layer reads in DenseNet-121's first block: k = 32, k0 = 64."""
+    """List the channels that the 1x1 of each layer reads in DenseNet-121's first block: k = 32, k0 = 64."""
     block = counted("module:dense_block", (1, first, 56, 56), growth_rate=growth_rate)
     seen = tuple(layer.in_channels for layer in layers(block, Kind.POINTWISE_CONVOLUTION))
     formula = tuple(growth_rate * (number - 1) + first for number in range(1, len(seen) + 1))
@@ -52,7 +52,7 @@ def dense_inputs(growth_rate: int = 32, first: int = 64) -> ClaimFinding:
     perturbation={"out_channels": 64},
 )
 def transition(out_channels: int = 128) -> ClaimFinding:
-    """The first transition of DenseNet-121, which compresses to half; a ReLU stands before the convolution as well."""
+    """List the operators of DenseNet-121's first transition, which halves the channels; a ReLU is among them."""
     module = counted("module:transition", out_channels=out_channels)
     steps = tuple(str(kind) for kind in module.count.kinds if kind is not Kind.ELEMENTWISE)
     expected = "normalisation", "1x1 convolution", "pooling"
@@ -75,7 +75,7 @@ def transition(out_channels: int = 128) -> ClaimFinding:
     perturbation={"growth_rate": 24},
 )
 def half_of_resnet(growth_rate: int = 32) -> ClaimFinding:
-    """The pair by both strides of ResNet, and two other pairs; which are equally accurate is no matter of counting."""
+    """Compare the pair with both strides of ResNet, and two other pairs; counting cannot compare their accuracy."""
     dense, resnet = counted("densenet201", growth_rate=growth_rate), counted("resnet101")
     params, work = dense.params / resnet.params, dense.mult_adds / resnet.mult_adds
     paper = dense.mult_adds / counted("resnet101_stride1x1").mult_adds
@@ -112,7 +112,7 @@ def _other_pair(name: str, dense: str, resnet: str) -> list[Check]:
     perturbation={"bottleneck": 3},
 )
 def two_k(bottleneck: int = 2) -> ClaimFinding:
-    """DenseNet-121 with the code's width and with the paper's 4k, beside the parameters that model zoos list."""
+    """Count DenseNet-121 with the code's width and with the paper's 4k, beside the parameters that model zoos list."""
     code, paper = densenet121(bottleneck), densenet121(4)
     return found(
         exactly(f"parameters with {bottleneck}k", code.params, 7_978_856),
@@ -122,7 +122,7 @@ def two_k(bottleneck: int = 2) -> ClaimFinding:
 
 
 def densenet121(bottleneck: int) -> Analysis:
-    """DenseNet-121 with `bottleneck` times the growth rate between the two convolutions of a layer."""
+    """Build DenseNet-121 with `bottleneck` times the growth rate between the two convolutions of a layer."""
     return counted_module(lambda: DenseNet((6, 12, 24, 16), bottleneck=bottleneck), (1, 3, 224, 224))
 
 
@@ -136,7 +136,7 @@ def densenet121(bottleneck: int) -> Analysis:
     perturbation={"name": "densenet169"},
 )
 def joins_and_adds(name: str = "densenet121") -> ClaimFinding:
-    """How often each runs; what is joined is moved through memory without a multiply-add."""
+    """Count the joins and the additions; a join moves maps through memory without a multiply-add."""
     dense, resnet = counted(name), counted("resnet50")
     joins, adds = operators(dense, "aten.cat"), operators(resnet, "aten.add")
     moved = sum(

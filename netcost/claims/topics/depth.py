@@ -1,4 +1,4 @@
-"""How deep networks are, how their layers are counted, and the size of the map that a layer makes.
+"""Depths of networks, ways to count their layers, and the size of the map that a layer makes.
 
 References: LeNet-5 (LeCun et al. 1998), section II.B; AlexNet (NIPS 2012), section 3.5; VGG (arXiv:1409.1556), Table 1;
 GoogLeNet (arXiv:1409.4842), section 5; MobileNet (arXiv:1704.04861), section 3.2.
@@ -35,7 +35,7 @@ VGGS = ("vgg11", "vgg13", "vgg16", "vgg19")
     perturbation={"hidden": False},
 )
 def layers_of_lenet(hidden: bool = True) -> ClaimFinding:
-    """The paper counts C1, S2, C3, S4, C5, F6 and the output, so its sub-sampling too."""
+    """Count as the paper does: C1, S2, C3, S4, C5, F6 and the output, sub-sampling included."""
     network = altered("lenet5", {} if hidden else {"f6": nn.Identity, "output": partial(nn.Linear, 120, 10)})
     convolved = convolutions(network)
     terms = (
@@ -61,7 +61,7 @@ def layers_of_lenet(hidden: bool = True) -> ClaimFinding:
     perturbation={"kernel": 7},
 )
 def input_of_alexnet(kernel: int = 11) -> ClaimFinding:
-    """The first convolution makes the printed 55x55 of 227x227, and no whole number of places of 224x224 unpadded."""
+    """Compute the map of the first convolution: the printed 55x55 needs 227x227; 224x224 gives no whole number."""
     of_227, padded = windows(altered("alexnet_2012", first_kernel(kernel)))[0], windows(counted("alexnet"))[0]
     of_224 = replace(of_227, grid_in=padded.grid_in)
     whole = of_224.places.denominator == 1
@@ -74,12 +74,12 @@ def input_of_alexnet(kernel: int = 11) -> ClaimFinding:
 
 
 def first_kernel(kernel: int) -> Changes:
-    """AlexNet's first convolution with another kernel."""
+    """Count AlexNet's first convolution with another kernel."""
     return {"conv1.0": partial(nn.Conv2d, 3, 96, kernel, stride=4)}
 
 
 def _places(window: Window) -> Term:
-    """The side of the map that it makes by the formula, not rounded."""
+    """Return the side of its output map by the formula, not rounded."""
     size = f"({window.grid_in[0]} + 2x{window.padding[0]} - {window.kernel[0]})/{window.stride[0]} + 1"
     places = window.places
     return Term(window.child, int(places) if places.denominator == 1 else float(places), size)
@@ -95,7 +95,7 @@ def _places(window: Window) -> Term:
     perturbation={"kernel": 7},
 )
 def output_size(kernel: int = 11) -> ClaimFinding:
-    """Every convolution and pooling of AlexNet; where the division leaves a remainder, a layer rounds down or up."""
+    """Check every convolution and pooling of AlexNet; a layer rounds down or up where the division has a remainder."""
     network = altered("alexnet_2012", first_kernel(kernel))
     slid, terms = windows(network), [_places(window) for window in windows(network)]
     traced = tuple(window.grid_out[0] for window in slid)
@@ -121,17 +121,17 @@ def _values(terms: list[Term]) -> tuple[Number, ...]:
     perturbation={"missing": "conv4"},
 )
 def layers_of_alexnet(missing: str | None = None) -> ClaimFinding:
-    """Poolings and normalisations are not counted."""
+    """Count the layers without poolings and normalisations."""
     return found(*_layers_of("AlexNet", altered("alexnet_2012", without(missing)), (5, 3)))
 
 
 def without(path: str | None) -> Changes:
-    """Nothing in place of the layer at that path."""
+    """Remove the layer at that path."""
     return {} if path is None else {path: nn.Identity}
 
 
 def _layers_of(name: str, network: Analysis, published: tuple[int, int]) -> list[Check]:
-    """Convolutions and fully connected layers beside the published numbers, and both together."""
+    """Check the convolutions, the fully connected layers and their sum against the published numbers."""
     convolved, connected = convolutions(network), len(layers(network, Kind.LINEAR))
     return [
         exactly(f"convolutions and fully connected layers of {name}", (convolved, connected), published),
@@ -149,7 +149,7 @@ def _layers_of(name: str, network: Analysis, published: tuple[int, int]) -> list
     perturbation={"missing": "conv5.1"},
 )
 def layers_of_vgg(missing: str | None = None) -> ClaimFinding:
-    """Their names count both kinds together."""
+    """Count both kinds together, as the names of the networks do."""
     sixteen, nineteen = (altered(name, without(missing)) for name in ("vgg16", "vgg19"))
     return found(*_layers_of("VGG16", sixteen, (13, 3)), *_layers_of("VGG19", nineteen, (16, 3)))
 
@@ -164,7 +164,7 @@ def layers_of_vgg(missing: str | None = None) -> ClaimFinding:
     perturbation={"missing": "conv5.1"},
 )
 def stages_of_vgg(missing: str | None = None) -> ClaimFinding:
-    """The four configurations that are commonly built; a stage ends at a pooling."""
+    """Count the stages of the four common configurations; a stage ends at a pooling."""
     checks = []
     for name in VGGS:
         convolved = [layer.path.partition(".")[0] for layer in layers(altered(name, without(missing)), *CONVOLUTIONS)]
@@ -184,7 +184,7 @@ def stages_of_vgg(missing: str | None = None) -> ClaimFinding:
     perturbation={"kernel": 1},
 )
 def kernels_of_vgg(kernel: int = 3) -> ClaimFinding:
-    """Every layer of the four configurations; configuration C, which is rarely built, ends stages in a 1x1."""
+    """Check every layer of the four common configurations; configuration C, which is rare, ends stages in a 1x1."""
     last = {"conv5.1.0": partial(nn.Conv2d, 512, 512, kernel, padding=kernel // 2)}
     slid = [window for name in VGGS for window in windows(altered(name, last))]
     convolved = {window.size for window in slid if not window.pooling}
@@ -206,7 +206,7 @@ def kernels_of_vgg(kernel: int = 3) -> ClaimFinding:
     perturbation={"missing": "inception_4b"},
 )
 def depth_of_googlenet(missing: str | None = None) -> ClaimFinding:
-    """Layers with weights on the longest path; with the poolings on it the paper says 27."""
+    """Count the layers with weights on the longest path; with its poolings the paper says 27."""
     network, each = altered("googlenet", without(missing)), weighted_depth(counted("module:inception_v1"))
     many, classifiers = len(modules(network, "Inception")), len(layers(network, Kind.LINEAR))
     inside = Term("in modules", many * each, f"{many}·{each}")
@@ -228,7 +228,7 @@ def depth_of_googlenet(missing: str | None = None) -> ClaimFinding:
     perturbation={"missing": "pairs.7"},
 )
 def depth_of_mobilenet(missing: str | None = None) -> ClaimFinding:
-    """A depthwise and a pointwise convolution are two layers."""
+    """Count a depthwise and a pointwise convolution as two layers."""
     network = altered("mobilenet_v1", without(missing))
     kinds = [layer.kind for layer in layers(network)]
     terms = [Term(str(kind), kinds.count(kind)) for kind in dict.fromkeys(kinds)]

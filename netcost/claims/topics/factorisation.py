@@ -1,4 +1,4 @@
-"""Large kernels as small ones in a row: what that saves, and what it did to GoogLeNet.
+"""Large kernels replaced by small ones in a row: the savings, and the effect on GoogLeNet.
 
 References: VGG (arXiv:1409.1556), section 2.3; Inception v3 (arXiv:1512.00567), sections 3.1 and 3.2; BN-Inception
 (arXiv:1502.03167), appendix.
@@ -32,7 +32,7 @@ SIDE = 28
 
 
 def in_a_row(*kernels: Size, width: int = WIDTH) -> Analysis:
-    """Convolutions of equal width, one after the other and without biases, counted."""
+    """Count convolutions of equal width, one after the other and without biases."""
     convolutions = [
         partial(nn.Conv2d, width, width, kernel, padding=same_padding(kernel), bias=False) for kernel in kernels
     ]
@@ -40,17 +40,17 @@ def in_a_row(*kernels: Size, width: int = WIDTH) -> Analysis:
 
 
 def per_pair(convolutions: Analysis) -> int:
-    """Weights for each pair of an input and an output channel (count)."""
+    """Return the weights per pair of an input and an output channel (count)."""
     return weights(convolutions) // WIDTH**2
 
 
 def same_field(small: Analysis, large: Analysis) -> Check:
-    """Whether both see a window of the same height and width."""
+    """Check that both see a window of the same height and width."""
     return exactly("receptive field", receptive_field(layers(small)), receptive_field(layers(large)))
 
 
 def swapped(widening_first: bool, kernel: int = 3, times: int = 2) -> Changes:
-    """GoogLeNet's 5x5 convolutions, from r to n channels, as two 3x3: r to n to n, or r to r to n."""
+    """Replace GoogLeNet's 5x5 convolutions, from r to n channels, by two 3x3: r to n to n, or r to r to n."""
     changes: dict[str, partial[nn.Module]] = {}
     for layer in layers(counted("googlenet")):
         if layer.kernel == (5, 5):
@@ -74,7 +74,7 @@ def _chain(widths: Sequence[int], kernel: int) -> nn.Module:
     perturbation={"kernel": 5},
 )
 def two_for_one(kernel: int = 3) -> ClaimFinding:
-    """At equal widths; in GoogLeNet, whose branches widen, it depends on which of the two does that."""
+    """Compare at equal widths; in GoogLeNet, whose branches widen, the saving depends on which of the two widens."""
     small, large = in_a_row(kernel, kernel), in_a_row(5)
     share, whole = weights(small) / weights(large), counted("googlenet").params
     wide, narrow = (altered("googlenet", swapped(first)).params / whole for first in (True, False))
@@ -99,7 +99,7 @@ def two_for_one(kernel: int = 3) -> ClaimFinding:
     perturbation={"kernel": 5},
 )
 def three_for_one(kernel: int = 3) -> ClaimFinding:
-    """At equal widths, biases left out."""
+    """Compare at equal widths, without biases."""
     small, large = in_a_row(kernel, kernel, kernel), in_a_row(7)
     share = weights(small) / weights(large)
     return found(
@@ -120,7 +120,7 @@ def three_for_one(kernel: int = 3) -> ClaimFinding:
     perturbation={"kernel": 5},
 )
 def stacked_fields(kernel: int = 3) -> ClaimFinding:
-    """Each convolution adds its kernel less one to the window of the one before."""
+    """Add up the windows: each convolution adds its kernel less one to the window of the one before."""
     rows = {"two 3x3": in_a_row(kernel, kernel), "three 3x3": in_a_row(kernel, kernel, kernel)}
     seen = {name: receptive_field(layers(row))[0] for name, row in rows.items()}
     return found(
@@ -139,7 +139,7 @@ def stacked_fields(kernel: int = 3) -> ClaimFinding:
     perturbation={"sides": (5, 7)},
 )
 def asymmetric(sides: tuple[int, ...] = (3, 7)) -> ClaimFinding:
-    """Two in n of the weights at equal widths; n is 7 in Inception v3."""
+    """Compare the weights at equal widths: 2 in n remain; n is 7 in Inception v3."""
     checks: list[Check] = []
     for n in sides:
         pair, square = in_a_row((1, n), (n, 1)), in_a_row(n)
@@ -161,7 +161,7 @@ def asymmetric(sides: tuple[int, ...] = (3, 7)) -> ClaimFinding:
     perturbation={"times": 3},
 )
 def deeper_by_nine(times: int = 2) -> ClaimFinding:
-    """The swap alone in GoogLeNet, and all of Figure 5, whose second convolution has the printed depth of 1."""
+    """Count the depth with the swap alone in GoogLeNet, and with all of Figure 5 (second convolution of depth 1)."""
     before, after = counted("googlenet"), altered("googlenet", swapped(True, times=times))
     figure_5 = altered("bn_inception", {"conv2": partial(chain, 64, Conv(192, 3), bias=True)})
     deep, swap, all_of_it = (weighted_depth(each) for each in (before, after, figure_5))
@@ -182,7 +182,7 @@ READINGS = (
 
 
 def readings(metric: str, kernel: int) -> dict[str, tuple[Term, Term]]:
-    """Params or mult_adds of the swap in GoogLeNet, either way, and of BN-Inception; beside GoogLeNet's own."""
+    """Return params or mult_adds of GoogLeNet with either swap and of BN-Inception, each with GoogLeNet's own."""
     networks = {
         "the first 3x3 widening": altered("googlenet", swapped(True, kernel)),
         "the second 3x3 widening": altered("googlenet", swapped(False, kernel)),
@@ -202,7 +202,7 @@ def readings(metric: str, kernel: int) -> dict[str, tuple[Term, Term]]:
     perturbation={"kernel": 5},
 )
 def weights_of_the_swap(kernel: int = 3) -> ClaimFinding:
-    """Parameters to GoogLeNet's, in every reading of the swap."""
+    """Compare the parameters with GoogLeNet's, in every reading of the swap."""
     checks = [
         printed(f"parameters, {name}", _ratio(terms), "1.25", unit="times", terms=terms)
         for name, terms in readings("params", kernel).items()
@@ -220,7 +220,7 @@ def weights_of_the_swap(kernel: int = 3) -> ClaimFinding:
     perturbation={"kernel": 5},
 )
 def compute_of_the_swap(kernel: int = 3) -> ClaimFinding:
-    """Multiply-adds to GoogLeNet's, in every reading of the swap; "about 30%" is what rounds to it in tens."""
+    """Compare the multiply-adds with GoogLeNet's, in every reading of the swap; "about 30%" is 25 % to 35 %."""
     network, by_table = counted("bn_inception").mult_adds, entry("googlenet").published.mult_adds
     assert by_table is not None, "Table 1 prints it"
     checks = [

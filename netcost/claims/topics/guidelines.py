@@ -1,4 +1,4 @@
-"""The arithmetic of ShuffleNet V2's guidelines G1, G2 and G4: what is counted, not timed.
+"""The arithmetic of ShuffleNet V2's guidelines G1, G2 and G4: counted, not timed.
 
 Reference: ShuffleNet V2 (arXiv:1807.11164), section 2 and Tables 1 and 2.
 """
@@ -22,7 +22,7 @@ SIDE = 56
 
 
 def by_equation(name: str, case: Analysis) -> Check:
-    """hw(c1 + c2) + c1·c2/g, the equation of section 2, on the layer that was counted."""
+    """Return hw(c1 + c2) + c1·c2/g, the equation of section 2, for the layer that was counted."""
     (layer,) = layers(case)
     area = SIDE * SIDE
     maps, held = area * (layer.in_channels + layer.out_channels), layer.in_channels * layer.out_channels // layer.groups
@@ -34,7 +34,7 @@ def by_equation(name: str, case: Analysis) -> Check:
 
 
 def ordered(what: str, cases: Mapping[str, Analysis]) -> Check:
-    """Memory access, from the least to the most."""
+    """Check the memory access in rising order."""
     return rising(what, {name: case.memory_access for name, case in cases.items()})
 
 
@@ -48,7 +48,7 @@ def ordered(what: str, cases: Mapping[str, Analysis]) -> Check:
     perturbation={"width": 64},
 )
 def equal_widths(width: int = 128) -> ClaimFinding:
-    """Widths of one product, and the four ratios of Table 1, whose products are only nearly equal."""
+    """Compare widths of one product, and the four ratios of Table 1, whose products are only nearly equal."""
     scan = {f"1:{part * part}": _layer(width // part, width * part) for part in (1, 2, 4, 8)}
     table = {"1:1": _layer(width, width), "1:2": _layer(90, 180), "1:6": _layer(52, 312), "1:12": _layer(36, 432)}
     over = {
@@ -77,7 +77,7 @@ def _layer(in_channels: int, out_channels: int, groups: int = 1) -> Analysis:
     perturbation={"width": 64},
 )
 def groups_raise_access(width: int = 128) -> ClaimFinding:
-    """The settings of Table 2, which widens the layer with its groups; at one width, access falls."""
+    """Compare the layers of Table 2, which widens them with their groups; at one width, access falls."""
     table = {1: width, 2: 180, 4: 256, 8: 360}
     widened = {str(groups): _layer(channels, channels, groups) for groups, channels in table.items()}
     falling = [Term(f"g = {groups}", _layer(width, width, groups).memory_access) for groups in table]
@@ -120,7 +120,7 @@ class AddBias(nn.Module):
     perturbation={"channels": 256},
 )
 def elementwise_access(channels: int = 128) -> ClaimFinding:
-    """Elements moved for each operation, on 56x56; a multiply-add is one operation, as the paper counts."""
+    """Compute the elements moved per operation, on 56x56; a multiply-add is one operation, as in the paper."""
     shape = (1, channels, SIDE, SIDE)
     work = counted_convolution(channels, channels, 1, SIDE)
     depthwise = counted_convolution(channels, channels, 3, SIDE, groups=channels)
@@ -147,5 +147,5 @@ def _moved(name: str, case: Analysis, operations: int) -> Check:
 
 
 def _high(name: str, moved: float, base: float) -> Check:
-    """Against a convolution: "high" is taken as ten times as many elements for each operation."""
+    """Compare with a convolution: "high" is taken as ten times as many elements per operation."""
     return stated(f"{name} / 1x1", moved / base, "high", moved / base > 10, unit="times")

@@ -20,18 +20,18 @@ from netcost.counting.analysis import Analysis
 
 
 def naive_module(n1x1: int = 128, n3x3: int = 192, n5x5: int = 96) -> Analysis:
-    """The module of the lecture without reductions, on 28x28x256."""
+    """Count the module of the lecture without reductions, on 28x28x256."""
     return counted("module:inception_naive", (1, 256, 28, 28), n1x1=n1x1, n3x3=n3x3, n5x5=n5x5)
 
 
 def reduced_module(reduce_3x3: int = 64, reduce_5x5: int = 64, pool_proj: int = 64) -> Analysis:
-    """The module of the lecture with 1x1 convolutions before 3x3 and 5x5 and after the pooling, on 28x28x256."""
+    """Count the module of the lecture with 1x1 before 3x3 and 5x5 and after the pooling, on 28x28x256."""
     widths = {"n1x1": 128, "reduce_3x3": reduce_3x3, "n3x3": 192, "reduce_5x5": reduce_5x5, "n5x5": 96}
     return counted("module:inception_v1", (1, 256, 28, 28), **widths, pool_proj=pool_proj)
 
 
 def inception_3b() -> Analysis:
-    """GoogLeNet's second module, on the same 28x28x256 and with as many channels out as the lecture's."""
+    """Count GoogLeNet's second module, on the same 28x28x256 and with as many output channels as the lecture's."""
     return counted("module:inception_v1")
 
 
@@ -46,7 +46,7 @@ def inception_3b() -> Analysis:
     perturbation={"kernel": 3},
 )
 def module_branches(kernel: int = 5) -> ClaimFinding:
-    """What each branch does in turn; GoogLeNet is three convolutions and nine such modules."""
+    """List the layers of each branch; GoogLeNet is three convolutions and nine such modules."""
     large = {"branch_5x5.1.0": partial(nn.Conv2d, 32, 96, kernel, padding=kernel // 2)}
     module = altered("module:inception_v1", large)
     drawn = {"branch_1x1": "1x1", "branch_3x3": "1x1, 3x3", "branch_5x5": "1x1, 5x5", "branch_pool": "3x3 max, 1x1"}
@@ -82,7 +82,7 @@ def _convolutions_of_the_network() -> Check:
     perturbation={"padding": 1},
 )
 def same_grid(padding: int = 2) -> ClaimFinding:
-    """Each branch on its own; the window in it that is the largest."""
+    """Compare the output maps of the branches, built one by one; a branch is shown by its largest window."""
     names, changes = branches(inception_3b()), {"branch_5x5.1.0.padding": (padding, padding)}
     every = [windows(part("module:inception_v1", name, changes)) for name in names]
     largest = [max(branch, key=lambda window: window.kernel) for branch in every]
@@ -111,7 +111,7 @@ def same_grid(padding: int = 2) -> ClaimFinding:
     perturbation={"n5x5": 64},
 )
 def naive_cost(n5x5: int = 96) -> ClaimFinding:
-    """1x1x128, 3x3x192 and 5x5x96 straight on the input; pooling and biases are no multiply-adds."""
+    """Count 1x1x128, 3x3x192 and 5x5x96 directly on the input; pooling and biases have no multiply-adds."""
     module = naive_module(n5x5=n5x5)
     terms = mult_add_terms(layers(module))
     return found(printed("multiply-adds", module.mult_adds, "854M", terms=terms), notes=[read(layers(module)[1])])
@@ -127,7 +127,7 @@ def naive_cost(n5x5: int = 96) -> ClaimFinding:
     perturbation={"n3x3": 128},
 )
 def naive_channels(n3x3: int = 192) -> ClaimFinding:
-    """The naive module keeps the channels that it pools; 480 is the output of the reduced one."""
+    """Sum the output channels: the naive module keeps those that it pools; 480 is the sum of the reduced one."""
     module = naive_module(n3x3=n3x3)
     reduced = output_shape(reduced_module())[1]
     return found(
@@ -146,7 +146,7 @@ def naive_channels(n3x3: int = 192) -> ClaimFinding:
     perturbation={"reduce_5x5": 32},
 )
 def reductions(reduce_5x5: int = 64) -> ClaimFinding:
-    """The naive module, the reduced one as the slide draws it, and GoogLeNet's own on the same input."""
+    """Compare the naive module, the reduced one as the slide draws it, and GoogLeNet's own on the same input."""
     naive, reduced, real = naive_module(), reduced_module(reduce_5x5=reduce_5x5), inception_3b()
     return found(
         beside(_cost("naive", naive, "854M")),
@@ -165,7 +165,7 @@ def _cost(name: str, module: Analysis, figure: str) -> Check:
 
 
 def _explained(module: Analysis, figure: str) -> list[str]:
-    """How the printed figure could come from the module's own terms, if its sum does not round to it."""
+    """Explain the printed figure by the module's own terms, where their sum does not round to it."""
     way = simplest(mult_add_terms(layers(module)), figure)
     if way is None or not way.changes:
         return []
@@ -187,7 +187,7 @@ def _explained(module: Analysis, figure: str) -> list[str]:
     perturbation={"n5x5": 32},
 )
 def large_kernels(n5x5: int = 96) -> ClaimFinding:
-    """The share of each branch in the module's multiply-adds."""
+    """Compute the share of each branch in the module's multiply-adds."""
     module = naive_module(n5x5=n5x5)
     shares = {by(layer.kernel): layer.mult_adds / module.mult_adds for layer in layers(module)}
     return found(rising("share of multiply-adds", shares, unit="percent"))

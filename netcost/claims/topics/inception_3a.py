@@ -17,12 +17,12 @@ KIBI = 1024
 
 
 def naive_3a(n5x5: int = 32) -> Analysis:
-    """GoogLeNet's first module without reductions, on 28x28x192."""
+    """Count GoogLeNet's first module without reductions, on 28x28x192."""
     return counted("module:inception_naive", (1, 192, 28, 28), n1x1=64, n3x3=128, n5x5=n5x5)
 
 
 def inception_3a(reduce_5x5: int = 16, pool_proj: int = 32) -> Analysis:
-    """GoogLeNet's first module, on 28x28x192."""
+    """Count GoogLeNet's first module, on 28x28x192."""
     widths = {"n1x1": 64, "reduce_3x3": 96, "n3x3": 128, "reduce_5x5": reduce_5x5, "n5x5": 32}
     return counted("module:inception_v1", (1, 192, 28, 28), **widths, pool_proj=pool_proj)
 
@@ -37,7 +37,7 @@ def inception_3a(reduce_5x5: int = 16, pool_proj: int = 32) -> Analysis:
     perturbation={"n5x5": 64},
 )
 def naive_192_weights(n5x5: int = 32) -> ClaimFinding:
-    """Biases are left out, as in the article."""
+    """Count the weights without biases, as in the article."""
     module = naive_3a(n5x5=n5x5)
     terms = layers(module)
     return found(
@@ -56,7 +56,7 @@ def naive_192_weights(n5x5: int = 32) -> ClaimFinding:
     perturbation={"n5x5": 64},
 )
 def naive_192_channels(n5x5: int = 32) -> ClaimFinding:
-    """Three branches of convolutions, and every channel of the input again."""
+    """Add up the channels of three branches of convolutions, and all channels of the input."""
     module = naive_3a(n5x5=n5x5)
     return found(exactly("channels out", output_shape(module)[1], 416, terms=branch_channels(module)))
 
@@ -71,7 +71,7 @@ def naive_192_channels(n5x5: int = 32) -> ClaimFinding:
     perturbation={"reduce_5x5": 32},
 )
 def reduced_192_weights(reduce_5x5: int = 16) -> ClaimFinding:
-    """Table 1 prints the same module with 159K weights, its K being 1024, and 128M multiply-adds."""
+    """Count the module that Table 1 prints with 159K weights, with a K of 1024, and 128M multiply-adds."""
     module = inception_3a(reduce_5x5=reduce_5x5)
     terms = layers(module)
     return found(
@@ -92,7 +92,7 @@ def reduced_192_weights(reduce_5x5: int = 16) -> ClaimFinding:
     perturbation={"pool_proj": 64},
 )
 def reduced_192_channels(pool_proj: int = 32) -> ClaimFinding:
-    """The projection after the pooling decides how many of the input's channels are left."""
+    """Add up the channels; the projection after the pooling reduces those of the input."""
     module = inception_3a(pool_proj=pool_proj)
     return found(exactly("channels out", output_shape(module)[1], 256, terms=branch_channels(module)))
 
@@ -107,7 +107,7 @@ def reduced_192_channels(pool_proj: int = 32) -> ClaimFinding:
     perturbation={"reduce_5x5": 32},
 )
 def reductions_192(reduce_5x5: int = 16) -> ClaimFinding:
-    """GoogLeNet's 3a beside the same convolutions without reductions."""
+    """Compare GoogLeNet's 3a with the same convolutions without reductions."""
     naive, reduced = naive_3a(), inception_3a(reduce_5x5=reduce_5x5)
     heavy, light = weights(naive), weights(reduced)
     deep, flat = output_shape(naive)[1], output_shape(reduced)[1]

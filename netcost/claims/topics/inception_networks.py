@@ -35,7 +35,7 @@ MODULES = ("InceptionA", "InceptionB", "InceptionC")
     perturbation={"num_classes": 10},
 )
 def three_losses(num_classes: int = 1000) -> ClaimFinding:
-    """The outputs of a forward pass in training, and what the two auxiliary heads cost."""
+    """Count the outputs of a forward pass in training, and the cost of the two auxiliary heads."""
     training = counted("googlenet", mode="train", num_classes=num_classes)
     inference = counted("googlenet", num_classes=num_classes)
     outputs, main = len(training.graph.outputs), len(inference.graph.outputs)
@@ -57,7 +57,7 @@ def three_losses(num_classes: int = 1000) -> ClaimFinding:
     perturbation={"stride": 1},
 )
 def global_pooling(stride: int = 2) -> ClaimFinding:
-    """The map before and after, and the weights of the classifier behind either."""
+    """Compare the map before and after, and the weights of the classifier on either."""
     network = altered("googlenet", {"pool4.stride": stride})
     last, classifier = windows(network)[-1], layers(network, Kind.LINEAR)[-1]
     flattened = counted_module(flat_classifier(last.grid_in[0]), (1, last.channels_in, *last.grid_in))
@@ -70,7 +70,7 @@ def global_pooling(stride: int = 2) -> ClaimFinding:
 
 
 def flat_classifier(side: int, channels: int = 1024) -> partial[nn.Module]:
-    """Makes a classifier on the flattened map in place of its average."""
+    """Make a classifier on the flattened map in place of its average."""
     return partial(_flat_classifier, side * side * channels)
 
 
@@ -88,7 +88,7 @@ def _flat_classifier(features: int) -> nn.Module:
     perturbation={"stride": 1},
 )
 def grids_of_v3(stride: int = 2) -> ClaimFinding:
-    """The maps that the modules see, and those on the way there from the image."""
+    """List the maps that the modules read, and those between the image and the modules."""
     network = altered("inception_v3", {"pool1.stride": stride})
     return found(
         exactly("side of the maps of its modules", sides_of_modules(network), (35, 17, 8)),
@@ -97,12 +97,12 @@ def grids_of_v3(stride: int = 2) -> ClaimFinding:
 
 
 def sides_of_modules(network: Analysis) -> tuple[int, ...]:
-    """The sides of the maps that the modules see, each once, in order."""
+    """Return the sides of the maps that the modules read, each once, in order."""
     return tuple(dict.fromkeys(modules(network, *MODULES).values()))
 
 
 def _on_the_way(network: Analysis) -> Check:
-    """The side of the image, and of the map after each layer and reduction."""
+    """Return the side of the image, and of the map after each layer and reduction."""
     made = {"image": _image(network), **grids(network)}
     terms = [Term(name, side) for name, side in made.items() if "inception" not in name and name != "avgpool"]
     return unstated("maps on the way to the last modules", len(terms), terms=terms)
@@ -118,7 +118,7 @@ def _on_the_way(network: Analysis) -> Check:
     perturbation={"stride": 1},
 )
 def input_of_v3(stride: int = 2) -> ClaimFinding:
-    """The images that both see, and what v3 would cost on the smaller: their costs compare at equal images only."""
+    """Compare the image sizes of both, and the cost of v3 on the smaller: costs compare at equal images only."""
     v2, v3 = counted("bn_inception"), altered("inception_v3", {"conv1.0.0.stride": (stride, stride)})
     small, large = _image(v2), _image(v3)
     shrunk = counted("inception_v3", (1, 3, small, small))
@@ -142,7 +142,7 @@ def input_of_v3(stride: int = 2) -> ClaimFinding:
     perturbation={"stride": 1},
 )
 def input_of_v4(stride: int = 2) -> ClaimFinding:
-    """The image, and the maps of its modules, which are v3's."""
+    """Check the image, and the maps of its modules, which are those of v3."""
     v4 = altered("inception_v4", {"stem.0.0.0.stride": (stride, stride)})
     return found(
         exactly("side of the image", _image(v4), 299),
@@ -166,7 +166,7 @@ def _image(network: Analysis) -> int:
     perturbation={"stride": 1},
 )
 def asymmetric_grid(stride: int = 2) -> ClaimFinding:
-    """Where Inception v3 has its 1x7 and 7x1 convolutions."""
+    """List the maps on which Inception v3 has 1x7 and 7x1 convolutions."""
     network = altered("inception_v3", {"pool2.stride": stride})
     sides = {window.grid_in[0] for window in windows(network) if set(window.kernel) == {1, 7}}
     side = max(sides)
@@ -177,7 +177,7 @@ def asymmetric_grid(stride: int = 2) -> ClaimFinding:
 
 
 def reductions(d: int, k: int, kernel: int) -> dict[str, Analysis]:
-    """Three ways from d x d x k to d/2 x d/2 x 2k, counted: from the cheapest to the dearest."""
+    """Count three ways from d x d x k to d/2 x d/2 x 2k, from the cheapest to the most expensive."""
     conv = partial(nn.Conv2d, kernel_size=kernel, padding=kernel // 2, bias=False)
     ways = {
         "parallel": lambda: Branches(conv=conv(k, k, stride=2), pool=nn.MaxPool2d(2)),
@@ -198,7 +198,7 @@ def reductions(d: int, k: int, kernel: int) -> dict[str, Analysis]:
     perturbation={"kernel": 3},
 )
 def grid_reduction(kernel: int = 1) -> ClaimFinding:
-    """All three end with twice the channels; the block side by side keeps the pooled ones and adds as many."""
+    """Compare the three, which double the channels; the parallel block keeps the pooled ones and adds as many."""
     ways = reductions(34, 320, kernel)  # the paper draws 35x35x320; an even side halves exactly
     costs = {name: way.mult_adds for name, way in ways.items()}
     least = min(costs.values())
@@ -219,7 +219,7 @@ def grid_reduction(kernel: int = 1) -> ClaimFinding:
     perturbation={"drawn": (5, 10, 6)},
 )
 def residual_modules(drawn: tuple[int, int, int] = (5, 10, 5)) -> ClaimFinding:
-    """As drawn, and as released, which is the network that has the published 55.8M parameters."""
+    """Count the network as drawn, and as released; only the released one has the published 55.8M parameters."""
     paper = counted("inception_resnet_v2", drawn=True, modules=drawn)
     released = counted("inception_resnet_v2")
     return found(

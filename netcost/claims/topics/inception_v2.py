@@ -24,7 +24,7 @@ STRIDING = {"inception_3c": "inception_4a", "inception_4e": "inception_5a"}
 
 
 def second_convolution(reduce: int) -> Changes:
-    """The second convolution of the network: behind a 1x1 of so many channels, or of none."""
+    """Build the second convolution of the network after a 1x1 of that number of channels; with 0, without one."""
     reduction = (Conv(reduce),) if reduce else ()
     return {"conv2": partial(chain, 64, *reduction, Conv(192, 3), bias=True)}
 
@@ -39,7 +39,7 @@ def second_convolution(reduce: int) -> Changes:
     perturbation={"n1x1": 0},
 )
 def module_of_v2(n1x1: int = 64) -> ClaimFinding:
-    """What each branch does in turn, beside v1's with its 5x5 written as two 3x3; which pooling is left open."""
+    """List the layers of each branch beside v1's with its 5x5 as two 3x3; either kind of pooling passes."""
     module, before = counted(MODULE, n1x1=n1x1), counted("module:inception_v1")
     steps = {branch: _unpooled(each) for branch, each in branches(module).items()}
     expected = {
@@ -60,7 +60,7 @@ def module_of_v2(n1x1: int = 64) -> ClaimFinding:
 
 
 def _unpooled(steps: str) -> str:
-    """What a branch does, whichever way it pools."""
+    """Return the layers of a branch without the kind of its pooling."""
     return steps.replace("3x3 average", "pooling").replace("3x3 max", "pooling")
 
 
@@ -74,7 +74,7 @@ def _unpooled(steps: str) -> str:
     perturbation={"reduce": 32},
 )
 def second_convolution_of_v2(reduce: int = 64) -> ClaimFinding:
-    """Row 3 of Figure 5 prints depth 1, and 64 under #3x3 reduce: both are built."""
+    """Build both readings of row 3 of Figure 5, which prints depth 1, and 64 under #3x3 reduce."""
     lost = layers(part("bn_inception", "conv2", second_convolution(0)))
     kept = layers(part("bn_inception", "conv2", second_convolution(reduce)))
     return found(
@@ -97,7 +97,7 @@ def second_convolution_of_v2(reduce: int = 64) -> ClaimFinding:
     perturbation={"stride": 1},
 )
 def modules_on_28x28(stride: int = 2) -> ClaimFinding:
-    """Modules by the map that they see; the third, 3c, halves it itself."""
+    """Group the modules by the map that they read; the third, 3c, halves it itself."""
     v2 = modules(altered("bn_inception", {"pool2.stride": stride}), "InceptionV2")
     v1 = modules(counted("googlenet"), "Inception")
     late, early = list(v2.values()).count(28), list(v1.values()).count(28)
@@ -119,7 +119,7 @@ def modules_on_28x28(stride: int = 2) -> ClaimFinding:
     perturbation={"first": "max"},
 )
 def average_pooling(first: str = "avg") -> ClaimFinding:
-    """The poolings inside modules, by their kind."""
+    """Count the poolings inside modules by kind."""
     changed = {"inception_3a.branch_pool.0": partial(POOLS[first], 3, 1, padding=1)}
     v2, v1 = _poolings(altered("bn_inception", changed)), _poolings(counted("googlenet"))
     averaged = list(v2.values()).count("average")
@@ -133,7 +133,7 @@ def average_pooling(first: str = "avg") -> ClaimFinding:
 
 
 def _poolings(analysis: Analysis) -> dict[str, str]:
-    """The kind of pooling of each module."""
+    """Return the kind of pooling of each module."""
     inside = [window for window in windows(analysis) if "branch_pool" in window.path and window.pooling]
     return {window.child: window.pooling for window in inside}
 
@@ -149,7 +149,7 @@ def _poolings(analysis: Analysis) -> dict[str, str]:
     perturbation={"n1x1": 192},
 )
 def module_channels(n1x1: int = 224) -> ClaimFinding:
-    """Each module on its own, on the map that it sees in its network."""
+    """Count each module alone, on the map that it reads in its network."""
     names = ("inception_3a", "inception_3b", "inception_4a")
     changed = {"inception_4a.branch_1x1": partial(chain, 576, Conv(n1x1), bias=True)}
     late = tuple(output_shape(part("bn_inception", name, changed))[1] for name in names)
@@ -170,7 +170,7 @@ def module_channels(n1x1: int = 224) -> ClaimFinding:
     perturbation={"reduce": 0},
 )
 def batch_norm(reduce: int = 64) -> ClaimFinding:
-    """A non-linearity is a ReLU; what it reads must have been written by a batch norm."""
+    """Check that each non-linearity, a ReLU, reads the output of a batch norm."""
     v2, v1 = altered("bn_inception", second_convolution(reduce)), counted("googlenet")
     norms, relus = operators(v2, "aten.batch_norm"), operators(v2, "aten.relu")
     behind = sum(v2.graph.ops[relu.sources[0]].name == "aten.batch_norm" for relu in relus)
@@ -189,7 +189,7 @@ def _response_norms(analysis: Analysis) -> int:
 
 
 def narrower_first() -> Changes:
-    """The first of each two 3x3 convolutions as wide as the reduction before it: the other reading of "double"."""
+    """Build the other reading of "double": the first of two 3x3 convolutions is as wide as the reduction before it."""
     network, changes = counted("bn_inception"), {}
     for module in modules(network, "InceptionV2"):
         branch = f"{module}.branch_double_3x3"
@@ -209,7 +209,7 @@ def narrower_first() -> Changes:
     perturbation={"same_width": False},
 )
 def double_3x3(same_width: bool = True) -> ClaimFinding:
-    """Of both readings, the one that gives the parameters that model zoos list."""
+    """Find the reading that gives the parameters that model zoos list."""
     published = 11_295_240  # osmr/imgclsmob gluon/README.md (commit c1a844dde061)
     other = altered("bn_inception", narrower_first())
     network = counted("bn_inception") if same_width else other
@@ -231,7 +231,7 @@ def double_3x3(same_width: bool = True) -> ClaimFinding:
     perturbation={"printed_widths": True},
 )
 def pass_through(printed_widths: bool = False) -> ClaimFinding:
-    """4e passes on what 4d makes; by its columns that is not the printed 576."""
+    """Add up the channels of 4e, which passes on those of 4d; by its columns the sum is not the printed 576."""
     network = counted("bn_inception", printed_widths=printed_widths)
     narrow = counted("bn_inception", printed_widths=True)
     return found(
@@ -243,7 +243,7 @@ def pass_through(printed_widths: bool = False) -> ClaimFinding:
 
 
 def _made(what: str, network: Analysis, path: str, printed: int) -> Check:
-    """The channels that a module makes, branch by branch, beside the printed sum."""
+    """Check the output channels of a module, branch by branch, against the printed sum."""
     joined = next(op for op in operators(network, "aten.cat") if op.module == path)
     return exactly(what, joined.outputs[0].shape[1], printed, terms=branch_channels(network, path))
 
@@ -258,7 +258,7 @@ def _made(what: str, network: Analysis, path: str, printed: int) -> Check:
     perturbation={"in_turn": 3},
 )
 def depth_column(in_turn: int = 2) -> ClaimFinding:
-    """The longest path through the module; a pooling has no weights."""
+    """Count the layers with weights on the longest path through the module; a pooling has none."""
     double = {"branch_double_3x3": partial(chain, 256, Conv(64), *[Conv(96, 3)] * in_turn, bias=True)}
     return found(
         exactly("longest path of the v2 module", weighted_depth(altered(MODULE, double)), 3),
@@ -277,7 +277,7 @@ def depth_column(in_turn: int = 2) -> ClaimFinding:
     perturbation={"stride": 1},
 )
 def stride_next_to_a_row(stride: int = 2) -> ClaimFinding:
-    """The maps around 3c and 4e; nothing stands between them and the next modules."""
+    """List the maps around 3c and 4e; there is no layer between them and the next modules."""
     network = altered("bn_inception", {"pool2.stride": stride})
     seen, made = modules(network, "InceptionV2"), grids(network)
     names = list(made)

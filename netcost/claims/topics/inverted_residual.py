@@ -25,7 +25,7 @@ from netcost.counting.analysis import Analysis
     perturbation={"expansion": 4},
 )
 def narrow_and_wide(expansion: int = 6) -> ClaimFinding:
-    """Channels between the convolutions of a unit over those that come in."""
+    """Compare the channels between the convolutions of a unit with those of its input."""
     narrow = unit_widths(counted("module:bottleneck"))
     wide = unit_widths(counted("module:inverted_residual", expansion=expansion))
     network = counted("mobilenet_v2")
@@ -43,7 +43,7 @@ def _widths(widths: tuple[int, ...]) -> list[Term]:
 
 
 def units(network: Analysis) -> list[list[Layer]]:
-    """The convolutions of each of MobileNetV2's units."""
+    """Return the convolutions of each of MobileNetV2's units."""
     names = dict.fromkeys(
         ".".join(layer.path.split(".")[:2]) for layer in layers(network) if layer.path.startswith("bottlenecks.")
     )
@@ -60,7 +60,7 @@ def units(network: Analysis) -> list[list[Layer]]:
     perturbation={"expansion": 1},
 )
 def linear_end(expansion: int = 6) -> ClaimFinding:
-    """ReLU6 of one unit, and those that ran after its last convolution."""
+    """Count the ReLU6 of one unit, and those that ran after its last convolution."""
     unit = counted("module:inverted_residual", expansion=expansion)
     kinds = unit.count.kinds
     last = max(index for index, kind in enumerate(kinds) if kind in CONVOLUTIONS)
@@ -73,7 +73,7 @@ def linear_end(expansion: int = 6) -> ClaimFinding:
 
 
 CLIPPING = {"aten.hardtanh", "aten.hardtanh_"}
-"""What torch runs for ReLU6."""
+"""The operators that torch runs for ReLU6."""
 
 
 @claim(
@@ -86,7 +86,7 @@ CLIPPING = {"aten.hardtanh", "aten.hardtanh_"}
     perturbation={"strides": (1, 1)},
 )
 def only_stride_1(strides: tuple[int, int] = (1, 2)) -> ClaimFinding:
-    """A unit of each stride, and all 17; at stride 1 the width must stay as well."""
+    """Check a unit of each stride, and all 17; at stride 1 the width must stay the same as well."""
     keeps, halves = (len(additions(counted("module:inverted_residual", stride=stride))) for stride in strides)
     network = counted("mobilenet_v2")
     kinds = Counter(_kind_of(unit) for unit in units(network))
@@ -100,7 +100,7 @@ def only_stride_1(strides: tuple[int, int] = (1, 2)) -> ClaimFinding:
 
 
 def additions(analysis: Analysis) -> list[str]:
-    """The modules that add two maps."""
+    """Return the modules that add two maps."""
     return [op.module for op in operators(analysis, "aten.add")]
 
 

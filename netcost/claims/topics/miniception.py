@@ -28,7 +28,7 @@ from netcost.zoo.mini_googlenet import Downsample
     perturbation={"kernel": 5},
 )
 def miniception_branches(kernel: int = 3) -> ClaimFinding:
-    """Two fragments, against seven in GoogLeNet's module."""
+    """Compare two fragments with seven in GoogLeNet's module."""
     module = altered("module:miniception", {"branch_3x3.0.0": partial(nn.Conv2d, 96, 32, kernel, padding=kernel // 2)})
     return found(
         exactly("branches", tuple(branches(module).values()), ("1x1", "3x3")),
@@ -51,7 +51,7 @@ def miniception_branches(kernel: int = 3) -> ClaimFinding:
     perturbation={"n3x3": 96},
 )
 def downsampling(n3x3: int = 80) -> ClaimFinding:
-    """Both down-sampling modules of MiniGoogLeNet, each on the map that it sees there."""
+    """Count both down-sampling modules of MiniGoogLeNet, each on the map that it reads there."""
     first = part("mini_googlenet", "downsample_1", {"downsample_1": partial(Downsample, 80, n3x3)})
     second = part("mini_googlenet", "downsample_2", {})
     checks = []
@@ -78,7 +78,7 @@ def downsampling(n3x3: int = 80) -> ClaimFinding:
     perturbation={"stride": 2},
 )
 def last_pooling(stride: int = 1) -> ClaimFinding:
-    """The map that comes out of the last module, by the maps before it."""
+    """Compute the output map of the last module from the maps before it."""
     network = altered("mini_googlenet", {"conv1.0.0.stride": (stride, stride)})
     last = windows(network)[-1]
     sides = tuple(dict.fromkeys(window.grid_out[0] for window in windows(network)))

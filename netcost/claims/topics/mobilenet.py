@@ -1,4 +1,4 @@
-"""MobileNet as a whole: where its cost sits, and what separable convolutions and inverted residuals save.
+"""MobileNet as a whole: its cost by kind of layer, and the savings of separable convolutions and inverted residuals.
 
 References: MobileNet (arXiv:1704.04861), Tables 2 and 4; MobileNetV2 (arXiv:1801.04381), Table 4.
 """
@@ -29,7 +29,7 @@ from netcost.zoo.mobilenet import V1_PAIRS, MobileNetV1
     perturbation={"width": 0.5},
 )
 def pointwise_share(width: float = 1.0) -> ClaimFinding:
-    """Shares of each kind of layer, without batch norm and biases; what of it is redundant is no matter of counting."""
+    """Compute the share of each kind of layer, without batch norm and biases; counting cannot say what is redundant."""
     network = counted("mobilenet_v1", width=width)
     work, held = shares(network, network.mult_adds, "mult_adds"), shares(network, weights(network), "weights")
     return found(
@@ -39,7 +39,7 @@ def pointwise_share(width: float = 1.0) -> ClaimFinding:
 
 
 def shares(network: Analysis, whole: int, quantity: str) -> list[Term]:
-    """The share of each kind of layer in a quantity of all layers: 3x3, 1x1, depthwise, fully connected."""
+    """Return the share of each kind of layer in a quantity of all layers: 3x3, 1x1, depthwise, fully connected."""
     kinds = (Kind.CONVOLUTION, Kind.POINTWISE_CONVOLUTION, Kind.DEPTHWISE_CONVOLUTION, Kind.LINEAR)
     return [Term(str(kind), sum(getattr(layer, quantity) for layer in layers(network, kind)) / whole) for kind in kinds]
 
@@ -54,7 +54,7 @@ def shares(network: Analysis, whole: int, quantity: str) -> list[Term]:
     perturbation={"width": 1.4},
 )
 def v2_against_v1(width: float = 1.0) -> ClaimFinding:
-    """The two at 224x224, with what the first one saves and the other does not: the maps that are written."""
+    """Compare the two at 224x224; beside that, the maps that they write, on which MobileNetV2 does not save."""
     first, second = counted("mobilenet_v1"), counted("mobilenet_v2", width=width)
     written = second.activations / first.activations
     maps = Term("v2", second.activations), Term("v1", first.activations)
@@ -74,7 +74,7 @@ def v2_against_v1(width: float = 1.0) -> ClaimFinding:
     perturbation={"kernel": 5},
 )
 def against_full_convolutions(kernel: int = 3) -> ClaimFinding:
-    """MobileNet beside its own layout with one convolution in place of each pair; "far below" is taken as half."""
+    """Compare MobileNet with the same layout of one convolution per pair; "far below" is taken as half."""
     small, full = counted("mobilenet_v1"), counted_module(lambda: full_mobilenet(kernel), (1, 3, 224, 224))
     params, work = small.params / full.params, small.mult_adds / full.mult_adds
     return found(
@@ -88,7 +88,7 @@ def against_full_convolutions(kernel: int = 3) -> ClaimFinding:
 
 
 def full_mobilenet(kernel: int) -> MobileNetV1:
-    """MobileNet with one convolution of all channels in place of each pair."""
+    """Build MobileNet with one convolution of all channels in place of each pair."""
     network = MobileNetV1()
     channels = [32, *(made for made, _ in V1_PAIRS)]
     strides = [stride for _, stride in V1_PAIRS]

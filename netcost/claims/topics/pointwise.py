@@ -1,4 +1,4 @@
-"""The 1x1 convolution: what a filter of it holds, and what it costs beside larger kernels."""
+"""The 1x1 convolution: the weights of a filter, and its cost beside larger kernels."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from netcost.counting.analysis import Analysis
     perturbation={"kernels": 2},
 )
 def three_kernels(kernels: int = 3) -> ClaimFinding:
-    """A convolution makes one channel a kernel, however many channels each kernel reads."""
+    """Check that a convolution makes one channel per kernel, however many channels each kernel reads."""
     several, one = counted_convolution(3, kernels, 1, side=56), counted_convolution(3, 1, 1, side=56)
     return found(
         exactly(f"{kernels} kernels: channels out", output_shape(several)[1], 1),
@@ -62,7 +62,7 @@ def _cost(name: str, module: Analysis) -> list[Check]:
     perturbation={"kernel": 3},
 )
 def weights_of_a_filter(kernel: int = 1) -> ClaimFinding:
-    """Filters on the inputs of GoogLeNet's first modules; a bias, where there is one, comes on top."""
+    """Count the weights of filters on the inputs of GoogLeNet's first modules; a bias is extra."""
     checks = []
     for channels in (192, 256, 480):
         layer = layers(counted_convolution(channels, 1, kernel, side=28))[0]
@@ -80,7 +80,7 @@ def weights_of_a_filter(kernel: int = 1) -> ClaimFinding:
     perturbation={"in_channels": 256},
 )
 def one_parameter(in_channels: int = 192) -> ClaimFinding:
-    """A 1x1 filter of GoogLeNet's first module mixes channels; with a single one, or depthwise, it only scales."""
+    """Count the weights of a 1x1 filter of GoogLeNet's first module; one on a single channel only scales."""
     mixing = layers(counted("module:inception_v1", (1, in_channels, 28, 28)))[0]
     single = layers(counted_convolution(1, 1, 1, side=28))[0]
     depthwise = layers(counted_convolution(in_channels, in_channels, 1, side=28, groups=in_channels))[0]
@@ -101,7 +101,7 @@ def one_parameter(in_channels: int = 192) -> ClaimFinding:
     perturbation={"larger": 5},
 )
 def cheap(larger: int = 3) -> ClaimFinding:
-    """A 1x1 beside a 3x3 with as many channels on the same map: the kernels' areas decide."""
+    """Compare a 1x1 with a 3x3 of as many channels on the same map: the areas of the kernels decide."""
     pointwise, other = (counted_convolution(64, 64, kernel, side=28) for kernel in (1, larger))
     ratio = pointwise.mult_adds / other.mult_adds
     terms = [*mult_add_terms(layers(pointwise)), *mult_add_terms(layers(other))]
@@ -119,7 +119,7 @@ def cheap(larger: int = 3) -> ClaimFinding:
     perturbation={"kernels": (1, 3, 7)},
 )
 def larger_kernels(kernels: Iterable[int] = (1, 3, 5)) -> ClaimFinding:
-    """The three with as many channels on the same map, and how often the 1x1 goes into each."""
+    """Compare the three with as many channels on the same map, as multiples of the 1x1."""
     named = {f"{kernel}x{kernel}": counted_convolution(64, 64, kernel, side=28) for kernel in kernels}
     costs = {name: module.mult_adds for name, module in named.items()}
     terms = [term for module in named.values() for term in mult_add_terms(layers(module))]

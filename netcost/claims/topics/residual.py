@@ -19,13 +19,13 @@ from netcost.zoo.resnet import Residual
 
 
 def unit_widths(unit: Analysis) -> tuple[int, ...]:
-    """Channels in, between its convolutions, and out of a unit without projection."""
+    """Return the channels of the input, between the convolutions, and of the output of a unit without projection."""
     convolutions = layers(unit)
     return (convolutions[0].in_channels, *(layer.out_channels for layer in convolutions))
 
 
 def kernels(unit: Analysis) -> tuple[str, ...]:
-    """The kernels of a unit, in the order in which they ran."""
+    """Return the kernels of a unit, in the order in which they ran."""
     return tuple("x".join(map(str, layer.kernel)) for layer in layers(unit))
 
 
@@ -39,7 +39,7 @@ def kernels(unit: Analysis) -> tuple[str, ...]:
     perturbation={"base_width": 128},
 )
 def bottleneck(base_width: int = 64) -> ClaimFinding:
-    """The unit of ResNet-50's first stage, batch norm left out."""
+    """Count the unit of ResNet-50's first stage, without batch norm."""
     unit = counted("module:bottleneck", base_width=base_width)
     return found(
         exactly("channels", unit_widths(unit), (256, 64, 64, 256)),
@@ -57,7 +57,7 @@ def bottleneck(base_width: int = 64) -> ClaimFinding:
     perturbation={"channels": 128},
 )
 def basic_unit(channels: int = 64) -> ClaimFinding:
-    """A bottleneck is narrower between its convolutions than at its ends."""
+    """Check that a bottleneck is narrower between its convolutions than at its ends."""
     basic, narrow = counted("module:basic_unit", (1, channels, 56, 56)), counted("module:bottleneck")
     return found(
         rising("channels of the basic unit", _narrowing(basic)),
@@ -80,7 +80,7 @@ def _narrowing(unit: Analysis) -> dict[str, int]:
     perturbation={"last": "conv4_x"},
 )
 def four_stages(last: str = "conv5_x") -> ClaimFinding:
-    """Sizes of the maps on which residuals are added, and how many additions each size sees."""
+    """List the sizes of the maps on which residuals are added, with the additions on each."""
     network = counted_module(lambda: resnet50_up_to(last), (1, 3, 224, 224))
     sides = [op.outputs[0].shape[-1] for op in operators(network, "aten.add")]
     stages = {side: sides.count(side) for side in sides}
@@ -92,7 +92,7 @@ def four_stages(last: str = "conv5_x") -> ClaimFinding:
 
 
 def resnet50_up_to(last: str) -> nn.Sequential:
-    """ResNet-50 without what comes after one of its parts."""
+    """Build ResNet-50 up to one of its parts."""
     parts = dict(ARCHITECTURES.get("resnet50").build().named_children())
     return nn.Sequential(*list(parts.values())[: list(parts).index(last) + 1])
 
@@ -107,7 +107,7 @@ def resnet50_up_to(last: str) -> nn.Sequential:
     perturbation={"group_width": 8},
 )
 def cardinality(group_width: int = 4) -> ClaimFinding:
-    """The grouped unit, the same as paths of its own side by side, and ResNet's bottleneck: about 70k each."""
+    """Compare the grouped unit, the same unit as separate parallel paths, and ResNet's bottleneck: about 70k each."""
     grouped = counted("module:resnext_unit", group_width=group_width)
     path = counted_module(lambda: one_path(group_width), (1, 256, 56, 56))
     groups = layers(grouped)[1].groups
@@ -121,7 +121,7 @@ def cardinality(group_width: int = 4) -> ClaimFinding:
 
 
 def one_path(width: int) -> nn.Module:
-    """One of the paths as the paper draws them: 256 to `width` channels, a 3x3, and back."""
+    """Build one of the paths as the paper draws them: 256 to `width` channels, a 3x3, and back."""
     return nn.Sequential(ConvNorm(256, width), ConvNorm(width, width, 3), ConvNorm(width, 256, activation=None))
 
 
@@ -139,7 +139,7 @@ def _times(path: Analysis, paths: int) -> list[Term]:
     perturbation={"stride": 2},
 )
 def two_units(stride: int = 1) -> ClaimFinding:
-    """The units that keep the map; where one strides, its shortcut has a 1x1 as well."""
+    """List the units that keep the map; a unit with a stride also has a 1x1 in its shortcut."""
     basic = counted("module:basic_unit", stride=stride)
     narrow = counted("module:bottleneck", stride=stride)
     return found(
@@ -160,7 +160,7 @@ def two_units(stride: int = 1) -> ClaimFinding:
     perturbation={"filters": 32},
 )
 def keras_block(filters: int = 64) -> ClaimFinding:
-    """block1(filters=64) on 64 channels. Keras counts the running mean and variance of batch norm as parameters."""
+    """Count block1(filters=64) on 64 channels; Keras counts the statistics of batch norm as parameters."""
     unit = counted_module(lambda: keras_unit(64, filters), (1, 64, 56, 56))
     convolutions = layers(unit)
     weighed = sum(layer.weights + layer.bias for layer in convolutions)
@@ -175,7 +175,7 @@ def keras_block(filters: int = 64) -> ClaimFinding:
 
 
 def keras_unit(in_channels: int, filters: int) -> Residual:
-    """A bottleneck with biases before batch norm, in the shortcut as well."""
+    """Build a bottleneck with biases before batch norm, in the shortcut as well."""
     made = 4 * filters
     residual = nn.Sequential(
         ConvNorm(in_channels, filters, bias=True),
@@ -197,7 +197,7 @@ def keras_unit(in_channels: int, filters: int) -> Residual:
     perturbation={"reduction": 8},
 )
 def squeeze_excitation(reduction: int = 16, channels: int = 32) -> ClaimFinding:
-    """One of 32 channels, biases left out, and those of SE-ResNet-50, which has biases, over the plain network."""
+    """Count one of 32 channels without biases, and those of SE-ResNet-50, with biases, relative to ResNet-50."""
     unit = counted("module:squeeze_excitation", (1, channels, 28, 28), reduction=reduction)
     squeezed, plain = counted("se_resnet50", reduction=reduction), counted("resnet50_stride1x1")
     gates = [layer for layer in layers(squeezed) if ".excitation." in layer.path]

@@ -1,4 +1,4 @@
-"""Depthwise separable convolution: a kernel for each channel, then a 1x1 over them.
+"""Depthwise separable convolution: one kernel per channel, then a 1x1 over them.
 
 References: Xception (arXiv:1610.02357); MobileNet (arXiv:1704.04861), section 3.1 and Tables 2 to 4.
 """
@@ -32,12 +32,12 @@ SIDE, WIDTH = 14, 512
 
 
 def standard(out_channels: int = WIDTH) -> Analysis:
-    """A 3x3 convolution of all channels at once, on 14x14x512."""
+    """Count a 3x3 convolution of all channels at once, on 14x14x512."""
     return counted_convolution(WIDTH, out_channels, 3, SIDE)
 
 
 def separable(out_channels: int = WIDTH) -> Analysis:
-    """MobileNet's pair of a 3x3 depthwise and a 1x1 convolution, on the same."""
+    """Count MobileNet's pair of a 3x3 depthwise and a 1x1 convolution, on the same map."""
     return counted("module:depthwise_separable", (1, WIDTH, SIDE, SIDE), out_channels=out_channels)
 
 
@@ -51,7 +51,7 @@ def separable(out_channels: int = WIDTH) -> Analysis:
     perturbation={"repeats": 2},
 )
 def space_first(repeats: int = 3) -> ClaimFinding:
-    """The order in which the layers ran, and what the order does to the weights of Xception's widest step."""
+    """Compare the order in which the layers ran, and the weights of Xception's widest step in both orders."""
     whole, middle, inception = counted("xception"), xception_module(repeats), counted("module:inception_v3_a")
     mixed = follow(inception, Kind.POINTWISE_CONVOLUTION, Kind.CONVOLUTION)
     depthwise = layers(whole, Kind.DEPTHWISE_CONVOLUTION)
@@ -69,22 +69,22 @@ def space_first(repeats: int = 3) -> ClaimFinding:
 
 
 def xception_module(repeats: int) -> Analysis:
-    """A module of Xception's middle flow, with that many separable convolutions."""
+    """Count a module of Xception's middle flow with that many separable convolutions."""
     return counted_module(lambda: XceptionModule(728, (728,) * repeats), (1, 728, 19, 19))
 
 
 def follow(analysis: Analysis, first: Kind, then: Kind) -> int:
-    """How often a convolution of the one kind ran next after one of the other."""
+    """Return the times that a convolution of the one kind ran directly after one of the other."""
     return list(pairwise(layer.kind for layer in layers(analysis))).count((first, then))
 
 
 def space_then_channels(analysis: Analysis) -> int:
-    """How many depthwise convolutions a 1x1 follows."""
+    """Return the number of depthwise convolutions directly before a 1x1."""
     return follow(analysis, Kind.DEPTHWISE_CONVOLUTION, Kind.POINTWISE_CONVOLUTION)
 
 
 def orders(in_channels: int, out_channels: int) -> dict[str, Analysis]:
-    """A separable convolution of Xception, and the same with its two steps the other way round."""
+    """Count a separable convolution of Xception, and the same with its two steps in reverse order."""
     shape = (1, in_channels, 19, 19)
     return {
         "3x3 first": counted_module(lambda: SeparableConv(in_channels, out_channels), shape),
@@ -108,7 +108,7 @@ def orders(in_channels: int, out_channels: int) -> dict[str, Analysis]:
     perturbation={"repeats": 2},
 )
 def no_relu_between(repeats: int = 3) -> ClaimFinding:
-    """ReLUs that ran after one kind of convolution and before the next; Xception's stand before each pair."""
+    """Count the ReLUs between the two kinds of convolution; Xception has them before each pair."""
     steps = Kind.DEPTHWISE_CONVOLUTION, Kind.POINTWISE_CONVOLUTION
     middle = xception_module(repeats)
     inside, everywhere = tuple(relus_between(middle, *steps)), relus_between(counted("xception"), *steps)
@@ -126,7 +126,7 @@ RELU = {"aten.relu", "aten.relu_"}
 
 
 def relus_between(analysis: Analysis, first: Kind, then: Kind) -> list[int]:
-    """How many ReLUs ran between each convolution of the one kind and one of the other that came next."""
+    """Return the number of ReLUs between each convolution of the one kind and the next of the other."""
     counts, last, since = [], None, 0
     for op, kind in zip(analysis.graph.ops, analysis.count.kinds, strict=True):
         since += op.name in RELU
@@ -147,7 +147,7 @@ def relus_between(analysis: Analysis, first: Kind, then: Kind) -> list[int]:
     perturbation={"out_channels": 256},
 )
 def standard_cost(out_channels: int = WIDTH) -> ClaimFinding:
-    """The layer of Table 3: 3x3 on 14x14x512."""
+    """Count the layer of Table 3: 3x3 on 14x14x512."""
     module = standard(out_channels)
     formula = 3 * 3 * WIDTH * out_channels * SIDE * SIDE
     return found(
@@ -167,7 +167,7 @@ def standard_cost(out_channels: int = WIDTH) -> ClaimFinding:
     perturbation={"out_channels": 256},
 )
 def separable_cost(out_channels: int = WIDTH) -> ClaimFinding:
-    """The pair of Table 3: a 3x3 for each of 512 channels and a 1x1 over them, on 14x14."""
+    """Count the pair of Table 3: a 3x3 for each of 512 channels and a 1x1 over them, on 14x14."""
     module = separable(out_channels)
     formula = (3 * 3 * WIDTH + WIDTH * out_channels) * SIDE * SIDE
     return found(
@@ -186,7 +186,7 @@ def separable_cost(out_channels: int = WIDTH) -> ClaimFinding:
     perturbation={"out_channels": 256},
 )
 def separable_weights(out_channels: int = WIDTH) -> ClaimFinding:
-    """The same pair, batch norm left out."""
+    """Count the weights of the same pair, without batch norm."""
     module, whole = separable(out_channels), standard(out_channels)
     formula = 3 * 3 * WIDTH + out_channels * WIDTH
     return found(
@@ -206,7 +206,7 @@ def separable_weights(out_channels: int = WIDTH) -> ClaimFinding:
     perturbation={"out_channels": 256},
 )
 def separable_saving(out_channels: int = WIDTH) -> ClaimFinding:
-    """The pair of Table 3 over the layer that it stands for."""
+    """Compare the pair of Table 3 with the layer that it replaces."""
     steps, one = separable(out_channels), standard(out_channels)
     pair, whole = steps.mult_adds, one.mult_adds
     agrees = Fraction(pair, whole) == Fraction(1, out_channels) + Fraction(1, 9)
@@ -227,7 +227,7 @@ def separable_saving(out_channels: int = WIDTH) -> ClaimFinding:
     perturbation={"wide": 128},
 )
 def more_outputs(wide: int = 64, narrow: int = 32) -> ClaimFinding:
-    """The condition is 1/N + 1/(D_K·D_K) < 1, whatever M: two cases go against the reason given, one with it."""
+    """Test the reason given; the condition is 1/N + 1/(D_K·D_K) < 1, whatever M. Two cases contradict it, one fits."""
     return found(
         _by_that_reason(narrow, wide, kernel=1),
         _by_that_reason(wide, narrow, kernel=3),
@@ -236,7 +236,7 @@ def more_outputs(wide: int = 64, narrow: int = 32) -> ClaimFinding:
 
 
 def _by_that_reason(in_channels: int, out_channels: int, kernel: int) -> Check:
-    """Weights of the separable convolution and of the full one, in the order that N > M would put them in."""
+    """Return the weights of the separable and of the full convolution, in the order that N > M would give."""
     steps = [
         *layers(counted_convolution(in_channels, in_channels, kernel, SIDE, groups=in_channels)),
         *layers(counted_convolution(in_channels, out_channels, 1, SIDE)),

@@ -24,7 +24,7 @@ from netcost.zoo.shufflenet_v1 import ChannelShuffle
     perturbation={"groups": 5},
 )
 def shuffle_of_ten(groups: int = 2) -> ClaimFinding:
-    """Ten channels through the module that ShuffleNet uses, and what the same costs on a map of ShuffleNet's."""
+    """Shuffle ten channels with the module that ShuffleNet uses, and count it on one of ShuffleNet's maps."""
     shuffle = ChannelShuffle(groups)
     channels = torch.arange(1, 11).reshape(1, 10, 1, 1)
     order = " ".join(map(str, shuffle(channels).flatten().tolist()))
@@ -46,7 +46,7 @@ def shuffle_of_ten(groups: int = 2) -> ClaimFinding:
     perturbation={"channels": 232},
 )
 def splits_and_joins(channels: int = 116) -> ClaimFinding:
-    """A unit of stage 2: its convolutions see half of the channels, and as many come out as went in."""
+    """Check a unit of stage 2: its convolutions read half of the channels; output and input have the same number."""
     unit = counted("module:shufflenet_v2_unit", (1, channels, 28, 28))
     network = counted("shufflenet_v2_x1_0")
     return found(

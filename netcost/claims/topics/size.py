@@ -1,4 +1,4 @@
-"""How large a network is, in parameters and bytes, and where its parameters sit.
+"""Sizes of networks, in parameters and bytes, and the layers that hold the parameters.
 
 References: AlexNet (NIPS 2012), section 3.5; VGG (arXiv:1409.1556), Table 2; GoogLeNet (arXiv:1409.4842), section 5;
 MobileNet (arXiv:1704.04861).
@@ -33,13 +33,13 @@ BYTES = 4
 """Of a weight in float32."""
 MEBI = 2**20
 TABLE_1_K = 6797.7
-"""What the params column of GoogLeNet's Table 1 sums to, in its K."""
+"""The sum of the params column of GoogLeNet's Table 1, in its K."""
 KIBI = 1024
 """That K, by its rows."""
 
 
 def with_bias(layer: Layer) -> int:
-    """Weights and biases of a layer (count)."""
+    """Return the weights and biases of a layer (count)."""
     return layer.weights + layer.bias
 
 
@@ -53,7 +53,7 @@ def with_bias(layer: Layer) -> int:
     perturbation={"groups": 1},
 )
 def two_gpus(groups: int = 2) -> ClaimFinding:
-    """Two groups, and what the same network costs without."""
+    """Count the network with two groups and without."""
     network, whole = split_alexnet(groups), split_alexnet(1)
     split = tuple(layer.name.partition(":")[0] for layer in layers(network, *CONVOLUTIONS) if layer.groups == 2)
     return found(
@@ -66,7 +66,7 @@ def two_gpus(groups: int = 2) -> ClaimFinding:
 
 
 def split_alexnet(groups: int) -> Analysis:
-    """AlexNet of 2012 with so many groups in the layers that have two."""
+    """Build AlexNet of 2012 with that number of groups in the layers that have two."""
     widths = {"conv2.0": (96, 256, 5), "conv4.0": (384, 384, 3), "conv5.0": (384, 256, 3)}
     return altered(
         "alexnet_2012",
@@ -84,7 +84,7 @@ def split_alexnet(groups: int) -> Analysis:
     perturbation={"hidden": 1024},
 )
 def memory_of_vgg(hidden: int = 4096) -> ClaimFinding:
-    """Bytes of the weights in float32, beside their number."""
+    """Compute the bytes of the weights in float32 from their number."""
     network = vgg16(hidden)
     terms = Term("parameters", network.params), Term("bytes of each", BYTES)
     return found(
@@ -95,7 +95,7 @@ def memory_of_vgg(hidden: int = 4096) -> ClaimFinding:
 
 
 def vgg16(hidden: int = 4096) -> Analysis:
-    """VGG-16 with so many features between its fully connected layers."""
+    """Build VGG-16 with that number of features between its fully connected layers."""
     layers = {"fc6": (512 * 7 * 7, hidden), "fc7": (hidden, hidden)}
     changes = {name: partial(LinearReLU, *features) for name, features in layers.items()}
     return altered("vgg16", {**changes, "fc8": partial(nn.Linear, hidden, 1000)})
@@ -111,7 +111,7 @@ def vgg16(hidden: int = 4096) -> Analysis:
     perturbation={"hidden": 256},
 )
 def first_fully_connected(hidden: int = 4096) -> ClaimFinding:
-    """Biases included; the multiply-adds sit elsewhere."""
+    """Compute its share of the parameters, biases included; most multiply-adds are in the convolutions."""
     network = vgg16(hidden)
     connected, convolved = layers(network, Kind.LINEAR), layers(network, *CONVOLUTIONS)
     first, whole = with_bias(connected[0]), network.params
@@ -140,7 +140,7 @@ def first_fully_connected(hidden: int = 4096) -> ClaimFinding:
     perturbation={"num_classes": 10},
 )
 def five_million(num_classes: int = 1000) -> ClaimFinding:
-    """Without the auxiliary heads; part by part, and as Table 1 of its own paper sums to."""
+    """Count without the auxiliary heads, part by part, beside the sum of Table 1 of its own paper."""
     network = counted("googlenet", num_classes=num_classes)
     parts: dict[str, int] = {}
     for layer in layers(network):
@@ -164,7 +164,7 @@ def five_million(num_classes: int = 1000) -> ClaimFinding:
     perturbation={"num_classes": 10},
 )
 def heads_dropped(num_classes: int = 1000) -> ClaimFinding:
-    """What inference uses is what training does less the two heads, each counted on its own."""
+    """Compare inference with training less the two heads, each counted alone."""
     training, inference = (counted("googlenet", mode=mode, num_classes=num_classes) for mode in ("train", "eval"))
     heads = [head(channels, num_classes) for channels in (512, 528)]
     terms = (
@@ -178,7 +178,7 @@ def heads_dropped(num_classes: int = 1000) -> ClaimFinding:
 
 
 def head(channels: int, num_classes: int) -> Analysis:
-    """One of GoogLeNet's auxiliary heads, on its own."""
+    """Count one of GoogLeNet's auxiliary heads alone."""
     return counted_module(lambda: AuxiliaryHead(channels, num_classes), (1, channels, 14, 14))
 
 
@@ -192,7 +192,7 @@ def head(channels: int, num_classes: int) -> Analysis:
     perturbation={"num_classes": 10},
 )
 def global_pooling_saves(num_classes: int = 1000) -> ClaimFinding:
-    """GoogLeNet with its classifier behind the average, and on the flattened map."""
+    """Compare GoogLeNet's classifier after the average with one on the flattened map."""
     pooled = counted("googlenet", num_classes=num_classes)
     flat = altered("googlenet", {"avgpool": nn.Identity, "linear": partial(nn.Linear, 7 * 7 * 1024, num_classes)})
     saved = 1 - pooled.params / flat.params
@@ -222,7 +222,7 @@ def global_pooling_saves(num_classes: int = 1000) -> ClaimFinding:
     perturbation={"width": 0.75},
 )
 def size_of_mobilenet(width: float = 1.0) -> ClaimFinding:
-    """Its parameters in float32, in files' M of 2^20 bytes; running statistics of batch norm come on top."""
+    """Compute the bytes of its parameters in float32, in files' M of 2^20; statistics of batch norm are extra."""
     network = counted("mobilenet_v1", width=width)
     size = network.params * BYTES
     terms = Term("parameters", network.params), Term("bytes of each", BYTES)
@@ -243,7 +243,7 @@ def size_of_mobilenet(width: float = 1.0) -> ClaimFinding:
     perturbation={"n3x3": 80},
 )
 def size_of_mini_googlenet(n3x3: int = 160) -> ClaimFinding:
-    """Ten classes; Keras counts the running statistics of batch norm among the parameters."""
+    """Count with ten classes; Keras counts the running statistics of batch norm among the parameters."""
     last = {"inception_3b": partial(Miniception, 336, 176, n3x3), "linear": partial(nn.Linear, 176 + n3x3, 10)}
     network = altered("mini_googlenet", last)
     statistics = sum(

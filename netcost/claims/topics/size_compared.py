@@ -32,12 +32,12 @@ Counted = dict[str, Analysis]
 
 
 def smaller(metric: str, networks: Counted, what: str) -> Check:
-    """Whether each network has less than the next: params or mult_adds."""
+    """Check that each network has less than the next of a metric, params or mult_adds."""
     return rising(what, {name: getattr(network, metric) for name, network in networks.items()})
 
 
 def times(what: str, large: Term, small: Term, figure: str | None = None) -> Check:
-    """How many times larger one is than the other, beside a printed figure if there is one."""
+    """Compute the ratio of two networks, beside a printed figure if there is one."""
     ratio, terms = large.value / small.value, (large, small)
     if figure is None:
         return beside(unstated(what, ratio, unit="times", terms=terms))
@@ -45,7 +45,7 @@ def times(what: str, large: Term, small: Term, figure: str | None = None) -> Che
 
 
 def params(name: str, network: Analysis) -> Term:
-    """The parameters that it uses in inference."""
+    """Return the parameters used in inference."""
     return Term(name, network.params)
 
 
@@ -59,7 +59,7 @@ def params(name: str, network: Analysis) -> Term:
     perturbation={"num_classes": 10},
 )
 def twelve_times_fewer(num_classes: int = 1000) -> ClaimFinding:
-    """By the layers, by the column that GoogLeNet's Table 1 prints, and by the 5M of the Inception v3 paper."""
+    """Compare by the layers, by the column of GoogLeNet's Table 1, and by the 5M of the Inception v3 paper."""
     alexnet = params("AlexNet", counted("alexnet_2012", num_classes=num_classes))
     googlenet = params("GoogLeNet", counted("googlenet", num_classes=num_classes))
     column = Term("GoogLeNet, as its Table 1 sums to", int(TABLE_1_K * 1000))
@@ -81,7 +81,7 @@ def twelve_times_fewer(num_classes: int = 1000) -> ClaimFinding:
     perturbation={"num_classes": 10},
 )
 def twentieth_of_vgg(num_classes: int = 1000) -> ClaimFinding:
-    """VGG-16 is the one that is mostly meant."""
+    """Compare with VGG-16, the usual one."""
     googlenet = params("GoogLeNet", counted("googlenet", num_classes=num_classes))
     sixteen = params("VGG-16", counted("vgg16", num_classes=num_classes))
     nineteen = params("VGG-19", counted("vgg19", num_classes=num_classes))
@@ -100,7 +100,7 @@ def twentieth_of_vgg(num_classes: int = 1000) -> ClaimFinding:
     perturbation={"num_classes": 10},
 )
 def smaller_and_deeper(num_classes: int = 1000) -> ClaimFinding:
-    """Parameters in inference, and layers with weights on the longest path."""
+    """Compare parameters in inference, and layers with weights on the longest path."""
     small, middle, large = (counted(name, num_classes=num_classes) for name in ("googlenet", "alexnet_2012", "vgg16"))
     deep = {"AlexNet": middle, "VGG-16": large, "GoogLeNet": small}
     ratios = tuple(network.params / small.params for network in (small, middle, large))
@@ -122,7 +122,7 @@ def smaller_and_deeper(num_classes: int = 1000) -> ClaimFinding:
     perturbation={"kernel": 5},
 )
 def vgg_costs_more(kernel: int = 7) -> ClaimFinding:
-    """VGG-16 beside AlexNet, and beside itself with one 7x7 for each three 3x3 in a row."""
+    """Compare VGG-16 with AlexNet, and with itself where one 7x7 replaces three 3x3 in a row."""
     stages = {"conv3": (128, 256), "conv4": (256, 512), "conv5": (512, 512)}
     large = altered("vgg16", {name: partial(ConvReLU, *widths, kernel) for name, widths in stages.items()})
     alexnet, vgg = counted("alexnet_2012"), counted("vgg16")
@@ -144,7 +144,7 @@ def vgg_costs_more(kernel: int = 7) -> ClaimFinding:
     perturbation={"repeats": (3, 8, 136, 3)},
 )
 def resnet_152(repeats: Sequence[int] = (3, 8, 36, 3)) -> ClaimFinding:
-    """VGG-16, and multiply-adds for comparison."""
+    """Compare with VGG-16, by multiply-adds as well."""
     resnet = bottlenecks(repeats)
     networks = {"ResNet-152": resnet, "VGG-16": counted("vgg16")}
     return found(
@@ -155,7 +155,7 @@ def resnet_152(repeats: Sequence[int] = (3, 8, 36, 3)) -> ClaimFinding:
 
 
 def bottlenecks(repeats: Sequence[int], groups: int = 1, group_width: int = 64) -> Analysis:
-    """A ResNet, or with groups a ResNeXt, of so many bottleneck units in each stage."""
+    """Build a ResNet, or with groups a ResNeXt, with that number of bottleneck units in each stage."""
     unit = partial(Bottleneck, groups=groups, group_width=group_width)
     return counted_module(lambda: ResNet(unit, repeats, BOTTLENECK_WIDTHS), (1, 3, 224, 224))
 
@@ -170,7 +170,7 @@ def bottlenecks(repeats: Sequence[int], groups: int = 1, group_width: int = 64) 
     perturbation={"groups": 64},
 )
 def resnext(groups: int = 32) -> ClaimFinding:
-    """Pairs of equal depth, both with the stride in the 3x3."""
+    """Compare pairs of equal depth, both with the stride in the 3x3."""
     checks = []
     for depth, repeats in ((50, (3, 4, 6, 3)), (101, (3, 4, 23, 3))):
         grouped, plain = bottlenecks(repeats, groups, 4), bottlenecks(repeats)
@@ -193,7 +193,7 @@ def resnext(groups: int = 32) -> ClaimFinding:
     perturbation={"num_classes": 10},
 )
 def xception(num_classes: int = 1000) -> ClaimFinding:
-    """Inception v3 as released, and as the Xception paper counts it."""
+    """Compare with Inception v3 as released, and as the Xception paper counts it."""
     small, large = counted("xception", num_classes=num_classes), counted("inception_v3", num_classes=num_classes)
     table_3 = 23_626_728
     return found(

@@ -1,4 +1,4 @@
-"""Claims about the clock: each is decided by timing networks side by side on a device, and without one by nothing.
+"""Claims about speed: each is decided by timing networks side by side on a device; without one it is not measured.
 
 A verdict holds for that device and setting. Published times are quoted in notes, with their source, and decide nothing.
 """
@@ -28,7 +28,7 @@ FORTY_PERCENT = (1.35, 1.45)
     timed=True,
 )
 def shufflenet_against_mobilenet(bench: Bench) -> ClaimFinding:
-    """ShuffleNet v1 2x (g = 3) against MobileNet v1 at 224x224."""
+    """Compare ShuffleNet v1 2x (g = 3) with MobileNet v1 at 224x224."""
     result = bench.compare(["mobilenet_v1", "shufflenet_v1_g3_x2_0"])
     published = "Published for the two: 6.5 and 6.4 images/s on a Snapdragon 810, 247 and 133 batches/s on a GTX 1080Ti"
     note = f"{published} ({SHUFFLENET_V2}, Table 8)."
@@ -45,7 +45,7 @@ def shufflenet_against_mobilenet(bench: Bench) -> ClaimFinding:
     timed=True,
 )
 def mobilenets_on_gpu(bench: Bench) -> ClaimFinding:
-    """The two at batch 8, as in Table 8 of ShuffleNet V2; "about" is taken as 5 %."""
+    """Compare the two at batch 8, as in Table 8 of ShuffleNet V2; "about" is taken as 5 %."""
     if not bench.on_gpu:
         return not_measured(f"it is about GPUs, and {bench.timing.device!r} is none; give --device cuda")
     result = bench.compare(["mobilenet_v1", "mobilenet_v2"], batch=8)
@@ -63,7 +63,7 @@ def mobilenets_on_gpu(bench: Bench) -> ClaimFinding:
     timed=True,
 )
 def mobilenets_on_cpu(bench: Bench) -> ClaimFinding:
-    """The two at batch 1, with what the multiply-adds and the memory access of the two would say."""
+    """Compare the two at batch 1; the notes have the ratios of their multiply-adds and memory access."""
     if bench.on_gpu:
         return not_measured(f"it is about CPUs, and {bench.timing.device!r} is none; give --device cpu")
     result = bench.compare(["mobilenet_v1", "mobilenet_v2"])
@@ -94,7 +94,7 @@ def mobilenets_on_cpu(bench: Bench) -> ClaimFinding:
     timed=True,
 )
 def mobilenet_v2_beats_v1(bench: Bench) -> ClaimFinding:
-    """The two at batch 1."""
+    """Compare the two at batch 1."""
     result = bench.compare(["mobilenet_v1", "mobilenet_v2"])
     return timed(result, faster("time, v2 / v1", result.entries[1], "faster"))
 
@@ -109,9 +109,9 @@ def mobilenet_v2_beats_v1(bench: Bench) -> ClaimFinding:
     timed=True,
 )
 def flops_alone(bench: Bench) -> ClaimFinding:
-    """The zoo's networks of Table 8's largest level; times are taken for each multiply-add, so that equal ones say 1.
+    """Compare the zoo's networks of Table 8's largest level by time per multiply-add, so that equal ones give 1.
 
-    One network whose time for each multiply-add lies wholly above that of the base by 10 %, or wholly below, decides.
+    One network is enough: the whole interval of its ratio to the base above 1.1, or below 1 / 1.1.
     """
     names = ["mobilenet_v1", "mobilenet_v2_1_4", "shufflenet_v1_g3_x2_0", "shufflenet_v2_x2_0"]
     result = bench.compare(names, batch=8 if bench.on_gpu else None)

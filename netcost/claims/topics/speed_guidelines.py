@@ -1,4 +1,4 @@
-"""The four guidelines of ShuffleNet V2 on the clock: the paper's experiments, repeated on a device and judged there."""
+"""The four guidelines of ShuffleNet V2 by time: the paper's experiments, repeated and judged on a device."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from netcost.claims.speed_checks import judged
     timed=True,
 )
 def balance(bench: Bench) -> ClaimFinding:
-    """Ten blocks of two 1x1 convolutions at 1:1, 1:2, 1:6 and 1:12."""
+    """Time ten blocks of two 1x1 convolutions at 1:1, 1:2, 1:6 and 1:12."""
     return judged(bench, "g1", "1:1 fastest, then 1:2, 1:6, 1:12")
 
 
@@ -32,7 +32,7 @@ def balance(bench: Bench) -> ClaimFinding:
     timed=True,
 )
 def groups(bench: Bench) -> ClaimFinding:
-    """Ten 1x1 convolutions of 1, 2, 4 and 8 groups."""
+    """Time ten 1x1 convolutions of 1, 2, 4 and 8 groups."""
     return judged(bench, "g2", "1 group fastest, then 2, 4, 8")
 
 
@@ -46,7 +46,7 @@ def groups(bench: Bench) -> ClaimFinding:
     timed=True,
 )
 def fragmentation(bench: Bench) -> ClaimFinding:
-    """Ten blocks of 1, 2 and 4 fragments, in series and in parallel."""
+    """Time ten blocks of 1, 2 and 4 fragments, in series and in parallel."""
     return judged(bench, "g3", "1 fragment fastest, then 2, 4")
 
 
@@ -60,5 +60,5 @@ def fragmentation(bench: Bench) -> ClaimFinding:
     timed=True,
 )
 def elementwise(bench: Bench) -> ClaimFinding:
-    """Ten bottlenecks with and without ReLU and shortcut."""
+    """Time ten bottlenecks with and without ReLU and shortcut."""
     return judged(bench, "g4", "no ReLU and no shortcut fastest")

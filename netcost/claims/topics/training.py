@@ -1,4 +1,4 @@
-"""Statements about accuracy and training, which no layer decides: they are listed so that none is missing."""
+"""Statements about accuracy and training, which no layer decides; they are listed for completeness."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netcost.claims.sources import ARTICLE_INCEPTION_V2, ARTICLE_TO_SHUFFLENET_V
     recorded=ClaimVerdict.NOT_A_COST,
 )
 def classification() -> ClaimFinding:
-    """An order of errors."""
+    """Decline: it is an order of error rates."""
     return not_a_cost("It is about accuracy: errors come from training, not from the layers.")
 
 
@@ -28,7 +28,7 @@ def classification() -> ClaimFinding:
     recorded=ClaimVerdict.NOT_A_COST,
 )
 def detection() -> ClaimFinding:
-    """An order of mean average precisions."""
+    """Decline: it is an order of mean average precisions."""
     return not_a_cost("It is about accuracy: precision comes from training, not from the layers.")
 
 
@@ -41,5 +41,5 @@ def detection() -> ClaimFinding:
     recorded=ClaimVerdict.NOT_A_COST,
 )
 def learning_rates() -> ClaimFinding:
-    """Products of a learning rate."""
+    """Decline: it is about products of a learning rate."""
     return not_a_cost("It is about training: no layer has a learning rate.")

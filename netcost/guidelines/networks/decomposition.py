@@ -1,4 +1,4 @@
-"""Where a network's work lies, by kind of operator: ShuffleNet V2's Figure 2, as counted and, by a profile, timed."""
+"""Divides a network's work by kind of operator: ShuffleNet V2's Figure 2, as counted and, by a profile, timed."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ class Part:
     """One kind of operator in one network.
 
     Args:
-        network: of the zoo.
-        kind: of the operators.
-        mult_adds, memory_access: its share of the network's.
-        time: its share of the time that operators take; None where it was not profiled.
+        mult_adds, memory_access: shares of the network's.
+        time: share of the time of all operators; None without a profile.
     """
 
     network: str
@@ -31,22 +29,13 @@ class Part:
     time: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "network": self.network,
-            "kind": self.kind,
-            "mult_adds_share": self.mult_adds,
-            "memory_access_share": self.memory_access,
-            "time_share": self.time,
-        }
+        """Return plain values."""
+        shares = {"mult_adds_share": self.mult_adds, "memory_access_share": self.memory_access}
+        return {"network": self.network, "kind": self.kind, **shares, "time_share": self.time}
 
 
 def decompose(network: str, seconds: Mapping[str, float] | None = None) -> list[Part]:
-    """The kinds of operator that cost anything, those with most memory access first.
-
-    Args:
-        seconds: that each kind takes.
-    """
+    """Return the kinds of operator with any memory access, most first; `seconds` are those of each kind."""
     analysis = counted(network)
     by_kind: dict[Kind, Cost] = {}
     for kind, cost in zip(analysis.count.kinds, analysis.count.costs, strict=True):

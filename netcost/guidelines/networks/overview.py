@@ -1,13 +1,14 @@
-"""The study of whole networks as people read it, and as rows for programs."""
+"""Shows the study of whole networks to people, and gives its rows to programs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
-from netcost.guidelines.networks.panels import REFERENCE, TABLE8, counted, family
+from netcost.guidelines.networks.panels import PAPER_GPU_BATCH, REFERENCE, TABLE8, PanelTimes, counted
 from netcost.guidelines.networks.study import METRICS, ROOFLINE, Study
-from netcost.guidelines.networks.table8 import ROWS_PRINTED, SOURCE, TABLE_8
+from netcost.guidelines.networks.table8 import ROWS_PRINTED, SOURCE, TABLE_8, Table8Row
 from netcost.text import units
 from netcost.text.tables import METRICS as COUNTED
 from netcost.text.tables import Column, Section, Table, from_records, table_of
@@ -16,18 +17,17 @@ from netcost.timing import stats
 HEADINGS = {**{name: COUNTED[name].heading for name in METRICS}, ROOFLINE: "Roofline"}
 
 
-def _interval(ends: stats.Interval | None, unit: str) -> str | None:
+def interval(ends: stats.Interval | None, unit: str) -> str | None:
+    """Return both ends of an interval as people read them."""
     return None if ends is None else " – ".join(units.text(end, unit) for end in ends)
 
 
 EXPLANATIONS = (
-    Column("metric", "Metric", of=lambda found: HEADINGS[found.metric]),
+    Column("metric", "Metric", of=lambda fit: HEADINGS[fit.metric]),
     Column("rho", "Spearman's rho", "ratio"),
-    Column("rho_interval", "95 % interval", of=lambda found: _interval(found.rho_ci95, "ratio"), flush_right=True),
+    Column("rho_interval", "95 % interval", of=lambda fit: interval(fit.rho_ci95, "ratio"), flush_right=True),
     Column("error", "Median error", "percent"),
-    Column(
-        "error_interval", "95 % interval", of=lambda found: _interval(found.error_ci95, "percent"), flush_right=True
-    ),
+    Column("error_interval", "95 % interval", of=lambda fit: interval(fit.error_ci95, "percent"), flush_right=True),
 )
 
 COMPLEXITY = (
@@ -39,10 +39,10 @@ COMPLEXITY = (
 )
 
 AGREEMENTS = (
-    Column("order", "Order by", of=lambda found: found.order.replace(TABLE8, "speed here")),
+    Column("order", "Order by", of=lambda agreement: agreement.order.replace(TABLE8, "speed here")),
     Column("platform", "Paper"),
     Column("rho", "Spearman's rho", "ratio"),
-    Column("interval", "95 % interval", of=lambda found: _interval(found.ci95, "ratio"), flush_right=True),
+    Column("interval", "95 % interval", of=lambda agreement: interval(agreement.ci95, "ratio"), flush_right=True),
 )
 
 PARTS = (
@@ -61,7 +61,7 @@ NETWORKS = (
     Column("latency_s", "Latency", "seconds", of=lambda row: row[1].median_s),
     Column("half_width", "± 95 %", "percent", of=lambda row: stats.relative_half_width(row[1].ci95_s, row[1].median_s)),
 )
-"""Of a network's name and its latency."""
+"""For rows of (name of a network, its latency)."""
 
 RECORDS = (
     Column("network", "Network"),
@@ -75,43 +75,37 @@ RECORDS = (
 
 
 def section(study: Study, environment: Mapping[str, Any] | None = None) -> Section:
-    """Which count explains latency, Table 8 here and in the paper, and where the work of Figure 2's networks lies.
+    """Return the counts against latency, Table 8 here and in the paper, and Figure 2's networks by kind of operator.
 
     Args:
         environment: of the timing, as `Environment.to_dict` gives it; None where nothing was timed.
     """
     tables = [_explanations(study, environment or {})] if study.explanations else []
-    tables += [_complexity(), *_speeds(study), _agreements(study), _parts(study)]
+    tables += [_complexity(), *_speeds(study)]
+    title = f"Table 8: orders compared with those of the paper's speeds, {len(TABLE_8)} networks"
+    tables += [table_of(AGREEMENTS, study.agreements, title), _parts(study)]
     if study.latencies:
-        tables.append(_networks(study))
+        networks = sorted(study.latencies.items(), key=lambda row: row[1].median_s)
+        tables.append(table_of(NETWORKS, networks, "The networks, from fast to slow"))
     return Section("Whole networks: which count explains latency?", tuple(_paragraphs(study)), tuple(tables))
 
 
 def records(study: Study) -> Table:
-    """A row a network of the zoo with every figure as a number: for programs."""
-    rows = []
-    for name, latency in study.latencies.items():
-        low, high = latency.ci95_s or (None, None)
-        rows.append(
-            {
-                "network": name,
-                "family": family(name),
-                **{metric: getattr(counted(name), metric) for metric in METRICS},
-                ROOFLINE: study.metric(ROOFLINE, name) if study.peaks else None,
-                "latency_s": latency.median_s,
-                "latency_low_s": low,
-                "latency_high_s": high,
-            }
-        )
+    """Return every figure as a number, with a row per network of the zoo: for programs."""
+    rows = (
+        {**study.figures(name), "latency_low_s": low, "latency_high_s": high}
+        for name, latency in study.latencies.items()
+        for low, high in [latency.ci95_s or (None, None)]
+    )
     return from_records(RECORDS, rows)
 
 
 def _paragraphs(study: Study) -> Iterable[str]:
     yield (
-        "ShuffleNet V2 starts from the observation that mult-adds alone do not tell speed. Here the zoo's networks are "
-        "timed, and each count is asked how well it knows their order (Spearman's rank correlation) and their latency: "
-        "one constant times the count, the constant being the median of latency / count over the networks of all other "
-        "families, a family being a file of the zoo. The median error is that of |predicted / measured - 1|; intervals "
+        "ShuffleNet V2 starts from the observation that mult-adds alone do not determine speed. Here the zoo's "
+        "networks are timed, and each count predicts their order (Spearman's rank correlation) and their latency: one "
+        "constant times the count, where the constant is the median of latency / count over the networks of all other "
+        "families. A family is a file of the zoo. The median error is that of |predicted / measured - 1|; intervals "
         "are bootstraps over networks."
     )
     if not study.explanations:
@@ -119,97 +113,75 @@ def _paragraphs(study: Study) -> Iterable[str]:
         return
     least, most = min(study.reference_s), max(study.reference_s)
     yield (
-        f"Networks run beside {REFERENCE} in {len(study.reference_s)} panels, and their latency is the ratio to it "
-        f"times its median, which was {units.seconds(least)} to {units.seconds(most)}."
+        f"Networks run beside {REFERENCE} in {len(study.reference_s)} panels. Their latency is the ratio to it times "
+        f"its median, which was {units.seconds(least)} to {units.seconds(most)}."
     )
     yield answer(study)
 
 
 def answer(study: Study) -> str:
-    """What mult-adds know, and what knows more, of networks that were timed."""
-    found = study.explanations
-    [plain] = [each for each in found if each.metric == "mult_adds"]
-    told = f"Over {plain.networks} networks, mult-adds rank latency with rho {units.text(plain.rho, 'ratio')}"
-    if plain.error is None:
-        return f"{told}."
-    told += f" and miss it by {units.percent(plain.error)} in the median"
-    better = [each for each in found if each.error is not None and each.error < plain.error]
-    if not better:
-        return f"{told}; no other count misses by less."
-    best = min(better, key=lambda each: each.error or 0.0)
+    """Return the fit of mult-adds to latency and that of the best count, for networks that were timed."""
+    [by_work] = [fit for fit in study.explanations if fit.metric == "mult_adds"]
+    sentence = f"Over {by_work.networks} networks, mult-adds rank latency with rho {units.text(by_work.rho, 'ratio')}"
+    if by_work.error is None:
+        return f"{sentence}."
+    sentence += f" and have a median error of {units.percent(by_work.error)}"
+    error, best = min(
+        ((fit.error, fit) for fit in study.explanations if fit.error is not None), key=lambda pair: pair[0]
+    )
+    if error >= by_work.error:
+        return f"{sentence}; no other count has a smaller one."
     rho = units.text(best.rho, "ratio")
-    least = units.percent(best.error or 0.0)
-    return f"{told}; the smallest error is {least}, by {HEADINGS[best.metric]} (rho {rho})."
+    return f"{sentence}; the smallest error is {units.percent(error)}, by {HEADINGS[best.metric]} (rho {rho})."
 
 
 def _explanations(study: Study, environment: Mapping[str, Any]) -> Table:
     title = f"What explains the latency of {study.explanations[0].networks} networks"
-    return table_of(EXPLANATIONS, study.explanations, title, [*_whose_roofline(study, environment)])
-
-
-def _whose_roofline(study: Study, environment: Mapping[str, Any]) -> Iterable[str]:
-    """Of which peaks the roofline is, and in what they are not those of the timing."""
-    if study.peaks is None:
-        yield "A roofline needs the device's measured peaks, which were not given."
-        return
-    yield f"Roofline of {study.peaks.title}."
-    yield from (f"Not of one run: {each}." for each in study.peaks.differences(environment))
+    notes = ["A roofline needs the device's measured peaks: give --peaks."]
+    if study.peaks is not None:
+        differences = study.peaks.differences(environment)
+        notes = [f"Roofline of {study.peaks.title}.", *(f"Not of one run: {text}." for text in differences)]
+    return table_of(EXPLANATIONS, study.explanations, title, notes)
 
 
 def _complexity() -> Table:
     notes = (
         f"{SOURCE}: {len(TABLE_8)} networks of its {ROWS_PRINTED} rows are in the zoo.",
-        "MobileNet v2 is the authors' re-implementation; how it rounds channels at widths below 1.0 is not printed.",
+        "MobileNet v2 is the authors' re-implementation; its rounding of channels at widths below 1.0 is not printed.",
     )
     return table_of(COMPLEXITY, TABLE_8, "Table 8: complexity as published, and as counted", notes)
 
 
 def _speeds(study: Study) -> Iterable[Table]:
-    """Images a second here and in the paper; nothing where Table 8 was not timed."""
-    panels = [each.panel for each in study.of(TABLE8)]
-    if not panels:
-        return
-    here = [Column(panel.conditions, f"Here, {panel.conditions}", "per_second") for panel in panels]
+    """Give images per second here and in the paper; nothing where Table 8 was not timed."""
     columns = (
-        Column("network", "Network"),
-        *here,
+        Column("network", "Network", of=lambda row: row.name),
+        *(
+            Column(words, f"Here, {words}", "per_second", of=partial(_images_per_second, timed))
+            for timed in study.of(TABLE8)
+            for words in [timed.panel.conditions]
+        ),
         Column("arm", "Paper ARM, batch 1", "per_second"),
-        Column("gpu", "Paper GPU, batch 8", "per_second"),
+        Column("gpu", "Paper GPU, batch 8", "per_second", of=lambda row: PAPER_GPU_BATCH * row.gpu),
     )
-    rows = [
-        {
-            "network": row.name,
-            **{
-                panel.conditions: panel.batch / series.median_s if series.median_s else None
-                for panel, series in study.table8_series(row.name)
-            },
-            "arm": row.arm,
-            "gpu": 8 * row.gpu,
-        }
-        for row in TABLE_8
-    ]
-    yield from_records(columns, rows, "Table 8: images a second", [*_said(study)])
+    if study.of(TABLE8):
+        yield table_of(columns, TABLE_8, "Table 8: images per second", [*_shared_warnings(study)])
 
 
-def _said(study: Study) -> Iterable[str]:
-    """Doubts about the panels of Table 8 that all of its networks share."""
-    for each in study.of(TABLE8):
-        told = [{str(doubt.get("seen")) for doubt in series.doubts} for series in each.series if not series.error]
-        yield from (f"{each.panel}: {text}" for text in sorted(set.intersection(*told) if told else ()))
+def _images_per_second(timed: PanelTimes, row: Table8Row) -> float | None:
+    times = timed.by_name.get(row.name)
+    return timed.panel.batch / times.median_s if times and times.median_s else None
 
 
-def _agreements(study: Study) -> Table:
-    title = f"Table 8: orders beside those of the paper's speeds, {len(TABLE_8)} networks"
-    return table_of(AGREEMENTS, study.agreements, title)
+def _shared_warnings(study: Study) -> Iterable[str]:
+    """Give the warnings about each panel of Table 8 that all of its networks share."""
+    for timed in study.of(TABLE8):
+        seen = [{str(doubt.get("seen")) for doubt in times.doubts} for times in timed.series if not times.error]
+        yield from (f"{timed.panel}: {text}" for text in sorted(set.intersection(*seen) if seen else ()))
 
 
 def _parts(study: Study) -> Table:
     is_timed = any(part.time is not None for part in study.parts)
-    notes = () if is_timed else ("The share of time needs a profile of each operator, which was not given.",)
+    notes = () if is_timed else ("The share of time needs a profile of each operator: give --profile.",)
     shown = [column for column in PARTS if column.name != "time" or is_timed]
-    return table_of(shown, study.parts, "Figure 2: where the work lies, by kind of operator", notes)
-
-
-def _networks(study: Study) -> Table:
-    rows = sorted(study.latencies.items(), key=lambda row: row[1].median_s)
-    return table_of(NETWORKS, rows, "The networks, from fast to slow")
+    return table_of(shown, study.parts, "Figure 2: the work by kind of operator", notes)

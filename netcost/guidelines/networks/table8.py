@@ -1,9 +1,9 @@
-"""ShuffleNet V2's Table 8: the networks of it that the zoo has, with the paper's complexity and speeds."""
+"""ShuffleNet V2's Table 8: its networks that the zoo has, with the paper's complexity and speeds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 
 from netcost.counting.analysis import analyze
 from netcost.guidelines.guideline import PAPER
@@ -11,20 +11,20 @@ from netcost.targets.naming import Target, resolve
 
 SOURCE = f"{PAPER} Table 8"
 ROWS_PRINTED = 39
-"""Two MobileNet v2 stand there twice; the others are networks that the zoo does not have."""
+"""Two MobileNet v2 are printed twice; the other rows that are missing here are networks that the zoo does not have."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table8Row:
     """A network of Table 8.
 
     Args:
         name: as printed, without "re-implemented".
-        architecture: of the zoo.
+        architecture: name in the zoo.
         mflops: complexity as printed: millions of mult-adds.
-        gpu: batches of 8 a second on a GTX 1080Ti.
-        arm: images a second on one core of a Snapdragon 810.
-        width: passed to the architecture; None where its name says it.
+        gpu: batches of 8 per second on a GTX 1080Ti.
+        arm: images per second on one core of a Snapdragon 810.
+        width: passed to the architecture; None where its name includes it.
         side: of the square input.
     """
 
@@ -37,19 +37,14 @@ class Table8Row:
     side: int = 224
 
     def target(self) -> Target:
-        """The network with its input."""
+        """Return the network with its input."""
         arguments = {} if self.width is None else {"width": self.width}
         return resolve(self.architecture, arguments, [f"1x3x{self.side}x{self.side}"])
 
-    @property
+    @cached_property
     def mult_adds(self) -> int:
-        """As netcost counts them (count)."""
-        return _mult_adds(self)
-
-
-@cache
-def _mult_adds(row: Table8Row) -> int:
-    return analyze(row.target()).mult_adds
+        """Return the mult-adds as netcost counts them (count)."""
+        return analyze(self.target()).mult_adds
 
 
 TABLE_8 = (
