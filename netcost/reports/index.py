@@ -10,14 +10,8 @@ from netcost.text.formats.markdown import escaped, link
 
 NAME = "README.md"
 
-ENDINGS = {
-    "md": "Markdown",
-    "html": "page with charts",
-    "csv": "CSV",
-    "networks.csv": "CSV of networks",
-    "json": "JSON",
-}
-"""The names of the formats that the index offers, by their endings."""
+LABELS = {"md": "Markdown", "html": "page with charts", "csv": "CSV", "networks.csv": "CSV of networks", "json": "JSON"}
+"""The formats that the index offers, by the endings of their files."""
 
 BEGINNING = "# Reports\n\nFigures that netcost counted, timed and judged."
 """The beginning by which a page is known as ours, and may be replaced."""
@@ -51,6 +45,6 @@ def _part(report: Report) -> Iterable[str]:
     for figure in page.figures:
         if figure.name in report.shown:
             yield picture(figure, report.picture(figure))
-    offered = [ending for ending in ENDINGS if ending in report.endings]
-    yield " · ".join(f"[{ENDINGS[ending]}]({link(f'{report.name}.{ending}')})" for ending in offered)
+    offered = [ending for ending in LABELS if ending in report.endings]
+    yield " · ".join(f"[{LABELS[ending]}]({link(f'{report.name}.{ending}')})" for ending in offered)
     yield made(page)

@@ -1,4 +1,4 @@
-"""The roofline: the least time of an operator or a network on a device, and the share of it in the measured time.
+"""The roofline: the least time of an operator or a network on a device, and how near a measured time comes to it.
 
 Reference: Williams, Waterman and Patterson, "Roofline" (CACM 52(4), 2009): attainable FLOP/s are the lesser of the
 peak and intensity x bandwidth. Here as a time: the greater of FLOPs / peak and bytes / bandwidth, because an operator

@@ -65,7 +65,7 @@ def _lines(peaks: Peaks, intensities: Sequence[float]) -> dict[str, list[tuple[f
     """Return both ends of each line (FLOPs per byte, FLOP/s), without slopes that start above the peak."""
     least, most = min(intensities) / MARGIN, max(intensities) * MARGIN
     lines = {}
-    product = next((each for each in peaks.products if each.dtype == MAIN), next(iter(peaks.products), None))
+    product = next((entry for entry in peaks.products if entry.dtype == MAIN), next(iter(peaks.products), None))
     for level in peaks.bandwidths:
         slope = level.best
         end = most if product is None else min(most, product.flops_per_s.best / slope)
