@@ -1,12 +1,12 @@
-"""The dispatch mode that times each operator of a real forward pass, in the order in which a trace records them.
+"""Times each operator of a real forward pass, in the order in which a trace records them.
 
-It sees the operators that `recorder` sees, by the same plans: one that has a counting rule is timed whole, any other
-composite operator part by part. So the n-th operator that it times is the n-th of the graph.
+The timer sees the operators that `recorder` sees, by the same plans: one that has a counting rule is timed whole, any
+other composite operator part by part. So the n-th operator that it times is the n-th of the graph.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
@@ -16,6 +16,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from netcost.tracing.plan import Plan
 
+_NOTHING = nullcontext()
+
 
 class Span(NamedTuple):
     """One operator call.
@@ -24,7 +26,7 @@ class Span(NamedTuple):
         name: aten's name without overload.
         begun: when it was called (seconds, on the host's clock).
         ended: when it returned: on a GPU, when it was launched.
-        traced: whether a trace records it; dropout in evaluation, say, only gives back what it is given.
+        traced: True where a trace records it; dropout in evaluation mode, for example, only returns its input.
     """
 
     name: str
@@ -39,11 +41,11 @@ class Span(NamedTuple):
 
 
 class OperatorTimer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves __init_subclass__ untyped
-    """Times the operators that run while it is open; what it does itself lies between the spans.
+    """Dispatch mode that times the operators that run while it is open; its own work lies between the spans.
 
     Args:
         clock: seconds, from any origin.
-        around: opened around the n-th operator, for a profiler that is to know it.
+        around: opened around the n-th operator, for a profiler that must know it.
     """
 
     @classmethod
@@ -52,12 +54,11 @@ class OperatorTimer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
         return False
 
     def __init__(
-        self, clock: Callable[[], float], around: Callable[[int], AbstractContextManager[object]] | None = None
+        self, clock: Callable[[], float], around: Callable[[int], AbstractContextManager[object]] = lambda _: _NOTHING
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it so
         self.spans: list[Span] = []
-        self._clock = clock
-        self._around = around or (lambda _: _NOTHING)
+        self._clock, self._around = clock, around
         self._plans: dict[OpOverload, Plan] = {}
 
     def __torch_dispatch__(self, func: OpOverload, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
@@ -77,22 +78,19 @@ class OperatorTimer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
         return result
 
 
-_NOTHING = nullcontext()
-
-
 def _is_traced(plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> bool:
-    """Whether `recorder.Recorder` records the call: it writes, or makes a tensor, or nobody knows what it does."""
+    """True where `recorder.Recorder` records the call: it writes, it makes a tensor, or its effect is unknown."""
     if plan.is_idle(args):
         return False
     if plan.writes or plan.reshapes:
         return True
-    given = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
-    returned = [
-        each for each in (result if isinstance(result, list | tuple) else (result,)) if isinstance(each, Tensor)
-    ]
-    if any(not any(each is tensor for tensor in given) for each in returned):
+    given = _tensors((*args, *kwargs.values()))
+    returned = _tensors(result if isinstance(result, list | tuple) else (result,))
+    if any(all(tensor is not argument for argument in given) for tensor in returned):
         return True
-    in_lists = any(
-        isinstance(value, list | tuple) and any(isinstance(each, Tensor) for each in value) for value in args
-    )
+    in_lists = any(_tensors(value) for value in args if isinstance(value, list | tuple))
     return not (returned or plan.known) and (bool(given) or in_lists)
+
+
+def _tensors(values: Iterable[Any]) -> list[Tensor]:
+    return [value for value in values if isinstance(value, Tensor)]

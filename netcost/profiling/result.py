@@ -1,4 +1,4 @@
-"""A network's profile: raw times of every operator, and tables of where they go."""
+"""A network's profile: the raw times of every operator, and tables of them."""
 
 from __future__ import annotations
 
@@ -26,24 +26,21 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 TOLERANCE = 0.10
-"""How far operators and gap together may be from the plain run (as a share of it) before a note says so."""
-
+"""Largest deviation of operators and gap from the plain run (as a share of it) without a note."""
 
 FUSED = frozenset({"MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder"})
-"""Modules of torch that have a kernel of their own, which hides their operators."""
-
-FUSED_ATTENTION = "Torch's fused attention path is off here, as in the count: it would hide the operators."
+"""Modules of torch with a kernel of their own, which hides their operators."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Profile(OperatorTimes):
-    """Where the time of one network's forward pass goes: the operators' times, and how they were measured.
+    """The times of a network's operators, and how they were measured.
 
     Args:
         environment: of the measurement.
-        setting: in which it ran.
+        setting: of the runs.
         instrumented_s: seconds of each instrumented run, the instrument's own work included, in the same rounds.
-        doubts: what speaks against the plain runs' times.
+        doubts: reasons to trust the plain runs' times less.
     """
 
     environment: Environment
@@ -53,7 +50,7 @@ class Profile(OperatorTimes):
 
     @property
     def deviation(self) -> float:
-        """How far that is from the plain run, as a share of it: how much the instrument distorts."""
+        """Difference of `total_s` from the plain run, as a share of it: the distortion by the instrument."""
         return self.total_s / self.median_s - 1
 
     @cached_property
@@ -64,74 +61,39 @@ class Profile(OperatorTimes):
         return under_roof(self.analysis.count, self.analysis.peak_memory_bytes, self.peaks, self.median_s)
 
     def by_op(self) -> pandas.DataFrame:
-        """A row an operator, in the order in which they ran, and the gap."""
+        """Return a row per operator, in the order in which they ran, and the gap."""
         return frames.frame(self.table("op"))
 
     def by_kind(self) -> pandas.DataFrame:
-        """A row a kind of operator, and the gap."""
+        """Return a row per kind of operator, and the gap."""
         return frames.frame(self.table("kind"))
 
     def by_module(self, depth: int | None = None) -> pandas.DataFrame:
-        """A row a module, in the order of first use, and the gap.
-
-        Args:
-            depth: how many levels of modules to tell apart; None for the innermost ones.
-        """
+        """Return a row per module of at most `depth` levels (None: innermost), in order of first use, and the gap."""
         return frames.frame(self.table("module", depth))
 
     def by_block(self) -> pandas.DataFrame:
-        """A row a building block, one for the views between them, and the gap."""
+        """Return a row per building block, one for the views between them, and the gap."""
         return frames.frame(self.table("block"))
 
     def table(self, by: str, depth: int | None = None) -> Table:
-        """The time by "op", "kind", "module" or "block", beside the cost; the rows add up to `total_s`.
-
-        Raises:
-            RequestError: another grouping was asked for.
-        """
+        """Return time and cost by "op", "kind", "module" or "block" (else a RequestError); the sum is `total_s`."""
         return tables.table(self, by, depth, self.notes())
 
     def summary(self, by: str, depth: int | None = None, most: int = 20) -> Table:
-        """The same for people: the rows that take the most time, one for the others, and the sum.
-
-        Args:
-            most: rows to show besides.
-        """
+        """Return the table for people: the `most` rows that take the most time, one for the others, and the sum."""
         explained = more_about(type(doubt).__name__ for doubt in self.doubts)
         return tables.summary(self, by, depth, most, [*self.notes(), *explained])
 
     def chrome_trace(self) -> str:
-        """One instrumented run as JSON for Perfetto and chrome://tracing; it names no host, user or path."""
+        """Return one instrumented run as JSON for Perfetto and chrome://tracing; it names no host, user or path."""
         return chrome_trace(self.analysis.count, self.passes)
 
     def notes(self) -> list[str]:
-        """What must be said under every table of this profile."""
-        return [
-            *self.analysis.notes(),
-            self._timing_note(),
-            *([FUSED_ATTENTION] if FUSED & {*self.analysis.graph.modules.values()} else []),
-            *self._doubtful_notes(),
-            *self._peak_notes(),
-            *map(str, self.doubts),
-        ]
-
-    def _timing_note(self) -> str:
-        """On what, and how the sum stands to the whole."""
-        here = self.environment
-        where = here.gpu.name if here.gpu else here.cpu or here.machine
-        threads = f"{here.threads} thread{'s' if here.threads > 1 else ''}"
-        setting = "" if self.setting == EffectiveSetting() else f", {self.setting}"
-        gap = "launches and idling" if here.gpu else "Python and dispatch"
-        return (
-            f"{where}, {threads}, torch {here.torch}{setting}: operators {units.seconds(self.operators_s)} ("
-            f"{len(self.passes)} instrumented runs) and the gap between them {units.seconds(self.gap_s)} ({gap}) make "
-            f"{units.seconds(self.total_s)}; the plain run takes {units.seconds(self.median_s)} (median of "
-            f"{len(self.plain_s)} in the same rounds)."
-        )
-
-    def _doubtful_notes(self) -> list[str]:
-        """Where the sum, or the way to it, is to be trusted less."""
-        notes = []
+        """Return the notes under every table of this profile."""
+        notes = [*self.analysis.notes(), self._timing_note()]
+        if FUSED & {*self.analysis.graph.modules.values()}:
+            notes.append("Torch's fused attention path is off, as in the count: it would hide the operators.")
         if abs(self.scale - 1) > TOLERANCE:
             notes.append(
                 f"The operators' medians were multiplied by {units.significant(self.scale)} to add up to that: most "
@@ -142,20 +104,30 @@ class Profile(OperatorTimes):
                 f"The sum is {units.percent(abs(self.deviation))} {'above' if self.deviation > 0 else 'below'} the "
                 "plain run: the instrument distorts, or the machine is not quiet; trust the shares less."
             )
-        return notes
-
-    def _peak_notes(self) -> list[str]:
-        notes = []
         if self.peaks is not None:
             notes.append(
-                "Roof: the time at the peak FLOP/s or the full bandwidth, whichever is longer, as a share of the time; "
-                "above 100 % operands lay in a faster cache than the smallest that holds them."
+                "Roof: the time at the peak FLOP/s or at the full bandwidth, whichever is longer, as a share of the "
+                "measured time; above 100 %, operands lay in a faster cache than the smallest that holds them."
             )
-            notes += [f"Not of one run: {what}." for what in self.peaks.differences(self.environment.to_dict())]
-        return notes
+            notes += [f"Not of one run: {words}." for words in self.peaks.differences(self.environment.to_dict())]
+        return [*notes, *map(str, self.doubts)]
+
+    def _timing_note(self) -> str:
+        """Say on what it was timed, and how the sum compares with the plain run."""
+        here = self.environment
+        where = here.gpu.name if here.gpu else here.cpu or here.machine
+        threads = f"{here.threads} thread{'s' if here.threads > 1 else ''}"
+        setting = "" if self.setting == EffectiveSetting() else f", {self.setting}"
+        gap = "launches and idling" if here.gpu else "Python and dispatch"
+        return (
+            f"{where}, {threads}, torch {here.torch}{setting}: {units.seconds(self.operators_s)} in operators ("
+            f"{len(self.passes)} instrumented runs) + {units.seconds(self.gap_s)} between them ({gap}) = "
+            f"{units.seconds(self.total_s)}. The plain run takes {units.seconds(self.median_s)} (median of "
+            f"{len(self.plain_s)} in the same rounds)."
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values; times in seconds, one sample a run."""
+        """Return plain values; times in seconds, one sample per run."""
         analysis = self.analysis
         return {
             "schema": SCHEMA,
@@ -163,11 +135,8 @@ class Profile(OperatorTimes):
             "environment": self.environment.to_dict(),
             "setting": self.setting.to_dict(),
             **analysis.to_dict(),
-            "plain": {"median_s": self.median_s, "samples_s": _to_nanoseconds(self.plain_s)},
-            "instrumented": {
-                "median_s": stats.median(self.instrumented_s),
-                "samples_s": _to_nanoseconds(self.instrumented_s),
-            },
+            "plain": _series(self.plain_s),
+            "instrumented": _series(self.instrumented_s),
             "operators_s": self.operators_s,
             "gap_s": self.gap_s,
             "total_s": self.total_s,
@@ -175,22 +144,26 @@ class Profile(OperatorTimes):
             "scale": self.scale,
             "roofline": None if self.roofline is None else self.roofline.to_dict(),
             "doubts": [doubt.to_dict() for doubt in self.doubts],
-            "ops": [self._plain(index) for index in range(len(self.times_s))],
+            "ops": [self._operator(index) for index in range(len(self.times_s))],
         }
 
-    def _plain(self, at: int) -> dict[str, Any]:
-        """One operator, with every time that was taken."""
-        op, kind = self.analysis.graph.ops[at], self.analysis.count.kinds[at]
+    def _operator(self, index: int) -> dict[str, Any]:
+        """Return one operator, with all its times."""
+        op, kind = self.analysis.graph.ops[index], self.analysis.count.kinds[index]
         return {
             "op": op.name,
             "kind": str(kind),
             "module": op.module,
-            "time_s": self.times_s[at],
-            "bound_s": self.bounds_s[at],
-            "samples_s": _to_nanoseconds(each.times_s[at] for each in self.passes),
+            "time_s": self.times_s[index],
+            "bound_s": self.bounds_s[index],
+            "samples_s": _to_nanoseconds(run.times_s[index] for run in self.passes),
         }
 
 
+def _series(times_s: tuple[float, ...]) -> dict[str, Any]:
+    return {"median_s": stats.median(times_s), "samples_s": _to_nanoseconds(times_s)}
+
+
 def _to_nanoseconds(times_s: Iterable[float]) -> list[float]:
-    """Times (seconds) to what a clock resolves: there are many, and further digits say nothing."""
+    """Round times (seconds) to the resolution of a clock: there are many, and further digits say nothing."""
     return [round(time_s, 9) for time_s in times_s]

@@ -1,33 +1,33 @@
-"""A network's plain and instrumented runs in the same rounds, and its graph -> Profile.
+"""Times a network's plain and instrumented runs in the same rounds and joins them to its graph.
 
-The plain run says how long a forward pass takes, the instrumented one how that time is divided. What the operators
-leave of the plain run is the gap between them.
+The plain run says how long a forward pass takes, the instrumented one how that time is divided. The rest of the plain
+run beside the operators is the gap between them.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Unpack
 
 import torch
 from torch import nn
 
 from netcost.counting.analysis import analyze
-from netcost.graph.graph import Op
-from netcost.profiling.probes import HostProbe, KernelProbe, Probe
+from netcost.profiling.probes import HostProbe, KernelProbe
 from netcost.profiling.result import Profile
 from netcost.profiling.roofline import Peaks
 from netcost.targets import Target
 from netcost.text.errors import MeasurementError, NetcostError
-from netcost.timing.conversion import Call, converted, converted_call, observed
+from netcost.timing.conversion import Call, converted, converted_call, first_line, observed
 from netcost.timing.devices import Device, open_device, translating_out_of_memory
 from netcost.timing.doubts import doubts_about, throttled
 from netcost.timing.environment import LoadMeter, flushed_denormals, read_environment, thread_number
 from netcost.timing.measuring import random_call
 from netcost.timing.preparation import evaluating
-from netcost.timing.sampling import Clock, Progress, Rounds, Run, Series, Subject, sample_rounds
+from netcost.timing.sampling import Clock, Progress, Run, Subject, sample_rounds
 from netcost.timing.setting import Timing, TimingOptions, timing_of
 from netcost.timing.subjects import subject
 
@@ -47,18 +47,18 @@ def profile(
 ) -> Profile:
     """Measure where the time of a forward pass goes, operator by operator.
 
-    What is measured is an instance that was never traced; a target is built anew for it, and a module copied. Torch's
-    fused attention path is off, as in the count: it would hide the operators.
+    The measured instance was never traced: a target is built anew for it, and a module copied. Torch's fused attention
+    path is off, as in the count: it would hide the operators.
 
     Args:
         model: an nn.Module, or a target such as "googlenet" or "torchvision:resnet50".
         inputs: as for `analyze`; None for a target's own.
         device: "cpu", "cuda", "cuda:1", or an open one.
-        concrete: trace on real tensors, for a forward pass that looks at values.
+        concrete: trace on real tensors, for a forward pass that depends on values.
         timing: device and all options in one value, instead of them.
         peaks: of this device, for the shares of the roofline.
-        progress: told the share done, and what is being done.
-        clock, meter: of the time, and of the load by others.
+        progress: called with the share done and the present step.
+        clock, meter: for the time, and for the load by other programs.
         options: the parts of a `Timing`: threads, dtype, memory_format, cold_cache, budget_s (10 unless given), and
             precision (0.01), here of instrumented / plain. Compiled code has no operators to time, and instruments
             do not reach into other processes.
@@ -76,19 +76,21 @@ def profile(
     target = subject(model, inputs, asked)
     # Given tensors are counted with their values, unless another element type was asked for.
     analysis = analyze(target, inputs if asked.dtype is None else None, concrete=concrete)
+    ops = analysis.graph.ops
     with opened.active(), thread_number(asked.threads) as used, flushed_denormals(), _attention_in_parts():
         placed, (args, kwargs) = _prepared(opened, target, inputs, asked)
-        setting = observed(placed, (args, kwargs), asked)
+        setting, run = observed(placed, (args, kwargs), asked), partial(placed, *args, **kwargs)
         with evaluating(placed), torch.inference_mode():
-            run = opened.watch(lambda: placed(*args, **kwargs))
-            probe = _probe(opened, lambda: placed(*args, **kwargs), analysis.graph.ops, clock)
+            # Operators are finished when they return on a CPU; on a GPU they are then only launched.
+            on_host = opened.name == "cpu"
+            probe = HostProbe(run, ops, clock) if on_host else KernelProbe(run, ops, clock, opened.synchronize)
             _try_out(probe, analysis.model, opened.name)
             prepare = opened.cold_cache() if asked.cold_cache else None
             load = meter()
             rounds = sample_rounds(
                 [
-                    Subject(analysis.model, run, prepare),
-                    Subject(f"{analysis.model}, instrumented,", probe, prepare),
+                    Subject(analysis.model, opened.watch(run), prepare),
+                    Subject(f"{analysis.model}, instrumented,", probe, prepare, untimed_setup=probe.begin_sample),
                 ],
                 clock=clock,
                 synchronize=opened.synchronize,
@@ -96,8 +98,11 @@ def profile(
                 precision=asked.precision or 0.0,
                 progress=progress,
             )
-    plain, instrumented = _without_errors(rounds)
-    shared = (load.doubt(), throttled(opened.throttle_reasons()))
+    for series in rounds.series:
+        if series.error is not None:
+            raise series.error
+    plain, instrumented = rounds.series
+    machine_doubts = (load.doubt(), throttled(opened.throttle_reasons()))
     assert plain.first_call_s is not None, "a series without an error has a first call"
     return Profile(
         analysis=analysis,
@@ -105,8 +110,8 @@ def profile(
         setting=setting,
         plain_s=plain.times_s,
         instrumented_s=instrumented.times_s,
-        passes=tuple(probe.passes[2 + len(instrumented.warmup_s) :]),  # one tried out, one first call
-        doubts=(*doubts_about(plain.first_call_s, plain.times_s), *(each for each in shared if each is not None)),
+        passes=probe.passes,
+        doubts=(*doubts_about(plain.first_call_s, plain.times_s), *filter(None, machine_doubts)),
         peaks=peaks,
     )
 
@@ -114,49 +119,24 @@ def profile(
 def _prepared(device: Device, target: Target, inputs: Any, timing: Timing) -> tuple[nn.Module, Call]:
     """Build the model as its timing asks for it, with its inputs, on the device."""
     built = converted(target.build(), timing)
-    dtype = next((each.dtype for each in built.parameters() if each.is_floating_point()), torch.float32)
+    dtype = next((weight.dtype for weight in built.parameters() if weight.is_floating_point()), torch.float32)
     call = random_call(target.required_inputs() if inputs is None else inputs, dtype)
     return device.place(built, converted_call(call, timing))
 
 
-def _probe(device: Device, run: Run, ops: Sequence[Op], clock: Clock) -> Probe:
-    """A CPU's operators are done when they return; a GPU's are then only launched."""
-    if device.name == "cpu":
-        return HostProbe(run, ops, clock)
-    return KernelProbe(run, ops, clock, device.synchronize)
-
-
-def _try_out(probe: Probe, name: str, device: str) -> None:
-    """One pass, so that what cannot be joined is known before anything is measured.
-
-    Raises:
-        MeasurementError: the model failed, or it ran other operators than were counted.
-    """
+def _try_out(probe: Run, name: str, device: str) -> None:
+    """Run one pass before anything is measured; a failure is a MeasurementError, as are operators not counted."""
     try:
         translating_out_of_memory(probe, device)
     except NetcostError:
         raise
     except Exception as error:
-        said = str(error).partition("\n")[0]
-        raise MeasurementError(f"{name} failed in its first call: {type(error).__name__}: {said}") from error
-
-
-def _without_errors(rounds: Rounds) -> tuple[Series, Series]:
-    """Plain and instrumented.
-
-    Raises:
-        MeasurementError: either failed.
-    """
-    for series in rounds.series:
-        if series.error is not None:
-            raise series.error
-    plain, instrumented = rounds.series
-    return plain, instrumented
+        raise MeasurementError(f"{name} failed in its first call: {first_line(error)}") from error
 
 
 @contextmanager
 def _attention_in_parts() -> Iterator[None]:
-    """Torch's fused path of attention and of transformer layers is off within."""
+    """Switch off torch's fused path of attention and of transformer layers within."""
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:

@@ -1,4 +1,4 @@
-"""An analysis and a profile as commands show them: grouped by what was asked for."""
+"""The results of `netcost show` and `netcost profile`: an analysis and a profile, grouped as asked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from netcost.counting.analysis import Analysis
 from netcost.counting.breakdown import ADDITIVE
 from netcost.counting.crosscheck import CrossCheck
 from netcost.profiling.result import Profile
-from netcost.profiling.roofline import Peaks, Roofline, under_roof, with_bounds, with_roofline
+from netcost.profiling.roofline.bound import Roofline, under_roof, with_bounds, with_roofline
+from netcost.profiling.roofline.peaks import Peaks
 from netcost.text.tables import Table, selected, with_total
 from netcost.text.version import __version__
 
@@ -19,7 +20,7 @@ SHOWN = """
 module type calls output kind ops block fragments width index op
 params mult_adds memory_access memory_access_fused kernels roofline_bound_s
 """.split()
-"""The columns that people see; CSV and JSON have them all."""
+"""The columns for people; CSV and JSON have all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,10 @@ class ShownAnalysis:
     """The result of `netcost show`.
 
     Args:
-        by: what makes a row; None for the totals, and then the modules.
-        depth: levels of modules to tell apart.
-        peaks: of the device, for the bound of each row; None without.
-        crosscheck: the counts of others; None where they were not asked for.
+        by: the grouping of the rows; None for the totals, and then the modules.
+        depth: levels of modules to show.
+        peaks: of the device, for the bound of each row, if given.
+        crosscheck: the counts of other tools, if asked for.
     """
 
     analysis: Analysis
@@ -40,7 +41,7 @@ class ShownAnalysis:
     crosscheck: CrossCheck | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the totals, and the rows by what was asked for."""
+        """Return the totals, and the rows by the grouping asked for."""
         roofline = None if self.peaks is None else self._under_roof(self.peaks).to_dict()
         grouped = {"by": self.by or "module", "rows": self._rows().to_dict()["rows"]}
         verified = {} if self.crosscheck is None else {"verify": self.crosscheck.table().to_dict()["rows"]}
@@ -48,23 +49,23 @@ class ShownAnalysis:
         return {**head, **self.analysis.to_dict(), "roofline": roofline, **grouped, **verified}
 
     def records(self) -> list[Table]:
-        """Return every row with every figure."""
+        """Return all rows and columns."""
         return [self._rows(), *self._verified()]
 
     def tables(self) -> list[Table]:
-        """Return the totals and the modules, or where the cost sits by what was asked for."""
+        """Return the totals and the modules, or the rows by the grouping asked for."""
         rows = selected(with_total(self._rows(), (*ADDITIVE, "roofline_bound_s")), SHOWN)
         if self.by is not None:
             return [rows, *self._verified()]
         summary = self.analysis.summary()
         if self.peaks is not None:
             summary = with_roofline(summary, self._under_roof(self.peaks), self.peaks)
-        # The summary says what must be said already.
+        # The summary has the notes of the analysis already.
         notes = tuple(note for note in rows.notes if note not in self.analysis.notes())
         return [summary, replace(rows, notes=notes), *self._verified()]
 
     def _rows(self) -> Table:
-        """Where the cost sits, with the bound of each row where there are peaks."""
+        """Return the cost by the grouping, with the bound of each row where there are peaks."""
         by = self.by or "module"
         rows = self.analysis.table(by, self.depth)
         return rows if self.peaks is None else with_bounds(rows, self.analysis.count, by, self.depth, self.peaks)
@@ -78,28 +79,23 @@ class ShownAnalysis:
 
 @dataclass(frozen=True, slots=True)
 class ShownProfile:
-    """The result of `netcost profile`.
-
-    Args:
-        by: what makes a row; None for kinds, and then operators.
-        depth: levels of modules to tell apart.
-    """
+    """The result of `netcost profile`: by default (`by` is None) by kind, and then by operator."""
 
     profile: Profile
     by: str | None = None
     depth: int = 1
 
     def to_dict(self) -> dict[str, Any]:
-        """Return every operator with its raw times, and the rows by what was asked for."""
+        """Return every operator with its raw times, and the rows by the grouping asked for."""
         by = self.by or "kind"
         return {**self.profile.to_dict(), "by": by, "rows": self.profile.table(by, self.depth).to_dict()["rows"]}
 
     def records(self) -> Table:
-        """Return every row with every figure."""
+        """Return all rows and columns."""
         return self.profile.table(self.by or "op", self.depth)
 
     def tables(self) -> list[Table]:
-        """Return the rows by what was asked for, or by kind and then the operators that take the most time."""
+        """Return the rows by the grouping asked for; else the kinds, then the operators that take the most time."""
         if self.by is not None:
             return [self.profile.summary(self.by, self.depth)]
         return [replace(self.profile.summary("kind"), notes=()), self.profile.summary("op")]

@@ -22,58 +22,54 @@ COLUMNS = (
     Column("bytes_per_s", "Bytes/s", "count"),
 )
 ROOF_COLUMNS = (Column("bound_s", "Roofline bound", "seconds"), Column("roofline_share", "Roof", "percent"))
-"""Where there are peaks."""
 
 SHOWN = """
 kind block index op module time_s share mult_adds memory_access flops_per_s bytes_per_s roofline_share
 """.split()
-"""The columns that people see; CSV and JSON have them all."""
+"""The columns for people; CSV and JSON have all."""
 
 
 class TimeRow(NamedTuple):
-    """Some operators under one name: `words` are the cells of the columns that say which."""
+    """Some operators under one name: `words` are the cells of the columns of words."""
 
     words: dict[str, Any]
     members: Sequence[int]
 
 
 def table(times: OperatorTimes, by: str, depth: int | None, notes: Sequence[str]) -> Table:
-    """Every row; together they are all operators and the gap."""
+    """Return every row; together they are all operators and the gap."""
     words, rows = _rows(times, by, depth)
-    records = [_record(times, row) for row in rows]
-    return _table(times, words, [*records, _gap(times, words)], notes)
+    return _table(times, words, rows, notes)
 
 
 def summary(times: OperatorTimes, by: str, depth: int | None, most: int, notes: Sequence[str]) -> Table:
-    """The rows that take the most time, one for the others, the gap and the sum of all.
+    """Return the `most` rows that take the most time, one for the others, the gap and the sum of all.
 
-    Kinds come by time, the longest first; everything else stays in the order in which it ran.
+    Kinds are sorted by time, the longest first; other rows stay in the order in which they ran.
     """
     words, rows = _rows(times, by, depth)
     label = words[0].name
     by_time = sorted(rows, key=lambda row: -_time_s(times, row.members))
-    kept = by_time[:most]
-    rest = [member for row in by_time[most:] for member in row.members]
+    kept, others = by_time[:most], by_time[most:]
     if by != "kind":
         kept = [row for row in rows if row in kept]
     kept = [TimeRow(_short(row.words), row.members) for row in kept]
-    records = [_record(times, row) for row in kept]
+    rest = [member for row in others for member in row.members]
     if rest:
-        records.append(_record(times, TimeRow({label: f"{len(by_time) - most} more"}, rest)))
-    everything = range(len(times.times_s))
-    whole = _record(times, TimeRow({label: "total"}, everything), times.total_s)
-    return selected(_table(times, words, [*records, _gap(times, words), whole], notes), SHOWN)
+        kept.append(TimeRow({label: f"{len(others)} more"}, rest))
+    total = _record(times, TimeRow({label: "total"}, range(len(times.times_s))), times.total_s)
+    return selected(_table(times, words, kept, notes, [total]), SHOWN)
 
 
 def _rows(times: OperatorTimes, by: str, depth: int | None) -> tuple[list[Column], list[TimeRow]]:
-    """The columns of words, and what to call which operators."""
+    """Return the columns of words, and the operators of each row."""
     count = times.analysis.count
     counted = breakdown.table(count, by, depth)
     words = [column for column in counted.columns if column.name not in breakdown.ADDITIVE]
     members = breakdown.members(count, by, depth)
     rows = [
-        TimeRow(dict(zip([column.name for column in words], cells, strict=False)), each)
-        for cells, each in zip(counted.rows, members, strict=True)
+        TimeRow(dict(zip([column.name for column in words], cells, strict=False)), row_members)
+        for cells, row_members in zip(counted.rows, members, strict=True)
     ]
     views = [index for index, kind in enumerate(count.kinds) if kind is Kind.VIEW]
     if by == "block" and views:
@@ -82,57 +78,52 @@ def _rows(times: OperatorTimes, by: str, depth: int | None) -> tuple[list[Column
 
 
 def _short(words: dict[str, Any]) -> dict[str, Any]:
-    """Names as a line of 80 characters holds them beside all figures."""
-    short = {**words}
-    if "op" in short:
-        short["op"] = short["op"].removeprefix("aten.")
-    if "kind" in short:
-        short["kind"] = short["kind"].replace("convolution", "conv.")
-    return short
+    """Shorten names, so that a line of 80 characters holds them beside all figures."""
+    op = {"op": words["op"].removeprefix("aten.")} if "op" in words else {}
+    kind = {"kind": words["kind"].replace("convolution", "conv.")} if "kind" in words else {}
+    return {**words, **op, **kind}
 
 
 def _table(
-    times: OperatorTimes, words: Sequence[Column], records: Iterable[dict[str, Any]], notes: Sequence[str]
+    times: OperatorTimes,
+    words: Sequence[Column],
+    rows: Iterable[TimeRow],
+    notes: Sequence[str],
+    last: Sequence[dict[str, Any]] = (),
 ) -> Table:
+    """Return a table of the rows, the gap, and some last records."""
+    gap = {words[0].name: GAP, "time_s": times.gap_s, "share": times.gap_s / times.total_s}
     columns = (*words, *COLUMNS, *(ROOF_COLUMNS if times.peaks is not None else ()))
-    return from_records(columns, records, notes=notes)
+    return from_records(columns, [*(_record(times, row) for row in rows), gap, *last], notes=notes)
 
 
 def _record(times: OperatorTimes, row: TimeRow, over_s: float | None = None) -> dict[str, Any]:
-    """One row: what some operators take and cost, attain, and could take at best.
-
-    Args:
-        over_s: the time that they take, where the gap is part of it (seconds).
-    """
+    """Return one row: time, cost, rates and bound of some operators; `over_s` is their time with the gap (seconds)."""
     cost = breakdown.record(times.analysis.count, row.members)
     time_s = _time_s(times, row.members) if over_s is None else over_s
     bounds = [(times.bounds_s[index], times.times_s[index]) for index in row.members]
     known = [bound for bound, _ in bounds if bound is not None]
     bound_s = sum(known)
-    # An unknown operator has no bound, and so no part in the share either, unless the row is the whole.
-    bounded_s = sum(taken for bound, taken in bounds if bound is not None) if over_s is None else over_s
+    # An unknown operator has no bound, and so no part in the share either, unless the row is the total.
+    bounded_s = sum(taken_s for bound, taken_s in bounds if bound is not None) if over_s is None else over_s
     return {
         **row.words,
         **cost,
         "time_s": time_s,
         "share": time_s / times.total_s,
-        "flops_per_s": _a_second(cost["flops"], time_s),
-        "bytes_per_s": _a_second(cost["memory_access_bytes"], time_s),
+        "flops_per_s": _rate(cost["flops"], time_s),
+        "bytes_per_s": _rate(cost["memory_access_bytes"], time_s),
         "bound_s": None if bounds and not known else bound_s,
         "roofline_share": bound_s / bounded_s if bound_s and bounded_s > 0 else None,
     }
-
-
-def _gap(times: OperatorTimes, words: Sequence[Column]) -> dict[str, Any]:
-    return {words[0].name: GAP, "time_s": times.gap_s, "share": times.gap_s / times.total_s}
 
 
 def _time_s(times: OperatorTimes, members: Iterable[int]) -> float:
     return sum(times.times_s[index] for index in members)
 
 
-def _a_second(work: Any, time_s: float) -> Any:
-    """Work a second; at least that, where the work is; None where there is none, or no time."""
+def _rate(work: Any, time_s: float) -> Any:
+    """Return work per second; `AtLeast` where the work is; None without work or time."""
     if work is None or not bare(work) or time_s <= 0:
         return None
     rate = bare(work) / time_s

@@ -13,12 +13,12 @@ from netcost.timing import stats
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorTimes:
-    """How one network's forward pass divides its time among its operators.
+    """The time of one network's forward pass, divided among its operators.
 
     Args:
         analysis: the counted graph.
-        plain_s: seconds of each run that nothing looked into, one per round.
-        passes: the instrumented runs, operator by operator.
+        plain_s: seconds of each run without instruments, one per round.
+        passes: the instrumented runs, operator by operator; one sample of them per round.
         peaks: of the device, for the bounds of the roofline.
     """
 
@@ -39,37 +39,40 @@ class OperatorTimes:
 
     @cached_property
     def scale(self) -> float:
-        """By what the operators' medians are multiplied to add up to `operators_s`; about 1 on a quiet machine.
+        """Factor by which the operators' medians add up to `operators_s`; about 1 on a quiet machine.
 
-        What interrupts a run hits few operators of it and none of the medians, but every run. It hits each operator in
-        proportion to its time, so that all are scaled alike.
+        An interruption hits few operators of a run, so that no median shows it, but it hits every run. It hits each
+        operator in proportion to its time, so that all are scaled alike.
         """
         added_s = sum(self._medians_s)
         return self.operators_s / added_s if added_s > 0 else 1.0
 
     @cached_property
     def _medians_s(self) -> tuple[float, ...]:
-        return tuple(map(stats.median, zip(*(each.times_s for each in self.passes), strict=True)))
+        return tuple(map(stats.median, zip(*(run.times_s for run in self.passes), strict=True)))
 
     @cached_property
     def operators_s(self) -> float:
-        """What all operators take together (seconds): their share of the plain run, taken round by round."""
-        each = len(self.passes) // len(self.plain_s)  # passes a round: more than one where a pass is very short
-        rounds = [self.passes[index * each : (index + 1) * each] for index in range(len(self.plain_s))]
-        sums = [sum(sum(one.times_s) for one in passes) / each for passes in rounds]
-        if min(sums) <= 0 or min(self.plain_s) <= 0:
-            return stats.median(sums)
-        return self.median_s * stats.ratio(self.plain_s, sums).median
+        """The time of all operators together (seconds): their share of the plain run, taken round by round."""
+        samples: list[list[float]] = []
+        for run in self.passes:
+            if run.begins_sample:
+                samples.append([])
+            samples[-1].append(sum(run.times_s))
+        means = [sum(sums) / len(sums) for sums in samples]
+        if min(means) <= 0 or min(self.plain_s) <= 0:
+            return stats.median(means)
+        return self.median_s * stats.ratio(self.plain_s, means).median
 
     @cached_property
     def gap_s(self) -> float:
-        """What the operators leave of the plain run (seconds): Python and dispatch; on a GPU, launches and idling.
+        """Rest of the plain run beside the operators (seconds): Python and dispatch; on a GPU, launches and idling.
 
-        Not below 0; and on the host not above what an instrumented run spends outside of its operators, which is that
-        and the instrument's own work.
+        Not below 0. On the host not above the time that an instrumented run spends outside of its operators, which
+        is the gap and the instrument's own work.
         """
         left_s = max(0.0, self.median_s - self.operators_s)
-        outside_s = [each.outside_s for each in self.passes if each.outside_s is not None]
+        outside_s = [run.outside_s for run in self.passes if run.outside_s is not None]
         return min(left_s, stats.median(outside_s)) if outside_s else left_s
 
     @property

@@ -1,9 +1,9 @@
-"""Reports: what is handed out: pages, charts, Markdown, data and pictures.
+"""Reports: pages, charts, Markdown, data and pictures for readers.
 
-A page (`pages/`, one function per command) says in words, charts and tables what a result means; `charts/` draws, one
+A page (`pages/`, one function per command) explains a result in words, charts and tables; `charts/` draws, one
 function per chart; `html` and `markdown` write a page. `netcost report -o DIR` makes a folder of them: `kinds` turns
-saved measurements and fresh counts into a `Report` each, `folder` finds the measurements and writes the files,
-`index` is the page that leads to all of them. A page is one file that loads nothing from anywhere.
+each saved measurement and fresh count into a `Report`, `folder` finds the measurements and writes the files, `index`
+is the page that leads to all of them. A page is one file that loads nothing from elsewhere.
 
     >>> from netcost.reports.pages import Page, PageSection
     >>> page = Page("LeNet-5", "It costs little.", (PageSection("Where", ("In its linear layers.",)),))

@@ -14,11 +14,11 @@ from netcost.text.explanations import find
 from netcost.text.tables import Column, Table, bare, distinct
 
 WORDS = frozenset({"metric", "kind", "verdict"})
-"""First columns whose cells are words that netcost explains; in others they are names, which mean nothing to it."""
+"""First columns whose cells are words that netcost explains; in other columns they are names of a user."""
 
 
 def render(page: Page) -> str:
-    """The page. Every name in it is escaped; a chart has its description in words, and a table sorts on a click.
+    """Return the page. Names are escaped, charts have a description in words, and tables sort on a click.
 
     Raises:
         RequestError: the extra `netcost[report]` is not installed.
@@ -31,9 +31,8 @@ def render(page: Page) -> str:
         keep_trailing_newline=True,
         undefined=jinja.StrictUndefined,
     )
-    figures = [figure for section in page.sections for figure in section.figures]
-    anchors = _anchors(page)
-    drawn: str = environment.from_string(_resource("page.html.j2")).render(
+    figures, anchors = page.figures, _anchors(page)
+    text: str = environment.from_string(_resource("page.html.j2")).render(
         page=page,
         style=_markup(_resource("page.css")),
         program=_markup(_resource("page.js")),
@@ -46,11 +45,11 @@ def render(page: Page) -> str:
         anchors=anchors,
         parts=dict(zip((section.title for section in page.sections), anchors, strict=True)),
     )
-    return drawn
+    return text
 
 
 def cells(table: Table) -> list[list[dict[str, Any]]]:
-    """Each cell as it reads, with its meaning, the value that it sorts by and whether it is a number."""
+    """Return each cell as text, with its meaning, its value for sorting, and True where it is a number."""
     return [
         [
             {
@@ -66,7 +65,7 @@ def cells(table: Table) -> list[list[dict[str, Any]]]:
 
 
 def meaning(column: Column) -> str:
-    """The meaning of a column's heading; "" where there is none, or the heading is the name of a network."""
+    """Return the meaning of a column's heading; "" without one, or where the heading is the name of a network."""
     return "" if column.name in ("metric", column.heading) else _meaning(column.heading)
 
 
@@ -76,8 +75,8 @@ def _meaning(word: str) -> str:
 
 
 def _anchors(page: Page) -> tuple[str, ...]:
-    """What each section is called in a link; a chart has its own name."""
-    figures = [figure.name for section in page.sections for figure in section.figures]
+    """Return the name of each section in a link, distinct from the charts' names."""
+    figures = [figure.name for figure in page.figures]
     titles = [re.sub(r"[^0-9a-z]+", "-", section.title.lower()).strip("-") or "part" for section in page.sections]
     return distinct([*figures, *titles])[len(figures) :]
 
@@ -87,7 +86,7 @@ def _resource(name: str) -> str:
 
 
 def _json(value: Any) -> str:
-    """JSON that can stand in a script: no text in it ends the script or opens a comment."""
+    """Return JSON for a script element: no text in it ends the script or opens a comment."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

@@ -10,27 +10,21 @@ from netcost.text.formats.markdown import escaped, link
 
 NAME = "README.md"
 
-ENDINGS = {
-    "md": "Markdown",
-    "html": "page with charts",
-    "csv": "CSV",
-    "networks.csv": "CSV of networks",
-    "json": "JSON",
-}
-"""What a reader is offered, by what follows the dot."""
+LABELS = {"md": "Markdown", "html": "page with charts", "csv": "CSV", "networks.csv": "CSV of networks", "json": "JSON"}
+"""The formats that the index offers, by the endings of their files."""
 
 BEGINNING = "# Reports\n\nFigures that netcost counted, timed and judged."
-"""By which a page is known as ours, and may be written anew."""
+"""The beginning by which a page is known as ours, and may be replaced."""
 
 LEAD = (
-    "`netcost report -o DIR` makes all of it again: counts anew, what was timed from the measurements that lie beside "
-    "the pages as JSON (`compare-*.json`, `guidelines-*.json`), each with every raw time. What was timed holds for the "
-    "machine that is named with it."
+    "`netcost report -o DIR` makes all of it again: it counts anew, and takes times from the measurements beside the "
+    "pages (`compare-*.json`, `guidelines-*.json`), which hold every raw time. Times are those of the machine that is "
+    "named with them."
 )
 
 
 def index(reports: Sequence[Report], others: Mapping[str, str]) -> str:
-    """Markdown with a part a report: what it says, its pictures, its files, and what made it.
+    """Return Markdown with a part per report: its lead, pictures, files, and the command that made it.
 
     Args:
         reports: in the order in which they are shown.
@@ -48,9 +42,9 @@ def _part(report: Report) -> Iterable[str]:
     yield f"## {escaped(page.title)}"
     if page.lead:
         yield escaped(page.lead)
-    for figure in report.figures:
+    for figure in page.figures:
         if figure.name in report.shown:
             yield picture(figure, report.picture(figure))
-    offered = [ending for ending in ENDINGS if ending in report.endings]
-    yield " · ".join(f"[{ENDINGS[ending]}]({link(f'{report.name}.{ending}')})" for ending in offered)
+    offered = [ending for ending in LABELS if ending in report.endings]
+    yield " · ".join(f"[{LABELS[ending]}]({link(f'{report.name}.{ending}')})" for ending in offered)
     yield made(page)

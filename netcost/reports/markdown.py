@@ -11,7 +11,7 @@ from netcost.text.formats.sections import words
 
 
 def page_as_markdown(page: pages.Page, pictures: Mapping[str, str]) -> str:
-    """A page as far as Markdown can show it; tables that it folds away are left to the formats for programs.
+    """Return a page as Markdown, without its folded tables, which the formats for programs have.
 
     Args:
         pictures: the path of each chart's still picture, by the chart's name.
@@ -23,18 +23,18 @@ def page_as_markdown(page: pages.Page, pictures: Mapping[str, str]) -> str:
 
 
 def made(page: pages.Page) -> str:
-    """What made a page, in a sentence of Markdown."""
+    """Return the command and the versions that made a page, in a sentence of Markdown."""
     made_by = [f"Made by {markdown.code(page.made_by)}"] if page.made_by else []
     return " with ".join([*made_by, markdown.escaped(", ".join(page.made_with))]) + "."
 
 
 def picture(figure: Figure, path: str) -> str:
-    """A chart's still picture in Markdown, its description for those who cannot see it."""
+    """Return a chart's still picture in Markdown, with its description for readers who cannot see it."""
     return f"![{markdown.escaped(figure.description)}]({markdown.link(path)})"
 
 
 def _with_pictures(section: pages.PageSection, pictures: Mapping[str, str]) -> Iterable[str]:
-    """A part of a page, its pictures before its tables, as the page has them."""
+    """Yield a part of a page, its pictures before its tables."""
     yield from words(section)
-    yield from (picture(each, pictures[each.name]) for each in section.figures)
+    yield from (picture(figure, pictures[figure.name]) for figure in section.figures)
     yield from map(markdown.render, section.tables)

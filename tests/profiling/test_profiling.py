@@ -110,6 +110,27 @@ def test_every_raw_time_is_kept():
     assert set(found.plain_s) == {8 * LONG}
 
 
+def test_passes_before_the_first_sample_are_not_kept():
+    calls = counting()
+
+    class Warming(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            watched = bool(torch.utils._python_dispatch._get_current_dispatch_mode()) and not x.is_meta
+            slow = 5 if watched and next(calls) < 4 else 1  # tried out, first call, two of the warm-up
+            return torch.ops.netcost_profiling_test.work(x, slow * LONG)
+
+    found = profiled(Warming())
+    assert {each.times_s for each in found.passes} == {(LONG,)}
+    assert len(found.passes) == len(found.plain_s)
+
+
+def test_a_sample_of_a_short_network_has_several_passes():
+    call_s = 2.0**-15  # 1 / 4 of `SAMPLE_S` or a little more
+    found = profiled(Worker(call_s))
+    assert [each.begins_sample for each in found.passes] == [True, False, False, False] * len(found.plain_s)
+    assert found.operators_s == call_s
+
+
 def test_an_interruption_is_spread_over_all_operators_by_their_time():
     """Every run is interrupted once, each time elsewhere: no median sees it, and the sum must."""
     places = ((run, at) for run in counting() for at in range(8))
@@ -371,7 +392,7 @@ def test_a_module_that_does_something_else_on_real_tensors_is_refused_with_both_
             Fickle.calls += not x.is_meta  # of all copies
             return x.relu() if x.is_meta else x.sigmoid()
 
-    with pytest.raises(MeasurementError, match=r"counted as aten\.relu, and aten\.sigmoid ran.*--concrete"):
+    with pytest.raises(MeasurementError, match=r"counted as aten\.relu, but aten\.sigmoid ran.*--concrete"):
         profiled(Fickle())
     assert Fickle.calls == 1  # nothing is measured that could not be joined
 
@@ -461,6 +482,7 @@ def test_what_runs_is_what_was_counted_in_the_same_order(name, size):
     ops = netcost.analyze(target).graph.ops
     model, (args, _) = target.build().eval(), random_call(target.required_inputs())
     probe = HostProbe(lambda: model(*args), ops, iter(range(10**6)).__next__)
+    probe.begin_sample()
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -511,9 +533,9 @@ def test_a_number_that_this_device_does_not_make_into_a_tensor_has_no_span():
 @pytest.mark.parametrize(
     ("ran", "counted", "said"),
     [
-        (["aten.b"], [Op("aten.a", module="net.0")], r"0 was counted as aten.a in module 'net.0', and aten.b ran"),
-        (["aten.a"], [Op("aten.a"), Op("aten.b")], "1 was counted as aten.b, and no more ran"),
-        (["aten.a", "aten.b"], [Op("aten.a")], "1 operators were counted, and aten.b ran after them"),
+        (["aten.b"], [Op("aten.a", module="net.0")], r"0 was counted as aten.a in module 'net.0', but aten.b ran"),
+        (["aten.a"], [Op("aten.a"), Op("aten.b")], "1 was counted as aten.b, but no more operators ran"),
+        (["aten.a", "aten.b"], [Op("aten.a")], "1 operators were counted, but aten.b ran after them"),
     ],
 )
 def test_what_cannot_be_joined_is_refused(ran, counted, said):
@@ -589,6 +611,7 @@ def test_operators_of_a_gpu_have_the_time_of_their_kernels():
         record,
         mark,
     )
+    probe.begin_sample()
     with torch.inference_mode():
         assert torch.equal(probe(), x.sigmoid())
     assert marks == ["netcost:0", "netcost:1", "netcost:2"]

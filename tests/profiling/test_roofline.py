@@ -23,13 +23,12 @@ from netcost.profiling.roofline import (
     bounds_s,
     given_peaks,
     measure_peaks,
-    operator_bound_s,
     probing,
     read_peaks,
     saved,
     under_roof,
-    with_bounds,
 )
+from netcost.profiling.roofline.bound import operator_bound_s, with_bounds
 from netcost.profiling.roofline.caches import ASSUMED_BYTES, Cache, cpu_caches
 from netcost.profiling.roofline.workbench import TorchWorkbench
 from netcost.text.errors import MeasurementError, RequestError
@@ -77,7 +76,7 @@ def test_a_larger_budget_buys_more_repetitions_and_is_not_exceeded_by_much() -> 
 
 def test_best_median_and_lowest_are_kept_of_a_rate_that_varies() -> None:
     rate = probing.Rate((2.0, 8.0, 4.0))
-    assert (rate.best, rate.median, rate.lowest) == (8.0, 4.0, 2.0)
+    assert rate.cells == (8.0, 4.0, 2.0, "3")
 
 
 def test_a_sample_is_as_many_calls_as_last_long_enough() -> None:
@@ -422,9 +421,9 @@ def test_peaks_of_another_kind_of_device_are_refused(peaks: Peaks) -> None:
 
 
 def test_peaks_of_other_threads_or_another_processor_are_told_apart(peaks: Peaks) -> None:
-    here = dict(peaks.environment)
+    here, threads = dict(peaks.environment), f"{peaks.threads} thread{'s' if peaks.threads > 1 else ''}"
     assert peaks.differences(here) == []
-    assert peaks.differences({**here, "threads": 64}) == [f"peaks of {peaks.threads} threads, times of 64"]
+    assert peaks.differences({**here, "threads": 64}) == [f"peaks of {threads}, times of 64"]
     [said] = peaks.differences({**here, "cpu": "Abacus"})
     assert said.endswith("times of Abacus")
 

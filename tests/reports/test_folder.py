@@ -199,7 +199,7 @@ def test_a_damaged_measurement_is_named_and_nothing_is_written(
         (["-o", "{}/no/such"], "create it first"),
         (["-o", "{}/new", "--from", "{}/nowhere"], "name that of the saved measurements"),
         (["-o", ""], "--output is empty"),
-        (["-o", "{}"], "was not written by netcost report"),
+        (["-o", "{}"], "which it did not write"),
         (["-o", "{}/" + 300 * "x"], "too long"),
         ([], "--output"),
     ],

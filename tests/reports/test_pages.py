@@ -40,8 +40,8 @@ from netcost.profiling.roofline import Peaks, measure_peaks
 from netcost.reports import html
 from netcost.reports.charts import compare as compare_charts
 from netcost.reports.charts import guidelines as guideline_charts
-from netcost.reports.charts import labels, svg
 from netcost.reports.charts import networks as network_charts
+from netcost.reports.charts import parts, svg
 from netcost.reports.charts import profile as profile_charts
 from netcost.reports.charts import show as show_charts
 from netcost.reports.pages import (
@@ -319,17 +319,17 @@ POINTS = st.lists(st.tuples(*[st.integers(-100, 100).map(float)] * 2), min_size=
 
 @given(POINTS, st.integers(1, 12))
 def test_names_in_a_crowd_have_room_and_the_first_has_its_own(points: list[tuple[float, float]], most: int) -> None:
-    kept = labels.non_overlapping(points, most)
+    kept = parts.non_overlapping(points, most)
     assert kept[0] == 0 and len(kept) <= most
     spans = [max(axis) - min(axis) or 1.0 for axis in zip(*points, strict=True)]
     for one, other in combinations(kept, 2):
         between = [abs(a / span - b / span) for a, b, span in zip(points[one], points[other], spans, strict=True)]
-        assert any(distance >= room for distance, room in zip(between, labels.ROOM, strict=True))
+        assert any(distance >= room for distance, room in zip(between, parts.ROOM, strict=True))
 
 
 def test_as_many_points_are_named_as_there_is_room_for() -> None:
-    assert labels.non_overlapping([(0.0, 0.0), (0.1, 0.01), (0.1, 1.0), (1.0, 0.0)], 10) == [0, 2, 3]
-    assert labels.non_overlapping([], 10) == []
+    assert parts.non_overlapping([(0.0, 0.0), (0.1, 0.01), (0.1, 1.0), (1.0, 0.0)], 10) == [0, 2, 3]
+    assert parts.non_overlapping([], 10) == []
 
 
 def test_the_networks_of_figure_2_are_divided_by_kind_once_they_are_profiled() -> None:
@@ -339,10 +339,10 @@ def test_the_networks_of_figure_2_are_divided_by_kind_once_they_are_profiled() -
     profiled_s = {"mobilenet_v2": {"1x1 convolution": 3.0, "depthwise convolution": 1.0}}
     [figure] = network_charts.by_kind(replace(study, seconds_by_kind=profiled_s))
     records = figure.spec["data"]["values"]
-    times = {record["kind"]: record["share"] for record in records if record["of"] == "Time"}
+    times = {record["kind"]: record["share"] for record in records if record["part"] == "Time"}
     assert times == {"1x1 convolution": 0.75, "depthwise convolution": 0.25}
     for part in ("Mult-adds", "Memory access"):
-        assert sum(record["share"] for record in records if record["of"] == part) == pytest.approx(1)
+        assert sum(record["share"] for record in records if record["part"] == part) == pytest.approx(1)
 
 
 def test_a_network_lies_under_the_roof_where_its_work_and_time_put_it() -> None:

@@ -1,14 +1,6 @@
-"""What this device can do at best, and how much of it a network uses."""
+"""Measured peaks of this device, and the share of them that a network uses."""
 
-from netcost.profiling.roofline.bound import (
-    ROOFLINE_COLUMNS,
-    Roofline,
-    bounds_s,
-    operator_bound_s,
-    under_roof,
-    with_bounds,
-    with_roofline,
-)
+from netcost.profiling.roofline.bound import ROOFLINE_COLUMNS, Roofline, bounds_s, under_roof
 from netcost.profiling.roofline.peaks import Bandwidth, Peaks, Product, Rate
 from netcost.profiling.roofline.probing import measure_peaks
 from netcost.profiling.roofline.saved import given_peaks, read_peaks
@@ -23,9 +15,6 @@ __all__ = [
     "bounds_s",
     "given_peaks",
     "measure_peaks",
-    "operator_bound_s",
     "read_peaks",
     "under_roof",
-    "with_bounds",
-    "with_roofline",
 ]

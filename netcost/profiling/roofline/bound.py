@@ -1,4 +1,4 @@
-"""The roofline: how fast an operator or a network could run on a device at best, and how near it came.
+"""The roofline: the least time of an operator or a network on a device, and how near a measured time comes to it.
 
 Reference: Williams, Waterman and Patterson, "Roofline" (CACM 52(4), 2009): attainable FLOP/s are the lesser of the
 peak and intensity x bandwidth. Here as a time: the greater of FLOPs / peak and bytes / bandwidth, because an operator
@@ -8,7 +8,6 @@ that only moves data has a time too.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +20,7 @@ from netcost.text.tables import Column, Table
 
 
 def operator_bound_s(op: Op, kind: Kind, cost: Cost, peaks: Peaks) -> float | None:
-    """Seconds that one operator takes at least; None for an unknown one, and 0 for a view, which does nothing.
+    """Return the least time of one operator (seconds); None for an unknown one, and 0 for a view, which does nothing.
 
     Its operands may lie in the smallest cache that they fit into together. Arithmetic of an element type that has no
     measured peak (integers) does not bound it.
@@ -35,12 +34,11 @@ def operator_bound_s(op: Op, kind: Kind, cost: Cost, peaks: Peaks) -> float | No
 
 
 def _element(op: Op) -> str:
-    """The type of the elements that an operator makes."""
     return op.outputs[0].dtype if op.outputs else ""
 
 
 def bounds_s(count: Count, peaks: Peaks) -> tuple[float | None, ...]:
-    """The bound of every operator (seconds)."""
+    """Return the bound of every operator (seconds)."""
     counted = zip(count.graph.ops, count.kinds, count.costs, strict=True)
     return tuple(operator_bound_s(op, kind, cost, peaks) for op, kind, cost in counted)
 
@@ -50,11 +48,11 @@ class Roofline:
     """A network under the roof of a device.
 
     Args:
-        bound_s: seconds that a forward pass takes at least: operators run one after the other, each at its bound.
+        bound_s: least time of a forward pass (seconds): operators run one after the other, each at its bound.
         flops: floating-point operations.
         access_bytes: bytes read + written, operator by operator.
-        ridge: FLOPs a byte from which on arithmetic is the bound; None where the element type has no measured peak.
-        latency_s: seconds that a forward pass was measured to take; None where it was not.
+        ridge: FLOPs per byte above which arithmetic is the bound; None where the element type has no measured peak.
+        latency_s: measured time of a forward pass (seconds), if any.
     """
 
     bound_s: float
@@ -65,12 +63,12 @@ class Roofline:
 
     @property
     def intensity(self) -> float | None:
-        """FLOPs a byte."""
+        """FLOPs per byte."""
         return self.flops / self.access_bytes if self.access_bytes else None
 
     @property
     def bound_by(self) -> str | None:
-        """What bounds the network as a whole: "memory" below the ridge, "compute" above it."""
+        """Bound of the network as a whole: "memory" below the ridge, "compute" above it."""
         if self.intensity is None or self.ridge is None:
             return None
         return "memory" if self.intensity < self.ridge else "compute"
@@ -82,7 +80,7 @@ class Roofline:
 
     @property
     def bytes_per_s(self) -> float | None:
-        """Attained bytes a second."""
+        """Attained bytes per second."""
         return self.access_bytes / self.latency_s if self.latency_s else None
 
     @property
@@ -91,7 +89,7 @@ class Roofline:
         return self.bound_s / self.latency_s if self.latency_s else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers; what needs a measured time is None without one."""
+        """Return plain numbers; None for those that need a measured time, without one."""
         return {
             "bound_s": self.bound_s,
             "side": self.bound_by,
@@ -111,21 +109,21 @@ ROOFLINE_COLUMNS = (
     Column("attained_bytes_per_s", "  in memory", "byte_per_s", of=lambda roofline: roofline.bytes_per_s),
     Column("roofline_share", "  of the roofline", "percent", of=lambda roofline: roofline.share),
 )
-"""What peaks say of a network under its `Roofline`."""
+"""The columns of a `Roofline`."""
 
 
 def under_roof(count: Count, peak_memory_bytes: int, peaks: Peaks, latency_s: float | None = None) -> Roofline:
-    """The network under the roof of the device that has these peaks.
+    """Return the network under the roof of these peaks.
 
     Args:
         count: the counted graph.
-        peak_memory_bytes: weights and activations, which decide in which level of memory all of it could stay.
-        latency_s: the measured time of a forward pass (seconds), if there is one.
+        peak_memory_bytes: weights and activations: the level of memory that holds them gives the ridge.
+        latency_s: measured time of a forward pass (seconds), if any.
     """
     work: Counter[str] = Counter()
     for op, cost in zip(count.graph.ops, count.costs, strict=True):
         work[_element(op)] += cost.flops
-    main = max(work, key=lambda element: work[element], default="")  # the type in which most of the arithmetic is done
+    main = max(work, key=lambda element: work[element], default="")  # the type of most of the arithmetic
     return Roofline(
         bound_s=sum(bound for bound in bounds_s(count, peaks) if bound is not None),
         flops=work.total(),
@@ -136,30 +134,21 @@ def under_roof(count: Count, peak_memory_bytes: int, peaks: Peaks, latency_s: fl
 
 
 def with_roofline(summary: Table, roofline: Roofline, peaks: Peaks) -> Table:
-    """A table of a row a metric, with the bound of the whole and its side of the ridge below."""
-    rows = (
-        ("Roofline bound", roofline.bound_s, "seconds"),
-        ("Ridge point, FLOP/byte", roofline.ridge, "ratio"),
-        ("Bound by", roofline.bound_by, "text"),
-    )
+    """Return a table of a row per metric with the bound, the ridge point and the bound's side below."""
+    rows = (("Roofline bound", roofline.bound_s), ("Ridge point, FLOP/byte", roofline.ridge))
     return replace(
         summary,
-        rows=(*summary.rows, *((heading, value) for heading, value, _ in rows)),
-        row_units=(*(summary.row_units or ()), *(unit for _, _, unit in rows)),
+        rows=(*summary.rows, *rows, ("Bound by", roofline.bound_by)),
+        row_units=(*(summary.row_units or ()), "seconds", "ratio", "text"),
         notes=(*summary.notes, f"Nothing was timed: the bound is that of the peaks of {peaks.title}."),
     )
 
 
 def with_bounds(table: Table, count: Count, by: str, depth: int | None, peaks: Peaks) -> Table:
-    """The table that `breakdown.table` gives, with a column for what the operators of each row take at least."""
+    """Return a table of `breakdown.table` with a column for the least time of each row's operators."""
     bounds = bounds_s(count, peaks)
-    members = breakdown.members(count, by, depth)
-    sums = [_known_sum([bounds[index] for index in each]) for each in members]
-    rows = tuple((*row, bound_s) for row, bound_s in zip(table.rows, sums, strict=True))
-    return replace(table, columns=(*table.columns, BOUND), rows=rows)
-
-
-def _known_sum(bounds: Sequence[float | None]) -> float | None:
-    """The sum of those that there are; None where there is none."""
-    known = [bound for bound in bounds if bound is not None]
-    return sum(known) if known else None
+    rows = []
+    for row, members in zip(table.rows, breakdown.members(count, by, depth), strict=True):
+        known = [bound for index in members if (bound := bounds[index]) is not None]
+        rows.append((*row, sum(known) if known else None))
+    return replace(table, columns=(*table.columns, BOUND), rows=tuple(rows))

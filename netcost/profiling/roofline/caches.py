@@ -1,4 +1,4 @@
-"""How large the caches are that a measurement must fit into, or reach beyond."""
+"""The sizes of the caches: a measurement must fit into one, or reach beyond it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 from netcost.timing.environment import ROOT, cache_sizes
 
 ASSUMED_BYTES = 64 << 20
-"""The last-level cache of a machine that does not tell its size (bytes): more than most have."""
+"""Last-level cache of a machine that does not report its size (bytes): more than most have."""
 
 SMALLEST_BYTES = 1 << 20
-"""A cache below this (bytes) is left out: what fits into it is streamed in a few launches of an operator."""
+"""A cache below this (bytes) is left out: a few launches of an operator stream all that fits into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Cache:
     Args:
         level: "L2", "L3".
         size_bytes: of all caches of this level that the threads use, together.
-        assumed: whether the machine does not tell, and the size is a guess.
+        assumed: True where the machine does not report the size.
     """
 
     level: str
@@ -30,8 +30,8 @@ class Cache:
 
 
 def cpu_caches(threads: int, root: Path = ROOT) -> tuple[Cache, ...]:
-    """The caches from the second level on that so many threads use, the last level at the end; one at least."""
-    # One cache a thread, until all threads share what there is.
+    """Return the caches from the second level on that this number of threads use, the last level at the end."""
+    # One cache per thread, until all threads share all caches.
     totals = {
         level: sum(sorted(sizes, reverse=True)[:threads]) for level, sizes in cache_sizes(root).items() if level > 1
     }

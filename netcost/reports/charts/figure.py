@@ -1,4 +1,4 @@
-"""A chart on its way to a page or a file, and what all charts share: colours, widths, the way to a still picture."""
+"""A chart for a page or a file, its colours, and its still picture."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     import altair
 
 PALETTE = ("#3b76c4", "#d1662b", "#2f9277", "#a9567f", "#8a7a2b", "#6b63b5", "#b24a4a", "#4a8a9c")
-"""Eight hues that keep a contrast of 3:1 on white and on near-black, so that one set serves both schemes."""
+"""Eight hues with a contrast of 3:1 on white and on near-black, so that one set serves both schemes."""
 
 GREY = "#7b8494"
-"""Of what stands beside the subject of a chart; with the same contrast."""
+"""Colour of everything beside the subject of a chart; with the same contrast."""
 
 STILL_WIDTH = 640
-"""Pixels that a picture is wide where no page gives it a width."""
+"""Width of a still picture (pixels)."""
 
 _NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
@@ -38,9 +38,9 @@ class Figure:
 
     Args:
         name: in file names and anchors ("mult-adds-against-latency").
-        title: what it shows, in a few words.
-        description: what a reader who cannot see it must know.
-        spec: Vega-Lite, as wide as what it stands in.
+        title: a few words.
+        description: the content in words, for readers who cannot see it.
+        spec: Vega-Lite, as wide as its container.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Figure:
 
 
 def figure(name: str, title: str, description: str, chart: altair.Chart | altair.LayerChart) -> Figure:
-    """The chart as a `Figure`, as wide as its container."""
+    """Return the chart as a `Figure`, as wide as its container."""
     fitted = {"type": "fit-x", "contains": "padding"}
     looks = {"width": "container", "background": "transparent", "autosize": fitted}
     spec = chart.properties(**looks, description=description).to_dict()
@@ -58,7 +58,7 @@ def figure(name: str, title: str, description: str, chart: altair.Chart | altair
 
 
 def _printable(spec: Any) -> Any:
-    """The same with no control character or half a surrogate in any text: no picture could hold it."""
+    """Return the specification without control characters and half surrogates: no picture could hold them."""
     if isinstance(spec, dict):
         return {name: _printable(value) for name, value in spec.items()}
     if isinstance(spec, list):
@@ -67,11 +67,7 @@ def _printable(spec: Any) -> Any:
 
 
 def required(package: str) -> ModuleType:
-    """A package of the extra `netcost[report]`.
-
-    Raises:
-        RequestError: it is not installed.
-    """
+    """Import a package of the extra `netcost[report]`, or raise a RequestError where it is not installed."""
     try:
         return import_module(package)
     except ImportError as error:
@@ -81,7 +77,7 @@ def required(package: str) -> ModuleType:
 
 
 def theme(scheme: Mapping[str, str]) -> dict[str, Any]:
-    """Vega-Lite's configuration in the colours of a scheme (`LIGHT` or `DARK`)."""
+    """Return Vega-Lite's configuration in the colours of a scheme (`LIGHT` or `DARK`)."""
     words = {"labelColor": scheme["text"], "titleColor": scheme["text"]}
     return {
         "font": "system-ui, sans-serif",
@@ -97,23 +93,15 @@ def theme(scheme: Mapping[str, str]) -> dict[str, Any]:
 
 
 def svg(chart: Figure, scheme: Mapping[str, str] = LIGHT) -> str:
-    """The chart as a still picture, `STILL_WIDTH` pixels wide, on the scheme's background.
-
-    Raises:
-        RequestError: the extra is not installed.
-    """
+    """Return the chart as a still picture, `STILL_WIDTH` pixels wide, on the scheme's background."""
     spec = {**chart.spec, "width": STILL_WIDTH, "background": scheme["back"]}
     picture: str = required("vl_convert").vegalite_to_svg(json.dumps(spec), config=theme(scheme))
-    # Vega takes a backslash in a name for the beginning of an escape, even of a sign that no XML may hold.
+    # Vega reads a backslash in a name as the beginning of an escape, even of a character that XML forbids.
     return _NOT_IN_XML.sub("\ufffd", picture)
 
 
 @cache
 def script() -> str:
-    """The JavaScript that draws charts in a page, whole: no page asks the network for it.
-
-    Raises:
-        RequestError: the extra is not installed.
-    """
+    """Return all the JavaScript that draws charts in a page, so that no page loads it from the network."""
     bundle: str = required("vl_convert").javascript_bundle()
     return bundle

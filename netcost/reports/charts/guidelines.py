@@ -1,4 +1,4 @@
-"""Charts of the guidelines: slow-downs measured beside those of the paper and the predicted ones, a chart a scale."""
+"""Charts of the guidelines: slow-downs measured, beside the paper's and the predicted ones, a chart per scale."""
 
 from __future__ import annotations
 
@@ -11,27 +11,22 @@ from netcost.guidelines.guideline import ARM, GPU, SCALES, Guideline
 from netcost.guidelines.records import verdicts
 from netcost.guidelines.trial import Trial
 from netcost.reports.charts.figure import GREY, PALETTE, Figure, figure, required
+from netcost.reports.charts.parts import chart_of, intervals, parity, tooltip
 from netcost.text import units
 
 PREDICTED, PAPER_GPU, PAPER_ARM = "predicted by memory access", "paper GPU", "paper ARM"
 
 SHAPES = {PREDICTED: "cross", PAPER_GPU: "diamond", PAPER_ARM: "triangle-up"}
-"""How what was not measured here is drawn."""
+"""Marks of the series that were not measured here."""
 
 
 def slow_downs(findings: Findings, guideline: Guideline) -> tuple[Figure, ...]:
-    """A chart a set of widths and scale that were tried; where nothing was, those of x1 without measured points."""
-    trials = findings.of(guideline)
-    tried = dict.fromkeys((each.task.setting.widths, each.task.setting.scale) for each in trials)
-    panels = list(tried) or [(widths, SCALES[0]) for widths in guideline.width_sets]
-    return tuple(
-        _slow_downs(guideline, widths, scale, [each for each in trials if _is_of(each, widths, scale)])
-        for widths, scale in panels
-    )
-
-
-def _is_of(trial: Trial, widths: str, scale: int) -> bool:
-    return (trial.task.setting.widths, trial.task.setting.scale) == (widths, scale)
+    """Draw a chart per set of widths and scale that were tried; without any, those of x1 without measured points."""
+    panels: dict[tuple[str, int], list[Trial]] = {}
+    for trial in findings.of(guideline):
+        panels.setdefault((trial.task.setting.widths, trial.task.setting.scale), []).append(trial)
+    untried: dict[tuple[str, int], list[Trial]] = {(widths, SCALES[0]): [] for widths in guideline.width_sets}
+    return tuple(_slow_downs(guideline, *panel, trials) for panel, trials in (panels or untried).items())
 
 
 def _slow_downs(guideline: Guideline, widths: str, scale: int, trials: list[Trial]) -> Figure:
@@ -42,32 +37,26 @@ def _slow_downs(guideline: Guideline, widths: str, scale: int, trials: list[Tria
     colours = [GREY if name in SHAPES else PALETTE[index % len(PALETTE)] for index, name in enumerate(series)]
     variants = [variant.name for variant in guideline.variants(widths, scale)]
     legend = alt.Legend(orient="top", columns=2, title=None)
-    base = alt.Chart(alt.Data(values=records)).encode(
+    titles = {"series": "By", "text": "Slow-down", "interval": "95 % interval", "verdict": "Verdict"}
+    base = chart_of(records).encode(
         x=alt.X("variant:N", title=None, sort=variants).axis(labelAngle=0),
         xOffset=alt.XOffset("series:N", sort=series),
         color=alt.Color("series:N", sort=series, scale=alt.Scale(domain=series, range=colours), legend=legend),
-        tooltip=[
-            alt.Tooltip("variant:N", title="Variant"),
-            alt.Tooltip("series:N", title="By"),
-            alt.Tooltip("text:N", title="Slow-down"),
-            alt.Tooltip("interval:N", title="95 % interval"),
-            alt.Tooltip("verdict:N", title="Verdict"),
-        ],
+        tooltip=tooltip(variant="Variant", **titles),
     )
     y = alt.Y("slow_down:Q", title="slow-down", scale=alt.Scale(zero=False, padding=8))
     shapes = alt.Scale(domain=series, range=[SHAPES.get(name, "circle") for name in series])
     points = base.mark_point(filled=True, size=70, opacity=1, strokeWidth=2).encode(
         y=y, shape=alt.Shape("series:N", sort=series, scale=shapes, legend=legend)
     )
-    bars = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q"), y2="high:Q")
-    even = alt.Chart(alt.Data(values=[{"one": 1}])).mark_rule(strokeDash=[4, 4], opacity=0.5).encode(y="one:Q")
     name = f"{guideline.name}-{widths.lower()}-x{scale}"
     title = f"{guideline.name.upper()}, {widths} widths x{scale}: slow-down at equal mult-adds"
-    return figure(name, title, f"{title}. {_told(records)}", (even + bars + points).properties(height=220))
+    chart = (parity(0.5) + intervals(base) + points).properties(height=220)
+    return figure(name, title, f"{title}. {_largest(records)}", chart)
 
 
 def _measured(trial: Trial) -> Iterator[dict[str, Any]]:
-    """A point a variant that was timed; the base is 1 by definition."""
+    """Yield a point per variant that was timed; the base is 1 by definition."""
     here, verdict = f"here, {trial.task.setting.conditions}", verdicts(trial)
     for index, series in enumerate(trial.series):
         ratio = trial.slow_down(series.name)
@@ -77,15 +66,16 @@ def _measured(trial: Trial) -> Iterator[dict[str, Any]]:
 
 
 def _beside(guideline: Guideline, widths: str, scale: int) -> Iterator[dict[str, Any]]:
-    """What the paper's speeds come to, and what memory access predicts at batch 1."""
+    """Yield the slow-downs predicted by memory access at batch 1, and those that follow from the paper's speeds."""
     task = Task(guideline, Conditions("cuda", 1, 1, widths, scale))
     for variant in task.variants:
         yield _point(variant.name, PREDICTED, predicted(task, variant))
-    for name, platform in ((PAPER_GPU, GPU), (PAPER_ARM, ARM)):
-        found = {each.name: guideline.paper_slow_down(platform, each.name, scale) for each in task.variants}
-        printed = {variant: slow_down for variant, slow_down in found.items() if slow_down is not None}
+    for series, platform in ((PAPER_GPU, GPU), (PAPER_ARM, ARM)):
+        names = [variant.name for variant in task.variants]
+        points = [(name, guideline.paper_slow_down(platform, name, scale)) for name in names]
+        printed = [(name, slow_down) for name, slow_down in points if slow_down is not None]
         if len(printed) > 1:  # the base alone is 1 by definition
-            yield from (_point(variant, name, slow_down) for variant, slow_down in printed.items())
+            yield from (_point(name, series, slow_down) for name, slow_down in printed)
 
 
 def _point(variant: str, series: str, slow_down: float, ends: tuple[float, float] | None = None) -> dict[str, Any]:
@@ -102,15 +92,14 @@ def _point(variant: str, series: str, slow_down: float, ends: tuple[float, float
     }
 
 
-def _told(records: Iterable[dict[str, Any]]) -> str:
-    """The largest slow-down of each series, and the verdict on what was timed, in words."""
+def _largest(records: Iterable[dict[str, Any]]) -> str:
+    """Say the largest slow-down of each series, with the verdict on a measured one."""
     largest: dict[str, dict[str, Any]] = {}
     for record in records:
         if record["slow_down"] > largest.get(record["series"], {"slow_down": 0.0})["slow_down"]:
             largest[record["series"]] = record
-    told = [f"{name}: {record['text']} at {record['variant']}{_judged(record)}" for name, record in largest.items()]
-    return f"The largest slow-downs, {'; '.join(told)}."
-
-
-def _judged(record: dict[str, Any]) -> str:
-    return "" if record["verdict"] == units.MISSING else f" ({record['verdict']})"
+    words = []
+    for name, record in largest.items():
+        verdict = "" if record["verdict"] == units.MISSING else f" ({record['verdict']})"
+        words.append(f"{name}: {record['text']} at {record['variant']}{verdict}")
+    return f"The largest slow-downs, {'; '.join(words)}."

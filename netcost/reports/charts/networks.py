@@ -1,4 +1,4 @@
-"""Charts of whole networks: latency against each count that might explain it, and where the work of two lies."""
+"""Charts of whole networks: latency against each metric that might explain it, and the work of two by kind."""
 
 from __future__ import annotations
 
@@ -12,68 +12,60 @@ from netcost.guidelines.networks.overview import HEADINGS
 from netcost.guidelines.networks.panels import family
 from netcost.guidelines.networks.study import ROOFLINE, Study
 from netcost.reports.charts.figure import GREY, PALETTE, Figure, figure, required
-from netcost.reports.charts.labels import non_overlapping
+from netcost.reports.charts.parts import chart_of, divided_bars, intervals, log_scale, non_overlapping, parity, tooltip
 from netcost.text import units
 from netcost.text.tables import METRICS
 from netcost.timing.stats import median
 
 PARTS = {"time": "Time", "mult_adds": "Mult-adds", "memory_access": "Memory access"}
-"""What is divided among the kinds of operator, with its heading."""
+"""Quantities that are divided among the kinds of operator, with their headings."""
 
 MOST_NAMES = 10
-"""Networks whose names are written beside their points: those that the count misses by most, as far as there is room.
-The others have theirs in a tooltip."""
+"""Most names written beside points: of the networks that the metric misses by most. The others are in tooltips."""
 
 PREDICTING = ("mult_adds", "memory_access")
-"""Whose predictions are set against each other: what the field counts, and what ShuffleNet V2 says that it should."""
+"""The metrics whose predictions are compared: the field's, and the one that ShuffleNet V2 recommends."""
 
 
 def against_latency(study: Study) -> tuple[Figure, ...]:
-    """A chart a metric, a point a network, with the rank correlation in the title."""
-    return tuple(_against_latency(study, each) for each in study.explanations)
+    """Draw a chart per metric, a point per network, with the rank correlation in the title."""
+    return tuple(_against_latency(study, explanation) for explanation in study.explanations)
 
 
 def _against_latency(study: Study, explanation: MetricFit) -> Figure:
     alt: Any = required("altair")
     metric, heading = explanation.metric, HEADINGS[explanation.metric]
     records = _points(study, metric)
-    log_scale = alt.Scale(type="log", nice=False, padding=16)
-    x_title = f"{heading} (s)" if metric == ROOFLINE else heading
-    base = alt.Chart(alt.Data(values=records)).encode(
-        x=alt.X("x:Q", title=x_title, scale=log_scale).axis(format="~s"),
-        tooltip=[
-            alt.Tooltip("network:N", title="Network"),
-            alt.Tooltip("family:N", title="Family"),
-            alt.Tooltip("x_text:N", title=heading),
-            alt.Tooltip("latency_text:N", title="Latency"),
-            alt.Tooltip("off_text:N", title="Latency to what it tells"),
-        ],
+    titles = {"family": "Family", "x_text": heading, "latency_text": "Latency", "off_text": "Latency to the fitted one"}
+    base = chart_of(records).encode(
+        x=alt.X("x:Q", title=f"{heading} (s)" if metric == ROOFLINE else heading, scale=log_scale()).axis(format="~s"),
+        tooltip=tooltip(network="Network", **titles),
     )
-    y = alt.Y("latency:Q", title="Latency (ms)", scale=log_scale)
+    y = alt.Y("latency:Q", title="Latency (ms)", scale=log_scale())
     points = base.mark_point(filled=True, size=60, opacity=0.85, color=PALETTE[0]).encode(y=y)
-    bars = base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q"), y2="high:Q")
     names = base.mark_text(align="left", dx=7, dy=-5, fontSize=10).encode(y=y, text="name:N")
-    line = alt.Chart(alt.Data(values=_fit(records))).mark_line(strokeDash=[5, 3], opacity=0.6)
-    rho = units.text(explanation.rho, "ratio")
-    title = f"{heading} against latency: rho {rho}"
+    ends = [pick(records, key=lambda record: record["x"]) for pick in (min, max)]
+    fit = chart_of([{"x": record["x"], "latency": record["fitted"]} for record in ends])
+    line = fit.mark_line(strokeDash=[5, 3], opacity=0.6).encode(x="x:Q", y="latency:Q")
     miss = "" if explanation.error is None else f", median error {units.percent(explanation.error)}"
+    title = f"{heading} against latency: rho {units.text(explanation.rho, 'ratio')}{miss}"
     furthest = max(records, key=lambda record: record["off"])
-    words = f"{title}{miss}. Furthest from one constant: {furthest['network']}, {furthest['off_text']}."
-    drawn = line.encode(x="x:Q", y="latency:Q") + bars + points + names
-    return figure(f"networks-{metric.replace('_', '-')}", title + miss, words, drawn)
+    words = f"{title}. Furthest from one constant: {furthest['network']}, {furthest['off_text']}."
+    chart = line + intervals(base, 1.5) + points + names
+    return figure(f"networks-{metric.replace('_', '-')}", title, words, chart)
 
 
 def predicted(study: Study) -> tuple[Figure, ...]:
-    """Predicted / measured latency of every network, by mult-adds and by memory access, in one chart.
+    """Draw predicted / measured latency of every network, by mult-adds and by memory access, in one chart.
 
-    Predicted is one constant times the count, the constant being that of the networks of other families. Nothing where
-    fewer than two families were timed.
+    The prediction is a constant times the metric; the constant is fitted to the networks of other families. Nothing is
+    drawn where fewer than two families were timed.
     """
     alt: Any = required("altair")
-    told = {each.metric: each for each in study.explanations if each.metric in PREDICTING and each.error is not None}
-    if not told:
+    errors = {fit.metric: fit.error for fit in study.explanations if fit.metric in PREDICTING and fit.error is not None}
+    if not errors:
         return ()
-    by = {name: f"by {HEADINGS[name]}: median error {units.percent(each.error or 0.0)}" for name, each in told.items()}
+    by = {metric: f"by {HEADINGS[metric]}: median error {units.percent(error)}" for metric, error in errors.items()}
     records = [
         {
             "network": network,
@@ -83,35 +75,25 @@ def predicted(study: Study) -> tuple[Figure, ...]:
             "ratio": ratio,
             "ratio_text": units.times(ratio),
         }
-        for metric in told
+        for metric in by
         for network, ratio in study.predictions(metric).items()
     ]
     colours = alt.Scale(domain=list(by.values()), range=[PALETTE[1], PALETTE[0]][: len(by)])
-    points = (
-        alt.Chart(alt.Data(values=records))
-        .mark_point(filled=True, size=60, opacity=0.85)
-        .encode(
-            x=alt.X("latency:Q", title="measured latency (ms)", scale=alt.Scale(type="log", nice=False, padding=16)),
-            y=alt.Y("ratio:Q", title="predicted / measured", scale=alt.Scale(type="log", nice=False, padding=16)),
-            color=alt.Color("by:N", title=None, scale=colours, legend=alt.Legend(orient="top", labelLimit=0)),
-            tooltip=[
-                alt.Tooltip("network:N", title="Network"),
-                alt.Tooltip("by:N", title="Predicted"),
-                alt.Tooltip("ratio_text:N", title="Predicted / measured"),
-                alt.Tooltip("latency_text:N", title="Measured"),
-            ],
-        )
+    titles = {"by": "Predicted", "ratio_text": "Predicted / measured", "latency_text": "Measured"}
+    points = chart_of(records).encode(
+        x=alt.X("latency:Q", title="measured latency (ms)", scale=log_scale()),
+        y=alt.Y("ratio:Q", title="predicted / measured", scale=log_scale()),
+        color=alt.Color("by:N", title=None, scale=colours, legend=alt.Legend(orient="top", labelLimit=0)),
+        tooltip=tooltip(network="Network", **titles),
     )
-    even = alt.Chart(alt.Data(values=[{"one": 1}])).mark_rule(strokeDash=[4, 4], opacity=0.6).encode(y="one:Q")
-    title = "Latency as a count predicts it"
-    words = (
-        f"{title}, over the measured one, for {units.exact(len(study.latencies))} networks: {'; '.join(by.values())}."
-    )
-    return (figure("networks-predicted", title, words, even + points),)
+    chart = parity(0.6) + points.mark_point(filled=True, size=60, opacity=0.85)
+    title, number = "Latency predicted by a metric", units.exact(len(study.latencies))
+    words = f"{title}, over the measured one, for {number} networks: {'; '.join(by.values())}."
+    return (figure("networks-predicted", title, words, chart),)
 
 
 def _points(study: Study, metric: str) -> list[dict[str, Any]]:
-    """A record a network whose count is above 0, with its latency over what the constant of all of them tells."""
+    """Return a record per network whose metric is above 0, with its latency over the one fitted to all networks."""
     values = {name: study.metric(metric, name) for name in study.latencies}
     rates = {name: study.latencies[name].median_s / value for name, value in values.items() if value}
     constant = median(list(rates.values()))
@@ -130,7 +112,7 @@ def _points(study: Study, metric: str) -> list[dict[str, Any]]:
             "latency_text": units.seconds(latency.median_s),
             "low": (latency.ci95_s or (latency.median_s,))[0] * 1000,
             "high": (latency.ci95_s or (latency.median_s,))[-1] * 1000,
-            "told": constant * values[name] * 1000,
+            "fitted": constant * values[name] * 1000,
             "off": abs(log(rates[name] / constant)),
             "off_text": units.times(rates[name] / constant),
         }
@@ -139,16 +121,10 @@ def _points(study: Study, metric: str) -> list[dict[str, Any]]:
     ]
 
 
-def _fit(records: list[dict[str, Any]]) -> list[dict[str, float]]:
-    """Both ends of the line on which latency is one constant times the count."""
-    ends = (min(records, key=lambda record: record["x"]), max(records, key=lambda record: record["x"]))
-    return [{"x": record["x"], "latency": record["told"]} for record in ends]
-
-
 def by_kind(study: Study) -> tuple[Figure, ...]:
-    """A chart a network of Figure 2: its time, mult-adds and memory access, each divided by kind of operator.
+    """Draw a chart per network of Figure 2 that was profiled: time, mult-adds and memory access by kind of operator.
 
-    None of a network that was not profiled. Reference: ShuffleNet V2 (arXiv:1807.11164), Figure 2.
+    Reference: ShuffleNet V2 (arXiv:1807.11164), Figure 2.
     """
     networks = dict.fromkeys(part.network for part in study.parts if part.time is not None)
     kinds = list(dict.fromkeys(part.kind for part in study.parts if part.network in networks))
@@ -161,31 +137,16 @@ def _by_kind(study: Study, network: str, colours: Mapping[str, str]) -> Figure:
     parts = [part for part in study.parts if part.network == network]
     records = [record for index, part in enumerate(parts) for record in _shares(part, index)]
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
-    chart = (
-        alt.Chart(alt.Data(values=records))
-        .mark_bar(stroke="white", strokeWidth=0.5)
-        .encode(
-            x=alt.X("share:Q", title="share", scale=alt.Scale(domain=[0, 1])).axis(format="%"),
-            y=alt.Y("of:N", title=None, sort=list(PARTS.values())),
-            color=alt.Color("kind:N", title=None, scale=scale, legend=alt.Legend(orient="top", columns=3)),
-            order=alt.Order("at:Q"),
-            tooltip=[
-                alt.Tooltip("kind:N", title="Kind"),
-                alt.Tooltip("of:N", title="Of"),
-                alt.Tooltip("text:N", title="Share"),
-            ],
-        )
-        .properties(height=44 * len(PARTS))
-    )
+    colour = alt.Color("kind:N", title=None, scale=scale, legend=alt.Legend(orient="top", columns=3))
+    chart = divided_bars(records, list(PARTS.values()), colour, kind="Kind", part="Of", text="Share")
     title = f"{network} by kind of operator"
     by_time = sorted(parts, key=lambda part: -(part.time or 0.0))
-    told = ", ".join(f"{part.kind} {units.percent(part.time or 0.0)}" for part in by_time)
-    return figure(f"by-kind-{network.replace('_', '-')}", title, f"{title}: the time goes to {told}.", chart)
+    shares = ", ".join(f"{part.kind} {units.percent(part.time or 0.0)}" for part in by_time)
+    return figure(f"by-kind-{network.replace('_', '-')}", title, f"{title}: the time goes to {shares}.", chart)
 
 
-def _shares(part: Part, at: int) -> Iterator[dict[str, Any]]:
-    """One kind's share of each of `PARTS`."""
+def _shares(part: Part, order: int) -> Iterator[dict[str, Any]]:
+    """Yield one kind's share of each of `PARTS`."""
     for name, heading in PARTS.items():
-        share = getattr(part, name)
-        if share:
-            yield {"kind": part.kind, "of": heading, "at": at, "share": share, "text": units.percent(share)}
+        if share := getattr(part, name):
+            yield {"kind": part.kind, "part": heading, "order": order, "share": share, "text": units.percent(share)}

@@ -1,4 +1,4 @@
-"""Charts of a profile: where the time goes by kind of operator, and how near each operator comes to the roofline."""
+"""Charts of a profile: the time by kind of operator, and each operator under the roofline."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from netcost.profiling import Profile
 from netcost.profiling.tables import GAP
 from netcost.reports.charts import roofline
 from netcost.reports.charts.figure import PALETTE, Figure, figure, required
+from netcost.reports.charts.parts import divided_bars, tooltip
 from netcost.text import units
 from netcost.text.tables import bare
 
@@ -18,87 +19,68 @@ PARTS = {
     "mult_adds": ("Mult-adds", "count"),
     "memory_access": ("Memory access", "elements"),
 }
-"""What is divided among the kinds, with its heading and unit."""
-
-OTHERS = "others"
+"""Quantities that are divided among the kinds, with their headings and units."""
 
 
 def by_kind(profile: Profile) -> Figure:
-    """A bar each for time, mult-adds and memory access, divided by kind of operator.
-
-    Reference: ShuffleNet V2 (arXiv:1807.11164), Figure 2, which divides the time.
-    """
-    alt: Any = required("altair")
+    """Draw a bar each for time, mult-adds and memory access, divided by kind of operator."""
     records = _shares(profile)
-    bars = (
-        alt.Chart(alt.Data(values=records))
-        .mark_bar(stroke="white", strokeWidth=0.5)
-        .encode(
-            x=alt.X("share:Q", title="share", scale=alt.Scale(domain=[0, 1])).axis(format="%"),
-            y=alt.Y("part:N", title=None, sort=[heading for heading, _ in PARTS.values()]),
-            color=_colour(profile),
-            order=alt.Order("at:Q"),
-            tooltip=[
-                alt.Tooltip("label:N", title="Kind"),
-                alt.Tooltip("part:N", title="Of"),
-                alt.Tooltip("text:N", title="Value"),
-                alt.Tooltip("share_text:N", title="Share"),
-            ],
-        )
-        .properties(height=44 * len(PARTS))
-    )
+    headings = [heading for heading, _ in PARTS.values()]
+    titles = {"part": "Of", "text": "Value", "share_text": "Share"}
+    bars = divided_bars(records, headings, _colour(profile), label="Kind", **titles)
     title = "By kind of operator"
-    times = [record for record in records if record["part"] == PARTS["time_s"][0]]
-    told = ", ".join(f"{record['label']} {record['share_text']}" for record in times)
-    return figure("by-kind", title, f"{title}: the time goes to {told}.", bars)
+    times = [f"{record['label']} {record['share_text']}" for record in records if record["part"] == headings[0]]
+    return figure("by-kind", title, f"{title}: the time goes to {', '.join(times)}.", bars)
 
 
 def _colour(profile: Profile) -> Any:
-    """The same colour for a kind in every chart of a profile."""
+    """Return the colours of the kinds, the same in every chart of a profile."""
     alt: Any = required("altair")
     shown = list(dict.fromkeys(_labels(profile).values()))
     scale = alt.Scale(domain=shown, range=list(PALETTE[: len(shown)]))
     return alt.Color("label:N", title=None, scale=scale, legend=alt.Legend(orient="top", columns=2))
 
 
-def _labels(profile: Profile) -> dict[str, str]:
-    """What each kind is called, by time and the gap last; those beyond the colours that there are count as one."""
+def _rows(profile: Profile) -> dict[str, dict[str, Any]]:
+    """Return the figures of each kind, sorted by time, the gap last."""
     table = profile.table("kind")
     rows = [dict(zip(table.names, row, strict=True)) for row in table.rows]
-    kinds = [str(row["kind"]) for row in sorted(rows, key=lambda row: -row["time_s"]) if row["kind"] != GAP]
+    return {str(row["kind"]): row for row in sorted(rows, key=lambda row: (row["kind"] == GAP, -row["time_s"]))}
+
+
+def _labels(profile: Profile) -> dict[str, str]:
+    """Return the label of each kind; kinds beyond the number of colours share one."""
+    kinds = [kind for kind in _rows(profile) if kind != GAP]
     kept = kinds if len(kinds) < len(PALETTE) else kinds[: len(PALETTE) - 2]
-    return {kind: kind if kind in kept else OTHERS for kind in kinds} | {GAP: GAP}
+    return {kind: kind if kind in kept else "others" for kind in kinds} | {GAP: GAP}
 
 
 def _shares(profile: Profile) -> list[dict[str, Any]]:
-    """A record a kind and part."""
-    table = profile.table("kind")
-    rows = [dict(zip(table.names, row, strict=True)) for row in table.rows]
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for kind, label in _labels(profile).items():
-        groups.setdefault(label, []).extend(row for row in rows if row["kind"] == kind)
-    return [record for name in PARTS for record in _divided(name, groups)]
-
-
-def _divided(name: str, groups: dict[str, list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
-    """The share of each group in one part; none where there is nothing to divide."""
-    heading, unit = PARTS[name]
-    sums = {kind: sum(bare(row[name]) or 0 for row in rows) for kind, rows in groups.items()}
-    whole = sum(sums.values())
-    for index, (kind, value) in enumerate(sums.items()):
-        if value:
-            yield {
-                "label": kind,
+    """Return a record per label and part, where there is anything to divide."""
+    rows, labels = _rows(profile), _labels(profile)
+    records = []
+    for name, (heading, unit) in PARTS.items():
+        sums = dict.fromkeys(labels.values(), 0)
+        for kind, label in labels.items():
+            sums[label] += bare(rows[kind][name]) or 0
+        whole = sum(sums.values())
+        records += [
+            {
+                "label": label,
                 "part": heading,
-                "at": index,
+                "order": index,
                 "share": value / whole,
                 "share_text": units.percent(value / whole),
                 "text": units.text(value, unit),
             }
+            for index, (label, value) in enumerate(sums.items())
+            if value
+        ]
+    return records
 
 
 def under_roof(profile: Profile) -> Figure | None:
-    """Each operator with arithmetic: FLOP/s attained over FLOPs a byte, below the roof where there are peaks.
+    """Draw each operator with arithmetic: FLOP/s attained over FLOPs per byte, below the roof where there are peaks.
 
     None where no operator has both arithmetic and a time.
     """
@@ -106,31 +88,24 @@ def under_roof(profile: Profile) -> Figure | None:
     records = list(_operators(profile))
     if not records:
         return None
+    figures = {"intensity_text": "FLOP/byte", "rate_text": "Attained", "roof_text": "Of the roof"}
     chart = roofline.points(
         records,
         _colour(profile),
         size=alt.Size("time_s:Q", legend=None, scale=alt.Scale(range=[20, 400])),
-        tooltip=[
-            alt.Tooltip("op:N", title="Operator"),
-            alt.Tooltip("kind:N", title="Kind"),
-            alt.Tooltip("module:N", title="Module"),
-            alt.Tooltip("time_text:N", title="Time"),
-            alt.Tooltip("intensity_text:N", title="FLOP/byte"),
-            alt.Tooltip("rate_text:N", title="Attained"),
-            alt.Tooltip("roof_text:N", title="Of the roof"),
-        ],
+        tooltip=tooltip(op="Operator", kind="Kind", module="Module", time_text="Time", **figures),
     )
     if profile.peaks is not None:
         chart = roofline.roof(profile.peaks, records) + chart
-    title = "Operators under the roofline" if profile.peaks is not None else "What operators attain"
+    title = "Operators under the roofline" if profile.peaks is not None else "Rates of the operators"
     longest = max(records, key=lambda record: record["time_s"])
-    words = f"{title}: a point an operator that does arithmetic, larger the more time it takes. The longest is "
+    words = f"{title}: a point per operator that does arithmetic; its size grows with its time. The longest is "
     words += f"{longest['op']} in {longest['module']} with {longest['time_text']}, at {longest['rate_text']}."
     return figure("roofline", title, words, chart)
 
 
 def _operators(profile: Profile) -> Iterator[dict[str, Any]]:
-    """A point for each operator that can be one; on logarithmic axes what does no arithmetic has no place."""
+    """Yield a point for each operator with arithmetic and a time: logarithmic axes have no 0."""
     count, labels = profile.analysis.count, _labels(profile)
     for op, kind, cost, time_s, bound_s in zip(
         count.graph.ops, count.kinds, count.costs, profile.times_s, profile.bounds_s, strict=True

@@ -1,4 +1,4 @@
-"""Results as pages, a function per command: what is drawn, what stands in tables, and what is said about it.
+"""Results as pages, a function per command: charts, tables and words.
 
 `page_of` finds the page of any result by its type.
 """

@@ -12,13 +12,10 @@ from netcost.timing.environment import versions
 
 
 def claims_page(review: Review, made_by: str = "") -> Page:
-    """A part a topic, which begins with an overview whose rows lead to the claims below it."""
+    """Return a part per topic, each with an overview whose rows lead to the claims below it."""
     first, *topics = map(illustrated, report.sections(review))
     how_to_read = replace(first, title="How to read this", paragraphs=first.paragraphs[1:], level=2)
-    lead = report.summary(review)
-    return Page(first.title, lead, (how_to_read, *topics), made_by, versions(), has_contents=True)
+    return Page(first.title, report.summary(review), (how_to_read, *topics), made_by, versions(), has_contents=True)
 
 
-@page_of.register
-def _(shown: ShownReview) -> Page:
-    return claims_page(shown.review, shown.made_by)
+page_of.register(ShownReview, lambda shown: claims_page(shown.review, shown.made_by))

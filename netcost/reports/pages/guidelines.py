@@ -1,4 +1,4 @@
-"""The page of the guidelines: what holds here, drawn beside the paper, and every table of the report."""
+"""The page of the guidelines: the verdicts, charts beside the paper's figures, and every table of the report."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ from netcost.text import units
 
 
 def guidelines_page(findings: Findings, made_by: str = "") -> Page:
-    """The report of the guidelines with charts of the slow-downs, and of networks against each count."""
+    """Return the report of the guidelines with charts of the slow-downs, and of networks against each metric."""
     first, *parts = sections(findings)
     overall = replace(first, title="What holds where", level=2)
     figures = [charts.slow_downs(findings, guideline) for guideline in findings.guidelines]
     if findings.networks is not None:
         study = findings.networks
-        drawn_of = (networks_charts.predicted, networks_charts.against_latency, networks_charts.by_kind)
-        figures.append(tuple(figure for draw in drawn_of for figure in draw(study)))
-    drawn = [illustrated(part, each) for part, each in zip(parts, figures, strict=True)]
+        predicted, by_kind = networks_charts.predicted(study), networks_charts.by_kind(study)
+        figures.append((*predicted, *networks_charts.against_latency(study), *by_kind))
+    drawn = [illustrated(part, part_figures) for part, part_figures in zip(parts, figures, strict=True)]
     every = tuple(table for table in tables(findings) if table.rows)
     details = [PageSection("Every figure", tables=every, folded=True)] if every else []
     shown = (illustrated(overall), *drawn, *details)
     return Page(first.title, _lead(findings), shown, made_by, _made_with(findings), has_contents=True)
 
 
-@page_of.register
-def _(shown: ShownFindings) -> Page:
-    return guidelines_page(shown.findings)
+page_of.register(ShownFindings, lambda shown: guidelines_page(shown.findings))
 
 
 def _lead(findings: Findings) -> str:
-    """How often each guideline holds, and what explains the latency of whole networks."""
-    told = []
+    """Say how often each guideline holds, and which metric explains the latency of whole networks."""
+    counts = []
     for guideline in findings.guidelines:
-        found = [each for order in guideline.orders for each in findings.verdicts(guideline, order.label)]
-        holds = sum(each.verdict is GuidelineVerdict.HOLDS for each in found)
-        if found:
-            told.append(f"{guideline.name.upper()} holds in {units.exact(holds)} of {units.exact(len(found))} verdicts")
+        verdicts = [
+            judged.verdict for order in guideline.orders for judged in findings.verdicts(guideline, order.label)
+        ]
+        holds = units.exact(verdicts.count(GuidelineVerdict.HOLDS))
+        if verdicts:
+            counts.append(f"{guideline.name.upper()} holds in {holds} of {units.exact(len(verdicts))} verdicts")
     study = findings.networks
-    answered = [networks_overview.answer(study)] if study is not None and study.explanations else []
-    return " ".join([*([f"{'; '.join(told)}."] if told else []), *answered])
+    answer = [networks_overview.answer(study)] if study is not None and study.explanations else []
+    return " ".join([*([f"{'; '.join(counts)}."] if counts else []), *answer])
 
 
 def _made_with(findings: Findings) -> tuple[str, ...]:
-    """Versions, and where it was timed."""
+    """Return the versions and the machine."""
     environment = findings.environment or {}
     gpu = environment.get("gpu") or {}
     where = gpu.get("name") or environment.get("cpu") or environment.get("machine")

@@ -1,4 +1,4 @@
-"""A page: what a reader who was not there is shown of a result, as headings, words, charts and tables."""
+"""A page: a result for readers, as headings, words, charts and tables."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from netcost.timing.environment import Environment
 
 @dataclass(frozen=True, slots=True)
 class PageSection(tables.Section):
-    """A part of a report, with what only a page can show.
+    """A part of a report, with the parts that only a page has.
 
     Args:
         figures: charts; they come before the tables.
-        folded: whether the tables are shown only when asked for.
+        folded: True where a reader has to open the tables.
     """
 
     figures: tuple[Figure, ...] = ()
@@ -32,12 +32,12 @@ class Page:
     """A whole page.
 
     Args:
-        title: what it is about.
-        lead: what it says, in a sentence or two.
+        title: its subject.
+        lead: the result, in a sentence or two.
         sections: its parts.
         made_by: the command that makes it again.
-        made_with: versions and environment, a fact each.
-        has_contents: whether it begins with a list of its parts.
+        made_with: versions and environment, one fact per item.
+        has_contents: True where it begins with a list of its parts.
     """
 
     title: str
@@ -47,26 +47,31 @@ class Page:
     made_with: tuple[str, ...] = ()
     has_contents: bool = False
 
+    @property
+    def figures(self) -> list[Figure]:
+        """The charts of all sections."""
+        return [figure for section in self.sections for figure in section.figures]
+
 
 def illustrated(section: tables.Section, figures: Sequence[Figure] = ()) -> PageSection:
-    """A part of a text report with charts."""
+    """Return a part of a text report with charts."""
     return PageSection(section.title, section.paragraphs, section.tables, section.level, tuple(figures))
 
 
 def timed_on(environment: Environment) -> tuple[str, ...]:
-    """What a page says of where it was timed, a fact each."""
+    """Return the facts about the machine of a measurement that a page names."""
     where = environment.gpu.name if environment.gpu else environment.cpu or environment.machine
     return f"torch {environment.torch}", where, f"threads: {units.exact(environment.threads)}"
 
 
 @singledispatch
 def page_of(result: Any) -> Page:
-    """The page of a result, found by its type: its own, or its tables alone."""
+    """Return the page of a result of any type: its own, or its tables alone."""
     return tables_page(result)
 
 
 def tables_page(result: Tabled) -> Page:
-    """A page of tables alone: each under its title, with its notes."""
+    """Return a page of tables alone: each under its title, with its notes."""
     sections = tuple(
         PageSection(table.title or "netcost", tables=(replace(table, title=""),)) for table in result.tables()
     )

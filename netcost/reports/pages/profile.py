@@ -1,4 +1,4 @@
-"""The page of a profile: where the time of a forward pass goes."""
+"""The page of a profile: the time of a forward pass by kind, module and operator."""
 
 from __future__ import annotations
 
@@ -12,41 +12,30 @@ from netcost.text import units
 from netcost.text.version import __version__
 
 MOST = 30
-"""Operators that the page shows beside the sum of the others; CSV and JSON have all."""
-
-ROOF_WORDS = ("Operators that only move data have no place on this chart; they are in the table.",)
+"""Most operators on the page, beside the sum of the others; CSV and JSON have all."""
 
 
 def profile_page(profile: Profile, made_by: str = "", depth: int = 1) -> Page:
-    """Time by kind, operators under the roofline, and the tables by kind, module and operator.
-
-    Args:
-        depth: levels of modules to tell apart.
-    """
-    kinds = profile.summary("kind")
-    roofline = charts.under_roof(profile)
-    sections = [
-        PageSection(
-            "Where the time goes",
-            kinds.notes,
-            (replace(kinds, notes=()),),
-            figures=(charts.by_kind(profile),),
-        ),
-        *([PageSection("How near to the roof", ROOF_WORDS, figures=(roofline,))] if roofline else []),
-        PageSection("By module", tables=(replace(profile.summary("module", depth), notes=()),)),
-        PageSection("Operator by operator", tables=(replace(profile.summary("op", most=MOST), notes=()),)),
-    ]
+    """Return time by kind, operators under the roofline, and the tables by kind, module (to `depth`) and operator."""
+    kinds, modules = profile.summary("kind"), profile.summary("module", depth)
+    operators = profile.summary("op", most=MOST)
+    by_kind, roofline = charts.by_kind(profile), charts.under_roof(profile)
+    words = ("Operators that only move data have no place on this chart; they are in the table.",)
+    sections = (
+        PageSection("Where the time goes", kinds.notes, (replace(kinds, notes=()),), figures=(by_kind,)),
+        *([PageSection("Distance from the roof", words, figures=(roofline,))] if roofline else []),
+        PageSection("By module", tables=(replace(modules, notes=()),)),
+        PageSection("Operator by operator", tables=(replace(operators, notes=()),)),
+    )
     made_with = (f"netcost {__version__}", *timed_on(profile.environment))
-    return Page(profile.analysis.model, _lead(profile), tuple(sections), made_by, made_with)
+    return Page(profile.analysis.model, _lead(profile), sections, made_by, made_with)
 
 
-@page_of.register
-def _(shown: ShownProfile) -> Page:
-    return profile_page(shown.profile, depth=shown.depth)
+page_of.register(ShownProfile, lambda shown: profile_page(shown.profile, depth=shown.depth))
 
 
 def _lead(profile: Profile) -> str:
-    """How long a forward pass takes, what takes most of it, and how near the whole comes to its roof."""
+    """Say how long a forward pass takes, which kind takes most of it, and the bound of the roofline."""
     table = profile.table("kind")
     most = max(table.rows, key=lambda row: row[table.names.index("time_s")])
     share = units.percent(most[table.names.index("share")])

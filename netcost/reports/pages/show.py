@@ -1,4 +1,4 @@
-"""The page of one network: what it costs, and where."""
+"""The page of one network: its cost as a whole, by module, by kind and by operator."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from netcost.text import units
 from netcost.timing.environment import versions
 
 MOST_ROWS = 400
-"""Operators that a page lists one by one; CSV and JSON list them all."""
+"""Most operators for a table of all of them; CSV and JSON list all."""
 
 
 def show_page(analysis: Analysis, made_by: str = "") -> Page:
-    """Where the cost sits: the module tree, the course through the network, its 1x1 convolutions and its blocks."""
-    pointwise = charts.pointwise_channels(analysis)
-    balance = (pointwise,) if pointwise is not None else ()
+    """Return the cost by module, its growth through the network, the 1x1 convolutions and the blocks."""
+    for_guidelines = tuple(filter(None, (charts.pointwise_channels(analysis), charts.fragments(analysis))))
     sections = [
         PageSection("What it costs", tables=(analysis.summary(),)),
         PageSection("Where it sits", figures=(charts.icicle(analysis), charts.cumulative(analysis))),
-        PageSection("Against the guidelines", figures=(*balance, charts.fragments(analysis))),
+        PageSection("Against the guidelines", figures=for_guidelines),
         PageSection("By kind", tables=(analysis.table("kind"),)),
         PageSection("By module", tables=(analysis.table("module", 1),)),
     ]
@@ -31,7 +30,7 @@ def show_page(analysis: Analysis, made_by: str = "") -> Page:
 
 @page_of.register
 def _(shown: ShownAnalysis) -> Page:
-    """The page of the network, or the tables alone that were asked for."""
+    """Return the page of the network, or only the tables that were asked for."""
     is_whole = shown.by is None and shown.crosscheck is None
     return show_page(shown.analysis) if is_whole else tables_page(shown)
 

@@ -17,11 +17,11 @@ from netcost.zoo import ARCHITECTURES
 SHOWN = """
 params mult_adds memory_access memory_access_fused elementwise_access kernels depth max_fragments peak_memory_bytes
 """.split()
-"""The metrics that people see side by side; CSV and JSON have them all."""
+"""The metrics in the table for people; CSV and JSON have all."""
 
 
 def zoo_page(comparison: Comparison, made_by: str = "") -> Page:
-    """Charts over all architectures, a row each, and how their figures stand to the published ones.
+    """Return charts of all architectures, a row per architecture, and their figures beside the published ones.
 
     Args:
         comparison: of architectures of the zoo, all of them counted.
@@ -29,12 +29,10 @@ def zoo_page(comparison: Comparison, made_by: str = "") -> Page:
     """
     zoo = [entry.figures for entry in comparison.entries if entry.figures is not None]
     recounts = [beside_published(figures.model, figures) for figures in zoo]
-    agreements = [each.agreement for each in recounts]
-    told = "; ".join(f"{each}: {units.exact(agreements.count(each))}" for each in RecountStatus if each in agreements)
-    lead = (
-        f"{units.exact(len(zoo))} architectures, one forward pass each at batch 1. Params and mult-adds beside those "
-        f"that were published: {told}."
-    )
+    statuses = [recount.agreement for recount in recounts]
+    counts = "; ".join(f"{kind}: {units.exact(statuses.count(kind))}" for kind in RecountStatus if kind in statuses)
+    size = f"{units.exact(len(zoo))} architectures, one forward pass each at batch 1."
+    lead = f"{size} Params and mult-adds beside the published ones: {counts}."
     sections = (
         PageSection("At a glance", figures=(charts.against_mult_adds(zoo), charts.over_the_years(zoo))),
         PageSection("Every architecture", tables=(_table(zoo),)),
