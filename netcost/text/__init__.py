@@ -4,16 +4,11 @@ A number becomes text in one place, `units`: it alone knows that 3,504,872 param
 `Table` of named columns, and each format in `formats/` is one pure function from a table to a string. `reading` reads
 files strictly and names the place of a fault; `writing` writes a file whole or not at all.
 
-    >>> from netcost.text import Column, formats, table_of
-    >>> networks = {"lenet5": 61706, "alexnet": 61100840}
-    >>> columns = [
-    ...     Column("model", "Model", of=lambda item: item[0]),
-    ...     Column("params", "Params", "count", of=lambda item: item[1]),
-    ... ]
-    >>> print(formats.renderer("markdown")(table_of(columns, networks.items())), end="")
+    >>> from netcost.text.formats import result_text
+    >>> columns = [Column("model", "Model"), Column("params", "Params", "count")]
+    >>> print(result_text(from_records(columns, [{"model": "alexnet", "params": 61100840}]), "markdown"), end="")
     | Model | Params |
     | --- | ---: |
-    | lenet5 | 61.7 k |
     | alexnet | 61.1 M |
 
 Add here: an error (`errors`), a unit (`units`), a format (one file in `formats/` and its name in `FORMATS`),

@@ -51,7 +51,8 @@ class Explanation:
     @classmethod
     def of_toml(cls, topic: str, table: dict[str, Any]) -> Explanation:
         """Read one table of `explanations.toml`."""
-        return cls(topic, **{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
+        parts: dict[str, Any] = {key: tuple(part) if isinstance(part, list) else part for key, part in table.items()}
+        return cls(topic, **parts)
 
     @property
     def brief(self) -> str:
@@ -83,11 +84,11 @@ OVERVIEW = (
 )
 """A line per explanation."""
 
+_WRITTEN = tomllib.loads((files("netcost.text") / "explanations.toml").read_text(encoding="utf-8"))
+
 FAMILIES: dict[str, tuple[Explanation, ...]] = {
-    family: tuple(Explanation.of_toml(topic, table) for topic, table in entries.items())
-    for family, entries in tomllib.loads(
-        (files("netcost.text") / "explanations.toml").read_text(encoding="utf-8")
-    ).items()
+    family: tuple(Explanation.of_toml(topic, table) for topic, table in tables.items())
+    for family, tables in _WRITTEN.items()
 }
 """All explanations, by the heading that `netcost explain` prints above them."""
 

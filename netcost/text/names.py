@@ -17,10 +17,7 @@ _FOLDERS = re.compile(r"(^|=)(?:/|[A-Za-z]:[\\/]).*[\\/]")
 
 
 def without_folders(word: str) -> str:
-    """Cut the folders off an absolute path, after `=` too: `--peaks=/home/me/peaks.json` is `--peaks=peaks.json`.
-
-    Results are passed on, and a machine's folders name their owner.
-    """
+    """Cut the folders, which can name their owner, off an absolute path: `--peaks=…/peaks.json` is `--peaks=peaks.json`."""
     return _FOLDERS.sub(r"\1", word)
 
 

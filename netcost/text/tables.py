@@ -79,24 +79,18 @@ class Table:
         """Column names as unique keys: the second "vgg11" is "vgg11_2"."""
         return distinct([column.name for column in self.columns])
 
-    def unit(self, row: int, column: int) -> str:
-        """The unit of one cell."""
-        if self.row_units is not None and self.columns[column].is_number:
-            return self.row_units[row]
-        return self.columns[column].unit
-
     def text(self, row: int, column: int) -> str:
         """One cell as people read it, on one line; words stand as they are, in a number column too."""
-        cell = self.rows[row][column]
-        return printable(cell) if isinstance(cell, str) else units.text(cell, self.unit(row, column))
+        cell, unit = self.rows[row][column], self.columns[column].unit
+        if isinstance(cell, str):
+            return printable(cell)
+        return units.text(cell, self.row_units[row] if self.row_units and self.columns[column].is_number else unit)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values: title, columns with their units, a mapping per row, and notes."""
         table = with_unit_column(self)
-        columns = [
-            {"name": name, "heading": column.heading, "unit": column.unit}
-            for name, column in zip(table.names, table.columns, strict=True)
-        ]
+        named = zip(table.names, table.columns, strict=True)
+        columns = [{"name": name, "heading": column.heading, "unit": column.unit} for name, column in named]
         rows = [dict(zip(table.names, map(bare, row), strict=True)) for row in table.rows]
         return {"title": table.title, "columns": columns, "rows": rows, "notes": list(table.notes)}
 
@@ -119,7 +113,7 @@ def distinct(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def printable(text: str) -> str:
-    """Put `text` on one line; signs that do not print (controls, reversed writing, half a surrogate) are spelled out."""
+    """Put `text` on one line; spell out what does not print (controls, reversed writing, half a surrogate)."""
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)
 
 

@@ -26,20 +26,15 @@ class AtLeast:
 Quantity = int | float | AtLeast | None
 
 
-def _rounded(value: float, digits: int = 3) -> float:
-    """Round to significant digits."""
-    return float(f"{value:.{digits - 1}e}")
-
-
-def significant(value: float, digits: int = 3) -> str:
-    """Write a number with significant digits and no exponent: 1.58, 12.3, 854."""
+def significant(value: float) -> str:
+    """Write a number with three significant digits and no exponent: 1.58, 12.3, 854."""
     if value == 0:
         return "0"
     if not isfinite(value):
         return str(float(value))
     # Round first: 9.996 has three digits as 10.0, one decimal fewer than its own magnitude asks for.
-    rounded = _rounded(value, digits)
-    decimals = max(0, digits - 1 - floor(log10(abs(rounded))))
+    rounded = float(f"{value:.2e}")
+    decimals = max(0, 2 - floor(log10(abs(rounded))))
     return f"{rounded:.{decimals}f}"
 
 
@@ -48,19 +43,19 @@ def _in_units(value: float, units: Sequence[tuple[float, str]]) -> str:
     if not isfinite(value):
         return significant(value)
     # Round before choosing: 999,950 is "1.00 M" and 0.9996 s is "1.00 s", not a thousand of the unit below.
-    rounded = _rounded(value)
+    rounded = float(f"{value:.2e}")
     scale, suffix = next((unit for unit in units if abs(rounded) >= unit[0]), units[-1])
     return f"{significant(rounded / scale)} {suffix}"
 
 
 def count(value: float) -> str:
-    """Write a count in units of k, M, G, T or P (powers of 1000): `1.58 G`. A whole number below 1000 stays as it is."""
+    """Write a count in units of k, M, G, T or P (powers of 1000): `1.58 G`; below 1000 a whole number as it is."""
     return _in_units(value, _SI).rstrip() if abs(value) >= 1000 or value % 1 else str(int(value))
 
 
 def data_size(value: float) -> str:
     """Write bytes in decimal units: `6.68 MB` is 6,680,000 bytes."""
-    return _with_unit(count(value), "B")
+    return _count_of(value, "B")
 
 
 def seconds(value: float) -> str:
@@ -70,22 +65,22 @@ def seconds(value: float) -> str:
 
 def flop_rate(value: float) -> str:
     """Write floating-point operations per second: `47.3 GFLOP/s`."""
-    return _with_unit(count(value), "FLOP/s")
+    return _count_of(value, "FLOP/s")
 
 
 def data_rate(value: float) -> str:
     """Write bytes per second in decimal units: `29.3 GB/s`."""
-    return f"{data_size(value)}/s"
+    return _count_of(value, "B/s")
 
 
-def _with_unit(text: str, unit: str) -> str:
-    """Add a unit, which takes the prefix: `47.3 G` becomes `47.3 GFLOP/s`."""
-    return f"{text}{unit}" if " " in text else f"{text} {unit}"
+def _count_of(value: float, unit: str) -> str:
+    """Write a count with its unit, which takes the prefix: `47.3 GFLOP/s`."""
+    written = count(value)
+    return f"{written}{unit}" if " " in written else f"{written} {unit}"
 
 
-def ratio(value: float) -> str:
-    """Write a plain ratio with three digits: `1.34`."""
-    return significant(value)
+ratio = significant
+"""Write a plain ratio: `1.34`."""
 
 
 def times(value: float) -> str:
@@ -103,14 +98,9 @@ def exact(value: float) -> str:
     return f"{_decimal(value):,f}"
 
 
-def signed(value: float) -> str:
-    """Write a difference with every digit: `+1,280`, `-5`; no sign before 0."""
-    return f"{'+' if value > 0 else ''}{exact(value)}"
-
-
-def signed_percent(value: float) -> str:
-    """Write a difference as percent of the old value: `+12.9 %`."""
-    return f"{'+' if value > 0 else ''}{percent(value)}"
+def _plus(difference: float) -> str:
+    """Return the sign of an increase; a decrease has its own, and 0 has none."""
+    return "+" if difference > 0 else ""
 
 
 def _decimal(value: float) -> Decimal:
@@ -128,8 +118,8 @@ _WRITERS: dict[str, Callable[[float], str]] = {
     "times": times,
     "percent": percent,
     "exact": exact,
-    "signed": signed,
-    "signed_percent": signed_percent,
+    "signed": lambda difference: _plus(difference) + exact(difference),  # +1,280
+    "signed_percent": lambda difference: _plus(difference) + percent(difference),  # +12.9 %, of the old value
     "flop_per_s": flop_rate,
     "byte_per_s": data_rate,
     "per_second": lambda value: f"{count(value)}/s",

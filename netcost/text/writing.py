@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from netcost.text.errors import OutputError
@@ -32,12 +33,10 @@ def renew_text(path: str | os.PathLike[str], text: str) -> None:
     Raises:
         OutputError: it could not be written; the message says why.
     """
-    try:
-        is_same = Path(path).read_bytes() == _encoded(text)
-    except OSError:  # nothing there, or nothing that can be read: writing says whether that matters
-        is_same = False
-    if not is_same:
-        write_text(path, text)
+    with suppress(OSError):  # nothing there, or nothing that can be read: writing says whether that matters
+        if Path(path).read_bytes() == _encoded(text):
+            return
+    write_text(path, text)
 
 
 def append_text(path: str | os.PathLike[str], text: str) -> None:
