@@ -13,7 +13,7 @@ holds the zoo against its published figures.
     >>> analysis.memory_access == 3 * 34 * 34 + 8 * 3 * 3 * 3 + 8 * 32 * 32
     True
 
-Add here: a metric of the whole network (one property of `Analysis` and one entry in `text.tables.METRICS`),
+This belongs here: a metric of the whole network (one property of `Analysis` and one entry in `text.tables.METRICS`),
 and another way to group the operators' costs.
 """
 

@@ -12,7 +12,7 @@ together; `liveness` the peak of live activations.
     >>> find("aten.convolution").cost(convolution).mult_adds == 28 * 28 * 24 * 48
     True
 
-Add here: a counting rule (`rules/`, one function with the paper's convention in its docstring, and one row
+This belongs here: a counting rule (`rules/`, one function with the paper's convention in its docstring, and one row
 in `tests/graph/test_rules.py`), and every question that can be answered from shapes and edges alone.
 """
 

@@ -11,7 +11,7 @@ files strictly and names the place of a fault; `writing` writes a file whole or 
     | --- | ---: |
     | alexnet | 61.1 M |
 
-Add here: an error (`errors`), a unit (`units`), a format (one file in `formats/` and its name in `FORMATS`),
+This belongs here: an error (`errors`), a unit (`units`), a format (one file in `formats/` and its name in `FORMATS`),
 a rule for names and near names (`names`), and everything that would be the same for a tool that counts something else.
 """
 

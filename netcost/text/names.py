@@ -17,7 +17,7 @@ _FOLDERS = re.compile(r"(^|=)(?:/|[A-Za-z]:[\\/]).*[\\/]")
 
 
 def without_folders(word: str) -> str:
-    """Cut the folders, which can name their owner, off an absolute path: `--peaks=…/peaks.json` is `--peaks=peaks.json`."""
+    """Cut the folders, which may name their owner, off an absolute path: `--peaks=/…/p.json` is `--peaks=p.json`."""
     return _FOLDERS.sub(r"\1", word)
 
 

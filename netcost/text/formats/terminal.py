@@ -42,11 +42,11 @@ def render(table: Table, *, width: int | None = None, color: bool = False) -> st
         width: characters in a line; None never folds and never splits.
         color: use bold, dim and yellow.
     """
-    title = [words(table.title, "bold", width=width, color=color)] if table.title else []
+    title = words(table.title, "bold", width=width, color=color) if table.title else ""
     # The columns have their widths, so the line needs none: it would cut a number that is wider.
     grids = [_printed(_grid(table, group), None, color) for group in groups(_column_widths(table, width), width)]
     notes = "".join(words(note, "dim", width=width, color=color) for note in table.notes)
-    return "\n".join([*title, *grids, *([notes] if notes else [])])
+    return "\n".join(part for part in (title, *grids, notes) if part)
 
 
 def words(text: str, style: str = "", *, width: int | None = None, color: bool = False) -> str:
