@@ -1,9 +1,9 @@
-"""Counting: what one forward pass of a network costs -> Analysis.
+"""Counting: the cost of one forward pass of a network -> Analysis.
 
-`analyze` traces the network and lets the rules cost each operator (`count`); `breakdown` adds the costs up by module,
+`analyze` traces the network and applies the rules to each operator (`count`); `breakdown` adds the costs up by module,
 kind, block or operator. An operator without a rule is unknown: it is listed, and the totals become lower bounds.
 `crosscheck` counts the same network with fvcore and torch's FlopCounterMode and explains each difference; `recount`
-holds the zoo against its published figures.
+compares the zoo with its published figures.
 
     >>> from torch import nn
     >>> from netcost.counting import analyze
