@@ -139,8 +139,7 @@ class Analysis:
     @property
     def figures(self) -> Figures:
         """The figures alone, without the graph."""
-        shapes = tuple(tensor.shape for tensor in self.graph.inputs)
-        return Figures(self.model, shapes, self.metrics(), self.unknown_ops)
+        return Figures(self.model, tuple(spec.shape for spec in self.graph.inputs), self.metrics(), self.unknown_ops)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers under the JSON keys."""

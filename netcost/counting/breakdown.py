@@ -25,10 +25,7 @@ WHOLE = "(model)"
 
 
 def table(count: Count, by: str, depth: int | None = None) -> Table:
-    """Make the table of costs by "module", "kind", "block" or "op".
-
-    Args:
-        depth: by module, the number of levels to keep apart; None for all.
+    """Make the table of costs by "module" (of the first `depth` levels, or of all), "kind", "block" or "op".
 
     Raises:
         RequestError: `by` is another grouping.
@@ -38,11 +35,7 @@ def table(count: Count, by: str, depth: int | None = None) -> Table:
 
 
 def require_grouping(by: str) -> str:
-    """Return the name of a grouping as it is.
-
-    Raises:
-        RequestError: it is none.
-    """
+    """Return the name of a grouping as it is; raise a RequestError for any other."""
     if by not in GROUPINGS:
         raise RequestError(f"cannot group by {by!r}; expected one of {', '.join(GROUPINGS)}")
     return by
