@@ -67,7 +67,7 @@ class CrossCheck:
     others: tuple[OtherCount, ...]
 
     def unexplained(self, other: OtherCount) -> dict[str, int]:
-        """Return the differences by class (mult-adds) that no known reason explains; classes that agree are left out."""
+        """Return the differences by class (mult-adds) that no known reason explains; a class that agrees has none."""
         if other.by_class is None:
             return {}
         known = {name: sum(reason[1] for reason in other.reasons if reason[0] == name) for name in CLASSES}

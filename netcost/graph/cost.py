@@ -56,7 +56,8 @@ class Cost(NamedTuple):
     def __mul__(self, other: object) -> NoReturn:
         raise TypeError(f"a cost cannot be multiplied by {other!r}, only added to another cost")
 
-    __rmul__ = __mul__
+    def __rmul__(self, other: object) -> NoReturn:
+        self.__mul__(other)
 
 
 COST_FIELDS = Cost._fields
