@@ -11,7 +11,7 @@ from netcost.comparison import side_by_side
 from netcost.comparison.entry import Entry, Run
 from netcost.profiling.roofline import Peaks, Roofline, under_roof
 from netcost.text.errors import NetcostError
-from netcost.text.tables import METRICS, Table
+from netcost.text.tables import METRICS, Table, table_of
 from netcost.text.version import __version__
 from netcost.timing.environment import Environment
 from netcost.timing.ratios import Ratio, ratio_of_rounds, ratio_of_runs
@@ -108,7 +108,7 @@ class Comparison:
 
     def records(self) -> Table:
         """Make a row per network with every figure as a number: for CSV and pandas."""
-        return side_by_side.records(self.lines)
+        return table_of(side_by_side.RECORD_COLUMNS, self.lines)
 
     def table(self) -> Table:
         """Make a row per metric and a column per network: for people."""

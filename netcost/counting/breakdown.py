@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from netcost.counting.count import Count
@@ -112,15 +113,12 @@ class OperatorRow(NamedTuple):
     values: dict[str, Any]
 
 
-def _metric(name: str) -> Column:
-    return replace(METRICS[name], of=lambda row: row.values[name])
-
-
 def _table(
     count: Count, columns: Sequence[Column], groups: Mapping[Any, Sequence[int]], notes: Sequence[str] = ()
 ) -> Table:
     rows = (OperatorRow(key, members, record(count, members)) for key, members in groups.items())
-    return table_of((*columns, *map(_metric, ADDITIVE)), rows, notes=notes)
+    metrics = (replace(METRICS[name], of=itemgetter(name)).through(attrgetter("values")) for name in ADDITIVE)
+    return table_of((*columns, *metrics), rows, notes=notes)
 
 
 def _grouped(keys: Iterable[Hashable]) -> dict[Any, list[int]]:
