@@ -95,12 +95,10 @@ class Knee:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Networks over a range of batch sizes.
+    """Networks over a range of rising batch sizes.
 
-    Args:
-        comparison: an entry per network and batch size, network by network; ratios are to the first network at the
-            same batch size.
-        batches: rising.
+    `comparison` has an entry per network and batch size, network by network; ratios are to the first network at the
+    same batch size.
     """
 
     comparison: Comparison
@@ -163,22 +161,15 @@ class Sweep:
         return [*knees, *base, *self.comparison.notes()]
 
 
+MEASUREMENT_COLUMNS = (
+    Column("latency_s", "Latency", "seconds", of=lambda timed: timed.median_s),
+    Column("latency_interval", "95 % interval", of=lambda timed: interval(timed.ci95_s, "seconds"), flush_right=True),
+    Column("throughput_per_s", "Throughput", "per_second"),
+)
 COLUMNS = (
     Column("model", "Model", of=lambda point: point[0].model),
     Column("batch", "Batch", "count", of=lambda point: point[1].batch),
-    *(
-        column.through(lambda point: point[0].measurement)
-        for column in (
-            Column("latency_s", "Latency", "seconds", of=lambda timed: timed.median_s),
-            Column(
-                "latency_interval",
-                "95 % interval",
-                of=lambda timed: interval(timed.ci95_s, "seconds"),
-                flush_right=True,
-            ),
-            Column("throughput_per_s", "Throughput", "per_second"),
-        )
-    ),
+    *(column.through(lambda point: point[0].measurement) for column in MEASUREMENT_COLUMNS),
     Column("share", "Of best", "percent", of=lambda point: point[1].median),
     Column("ratio", "Ratio", "times", of=lambda point: point[0].ratio and point[0].ratio.median),
 )
@@ -215,7 +206,7 @@ def sweep(
     asked = timing_of(timing, device, options).or_else(BUDGET_S * len(batches), 0.02)
     rising = tuple(sorted(batches))
     targets = [target.with_batch(batch) for target in subjects(models, inputs, asked) for batch in rising]
-    comparison = compared(targets, asked, mode=mode, concrete=concrete, peaks=peaks, progress=progress)
+    comparison = compared(targets, asked, mode, concrete, peaks, progress)
     return Sweep(comparison.with_ratios([index % len(rising) for index in range(len(targets))]), rising)
 
 

@@ -18,12 +18,7 @@ from netcost.timing.workers import Recipe, Worker
 def counted_in(
     worker: Worker, recipe: Recipe, name: str, timing: Timing, mode: str, concrete: bool, peaks: Peaks | None
 ) -> Entry:
-    """Have a worker count a network.
-
-    Args:
-        name: of the entry.
-        timing: has the element type that the network is counted in.
-        mode, concrete, peaks: as for `compare`.
+    """Have a worker count a network, in the element type of `timing`; the rest is as for `compare`.
 
     Raises:
         NetcostError: it cannot be counted.

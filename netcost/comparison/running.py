@@ -25,6 +25,7 @@ from netcost.timing.subjects import subjects
 from netcost.timing.workers import Recipe, Worker, measure_in, recipe_of
 
 Progress = Callable[[float, str], None]
+Isolated = tuple[Worker, Recipe]
 
 
 def compare(
@@ -64,17 +65,11 @@ def compare(
     """
     asked = timing_of(timing, device, options)
     targets = [target if batch is None else target.with_batch(batch) for target in subjects(models, inputs, asked)]
-    return compared(targets, asked, mode=mode, concrete=concrete, peaks=peaks, progress=progress)
+    return compared(targets, asked, mode, concrete, peaks, progress)
 
 
 def compared(
-    targets: Sequence[Target],
-    timing: Timing,
-    *,
-    mode: str,
-    concrete: bool,
-    peaks: Peaks | None = None,
-    progress: Progress | None = None,
+    targets: Sequence[Target], timing: Timing, mode: str, concrete: bool, peaks: Peaks | None, progress: Progress | None
 ) -> Comparison:
     """Count the targets, and time them unless the device is "none"; ratios are to the first."""
     say = progress or (lambda _share, _text: None)
@@ -88,7 +83,8 @@ def compared(
         entries: list[Entry] = []
         for index, target in enumerate(targets):
             say(index / len(targets) * (0.1 if timing.is_timed else 1.0), f"counting {target.name}")
-            entries.append(_counted(target, mode, concrete, timing, peaks, *workers[index : index + 1]))
+            isolated = workers[index] if workers else None
+            entries.append(_counted(target, mode, concrete, timing, peaks, isolated))
         if not timing.is_timed:
             return Comparison(tuple(entries), peaks=peaks)
         load = load_per_core()  # before our own work is in it
@@ -101,11 +97,7 @@ def compared(
 
 
 def _timed(
-    entries: list[Entry],
-    targets: Sequence[Target],
-    workers: Sequence[tuple[Worker, Recipe]],
-    timing: Timing,
-    say: Progress,
+    entries: list[Entry], targets: Sequence[Target], workers: Sequence[Isolated], timing: Timing, say: Progress
 ) -> Mapping[int, Measurement | NetcostError]:
     """Time the networks that were counted, here or in the workers: measurement or error by the network's index."""
 
@@ -122,12 +114,7 @@ def _timed(
 
 
 def _counted(
-    target: Target,
-    mode: str,
-    concrete: bool,
-    timing: Timing,
-    peaks: Peaks | None,
-    isolated: tuple[Worker, Recipe] | None = None,
+    target: Target, mode: str, concrete: bool, timing: Timing, peaks: Peaks | None, isolated: Isolated | None
 ) -> Entry:
     """Count a network, in its worker if it has one; an error becomes part of the entry."""
     try:

@@ -106,7 +106,8 @@ def _entry(model: Node, runs: list[Run]) -> Entry:
 
 def _figures(model: Node) -> Figures | None:
     """Read the counted figures; None if the network could not be counted."""
-    values = {name: _number(model[name]) for name in METRICS}
+    nodes = {name: model[name] for name in METRICS}  # a count stays a whole number
+    values = {name: node.read(int if isinstance(node.value, int) else float | None) for name, node in nodes.items()}
     unknown, shapes = model["unknown_ops"].read(dict[str, int]), model["input"].optional(_shapes)
     return None if shapes is None else Figures(model["model"].read(str), shapes, values, unknown)
 
@@ -116,12 +117,6 @@ def _shapes(inputs: Node) -> tuple[tuple[int, ...], ...]:
     several = any(isinstance(node.value, list) for node in inputs.items()) or not inputs.value
     shapes: tuple[tuple[int, ...], ...] = inputs.read(tuple[Shape, ...]) if several else (inputs.read(Shape),)
     return shapes
-
-
-def _number(node: Node) -> int | float | None:
-    """Read a metric; a count stays a whole number."""
-    number: int | float | None = node.read(int if isinstance(node.value, int) else float | None)
-    return number
 
 
 def _measurement(latency: Node) -> Measurement:

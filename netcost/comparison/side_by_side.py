@@ -231,12 +231,9 @@ def _timing(run: Run, entries: Sequence[Entry]) -> str:
 def _effort(effort: Effort, reached: float | None) -> str:
     """Write the seconds spent, the precision reached, and the reason why sampling stopped."""
     within = "without an interval" if reached is None else f"with 95 % intervals within ± {units.percent(reached)}"
-    limits = {
-        Stop.BUDGET: f"the budget of {units.seconds(effort.budget_s)} spent, ",
-        Stop.ROUNDS: "the maximum of rounds, ",
-    }
-    goal = f"{limits.get(effort.stopped, '')}± {units.percent(effort.precision)} asked for"
-    return f"{units.seconds(effort.spent_s)}, {within} ({goal})"
+    budget, goal = units.seconds(effort.budget_s), f"± {units.percent(effort.precision)} asked for"
+    reasons = {Stop.BUDGET: f"the budget of {budget} spent, ", Stop.ROUNDS: "the maximum of rounds, "}
+    return f"{units.seconds(effort.spent_s)}, {within} ({reasons.get(effort.stopped, '')}{goal})"
 
 
 def _reached(entries: Iterable[Entry], measured: Iterable[Measurement]) -> float | None:

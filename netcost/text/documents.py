@@ -52,17 +52,11 @@ def cut(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A language of documents.
-
-    Args:
-        name: "JSON".
-        keyed: its word for keys with values.
-        parse: turns the bytes of a document into a value; the message of its ValueError is one line.
-    """
+    """A language of documents."""
 
     name: str
-    keyed: str
-    parse: Callable[[bytes], Any]
+    keyed: str  # its word for keys with values
+    parse: Callable[[bytes], Any]  # turns bytes into a value, or raises ValueError
 
 
 def _parse_json(written: bytes) -> Any:

@@ -31,15 +31,10 @@ SMALLEST_NUMBER, LARGEST_NUMBER = 1e-30, 1e30
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """A condition on a value of the right type: `Annotated[int, Constraint("an even number", …)]`.
+    """A condition on a value of the right type: `Annotated[int, Constraint("an even number", …)]`."""
 
-    Args:
-        expected: the condition in words, with the type.
-        holds: true for a value that meets it.
-    """
-
-    expected: str
-    holds: Callable[[Any], Any]
+    expected: str  # the condition in words, with the type
+    holds: Callable[[Any], Any]  # true for a value that meets it
 
 
 PositiveInt = Annotated[int, Constraint("a whole number of 1 or more", lambda number: number >= 1)]
