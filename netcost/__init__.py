@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netcost.tracing import InputSpec, trace
     from netcost.zoo import list_models
 
-# Public names by the room they live in. Resolved on first use (PEP 562), so that `netcost --help` does not import torch.
+# Public names by their room, resolved on first use (PEP 562), so that `netcost --help` does not import torch.
 _ROOMS = {
     "comparison": ("Comparison", "Sweep", "compare", "load_comparison", "sweep"),
     "counting": ("Analysis", "analyze"),

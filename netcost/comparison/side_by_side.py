@@ -67,7 +67,7 @@ OPTIONAL = frozenset({"device_s", "compile_s", *(column.name for column in ROOF_
 """Figures of a GPU, of compiled networks, or under a roofline: no row if no network has them."""
 
 METHODS = {True: "round by round", False: "between runs from independent bootstraps of both medians"}
-"""How a ratio was taken: within the same rounds or not."""
+"""Methods of taking a ratio, by "within the same rounds"."""
 
 
 def _unknown(figures: Figures) -> str | None:
