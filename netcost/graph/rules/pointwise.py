@@ -6,7 +6,7 @@ An addition, multiplication, comparison, exp, logarithm, trigonometric function 
 from __future__ import annotations
 
 from netcost.graph.cost import Cost, Kind
-from netcost.graph.graph import Op, aten
+from netcost.graph.graph import Op
 from netcost.graph.rules.registry import CostRule, access, rule
 
 ONE_STEP = """
@@ -18,7 +18,7 @@ ONE_STEP = """
     where masked_fill __and__ __or__ __xor__ __iand__ __ior__ __ixor__ copysign
     bernoulli rand randn rand_like randn_like randint randint_like uniform normal normal_functional exponential
     randperm multinomial heaviside signbit complex polar view_as_real_copy angle
-"""
+""".split()
 
 MORE_STEPS = {
     "clamp": 2,  # compare with each bound
@@ -65,9 +65,8 @@ def pointwise(steps: int) -> CostRule:
     return cost
 
 
-rule(*aten(ONE_STEP), kind=Kind.ELEMENTWISE)(pointwise(1))
-for _name, _steps in MORE_STEPS.items():
-    rule(*aten(_name), kind=Kind.ELEMENTWISE)(pointwise(_steps))
+for _name, _steps in (dict.fromkeys(ONE_STEP, 1) | MORE_STEPS).items():
+    rule(f"aten.{_name}", kind=Kind.ELEMENTWISE)(pointwise(_steps))
 
 
 @rule("aten.gelu", kind=Kind.ELEMENTWISE)
