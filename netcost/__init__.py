@@ -1,4 +1,4 @@
-"""netcost: what a neural architecture costs, on paper and on the clock."""
+"""netcost: the cost of a neural architecture, on paper and on the clock."""
 
 from __future__ import annotations
 
@@ -20,38 +20,21 @@ if TYPE_CHECKING:
     from netcost.tracing import InputSpec, trace
     from netcost.zoo import list_models
 
-# Public names and where they live. Resolved on first use (PEP 562), so that `netcost --help` does not import torch.
-_PLACES = {
-    "Analysis": "counting",
-    "Comparison": "comparison",
-    "Cost": "graph",
-    "Graph": "graph",
-    "InputSpec": "tracing",
-    "Kind": "graph",
-    "Measurement": "timing",
-    "NetcostError": "text",
-    "Op": "graph",
-    "Peaks": "profiling.roofline",
-    "Profile": "profiling",
-    "Sweep": "comparison",
-    "Target": "targets",
-    "TensorSpec": "graph",
-    "Timing": "timing",
-    "access": "graph.rules",
-    "analyze": "counting",
-    "build": "targets",
-    "compare": "comparison",
-    "list_models": "zoo",
-    "load_comparison": "comparison",
-    "measure": "timing",
-    "measure_peaks": "profiling.roofline",
-    "profile": "profiling",
-    "resolve": "targets",
-    "rule": "graph.rules",
-    "sweep": "comparison",
-    "trace": "tracing",
-    "weightless": "targets",
+# Public names by their room, resolved on first use (PEP 562), so that `netcost --help` does not import torch.
+_ROOMS = {
+    "comparison": ("Comparison", "Sweep", "compare", "load_comparison", "sweep"),
+    "counting": ("Analysis", "analyze"),
+    "graph": ("Cost", "Graph", "Kind", "Op", "TensorSpec"),
+    "graph.rules": ("access", "rule"),
+    "profiling": ("Profile", "profile"),
+    "profiling.roofline": ("Peaks", "measure_peaks"),
+    "targets": ("Target", "build", "resolve", "weightless"),
+    "text": ("NetcostError",),
+    "timing": ("Measurement", "Timing", "measure"),
+    "tracing": ("InputSpec", "trace"),
+    "zoo": ("list_models",),
 }
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "Analysis",
@@ -87,8 +70,8 @@ __all__ = [
 ]
 
 
-__getattr__ = resolver(__name__, _PLACES)
+__getattr__ = resolver(__name__, _ROOM_OF)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PLACES})
+    return sorted({*globals(), *_ROOM_OF})

@@ -1,4 +1,4 @@
-"""Networks timed over a range of batch sizes, all in the same rounds -> Sweep, which names each network's knee."""
+"""Sweep of networks over batch sizes, all timed in the same rounds; it names each network's knee."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from netcost.timing.setting import Timing, TimingOptions, timing_of
 from netcost.timing.subjects import subjects
 
 KNEE = 0.9
-"""The share of the best throughput from which on a larger batch is not worth its latency."""
+"""Share of the best throughput beyond which a larger batch is not worth its latency."""
 
 BUDGET_S = 10.0
-"""Seconds a batch size for timing all networks together, unless told."""
+"""Seconds per batch size for timing all networks together, unless given."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Throughput of one batch size as a share of the best one's, taken round by round; None where not measured."""
+    """Throughput of one batch size as a share of the best, taken round by round; None if not measured."""
 
     batch: int
     median: float | None = None
@@ -38,29 +38,25 @@ class Share:
 
     @property
     def reaches(self) -> bool | None:
-        """Whether it is `KNEE` or more; None where the interval leaves that open, or there is none."""
+        """True where the share is `KNEE` or more; None if the interval leaves that open, or is missing."""
         if self.ci95 is None:
             return None
         low, high = self.ci95
         return True if low >= KNEE else False if high < KNEE else None
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain values."""
+        """Return plain values."""
         return {"batch": self.batch, "median": self.median, "ci95": None if self.ci95 is None else list(self.ci95)}
 
 
 @dataclass(frozen=True, slots=True)
 class Knee:
-    """Where the throughput of a network stops growing with the batch.
+    """Batch size at which the throughput of a network stops growing.
 
-    It is the smallest batch whose throughput reaches 90 % of the best one's: the whole 95 % interval of that share,
-    which is taken round by round, lies at 90 % or above. Where smaller batches may or may not reach it, it is one of
-    several. Where none but the largest batch surely reaches it, throughput may still be growing, and the knee beyond
-    the sweep. Without an interval for every batch there is no verdict.
-
-    Args:
-        model: the network.
-        shares: of the batch sizes, rising.
+    It is the smallest batch whose throughput reaches 90 % of the best: the whole 95 % interval of that share, which
+    is taken round by round, lies at 90 % or above. If smaller batches may or may not reach it, the knee is one of
+    several. If only the largest batch surely reaches it, throughput may still grow, and the knee may be beyond the
+    sweep. Without an interval for every batch there is no verdict. `shares` are in the order of rising batches.
     """
 
     model: str
@@ -68,7 +64,7 @@ class Knee:
 
     @property
     def batches(self) -> tuple[int, ...]:
-        """The batch sizes that may be the knee, rising: the last one surely reaches 90 %; none without intervals."""
+        """Batch sizes that may be the knee, rising: the last one surely reaches 90 %; none without intervals."""
         if any(share.ci95 is None for share in self.shares):
             return ()
         sure = next(index for index, share in enumerate(self.shares) if share.reaches)  # the best does
@@ -76,7 +72,7 @@ class Knee:
 
     @property
     def verdict(self) -> str:
-        """ "knee at batch 4", "no knee within the sweep", or what keeps us from telling."""
+        """The knee in words, like "knee at batch 4" or "no knee within the sweep"."""
         if not self.batches:
             return "cannot tell the knee: not every batch has an interval"
         *unclear, last = self.batches
@@ -88,7 +84,7 @@ class Knee:
         return f"{listed}, or beyond the sweep" if is_largest else listed
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain values."""
+        """Return plain values."""
         return {
             "model": self.model,
             "verdict": self.verdict,
@@ -99,12 +95,10 @@ class Knee:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Networks over a range of batch sizes.
+    """Networks over a range of rising batch sizes.
 
-    Args:
-        comparison: an entry for each network and batch size, network by network; ratios are to the first network at
-            the same batch size.
-        batches: rising.
+    `comparison` has an entry per network and batch size, network by network; ratios are to the first network at the
+    same batch size.
     """
 
     comparison: Comparison
@@ -112,83 +106,74 @@ class Sweep:
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """The points."""
+        """Points of the sweep."""
         return self.comparison.entries
 
     @property
     def errors(self) -> list[NetcostError]:
-        """What went wrong, point by point."""
+        """Errors, point by point."""
         return self.comparison.errors
 
     @property
     def unknown_ops(self) -> dict[str, int]:
-        """Operators that no rule counts, in all networks together."""
+        """Operators without a counting rule, and the runs of each, in all networks together."""
         return self.comparison.unknown_ops
 
     @property
     def knees(self) -> tuple[Knee, ...]:
-        """Of each network; of none where nothing was timed."""
-        if self.comparison.environment is None:
-            return ()
-        each = len(self.batches)
-        entries = [self.entries[index : index + each] for index in range(0, len(self.entries), each)]
-        return tuple(Knee(points[0].model, _shares(points, self.batches)) for points in entries)
+        """Knee of each network; none if nothing was timed."""
+        size = len(self.batches)
+        starts = range(0, len(self.entries) if self.comparison.environment else 0, size)
+        networks = [self.entries[start : start + size] for start in starts]
+        return tuple(Knee(points[0].model, _shares(points, self.batches)) for points in networks)
 
     def run_by(self, command: str) -> Sweep:
-        """The same, known to come from a command line."""
+        """Return a copy that records the command line it comes from."""
         return replace(self, comparison=self.comparison.run_by(command))
 
     def to_dict(self) -> dict[str, Any]:
-        """The object of `compare --format json`, every point a model of its own, and the knees."""
+        """Return the object of `compare --format json`, every point a model of its own, and the knees."""
         knees = [knee.to_dict() for knee in self.knees]
         return {**self.comparison.to_dict(), "sweep": {"batches": list(self.batches), "knees": knees}}
 
     def records(self) -> Table:
-        """A row a point with every figure as a number: for CSV and pandas."""
+        """Make a row per point with every figure as a number: for CSV and pandas."""
         return self.comparison.records()
 
     def table(self) -> Table:
-        """A row a point: for people. Where nothing was timed, a column a point."""
+        """Make a row per point: for people. If nothing was timed, a column per point."""
         if not self.knees:
             return self.comparison.table()
         shares = [share for knee in self.knees for share in knee.shares]
-        points = list(zip(self.entries, shares, strict=True))
-        alone = len(points) == len(self.batches)
-        columns = [column for column in COLUMNS if column.name != "ratio" or not alone]
-        return table_of(columns, points, notes=[*self.notes(), *where_explained(self.comparison.lines)])
+        columns = COLUMNS if len(self.knees) > 1 else COLUMNS[:-1]  # without a second network there is no ratio
+        notes = [*self.notes(), *where_explained(self.comparison.lines)]
+        return table_of(columns, zip(self.entries, shares, strict=True), notes=notes)
 
     def tables(self) -> list[Table]:
-        """What people are shown: the table alone."""
+        """Return the table alone: for people."""
         return [self.table()]
 
     def notes(self) -> list[str]:
-        """What must be said under the table."""
+        """Make the notes under the table."""
         knees = [f"{knee.model}: {knee.verdict}." for knee in self.knees]
         several = any(entry.ratio for entry in self.entries)
         base = [f"Ratios are to {self.entries[0].model} at the same batch, round by round."] if several else []
         return [*knees, *base, *self.comparison.notes()]
 
 
+MEASUREMENT_COLUMNS = (
+    Column("latency_s", "Latency", "seconds", of=lambda timed: timed.median_s),
+    Column("latency_interval", "95 % interval", of=lambda timed: interval(timed.ci95_s, "seconds"), flush_right=True),
+    Column("throughput_per_s", "Throughput", "per_second"),
+)
 COLUMNS = (
     Column("model", "Model", of=lambda point: point[0].model),
     Column("batch", "Batch", "count", of=lambda point: point[1].batch),
-    *(
-        column.through(lambda point: point[0].measurement)
-        for column in (
-            Column("latency_s", "Latency", "seconds", of=lambda measured: measured.median_s),
-            Column(
-                "latency_interval",
-                "95 % interval",
-                of=lambda measured: interval(measured.ci95_s, "seconds"),
-                flush_right=True,
-            ),
-            Column("throughput_per_s", "Throughput", "per_second", of=lambda measured: measured.throughput_per_s),
-        )
-    ),
+    *(column.through(lambda point: point[0].measurement) for column in MEASUREMENT_COLUMNS),
     Column("share", "Of best", "percent", of=lambda point: point[1].median),
     Column("ratio", "Ratio", "times", of=lambda point: point[0].ratio and point[0].ratio.median),
 )
-"""Of a point: an entry, and its share of the best throughput."""
+"""Columns of a point: an entry, and its share of the best throughput."""
 
 
 def sweep(
@@ -208,33 +193,32 @@ def sweep(
 
     Args:
         batches: first dimensions of every input, in any order.
-        models, device, inputs, mode, concrete, timing, peaks, progress, options: as for `compare`, but that the
-            budget is `BUDGET_S` per batch size unless given.
+        models, device, inputs, mode, concrete, timing, peaks, progress, options: as for `compare`, but the budget is
+            `BUDGET_S` per batch size unless given.
 
     Raises:
-        RequestError: a target is unknown, its input missing, an option none, or the batch sizes are no sweep.
+        RequestError: a target or an option is unknown, an input missing, or the batch sizes are no sweep.
         MeasurementError: there is no such device.
     """
     if len(batches) < 2 or min(batches) < 1 or len(set(batches)) < len(batches):
         given = ",".join(map(str, batches))
-        raise RequestError(f"--batch {given!r}: a sweep takes two sizes or more, each of at least 1 and once: 1,2,4,8")
+        raise RequestError(f"--batch {given!r}: expected two or more different sizes of at least 1, like 1,2,4,8")
     asked = timing_of(timing, device, options).or_else(BUDGET_S * len(batches), 0.02)
     rising = tuple(sorted(batches))
     targets = [target.with_batch(batch) for target in subjects(models, inputs, asked) for batch in rising]
-    found = compared(targets, asked, mode=mode, concrete=concrete, peaks=peaks, progress=progress)
-    return Sweep(found.with_ratios([index % len(rising) for index in range(len(targets))]), rising)
+    comparison = compared(targets, asked, mode, concrete, peaks, progress)
+    return Sweep(comparison.with_ratios([index % len(rising) for index in range(len(targets))]), rising)
 
 
 def _shares(points: Sequence[Entry], batches: Sequence[int]) -> tuple[Share, ...]:
-    """The throughput of each batch size as a share of the best of them."""
-    measured = [point.measurement for point in points]
-    known = [(each.throughput_per_s or 0.0, each) for each in measured if each is not None and min(each.times_s) > 0]
-    best = max(known, key=lambda pair: pair[0])[1] if known else None
-    return tuple(_share(batch, each, best) for batch, each in zip(batches, measured, strict=True))
+    """Divide the throughput of each batch size by the best of them."""
+    timed = [point.measurement for point in points if point.measurement and min(point.measurement.times_s) > 0]
+    best = max(timed, key=lambda measurement: measurement.throughput_per_s or 0.0, default=None)
+    return tuple(_share(batch, point.measurement, best) for batch, point in zip(batches, points, strict=True))
 
 
 def _share(batch: int, measured: Measurement | None, best: Measurement | None) -> Share:
-    """Throughput is batch / time, so its share is the inverse ratio of the times, scaled by the batches."""
+    """Divide two throughputs, batch / time: the inverse ratio of the times, scaled by the batches."""
     if measured is None or best is None or min(measured.times_s) <= 0:
         return Share(batch)
     rounds = min(measured.samples, best.samples)

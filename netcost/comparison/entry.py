@@ -1,4 +1,4 @@
-"""One network of a comparison, and what the networks of one run have in common."""
+"""One network of a comparison, and the run that it belongs to."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from netcost.timing.ratios import Ratio
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the networks of one run have in common.
+    """Properties that the networks of one run have in common.
 
     Args:
-        environment: of the timing; None where nothing was timed.
+        environment: of the timing; None if nothing was timed.
         name: of the file that it was read from; "" for a run of this process.
         version: of the netcost that ran.
-        command: the command line that ran it; "" where it was none.
+        command: the command line that ran it; "" if there was none.
     """
 
     environment: Environment | None = None
@@ -36,14 +36,14 @@ class Entry:
     """One network of a comparison.
 
     Args:
-        model: as it was asked for.
-        figures: its cost; None where it could not be counted.
-        analysis: its cost with the graph; None for one that was read from a file or counted in a worker, too.
-        measurement: its latency; None where it was not measured.
-        ratio: its latency in units of another network's.
-        error: why something is missing.
+        model: its name, as the user gave it.
+        figures: its cost; None if it could not be counted.
+        analysis: its cost with the graph; None also if it was read from a file or counted in a worker.
+        measurement: its latency; None if it was not measured.
+        ratio: its latency as a multiple of another network's.
+        error: the reason for a missing part.
         run: the index of the run it belongs to.
-        roofline: of one that was counted in a worker, without a latency; for others it follows from the analysis.
+        roofline: without a latency, if it was counted in a worker; otherwise it follows from the analysis.
     """
 
     model: str
@@ -57,7 +57,7 @@ class Entry:
 
     @property
     def verdict(self) -> str | None:
-        """Faster or slower than the other network, or "cannot tell"; None where there is no ratio."""
+        """Faster or slower than the other network, or "cannot tell"; None without a ratio."""
         return None if self.ratio is None else self.ratio.verdict
 
     @property

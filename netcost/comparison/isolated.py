@@ -1,4 +1,4 @@
-"""A network counted in its worker: figures and roofline come back as plain values, the graph stays there."""
+"""Counting in a worker: figures and roofline come back as plain values, the graph stays there."""
 
 from __future__ import annotations
 
@@ -18,16 +18,11 @@ from netcost.timing.workers import Recipe, Worker
 def counted_in(
     worker: Worker, recipe: Recipe, name: str, timing: Timing, mode: str, concrete: bool, peaks: Peaks | None
 ) -> Entry:
-    """Have a worker count a network.
-
-    Args:
-        name: of the entry.
-        timing: says the element type that the network is counted in.
-        mode, concrete, peaks: as for `compare`.
+    """Have a worker count a network, in the element type of `timing`; the rest is as for `compare`.
 
     Raises:
         NetcostError: it cannot be counted.
-        MeasurementError: the worker did not survive it, or gave no answer.
+        MeasurementError: the worker crashed, or gave no answer.
     """
     plain_peaks = None if peaks is None else peaks.to_dict()
     answer = worker.call(count_here, recipe.to_dict(), asdict(timing), mode, concrete, plain_peaks)
@@ -39,10 +34,8 @@ def counted_in(
 def count_here(
     recipe: Mapping[str, Any], timing: Mapping[str, Any], mode: str, concrete: bool, peaks: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Count a network in a worker, from plain values to plain values; the arguments are those of `counted_in`."""
+    """Count a network in this worker; arguments (those of `counted_in`) and result are plain values."""
     target = in_element_type(Recipe.from_dict(recipe).resolved(), Timing(**timing))
     analysis = analyze(target, mode=mode, concrete=concrete)
-    roofline = None
-    if peaks is not None:
-        roofline = asdict(under_roof(analysis.count, analysis.peak_memory_bytes, Peaks.from_dict(peaks)))
-    return {"figures": asdict(analysis.figures), "roofline": roofline}
+    roof = None if peaks is None else under_roof(analysis.count, analysis.peak_memory_bytes, Peaks.from_dict(peaks))
+    return {"figures": asdict(analysis.figures), "roofline": None if roof is None else asdict(roof)}

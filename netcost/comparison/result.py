@@ -1,7 +1,8 @@
-"""Networks side by side: their entries, their ratios, and what is made of them."""
+"""Comparison of networks: their entries and ratios, and the JSON and tables made of them."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +11,7 @@ from netcost.comparison import side_by_side
 from netcost.comparison.entry import Entry, Run
 from netcost.profiling.roofline import Peaks, Roofline, under_roof
 from netcost.text.errors import NetcostError
-from netcost.text.tables import METRICS, Table
+from netcost.text.tables import METRICS, Table, table_of
 from netcost.text.version import __version__
 from netcost.timing.environment import Environment
 from netcost.timing.ratios import Ratio, ratio_of_rounds, ratio_of_runs
@@ -23,9 +24,9 @@ class Comparison:
     """Networks side by side.
 
     Args:
-        entries: one a network, in the order asked for; the first is the base of the ratios.
+        entries: one per network, in the order given; the first is the base of the ratios.
         runs: those that the entries come from.
-        peaks: of the device, for the share of the roofline; None where nobody gave any.
+        peaks: of the device, for the share of the roofline; None if none were given.
     """
 
     entries: tuple[Entry, ...]
@@ -34,41 +35,40 @@ class Comparison:
 
     @property
     def environment(self) -> Environment | None:
-        """Of the timing; None where nothing was timed, or several runs were."""
+        """The environment of the timing; None if nothing was timed, or in several runs."""
         return self.runs[0].environment if len(self.runs) == 1 else None
 
     @property
     def errors(self) -> list[NetcostError]:
-        """What went wrong, network by network."""
+        """The errors, network by network."""
         return [entry.error for entry in self.entries if entry.error is not None]
 
     @property
     def unknown_ops(self) -> dict[str, int]:
-        """Operators that no rule counts, in all networks together."""
-        found: dict[str, int] = {}
+        """Operators without a counting rule, and the runs of each, in all networks together."""
+        unknown: Counter[str] = Counter()
         for entry in self.entries:
-            for name, times in (entry.figures.unknown_ops if entry.figures else {}).items():
-                found[name] = found.get(name, 0) + times
-        return found
+            unknown.update(entry.figures.unknown_ops if entry.figures else {})
+        return dict(unknown)
 
     def label(self, entry: Entry) -> str:
-        """The network's name, with its batch and its run where the others' differ."""
-        batches = {each.batch for each in self.entries if each.batch is not None}
-        batch = f", batch {entry.batch}" if len(batches) > 1 and entry.batch is not None else ""
+        """Name the network, with its batch and its run if there are several."""
+        several = len({other.batch for other in self.entries} - {None}) > 1
+        batch = f", batch {entry.batch}" if several and entry.batch is not None else ""
         return f"{entry.model}{batch}" + (f" ({self.runs[entry.run].name})" if len(self.runs) > 1 else "")
 
     def run_by(self, command: str) -> Comparison:
-        """The same, known to come from a command line."""
+        """Return a copy that records the command line it comes from."""
         return replace(self, runs=tuple(replace(run, command=command) for run in self.runs))
 
     def with_ratios(self, bases: Sequence[int]) -> Comparison:
-        """The same with the ratio of each network to that of the given index; none to itself."""
+        """Return a copy in which each entry has its ratio to `entries[bases[i]]`; none to itself."""
         entries = [replace(entry, ratio=self._ratio(index, bases[index])) for index, entry in enumerate(self.entries)]
         return replace(self, entries=tuple(entries))
 
-    def _ratio(self, at: int, base_at: int) -> Ratio | None:
-        entry, base = self.entries[at], self.entries[base_at]
-        if at == base_at or entry.measurement is None or base.measurement is None:
+    def _ratio(self, index: int, base_index: int) -> Ratio | None:
+        entry, base = self.entries[index], self.entries[base_index]
+        if index == base_index or entry.measurement is None or base.measurement is None:
             return None
         to = self.label(base)
         if entry.run == base.run:
@@ -77,7 +77,7 @@ class Comparison:
         return ratio_of_runs(to, (base.measurement, before), (entry.measurement, after))
 
     def roofline(self, entry: Entry) -> Roofline | None:
-        """A network under the roof of the device; None without peaks, or where there is no graph of it."""
+        """Return the roofline of a network; None without peaks, or without a graph of it."""
         latency_s = entry.measurement.median_s if entry.measurement else None
         if entry.roofline is not None:
             return replace(entry.roofline, latency_s=latency_s)
@@ -87,43 +87,39 @@ class Comparison:
 
     @property
     def lines(self) -> list[side_by_side.Line]:
-        """What the tables show of each network."""
+        """The networks as the tables show them."""
         return [
             side_by_side.Line(self.label(entry), entry, self.runs[entry.run], self.roofline(entry))
             for entry in self.entries
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """The object of `compare --format json` (design, section 6)."""
-        several = len(self.runs) > 1
-        environments = [None if run.environment is None else run.environment.to_dict() for run in self.runs]
-        runs = [
-            {"name": run.name, "netcost": run.version, "command": run.command, "environment": environment}
-            for run, environment in zip(self.runs, environments, strict=True)
-        ]
+        """Return the object of `compare --format json`."""
+        models = [self._plain(entry) for entry in self.entries]
+        if len(self.runs) == 1:
+            return {"schema": SCHEMA, **_plain_run(self.runs[0]), "models": models}
         return {
             "schema": SCHEMA,
-            "netcost": __version__ if several else self.runs[0].version,
-            **({} if several else {"command": self.runs[0].command}),
-            "environment": None if several else environments[0],
-            **({"runs": runs} if several else {}),
-            "models": [self._plain(entry) | ({"run": entry.run} if several else {}) for entry in self.entries],
+            "netcost": __version__,
+            "environment": None,
+            "runs": [{"name": run.name, **_plain_run(run)} for run in self.runs],
+            "models": [{**model, "run": entry.run} for model, entry in zip(models, self.entries, strict=True)],
         }
 
     def records(self) -> Table:
-        """A row per network with every figure as a number: for CSV and pandas."""
-        return side_by_side.records(self.lines)
+        """Make a row per network with every figure as a number: for CSV and pandas."""
+        return table_of(side_by_side.RECORD_COLUMNS, self.lines)
 
     def table(self) -> Table:
-        """A row per metric and a column per network: for people."""
+        """Make a row per metric and a column per network: for people."""
         return side_by_side.table(self.lines, self.notes())
 
     def tables(self) -> list[Table]:
-        """What people are shown: the table alone."""
+        """Return the table alone: for people."""
         return [self.table()]
 
     def notes(self) -> list[str]:
-        """What must be said under the table."""
+        """Make the notes under the table."""
         return side_by_side.notes(self.lines, self.runs, self.peaks)
 
     def _plain(self, entry: Entry) -> dict[str, Any]:
@@ -136,3 +132,8 @@ class Comparison:
             "ratio": None if entry.ratio is None else entry.ratio.to_dict(),
             **({} if entry.error is None else {"error": str(entry.error)}),
         }
+
+
+def _plain_run(run: Run) -> dict[str, Any]:
+    environment = None if run.environment is None else run.environment.to_dict()
+    return {"netcost": run.version, "command": run.command, "environment": environment}

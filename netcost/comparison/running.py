@@ -1,4 +1,4 @@
-"""Several networks, counted and timed together -> Comparison."""
+"""Running of a comparison: several networks, counted and timed together."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from netcost.timing.subjects import subjects
 from netcost.timing.workers import Recipe, Worker, measure_in, recipe_of
 
 Progress = Callable[[float, str], None]
+Isolated = tuple[Worker, Recipe]
 
 
 def compare(
@@ -44,94 +45,78 @@ def compare(
 
     Args:
         models: targets ("googlenet", "torchvision:resnet50") or modules; the first is the base of the ratios. A
-            module needs `inputs`; what is timed is a copy of it that was never traced.
+            module needs `inputs`; a copy of it that was never traced is timed.
         device: "cpu", "cuda", "cuda:1", or "none" to time nothing.
         inputs: for every network instead of its own: a shape, tensors, or InputSpecs.
         batch: first dimension of every input instead of 1.
         mode: "eval" or "train", of the count; timing is always in eval.
         concrete: trace on real tensors.
         timing: device and all options in one value, instead of them.
-        peaks: of the device, to say how much of it each network uses.
-        progress: told the share done and what is being done.
+        peaks: of the device, for each network's share of them.
+        progress: called with the share done and the step, in words.
         options: the parts of a `Timing`: threads, dtype, memory_format, backend, cold_cache, isolate, budget_s (10
             unless given) and precision (0.02). Networks are counted in the element type, too. With isolate, each is
-            counted and timed in a process of its own: one that crashes is an error, and nothing more, and its entry
-            has no analysis; a module cannot be isolated, so name it as a target.
+            counted and timed in a process of its own: a crash is only an error of its entry, and entries have no
+            analysis. A module cannot be isolated, so name it as a target.
 
     Raises:
-        RequestError: a target is unknown, its input missing, or an option none.
+        RequestError: a target or an option is unknown, or an input missing.
         MeasurementError: there is no such device.
     """
     asked = timing_of(timing, device, options)
-    targets = subjects(models, inputs, asked)
-    targets = targets if batch is None else [target.with_batch(batch) for target in targets]
-    return compared(targets, asked, mode=mode, concrete=concrete, peaks=peaks, progress=progress)
+    targets = [target if batch is None else target.with_batch(batch) for target in subjects(models, inputs, asked)]
+    return compared(targets, asked, mode, concrete, peaks, progress)
 
 
 def compared(
-    targets: Sequence[Target],
-    timing: Timing,
-    *,
-    mode: str,
-    concrete: bool,
-    peaks: Peaks | None = None,
-    progress: Progress | None = None,
+    targets: Sequence[Target], timing: Timing, mode: str, concrete: bool, peaks: Peaks | None, progress: Progress | None
 ) -> Comparison:
-    """Count the targets, and time them unless the device is "none"; each has its ratio to the first."""
+    """Count the targets, and time them unless the device is "none"; ratios are to the first."""
     say = progress or (lambda _share, _text: None)
-    timed = timing.is_timed
-    if timed:
+    if timing.is_timed:
         timing = replace(timing, device=require_device(timing.device))
         if peaks is not None:
             peaks.require(timing.device)
     with ExitStack() as stack:
-        recipes = [recipe_of(target) for target in targets] if timing.isolate and timed else []
+        recipes = [recipe_of(target) for target in targets] if timing.isolate and timing.is_timed else []
         workers = [(stack.enter_context(Worker()), recipe) for recipe in recipes]
         entries: list[Entry] = []
         for index, target in enumerate(targets):
-            say(index / len(targets) * (0.1 if timed else 1.0), f"counting {target.name}")
-            entries.append(_counted(target, mode, concrete, timing, peaks, *workers[index : index + 1]))
-        if not timed:
+            say(index / len(targets) * (0.1 if timing.is_timed else 1.0), f"counting {target.name}")
+            isolated = workers[index] if workers else None
+            entries.append(_counted(target, mode, concrete, timing, peaks, isolated))
+        if not timing.is_timed:
             return Comparison(tuple(entries), peaks=peaks)
         load = load_per_core()  # before our own work is in it
         results = _timed(entries, targets, workers, timing, say)
     for index, result in results.items():
-        known = {"error": result} if isinstance(result, NetcostError) else {"measurement": result}
-        entries[index] = replace(entries[index], **known)
+        part = {"error": result} if isinstance(result, NetcostError) else {"measurement": result}
+        entries[index] = replace(entries[index], **part)
     environment = replace(read_environment(timing.device, timing.threads), load_per_core=load)
     return Comparison(tuple(entries), (Run(environment),), peaks).with_ratios([0] * len(entries))
 
 
 def _timed(
-    entries: list[Entry],
-    targets: Sequence[Target],
-    workers: Sequence[tuple[Worker, Recipe]],
-    timing: Timing,
-    say: Progress,
+    entries: list[Entry], targets: Sequence[Target], workers: Sequence[Isolated], timing: Timing, say: Progress
 ) -> Mapping[int, Measurement | NetcostError]:
-    """Time what could be counted, here or in the workers: measurement or error by the network's index."""
+    """Time the networks that were counted, here or in the workers: measurement or error by the network's index."""
 
-    def sampled(share: float, text: str) -> None:
+    def say_sampling(share: float, text: str) -> None:
         say(0.2 + 0.8 * share, text)
 
     if timing.isolate:
-        places = [index for index, entry in enumerate(entries) if entry.figures is not None]
-        taken = measure_in([workers[index] for index in places], timing, sampled)
-        return dict(zip(places, taken, strict=True))
+        indices = [index for index, entry in enumerate(entries) if entry.figures is not None]
+        results = measure_in([workers[index] for index in indices], timing, say_sampling)
+        return dict(zip(indices, results, strict=True))
     ready = _built(entries, targets, say)
     models = [(targets[index].name, model, call) for index, (model, call) in ready.items()]
-    return dict(zip(ready, measure_all(models, timing, sampled), strict=True))
+    return dict(zip(ready, measure_all(models, timing, say_sampling), strict=True))
 
 
 def _counted(
-    target: Target,
-    mode: str,
-    concrete: bool,
-    timing: Timing,
-    peaks: Peaks | None,
-    isolated: tuple[Worker, Recipe] | None = None,
+    target: Target, mode: str, concrete: bool, timing: Timing, peaks: Peaks | None, isolated: Isolated | None
 ) -> Entry:
-    """The network's cost, where it has one: counted in the worker, if there is one, and nowhere else."""
+    """Count a network, in its worker if it has one; an error becomes part of the entry."""
     try:
         if isolated is not None:
             return counted_in(*isolated, target.name, timing, mode, concrete, peaks)
@@ -144,7 +129,7 @@ def _counted(
 
 
 def _built(entries: list[Entry], targets: Sequence[Target], say: Progress) -> dict[int, tuple[nn.Module, Call]]:
-    """Module and inputs of each network that could be counted, by its index; one that fails becomes its error.
+    """Build each network that was counted, and its inputs, by index; an error becomes part of the entry.
 
     A target with several inputs is built once; with the same inputs again, it is another instance.
     """
@@ -154,8 +139,8 @@ def _built(entries: list[Entry], targets: Sequence[Target], say: Progress) -> di
         if entry.figures is None:
             continue
         say(0.1 + 0.1 * index / len(targets), f"building {target.name}")
-        alike = [each for each in targets[:index] if each.make is target.make and each.inputs == target.inputs]
-        instance = id(target.make), len(alike)
+        before = [other for other in targets[:index] if other.make is target.make and other.inputs == target.inputs]
+        instance = id(target.make), len(before)
         try:
             if instance not in made:
                 made[instance] = target.build()

@@ -1,4 +1,4 @@
-"""Comparisons that were saved as JSON, read back and set side by side."""
+"""Saved comparisons, read from JSON and put side by side."""
 
 from __future__ import annotations
 
@@ -32,37 +32,37 @@ DOUBTS = {
     for name, kind in vars(doubts).items()
     if isinstance(kind, type) and issubclass(kind, Doubt) and kind is not Doubt
 }
-"""Every kind of doubt by its name."""
+"""Every kind of warning by its name."""
 
 
 def load_comparison(*paths: str | os.PathLike[str]) -> Comparison | Sweep:
-    """The networks of saved comparisons, side by side: files that `netcost compare --format json` wrote.
+    """Put the networks of saved comparisons side by side: files that `netcost compare --format json` wrote.
 
     Medians, intervals and ratios are computed anew from the times. All ratios are to the first network of the first
-    file: round by round within that file, and otherwise between the medians of two runs. Between runs of another
-    environment or setting no winner is called.
+    file: round by round within that file, and otherwise between the medians of two runs. Runs in different
+    environments or settings get no verdict.
 
     Raises:
         RequestError: a file is missing, damaged, or of another schema.
     """
     if not paths:
-        raise RequestError(f"there is nothing to load; name files of `{WRITTEN}`")
+        raise RequestError(f"there is nothing to load; give one file or more, written by `{WRITTEN}`")
     documents = [Node.of_file(path, Source(repr(os.fspath(path)), f"write it anew: {WRITTEN}")) for path in paths]
-    parts = [_comparison(document, Path(path).stem) for document, path in zip(documents, paths, strict=True)]
-    if len(parts) == 1 and "sweep" in documents[0]:
-        return _sweep(documents[0]["sweep"]["batches"], parts[0])
+    comparisons = [_comparison(document, Path(path).stem) for document, path in zip(documents, paths, strict=True)]
+    if len(paths) == 1 and "sweep" in documents[0]:
+        return _sweep(documents[0]["sweep"]["batches"], comparisons[0])
     entries: list[Entry] = []
     runs: list[Run] = []
-    for part in parts:
-        entries += [replace(entry, run=len(runs) + entry.run) for entry in part.entries]
-        runs += part.runs
+    for comparison in comparisons:
+        entries += [replace(entry, run=len(runs) + entry.run) for entry in comparison.entries]
+        runs += comparison.runs
     names = distinct([run.name for run in runs])
     named = tuple(replace(run, name=name) for run, name in zip(runs, names, strict=True))
     return Comparison(tuple(entries), named).with_ratios([0] * len(entries))
 
 
 def _sweep(batches: Node, comparison: Comparison) -> Sweep:
-    """A sweep, whose ratios are to the first network at the same batch size."""
+    """Make a sweep, whose ratios are to the first network at the same batch size."""
     sizes, points = batches.read(tuple[int, ...]), len(comparison.entries)
     if len(sizes) < 2 or list(sizes) != sorted({*sizes}) or sizes[0] < 1 or points % len(sizes):
         batches.refuse(f"rising batch sizes, of which the {points} models are a multiple")
@@ -70,11 +70,7 @@ def _sweep(batches: Node, comparison: Comparison) -> Sweep:
 
 
 def _comparison(document: Node, name: str) -> Comparison:
-    """One document.
-
-    Args:
-        name: of its run, where it does not name several itself.
-    """
+    """Read one document; `name` is that of its run, unless it names several itself."""
     document.require_schema(SCHEMA)
     if "runs" in document:
         runs = [_run(run, run["name"].read(str)) for run in document["runs"].items()]
@@ -92,10 +88,10 @@ def _run(node: Node, name: str) -> Run:
 
 
 def _entry(model: Node, runs: list[Run]) -> Entry:
-    """One network; its ratio is computed anew."""
+    """Read one network; its ratio is computed anew."""
     run = model["run"].read(int) if len(runs) > 1 else 0
     if not 0 <= run < len(runs):
-        model["run"].refuse(f"the number of one of {len(runs)} runs")
+        model["run"].refuse(f"the index of one of {len(runs)} runs, from 0")
     measurement = model["latency"].optional(_measurement)
     if measurement is not None and runs[run].environment is None:
         model["latency"].refuse("null where there is no environment")
@@ -109,28 +105,23 @@ def _entry(model: Node, runs: list[Run]) -> Entry:
 
 
 def _figures(model: Node) -> Figures | None:
-    """The counted figures; None where the network could not be counted."""
-    values = {name: _number(model[name]) for name in METRICS}
+    """Read the counted figures; None if the network could not be counted."""
+    nodes = {name: model[name] for name in METRICS}  # a count stays a whole number
+    values = {name: node.read(int if isinstance(node.value, int) else float | None) for name, node in nodes.items()}
     unknown, shapes = model["unknown_ops"].read(dict[str, int]), model["input"].optional(_shapes)
     return None if shapes is None else Figures(model["model"].read(str), shapes, values, unknown)
 
 
 def _shapes(inputs: Node) -> tuple[tuple[int, ...], ...]:
-    """One shape, or a list of several."""
+    """Read one shape, or a list of several."""
     several = any(isinstance(node.value, list) for node in inputs.items()) or not inputs.value
     shapes: tuple[tuple[int, ...], ...] = inputs.read(tuple[Shape, ...]) if several else (inputs.read(Shape),)
     return shapes
 
 
-def _number(node: Node) -> int | float | None:
-    """A count stays one."""
-    number: int | float | None = node.read(int if isinstance(node.value, int) else float | None)
-    return number
-
-
 def _measurement(latency: Node) -> Measurement:
-    """One latency, from its raw times; figures that do not follow from them are refused."""
-    found = Measurement(
+    """Read one latency from its raw times; figures that do not follow from them are refused."""
+    measurement = Measurement(
         device=latency["device"].read(str),
         threads=latency["threads"].read(PositiveInt),
         batch=latency["batch"].read(PositiveInt | None),
@@ -144,17 +135,18 @@ def _measurement(latency: Node) -> Measurement:
         effort=latency.read(Effort),
         doubts=tuple(map(_doubt, latency["doubts"].items())),
     )
-    if found.device_times_s is not None and len(found.device_times_s) != found.samples:
-        latency["device_times_s"].refuse(f"{found.samples} times")
-    if latency["samples"].read(int) != found.samples:
-        latency["samples"].refuse(f"the number of times, {found.samples}")
-    if abs(latency["median_s"].read(float) - found.median_s) > 1e-9 * found.median_s:
-        latency["median_s"].refuse(f"the median of the times, {found.median_s!r}")
-    return found
+    samples, median_s = measurement.samples, measurement.median_s
+    if measurement.device_times_s is not None and len(measurement.device_times_s) != samples:
+        latency["device_times_s"].refuse(f"{samples} times")
+    if latency["samples"].read(int) != samples:
+        latency["samples"].refuse(f"the number of times, {samples}")
+    if abs(latency["median_s"].read(float) - median_s) > 1e-9 * median_s:
+        latency["median_s"].refuse(f"the median of the times, {median_s!r}")
+    return measurement
 
 
 def _doubt(node: Node) -> Doubt:
-    """One doubt, of a kind that netcost has."""
+    """Read one warning, of a kind that netcost has."""
     doubt = node.read(DOUBTS[node["doubt"].one_of(DOUBTS)])
     try:
         str(doubt)

@@ -1,12 +1,14 @@
-"""A comparison as tables: for people a column per network, for programs a row per network, and the notes below."""
+"""Comparison as tables: for people a column per network, for programs a row per network, and the notes below."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from operator import attrgetter, itemgetter, methodcaller
+from typing import NamedTuple
 
 from netcost.comparison.entry import Entry, Run
+from netcost.counting.figures import Figures
 from netcost.profiling.roofline import ROOFLINE_COLUMNS, Peaks, Roofline
 from netcost.text import units
 from netcost.text.explanations import more_about
@@ -18,13 +20,7 @@ from netcost.timing.stats import Interval
 
 
 class Line(NamedTuple):
-    """One network as the tables show it.
-
-    Args:
-        label: its name, told apart from the others'.
-        run: that it belongs to.
-        roofline: it under the roof of the device; None without peaks.
-    """
+    """One network as the tables show it; `label` is its name, different from the others'."""
 
     label: str
     entry: Entry
@@ -33,254 +29,223 @@ class Line(NamedTuple):
 
 
 def interval(ends: Interval | None, unit: str) -> str | None:
-    """Both ends as people read them."""
+    """Write both ends as people read them."""
     return None if ends is None else " – ".join(units.text(end, unit) for end in ends)
 
 
-def end_of(part: str, side: int) -> Callable[[Any], float | None]:
-    """Make a getter of the low (0) or high (1) end of an interval that may be missing."""
-    return lambda whole: None if (ends := getattr(whole, part)) is None else ends[side]
+def of_part(part: str, columns: Iterable[Column]) -> tuple[Column, ...]:
+    """Turn columns of a part, like "entry.measurement", into columns of the whole; a missing part has no values."""
+    return tuple(column.through(attrgetter(part)) for column in columns)
 
 
-def of_entry(name: str, columns: Iterable[Column]) -> tuple[Column, ...]:
-    """Turn columns of a part of an entry ("figures", "measurement", "ratio") into columns of lines."""
-    return tuple(column.through(lambda line: getattr(line.entry, name)) for column in columns)
+SHOWN = tuple(name for name in METRICS if not name.endswith(("access_bytes", "fused_bytes")))
+SHOWN_COLUMNS = of_part("entry.figures", (replace(METRICS[name], of=methodcaller("shown", name)) for name in SHOWN))
 
-
-SHOWN = tuple(name for name in METRICS if not name.endswith("access_bytes") and not name.endswith("fused_bytes"))
-
-
-def _shown(name: str) -> Column:
-    return replace(METRICS[name], of=lambda figures: figures.shown(name))
-
-
-def _counted(name: str) -> Column:
-    return replace(METRICS[name], of=lambda figures: figures.values[name])
-
-
-SHOWN_COLUMNS = of_entry("figures", map(_shown, SHOWN))
-
-LATENCY_COLUMNS = of_entry(
-    "measurement",
+LATENCY_COLUMNS = of_part(
+    "entry.measurement",
     (
-        Column("latency_s", "Latency (median)", "seconds", of=lambda measured: measured.median_s),
+        Column("latency_s", "Latency (median)", "seconds", of=attrgetter("median_s")),
         Column("latency_interval", "  95 % interval", of=lambda measured: interval(measured.ci95_s, "seconds")),
-        Column("device_s", "  between GPU events", "seconds", of=lambda measured: measured.device_median_s),
-        Column("compile_s", "Compile time", "seconds", of=lambda measured: measured.compile_s),
-        Column("throughput_per_s", "Throughput", "per_second", of=lambda measured: measured.throughput_per_s),
+        Column("device_s", "  between GPU events", "seconds", of=attrgetter("device_median_s")),
+        Column("compile_s", "Compile time", "seconds"),
+        Column("throughput_per_s", "Throughput", "per_second"),
     ),
 )
 
-RATIO_COLUMNS = of_entry(
-    "ratio",
+RATIO_COLUMNS = of_part(
+    "entry.ratio",
     (
-        Column("ratio", "Latency ratio", "times", of=lambda ratio: ratio.median),
+        Column("ratio", "Latency ratio", "times", of=attrgetter("median")),
         Column("ratio_interval", "  95 % interval", of=lambda ratio: interval(ratio.ci95, "times")),
-        Column("verdict", "Verdict", of=lambda ratio: ratio.verdict),
+        Column("verdict", "Verdict"),
     ),
 )
 
-ROOF_COLUMNS = tuple(column.through(lambda line: line.roofline) for column in ROOFLINE_COLUMNS)
+ROOF_COLUMNS = of_part("roofline", ROOFLINE_COLUMNS)
 
-NOT_EVERYWHERE = frozenset({"device_s", "compile_s", *(column.name for column in ROOF_COLUMNS)})
-"""Figures of a GPU, of compiled networks, or under a roofline: no row where there is none of them."""
+OPTIONAL = frozenset({"device_s", "compile_s", *(column.name for column in ROOF_COLUMNS)})
+"""Figures of a GPU, of compiled networks, or under a roofline: no row if no network has them."""
 
-WAYS = {True: "round by round", False: "between runs from independent bootstraps of both medians"}
-"""How a ratio was taken, by whether it was within the same rounds."""
-
-
-def _shapes(figures: Any) -> str:
-    return " ".join("x".join(map(str, shape)) for shape in figures.inputs)
+METHODS = {True: "round by round", False: "between runs from independent bootstraps of both medians"}
+"""Methods of taking a ratio, by "within the same rounds"."""
 
 
-def _unknown(figures: Any) -> str | None:
+def _unknown(figures: Figures) -> str | None:
     return " ".join(f"{name}:{times}" for name, times in figures.unknown_ops.items()) or None
 
 
 RECORD_COLUMNS = (
-    Column("model", "Model", of=lambda line: line.entry.model),
+    Column("model", "Model", of=attrgetter("entry.model")),
     Column("run", "Run", of=lambda line: line.run.name or None),
-    *of_entry(
-        "figures",
+    *of_part(
+        "entry.figures",
         (
-            Column("input", "Input", of=_shapes),
-            *map(_counted, METRICS),
+            Column(
+                "input", "Input", of=lambda figures: " ".join("x".join(map(str, shape)) for shape in figures.inputs)
+            ),
+            *of_part("values", (replace(column, of=itemgetter(name)) for name, column in METRICS.items())),
             Column("unknown_ops", "Unknown operators", of=_unknown),
         ),
     ),
-    *of_entry(
-        "measurement",
+    *of_part(
+        "entry.measurement",
         (
-            Column("device", "Device", of=lambda measured: measured.device),
-            Column("threads", "Threads", "count", of=lambda measured: measured.threads),
-            Column("batch", "Batch", "count", of=lambda measured: measured.batch),
-            Column("dtype", "Type", of=lambda measured: measured.setting.dtype),
-            Column("memory_format", "Memory format", of=lambda measured: measured.setting.memory_format),
-            Column("backend", "Backend", of=lambda measured: measured.setting.backend),
+            Column("device", "Device"),
+            Column("threads", "Threads", "count"),
+            Column("batch", "Batch", "count"),
+            Column("dtype", "Type", of=attrgetter("setting.dtype")),
+            Column("memory_format", "Memory format", of=attrgetter("setting.memory_format")),
+            Column("backend", "Backend", of=attrgetter("setting.backend")),
             Column("cold_cache", "Cold caches", of=lambda measured: str(measured.setting.cold_cache).lower()),
-            Column("latency_median_s", "Latency (median)", "seconds", of=lambda measured: measured.median_s),
-            Column("latency_low_s", "Latency, low", "seconds", of=end_of("ci95_s", 0)),
-            Column("latency_high_s", "Latency, high", "seconds", of=end_of("ci95_s", 1)),
-            Column("latency_iqr_s", "Latency, IQR", "seconds", of=lambda measured: measured.iqr_s),
-            Column("samples", "Samples", "count", of=lambda measured: measured.samples),
-            Column("throughput_per_s", "Throughput", "per_second", of=lambda measured: measured.throughput_per_s),
-            Column("device_median_s", "Between GPU events", "seconds", of=lambda measured: measured.device_median_s),
+            Column("latency_median_s", "Latency (median)", "seconds", of=attrgetter("median_s")),
+            Column("latency_low_s", "Latency, low", "seconds", of=itemgetter(0)).through(attrgetter("ci95_s")),
+            Column("latency_high_s", "Latency, high", "seconds", of=itemgetter(1)).through(attrgetter("ci95_s")),
+            Column("latency_iqr_s", "Latency, IQR", "seconds", of=attrgetter("iqr_s")),
+            Column("samples", "Samples", "count"),
+            Column("throughput_per_s", "Throughput", "per_second"),
+            Column("device_median_s", "Between GPU events", "seconds"),
         ),
     ),
     *ROOF_COLUMNS,
-    *of_entry(
-        "measurement",
+    *of_part(
+        "entry.measurement",
         (
-            Column("first_call_s", "First call", "seconds", of=lambda measured: measured.first_call_s),
-            Column("compile_s", "Compile time", "seconds", of=lambda measured: measured.compile_s),
-            Column("spent_s", "Spent", "seconds", of=lambda measured: measured.effort.spent_s),
+            Column("first_call_s", "First call", "seconds"),
+            Column("compile_s", "Compile time", "seconds"),
+            Column("spent_s", "Spent", "seconds", of=attrgetter("effort.spent_s")),
             Column("stopped", "Stopped", of=lambda measured: str(measured.stopped)),
         ),
     ),
-    *of_entry(
-        "ratio",
+    *of_part(
+        "entry.ratio",
         (
-            Column("ratio_to", "Ratio to", of=lambda ratio: ratio.to),
-            Column("ratio_median", "Ratio", "times", of=lambda ratio: ratio.median),
-            Column("ratio_low", "Ratio, low", "times", of=end_of("ci95", 0)),
-            Column("ratio_high", "Ratio, high", "times", of=end_of("ci95", 1)),
-            Column("verdict", "Verdict", of=lambda ratio: ratio.verdict),
+            Column("ratio_to", "Ratio to", of=attrgetter("to")),
+            Column("ratio_median", "Ratio", "times", of=attrgetter("median")),
+            Column("ratio_low", "Ratio, low", "times", of=itemgetter(0)).through(attrgetter("ci95")),
+            Column("ratio_high", "Ratio, high", "times", of=itemgetter(1)).through(attrgetter("ci95")),
+            Column("verdict", "Verdict"),
         ),
     ),
-    Column("error", "Error", of=lambda line: None if line.entry.error is None else str(line.entry.error)),
+    *of_part("entry.error", [Column("error", "Error", of=str)]),
 )
 
 
-def records(lines: Sequence[Line]) -> Table:
-    """A row per network with every figure as a number."""
-    return table_of(RECORD_COLUMNS, lines)
-
-
 def table(lines: Sequence[Line], notes: Sequence[str]) -> Table:
-    """A row per metric and a column per network."""
-    columns = [Column("model", "Model", of=lambda line: line.label), *SHOWN_COLUMNS]
-    timed = any(line.run.environment for line in lines)
-    columns += LATENCY_COLUMNS if timed else ()
-    columns += ROOF_COLUMNS
-    columns += RATIO_COLUMNS if timed and len(lines) > 1 else ()
-    told = [each for each in columns if each.name not in NOT_EVERYWHERE or _any_has(lines, each)]
-    return transposed(table_of(told, lines, notes=[*notes, *where_explained(lines)]), "")
+    """Make a row per metric and a column per network."""
+    is_timed = any(line.run.environment for line in lines)
+    columns = [
+        *SHOWN_COLUMNS,
+        *(LATENCY_COLUMNS if is_timed else ()),
+        *ROOF_COLUMNS,
+        *(RATIO_COLUMNS if is_timed and len(lines) > 1 else ()),
+    ]
+    shown = [
+        column
+        for column in columns
+        if column.name not in OPTIONAL or any(column.value(line) is not None for line in lines)
+    ]
+    rows = table_of([Column("model", "Model", of=attrgetter("label")), *shown], lines)
+    return transposed(replace(rows, notes=(*notes, *where_explained(lines))), "")
 
 
 def where_explained(lines: Sequence[Line]) -> list[str]:
-    """The note that says where the warnings of these networks are explained; nothing where there are none."""
+    """Make the note that says where the warnings of these networks are explained; no note without warnings."""
     measured = [line.entry.measurement for line in lines if line.entry.measurement is not None]
     return more_about(type(doubt).__name__ for measurement in measured for doubt in measurement.doubts)
 
 
-def _any_has(lines: Sequence[Line], column: Column) -> bool:
-    return any(column.value(line) is not None for line in lines)
-
-
 def notes(lines: Sequence[Line], runs: Sequence[Run], peaks: Peaks | None) -> list[str]:
-    """What must be said under the table: errors, what is not counted, how it was timed, and every doubt."""
+    """Make the notes under the table: errors, unknown operators, conditions of the timing, and every warning."""
     return [
-        *(_failure(line.label, line.entry) for line in lines if line.entry.error is not None),
+        *(_failure(line) for line in lines if line.entry.error is not None),
         *(note for line in lines if line.entry.figures for note in line.entry.figures.notes()),
         *_timing_notes(lines, runs),
         *_peaks_notes(peaks, runs),
-        *_doubt_notes(lines),
+        *_warning_notes(lines),
     ]
 
 
-def _failure(label: str, entry: Entry) -> str:
-    """The error; those of measuring name the model themselves."""
-    said = str(entry.error)
-    return label + said.removeprefix(entry.model) if said.startswith(entry.model) else f"{label}: {said}"
+def _failure(line: Line) -> str:
+    """Write the error under the label; errors of measuring begin with the name of the model."""
+    message, model = str(line.entry.error), line.entry.model
+    return line.label + message.removeprefix(model) if message.startswith(model) else f"{line.label}: {message}"
 
 
 def _timing_notes(lines: Sequence[Line], runs: Sequence[Run]) -> list[str]:
-    """A line per run on where and how it was timed, and what the ratios are to."""
-    said = []
+    """Describe the timing, in a line per run, and the base of the ratios."""
+    notes = []
     for index, run in enumerate(runs):
         entries = [line.entry for line in lines if line.entry.run == index]
         name = f"{run.name}: timed" if len(runs) > 1 else "Timed"
-        said += [] if run.environment is None else [f"{name} on {_timing(run, entries)}."]
+        notes += [] if run.environment is None else [f"{name} on {_timing(run, entries)}."]
     ratios = [line.entry.ratio for line in lines if line.entry.ratio]
-    bases, ways = (
-        dict.fromkeys(ratio.to for ratio in ratios),
-        dict.fromkeys(WAYS[ratio.same_rounds] for ratio in ratios),
-    )
-    return [*said, f"Ratios are to {next(iter(bases))}, {', and '.join(ways)}."] if len(bases) == 1 else said
+    bases = list(dict.fromkeys(ratio.to for ratio in ratios))
+    methods = dict.fromkeys(METHODS[ratio.same_rounds] for ratio in ratios)
+    return [*notes, f"Ratios are to {bases[0]}, {', and '.join(methods)}."] if len(bases) == 1 else notes
 
 
-def _doubt_notes(lines: Sequence[Line]) -> list[str]:
-    """Why no winner is called, and what speaks against each measurement."""
-    refused = [
+def _warning_notes(lines: Sequence[Line]) -> list[str]:
+    """Say why a winner cannot be told, and which networks each warning is about."""
+    undecided = [
         f"{line.label}: cannot tell against {line.entry.ratio.to}: {'; '.join(line.entry.ratio.against)}"
         for line in lines
         if line.entry.ratio is not None and line.entry.ratio.against
     ]
-    doubted: dict[str, list[str]] = {}
     measured = [(line.label, line.entry.measurement) for line in lines if line.entry.measurement]
+    labels: dict[str, list[str]] = {}
     for label, measurement in measured:
         for doubt in measurement.doubts:
-            doubted.setdefault(str(doubt), []).append(label)
-    everybody = len(measured) if len(measured) > 1 else None
-    who = {doubt: "all" if len(labels) == everybody else "; ".join(labels) for doubt, labels in doubted.items()}
-    return [*refused, *(f"{who[doubt]}: {doubt}" for doubt in doubted)]
+            labels.setdefault(str(doubt), []).append(label)
+    about = {doubt: "all" if 1 < len(measured) == len(names) else "; ".join(names) for doubt, names in labels.items()}
+    return [*undecided, *(f"{names}: {doubt}" for doubt, names in about.items())]
 
 
 def _peaks_notes(peaks: Peaks | None, runs: Sequence[Run]) -> list[str]:
-    """Whose peaks the roofline is of, and in what they are not those of this run."""
+    """Name the peaks of the roofline, and their differences to the environment of this run."""
     if peaks is None:
         return []
     environment = runs[0].environment if len(runs) == 1 else None
     differences = [] if environment is None else peaks.differences(environment.to_dict())
-    return [f"Roofline of {peaks.title}.", *(f"Not of one run: {each}." for each in differences)]
+    return [f"Roofline of {peaks.title}.", *(f"Not of one run: {difference}." for difference in differences)]
 
 
 def _timing(run: Run, entries: Sequence[Entry]) -> str:
-    """Where, in which setting, with what effort."""
+    """Write the device, the setting and the effort of a run."""
     assert run.environment is not None
     where = run.environment.gpu.name if run.environment.gpu else run.environment.cpu or run.environment.machine
     threads = f"{run.environment.threads} thread{'s' if run.environment.threads > 1 else ''}"
-    said = [f"{where}, {threads}, torch {run.environment.torch}"]
+    parts = [f"{where}, {threads}, torch {run.environment.torch}"]
     measured = [entry.measurement for entry in entries if entry.measurement]
     if measured:
-        batches = dict.fromkeys(each.batch for each in measured if each.batch)
+        batches = dict.fromkeys(measurement.batch for measurement in measured if measurement.batch)
         batch = f"batch {', '.join(map(str, batches))}, " if batches else ""
-        settings = " and ".join(dict.fromkeys(str(each.setting) for each in measured))
-        rounds = f"{max(each.samples for each in measured)} interleaved rounds"
-        compiling = sum(each.compile_s or 0.0 for each in measured)
+        settings = " and ".join(dict.fromkeys(str(measurement.setting) for measurement in measured))
+        compiling = sum(measurement.compile_s or 0.0 for measurement in measured)
         compiled = f" (compiled in {units.seconds(compiling)})" if compiling else ""
-        said += [
-            f"{batch}{settings}{compiled}",
-            f"{rounds} in {_effort(measured[0].effort, _reached(entries, measured))}",
-        ]
-    return "; ".join([*said, *([_flags(run.environment.gpu)] if run.environment.gpu else [])])
+        rounds = max(measurement.samples for measurement in measured)
+        effort = _effort(measured[0].effort, _reached(entries, measured))
+        parts += [f"{batch}{settings}{compiled}", f"{rounds} interleaved rounds in {effort}"]
+    return "; ".join([*parts, *([_flags(run.environment.gpu)] if run.environment.gpu else [])])
 
 
 def _effort(effort: Effort, reached: float | None) -> str:
-    """Seconds spent, why sampling stopped, and the precision reached."""
-    spent, asked = units.seconds(effort.spent_s), f"± {units.percent(effort.precision)}"
+    """Write the seconds spent, the precision reached, and the reason why sampling stopped."""
     within = "without an interval" if reached is None else f"with 95 % intervals within ± {units.percent(reached)}"
-    goal = f"{asked} asked for"
-    why = {
-        Stop.PRECISE: goal,
-        Stop.BUDGET: f"the budget of {units.seconds(effort.budget_s)} spent, {goal}",
-        Stop.ROUNDS: f"the most that are taken, {goal}",
-        Stop.FAILED: goal,
-    }
-    return f"{spent}, {within} ({why[effort.stopped]})"
+    budget, goal = units.seconds(effort.budget_s), f"± {units.percent(effort.precision)} asked for"
+    reasons = {Stop.BUDGET: f"the budget of {budget} spent, ", Stop.ROUNDS: "the maximum of rounds, "}
+    return f"{units.seconds(effort.spent_s)}, {within} ({reasons.get(effort.stopped, '')}{goal})"
 
 
 def _reached(entries: Iterable[Entry], measured: Iterable[Measurement]) -> float | None:
-    """The widest of the intervals that sampling looks at: of the ratios, or of the medians where there are none."""
+    """Return the widest of the intervals that sampling looks at: of the ratios, or of the medians without ratios."""
     ratios = [entry.ratio for entry in entries if entry.ratio is not None and entry.ratio.same_rounds]
-    widths = [each.half_width for each in ratios or measured]
+    widths = [timed.half_width for timed in ratios or measured]
     known = [width for width in widths if width is not None]
     return max(known) if len(known) == len(widths) else None
 
 
 def _flags(gpu: Gpu) -> str:
-    """Torch's settings for the GPU, on which its speed depends."""
+    """Write torch's settings for the GPU, on which its speed depends."""
     switch = {True: "on", False: "off"}
-    matmul, convolution = switch[gpu.tf32_matmul], switch[gpu.tf32_convolution]
-    benchmark = f"cuDNN benchmark {switch[gpu.cudnn_benchmark]}"
-    return f"{benchmark}, TF32 {matmul} in matrix products and {convolution} in convolutions"
+    tf32 = f"TF32 {switch[gpu.tf32_matmul]} in matrix products and {switch[gpu.tf32_convolution]} in convolutions"
+    return f"cuDNN benchmark {switch[gpu.cudnn_benchmark]}, {tf32}"

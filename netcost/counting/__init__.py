@@ -1,9 +1,9 @@
-"""Counting: what one forward pass of a network costs -> Analysis.
+"""Counting: the cost of one forward pass of a network -> Analysis.
 
-`analyze` traces the network and lets the rules cost each operator (`count`); `breakdown` adds the costs up by module,
+`analyze` traces the network and applies the rules to each operator (`count`); `breakdown` adds the costs up by module,
 kind, block or operator. An operator without a rule is unknown: it is listed, and the totals become lower bounds.
 `crosscheck` counts the same network with fvcore and torch's FlopCounterMode and explains each difference; `recount`
-holds the zoo against its published figures.
+compares the zoo with its published figures.
 
     >>> from torch import nn
     >>> from netcost.counting import analyze
@@ -13,7 +13,7 @@ holds the zoo against its published figures.
     >>> analysis.memory_access == 3 * 34 * 34 + 8 * 3 * 3 * 3 + 8 * 32 * 32
     True
 
-What belongs here: a metric of the whole network (one property of `Analysis` and one entry in `text.tables.METRICS`),
+This belongs here: a metric of the whole network (one property of `Analysis` and one entry in `text.tables.METRICS`),
 and another way to group the operators' costs.
 """
 

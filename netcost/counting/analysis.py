@@ -1,4 +1,4 @@
-"""A graph, counted: the cost of every operator, and of kinds, modules, blocks and the whole."""
+"""Analysis of a network: the cost of every operator, and of kinds, modules, blocks and the whole."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What one forward pass of a network costs.
+    """Cost of one forward pass of a network.
 
     Args:
         count: the counted graph.
-        model: the name it was asked for by.
+        model: the name of the network, as the user gave it.
     """
 
     count: Count
@@ -49,7 +49,7 @@ class Analysis:
 
     @cached_property
     def unknown_ops(self) -> dict[str, int]:
-        """Operators without a counting rule, and how often each ran: the totals leave their work out."""
+        """Operators without a counting rule, and the runs of each: the totals leave their work out."""
         return self.count.unknown_ops
 
     @property
@@ -119,7 +119,7 @@ class Analysis:
 
     @property
     def max_fragments(self) -> int | None:
-        """Compute operators in the largest building block; None where nothing cuts the network into blocks."""
+        """Compute operators in the largest building block (count); None if nothing cuts the network into blocks."""
         return self.count.structure.max_fragments
 
     @cached_property
@@ -129,25 +129,24 @@ class Analysis:
 
     @property
     def intensity(self) -> float | None:
-        """FLOPs a byte of memory access (ratio)."""
+        """FLOPs per byte of memory access (ratio)."""
         return self.flops / self.memory_access_bytes if self.memory_access_bytes else None
 
     def metrics(self) -> dict[str, Any]:
-        """Every metric by its identifier, in the order of the design."""
+        """Return every metric by its identifier."""
         return {name: getattr(self, name) for name in METRICS}
 
     @property
     def figures(self) -> Figures:
         """The figures alone, without the graph."""
-        shapes = tuple(tensor.shape for tensor in self.graph.inputs)
-        return Figures(self.model, shapes, self.metrics(), self.unknown_ops)
+        return Figures(self.model, tuple(spec.shape for spec in self.graph.inputs), self.metrics(), self.unknown_ops)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers under the JSON keys of the design (section 6)."""
+        """Return plain numbers under the JSON keys."""
         return self.figures.to_dict()
 
     def summary(self) -> Table:
-        """A row a metric, for people."""
+        """Make a row per metric, for people."""
         figures = self.figures
         columns = (
             Column("metric", self.model or "model", of=lambda name: METRICS[name].heading),
@@ -157,51 +156,44 @@ class Analysis:
         return replace(table, row_units=tuple(metric.unit for metric in METRICS.values()))
 
     def notes(self) -> list[str]:
-        """What must be said under every table of this analysis."""
+        """Make the notes under every table of this analysis."""
         return self.figures.notes()
 
     def by_module(self, depth: int | None = None) -> pandas.DataFrame:
-        """A row a module, in the order of first use.
-
-        Args:
-            depth: how many levels of modules to tell apart; None for the innermost ones.
-        """
+        """Return a row per module, in the order of first use; `depth` levels of modules, or all for None."""
         return frames.frame(self.table("module", depth))
 
     def by_op(self) -> pandas.DataFrame:
-        """A row an operator, in the order in which they ran."""
+        """Return a row per operator, in the order in which they ran."""
         return frames.frame(self.table("op"))
 
     def by_kind(self) -> pandas.DataFrame:
-        """A row a kind of operator."""
+        """Return a row per kind of operator."""
         return frames.frame(self.table("kind"))
 
     def by_block(self) -> pandas.DataFrame:
-        """A row a building block."""
+        """Return a row per building block."""
         return frames.frame(self.table("block"))
 
     def table(self, by: str, depth: int | None = None) -> Table:
-        """The cost by "module", "kind", "block" or "op" as a neutral table; its rows add up to the whole.
+        """Return the cost by "module", "kind", "block" or "op" as a table; its rows add up to the whole.
 
         Raises:
-            RequestError: another grouping was asked for.
+            RequestError: `by` is another grouping.
         """
-        found = breakdown.table(self.count, by, depth)
-        return replace(found, notes=(*self.notes(), *found.notes))
+        rows = breakdown.table(self.count, by, depth)
+        return replace(rows, notes=(*self.notes(), *rows.notes))
 
 
+@paused_collection()
 def analyze(
-    model: nn.Module | str | Target,
-    inputs: Any = None,
-    *,
-    mode: str = "eval",
-    concrete: bool = False,
+    model: nn.Module | str | Target, inputs: Any = None, *, mode: str = "eval", concrete: bool = False
 ) -> Analysis:
-    """Count what one forward pass of `model` costs; nothing of its size is allocated or computed.
+    """Count one forward pass of `model`; no tensor of its size is allocated or computed.
 
     Args:
         model: an nn.Module, or a target such as "googlenet" or "torchvision:resnet50".
-        inputs: a shape (1, 3, 224, 224); a tensor; a tuple or list of shapes or tensors, one a positional input;
+        inputs: a shape (1, 3, 224, 224); a tensor; a tuple or list of shapes or tensors, one per positional input;
             or a dict of them by keyword. None for a target's own input.
         mode: "eval" or "train".
         concrete: run on real tensors, for a forward pass that looks at values.
@@ -209,11 +201,6 @@ def analyze(
     Raises:
         RequestError: the target is unknown, the input missing or malformed, or the model's code raised.
     """
-    with paused_collection():
-        return _analyze(model, inputs, mode, concrete)
-
-
-def _analyze(model: nn.Module | str | Target, inputs: Any, mode: str, concrete: bool) -> Analysis:
     name = ""
     if isinstance(model, str):
         model = resolve(model, inputs=() if inputs is None else input_specs(inputs))

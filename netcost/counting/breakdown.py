@@ -1,13 +1,14 @@
-"""Where the cost sits: a counted graph by module, kind, block or operator, as neutral tables.
+"""Breakdown of the cost of a counted graph by module, kind, block or operator, as neutral tables.
 
-The rows of each table are a partition of the operators, so that every additive metric adds up to the whole. Where
-a row has unknown operators, what only a rule can say is missing, or at least what its other operators cost.
+The rows of each table are a partition of the operators, so that every additive metric adds up to the whole. If a row
+has unknown operators, the metrics that need a rule are missing, or lower bounds from its other operators.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from netcost.counting.count import Count
@@ -20,43 +21,29 @@ from netcost.text.units import AtLeast
 
 ADDITIVE = tuple(name for name in METRICS if name in COST_FIELDS)
 NEED_A_RULE = frozenset(ADDITIVE) - {"params", "kernels"}
-"""What only a rule can say of an operator."""
+"""Metrics that are unknown for an operator without a counting rule."""
 WHOLE = "(model)"
 
 
 def table(count: Count, by: str, depth: int | None = None) -> Table:
-    """The cost by "module", "kind", "block" or "op".
-
-    Args:
-        count: the counted graph.
-        by: what makes a row.
-        depth: by module, how many levels of modules to tell apart; None for the innermost ones.
+    """Make the table of costs by "module" (of the first `depth` levels, or of all), "kind", "block" or "op".
 
     Raises:
-        RequestError: another grouping was asked for.
+        RequestError: `by` is another grouping.
     """
     require_grouping(by)
     return by_module(count, depth) if by == "module" else GROUPINGS[by](count)
 
 
 def require_grouping(by: str) -> str:
-    """The name of a grouping, as it came.
-
-    Raises:
-        RequestError: it is none.
-    """
+    """Return the name of a grouping as it is; raise a RequestError for any other."""
     if by not in GROUPINGS:
         raise RequestError(f"cannot group by {by!r}; expected one of {', '.join(GROUPINGS)}")
     return by
 
 
 def members(count: Count, by: str, depth: int | None = None) -> list[tuple[int, ...]]:
-    """The operators behind each row of `table`, row by row; views are in no block.
-
-    Args:
-        count: the counted graph.
-        by, depth: as for `table`.
-    """
+    """List the operators behind each row of the `table` with these arguments; views are in no block."""
     if by == "block":
         return [block.ops for block in count.structure.blocks]
     keys: Iterable[Hashable] = range(len(count.graph.ops))
@@ -64,11 +51,11 @@ def members(count: Count, by: str, depth: int | None = None) -> list[tuple[int, 
         keys = (truncated(op.module, depth) for op in count.graph.ops)
     elif by == "kind":
         keys = count.kinds
-    return [tuple(each) for each in _grouped(keys).values()]
+    return [tuple(operators) for operators in _grouped(keys).values()]
 
 
 def by_module(count: Count, depth: int | None = None) -> Table:
-    """A row per module, in the order of first use; its operators are those that ran in it or below it."""
+    """Make a row per module, in the order of first use; its operators are those that ran in it or below it."""
     graph = count.graph
     columns = (
         Column("module", "Module", of=lambda row: row.key or WHOLE),
@@ -77,20 +64,20 @@ def by_module(count: Count, depth: int | None = None) -> Table:
         Column("output", "Output", of=lambda row: _output(count, row.members)),
     )
     groups = _grouped(truncated(op.module, depth) for op in graph.ops)
-    return _table(count, columns, groups.items(), unused_note(count))
+    return _table(count, columns, groups, unused_note(count))
 
 
 def by_kind(count: Count) -> Table:
-    """A row per kind of operator."""
+    """Make a row per kind of operator."""
     columns = (
         Column("kind", "Kind", of=lambda row: str(row.key)),
         Column("ops", "Operators", "count", of=lambda row: len(row.members)),
     )
-    return _table(count, columns, _grouped(count.kinds).items())
+    return _table(count, columns, _grouped(count.kinds))
 
 
 def by_block(count: Count) -> Table:
-    """A row per building block, with its fragments and width."""
+    """Make a row per building block, with its fragments and width."""
     blocks = count.structure.blocks
     columns = (
         Column("block", "Block", of=lambda row: str(row.key)),
@@ -99,11 +86,11 @@ def by_block(count: Count) -> Table:
         Column("fragments", "Fragments", "count", of=lambda row: blocks[row.key].fragments),
         Column("width", "Width", "count", of=lambda row: structure.width(count.graph, blocks[row.key])),
     )
-    return _table(count, columns, ((index, block.ops) for index, block in enumerate(blocks)))
+    return _table(count, columns, {index: block.ops for index, block in enumerate(blocks)})
 
 
 def by_op(count: Count) -> Table:
-    """A row per operator, in the order in which they ran; views are there, and free."""
+    """Make a row per operator, in the order in which they ran; views are there, and free."""
     ops = count.graph.ops
     columns = (
         Column("index", "#", of=lambda row: str(row.key)),
@@ -112,7 +99,7 @@ def by_op(count: Count) -> Table:
         Column("module", "Module", of=lambda row: ops[row.key].module or WHOLE),
         Column("output", "Output", of=lambda row: _output(count, row.members)),
     )
-    return _table(count, columns, ((index, [index]) for index in range(len(ops))))
+    return _table(count, columns, {index: [index] for index in range(len(ops))})
 
 
 GROUPINGS = {"module": by_module, "kind": by_kind, "block": by_block, "op": by_op}
@@ -126,22 +113,16 @@ class OperatorRow(NamedTuple):
     values: dict[str, Any]
 
 
-def _metric(name: str) -> Column:
-    return replace(METRICS[name], of=lambda row: row.values[name])
-
-
 def _table(
-    count: Count,
-    columns: Sequence[Column],
-    groups: Iterable[tuple[Any, Sequence[int]]],
-    notes: Sequence[str] = (),
+    count: Count, columns: Sequence[Column], groups: Mapping[Any, Sequence[int]], notes: Sequence[str] = ()
 ) -> Table:
-    rows = (OperatorRow(key, members, record(count, members)) for key, members in groups)
-    return table_of((*columns, *map(_metric, ADDITIVE)), rows, notes=notes)
+    rows = (OperatorRow(key, members, record(count, members)) for key, members in groups.items())
+    metrics = (replace(METRICS[name], of=itemgetter(name)).through(attrgetter("values")) for name in ADDITIVE)
+    return table_of((*columns, *metrics), rows, notes=notes)
 
 
 def _grouped(keys: Iterable[Hashable]) -> dict[Any, list[int]]:
-    """Operators by key, keys in order of first use."""
+    """Group operators by key, keys in order of first use."""
     groups: dict[Any, list[int]] = {}
     for index, key in enumerate(keys):
         groups.setdefault(key, []).append(index)
@@ -149,7 +130,7 @@ def _grouped(keys: Iterable[Hashable]) -> dict[Any, list[int]]:
 
 
 def record(count: Count, members: Iterable[int]) -> dict[str, Any]:
-    """The additive metrics of some operators, as one row."""
+    """Add up the additive metrics of some operators."""
     members = list(members)
     cost = total([count.costs[index] for index in members])
     kinds = {count.kinds[index] for index in members} - {Kind.VIEW}
@@ -163,29 +144,29 @@ def record(count: Count, members: Iterable[int]) -> dict[str, Any]:
 
 
 def _output(count: Count, members: Sequence[int]) -> str | None:
-    """Shape of what the last of these operators made."""
+    """Write the output shape of the last of these operators."""
     outputs = count.graph.ops[members[-1]].outputs
     return shape_text(outputs[0]) if outputs else None
 
 
 def unused_note(count: Count) -> list[str]:
-    """Which parameters the forward pass does not use, as a note."""
+    """Make the note on parameters that the forward pass does not use; no note if it uses all."""
     graph = count.graph
     used = {name for op in graph.ops if not op.is_view for name in op.parameters if name}
     idle = {name: tensor for name, tensor in graph.parameters.items() if name not in used}
     if not idle:
         return []
     owners = list(dict.fromkeys(name.split(".")[0] for name in idle))
-    names = ", ".join(owners[:5]) + (" …" if len(owners) > 5 else "")
+    listed = ", ".join(owners[:5]) + (" …" if len(owners) > 5 else "")
     unused = sum(tensor.numel for tensor in idle.values())
-    return [f"{unused:,} parameters are not used in {graph.mode} mode: {names}."]
+    return [f"{unused:,} parameters are not used in {graph.mode} mode: {listed}."]
 
 
 def truncated(path: str, depth: int | None) -> str:
-    """The first `depth` names of a module's path."""
+    """Return the first `depth` names of a module's path; all for None."""
     return path if depth is None else ".".join(path.split(".")[:depth])
 
 
 def shape_text(tensor: TensorSpec) -> str:
-    """`1x64x112x112`."""
+    """Write a shape: `1x64x112x112`."""
     return "x".join(str(size) for size in tensor.shape)

@@ -1,4 +1,4 @@
-"""From a graph to what each of its operators costs: rules, fusion and structure together, without torch."""
+"""Count of a graph, the cost of each operator: rules, fusion and structure together, without torch."""
 
 from __future__ import annotations
 
@@ -32,60 +32,44 @@ class Count:
 
     @property
     def unknown_ops(self) -> dict[str, int]:
-        """Operators without a counting rule, and how often each ran: totals leave their work out."""
+        """Operators without a counting rule, and the runs of each: totals leave their work out."""
         unknown = (op.name for op, kind in zip(self.graph.ops, self.kinds, strict=True) if kind is Kind.UNKNOWN)
         return dict(Counter(unknown))
 
 
 def count(graph: Graph) -> Count:
-    """Count every operator of `graph`, and see how they are wired."""
-    found = [None if op.is_view else rules.find(op.name) for op in graph.ops]
-    kinds = tuple(_kind(op, rule) for op, rule in zip(graph.ops, found, strict=True))
-    plain = [_cost(op, rule) for op, rule in zip(graph.ops, found, strict=True)]
-    fused = fusion.fuse(
-        graph, kinds, [cost.memory_access for cost in plain], [cost.memory_access_bytes for cost in plain]
-    )
+    """Count every operator of `graph`, and analyse its structure."""
+    pairs = [_kind_and_cost(op) for op in graph.ops]
+    kinds, plain = tuple(kind for kind, _ in pairs), [cost for _, cost in pairs]
+    access, access_bytes = [cost.memory_access for cost in plain], [cost.memory_access_bytes for cost in plain]
+    fused = fusion.fuse(graph, kinds, access, access_bytes)
     seen: set[str] = set()
     costs = tuple(
-        Cost(
-            _new_params(op, graph.parameters, seen),
-            cost.mult_adds,
-            cost.flops,
-            cost.memory_access,
-            cost.memory_access_bytes,
-            fused.access[index],
-            fused.access_bytes[index],
-            cost.activations,
-            cost.memory_access if kinds[index] is Kind.ELEMENTWISE else 0,
-            cost.kernels,
+        cost._replace(
+            params=_new_params(op, graph.parameters, seen),
+            memory_access_fused=fused.access[index],
+            memory_access_fused_bytes=fused.access_bytes[index],
+            elementwise_access=cost.memory_access if kinds[index] is Kind.ELEMENTWISE else 0,
         )
         for index, (op, cost) in enumerate(zip(graph.ops, plain, strict=True))
     )
     return Count(graph, kinds, costs, structure.analyse(graph, kinds))
 
 
-def _kind(op: Op, rule: rules.Rule | None) -> Kind:
+def _kind_and_cost(op: Op) -> tuple[Kind, Cost]:
+    """Apply the rule of `op`; a view is free, and an unknown operator is known only to have run."""
     if op.is_view:
-        return Kind.VIEW
-    return Kind.UNKNOWN if rule is None else rule.kind_of(op)
-
-
-def _cost(op: Op, rule: rules.Rule | None) -> Cost:
-    """The rule's cost; a view is free, and of an unknown operator only that it ran is known."""
-    if op.is_view:
-        return FREE
+        return Kind.VIEW, FREE
+    rule = rules.find(op.name)
     if rule is None:
-        return UNCOUNTED
-    return FREE if rule.cost is None else rule.cost(op)
+        return Kind.UNKNOWN, UNCOUNTED
+    return rule.kind_of(op), FREE if rule.cost is None else rule.cost(op)
 
 
 def _new_params(op: Op, parameters: Mapping[str, TensorSpec], seen: set[str]) -> int:
-    """Elements of the parameters that `op` is the first to use."""
+    """Count the elements of the parameters that `op` is the first to use."""
     if op.is_view:
         return 0
-    count = 0
-    for name in op.parameters:
-        if name is not None and name not in seen:
-            seen.add(name)
-            count += parameters[name].numel
-    return count
+    new = {name for name in op.parameters if name is not None and name not in seen}
+    seen |= new
+    return sum(parameters[name].numel for name in new)

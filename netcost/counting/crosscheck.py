@@ -1,7 +1,7 @@
-"""Our mult-adds beside those of fvcore and of torch's FlopCounterMode, every difference explained by operator.
+"""Crosscheck of our mult-adds with fvcore and torch's FlopCounterMode: every difference is explained by operator.
 
-The others count by conventions that they do not state in a result. Those that matter are known here, and each is
-subtracted as what it is; what is left over is called unexplained, and is a fault of theirs or of ours.
+The others count by conventions that they do not state in a result. The ones that matter are known here, and their
+differences are subtracted by name; the rest is called unexplained, and is a fault of theirs or of ours.
 """
 
 from __future__ import annotations
@@ -9,18 +9,15 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from netcost.counting.analysis import Analysis, analyze
-from netcost.graph.cost import Kind
+from netcost.graph.cost import CONVOLUTIONS, Kind
 from netcost.targets.naming import Target
 from netcost.text import units
 from netcost.text.tables import Column, Table, table_of
@@ -30,31 +27,15 @@ CONVOLUTION, PRODUCTS, ATTENTION, OTHER = "convolution", "linear and matrix prod
 CLASSES = (CONVOLUTION, PRODUCTS, ATTENTION, OTHER)
 
 OUR_CLASSES = {
-    Kind.CONVOLUTION: CONVOLUTION,
-    Kind.POINTWISE_CONVOLUTION: CONVOLUTION,
-    Kind.DEPTHWISE_CONVOLUTION: CONVOLUTION,
-    Kind.LINEAR: PRODUCTS,
-    Kind.MATMUL: PRODUCTS,
+    **dict.fromkeys(CONVOLUTIONS, CONVOLUTION),
+    **dict.fromkeys((Kind.LINEAR, Kind.MATMUL), PRODUCTS),
     Kind.ATTENTION: ATTENTION,
 }
-FVCORE_CLASSES = {
-    "conv": CONVOLUTION,
-    "linear": PRODUCTS,
-    "matmul": PRODUCTS,
-    "bmm": PRODUCTS,
-    "addmm": PRODUCTS,
-    "mv": PRODUCTS,
-    "einsum": PRODUCTS,
-}
+FVCORE_CLASSES = {"conv": CONVOLUTION, **dict.fromkeys(("linear", "matmul", "bmm", "addmm", "mv", "einsum"), PRODUCTS)}
 TORCH_CLASSES = {
-    "convolution": CONVOLUTION,
-    "_convolution": CONVOLUTION,
-    "mm": PRODUCTS,
-    "addmm": PRODUCTS,
-    "bmm": PRODUCTS,
-    "baddbmm": PRODUCTS,
+    **dict.fromkeys(("convolution", "_convolution"), CONVOLUTION),
+    **dict.fromkeys(("mm", "addmm", "bmm", "baddbmm"), PRODUCTS),
 }
-
 
 EINSUM_ROUNDING = 1e-3
 """fvcore takes an einsum's count from numpy's printed report, which rounds it to four digits."""
@@ -62,13 +43,13 @@ EINSUM_ROUNDING = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class OtherCount:
-    """What another counter found.
+    """Count of another tool.
 
     Args:
-        name: of the counter.
-        by_class: multiply-adds by class; None where it failed.
-        reasons: what it counts otherwise than netcost, by class: the difference, and why.
-        failure: why it has no count.
+        name: of the tool.
+        by_class: multiply-adds by class; None if it failed.
+        reasons: known differences to netcost, as (class, difference, reason).
+        failure: the error, if it failed.
     """
 
     name: str
@@ -79,24 +60,22 @@ class OtherCount:
 
 @dataclass(frozen=True, slots=True)
 class CrossCheck:
-    """Our count of one network beside the others'."""
+    """Our count of one network beside those of other tools."""
 
     model: str
     ours: dict[str, int]
     others: tuple[OtherCount, ...]
 
     def unexplained(self, other: OtherCount) -> dict[str, int]:
-        """What is left of each class's difference after the named ones (mult-adds); classes that agree are left out."""
+        """Return the differences by class (mult-adds) that no known reason explains; a class that agrees has none."""
         if other.by_class is None:
             return {}
-        named: Counter[str] = Counter()
-        for operator_class, difference, _ in other.reasons:
-            named[operator_class] += difference
-        left = {name: other.by_class[name] - self.ours[name] - named[name] for name in CLASSES}
+        known = {name: sum(reason[1] for reason in other.reasons if reason[0] == name) for name in CLASSES}
+        left = {name: other.by_class[name] - self.ours[name] - known[name] for name in CLASSES}
         return {name: difference for name, difference in left.items() if difference}
 
     def table(self) -> Table:
-        """A row a class of operators, a column a counter, and the reasons below."""
+        """Make a row per class of operators and a column per tool, with the reasons below."""
         columns = [
             Column("class", "Mult-adds of", of=str),
             Column("netcost", "netcost", "exact", of=self.ours.get),
@@ -109,8 +88,7 @@ class CrossCheck:
             return [f"{other.name} could not count this network: {other.failure}."]
         notes = [f"{other.name} {_signed(difference)}: {why}." for _, difference, why in other.reasons]
         left = self.unexplained(other)
-        for name, difference in left.items():
-            notes.append(f"{other.name} {_signed(difference)} in {name}: unexplained.")
+        notes += [f"{other.name} {_signed(difference)} in {name}: unexplained." for name, difference in left.items()]
         return notes if left else [*notes, f"{other.name} agrees with netcost{' otherwise' if notes else ''}."]
 
 
@@ -128,23 +106,19 @@ def crosscheck(target: Target) -> CrossCheck:
     ours = dict.fromkeys(CLASSES, 0)
     for kind, cost in zip(analysis.count.kinds, analysis.count.costs, strict=True):
         ours[OUR_CLASSES.get(kind, OTHER)] += cost.mult_adds
-    counters: tuple[tuple[str, Callable[[Target, Analysis], OtherCount]], ...] = (
-        ("fvcore", count_with_fvcore),
-        ("FlopCounterMode", count_with_torch),
-    )
     others = []
-    for name, counter in counters:
+    for name, counter in (("fvcore", count_with_fvcore), ("FlopCounterMode", count_with_torch)):
         try:
             with _plain_attention():
                 others.append(counter(target, analysis))
-        except Exception as error:  # another tool's failure is a finding, not ours
+        except Exception as error:  # a failure of the other tool is a result, not an error of ours
             others.append(OtherCount(name, None, failure=described(error)))
     return CrossCheck(target.name, ours, tuple(others))
 
 
 @contextmanager
 def _plain_attention() -> Iterator[None]:
-    """Without torch's fused encoder layers, which hide their products from every counter."""
+    """Turn off torch's fused encoder layers, which hide their products from every counter."""
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -155,31 +129,23 @@ def _plain_attention() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-def _on_meta(target: Target) -> tuple[nn.Module, tuple[Any, ...], dict[str, Any]]:
-    """The network and its inputs on the meta device throughout, as FlopCounterMode needs them."""
-    module = copy.deepcopy(target.build_weightless()).to("meta").eval()
-    return module, *call_arguments(target.required_inputs(), InputSpec.on_meta)
+def count_with_fvcore(target: Target, analysis: Analysis) -> OtherCount:
+    """Count with fvcore: its "flop" is a multiply-add, but norms, pooling and interpolation have rules of their own.
 
+    Its tracer runs the network for real but does not look at values, so all weights are zero.
+    """
+    from fvcore.nn import FlopCountAnalysis
 
-def _on_cpu(target: Target) -> tuple[nn.Module, tuple[Any, ...], dict[str, Any]]:
-    """The network with zeros for weights: fvcore's tracer runs it for real, but does not care for its values."""
     module = copy.deepcopy(target.build_weightless()).eval()
     module._apply(lambda tensor: torch.zeros_like(tensor, device="cpu") if tensor.is_meta else tensor)  # type: ignore[no-untyped-call]
     generator = torch.Generator().manual_seed(0)
-    return module, *call_arguments(target.required_inputs(), lambda spec: spec.random(generator))
-
-
-def count_with_fvcore(target: Target, analysis: Analysis) -> OtherCount:
-    """fvcore: a "flop" is a multiply-add, except that norms, pooling and interpolation count by rules of their own."""
-    from fvcore.nn import FlopCountAnalysis
-
-    module, args, kwargs = _on_cpu(target)
+    args, kwargs = call_arguments(target.required_inputs(), lambda spec: spec.random(generator))
     if kwargs:
         return OtherCount("fvcore", None, failure="it takes no keyword inputs")
     logging.getLogger("fvcore.nn.jit_analysis").setLevel(logging.ERROR)
-    found = FlopCountAnalysis(module, args)
-    found.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
-    by_operator = {name: int(flops) for name, flops in found.by_operator().items()}
+    fvcore = FlopCountAnalysis(module, args)
+    fvcore.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
+    by_operator = {name: int(flops) for name, flops in fvcore.by_operator().items()}
     by_class = dict.fromkeys(CLASSES, 0)
     reasons = []
     for name, flops in by_operator.items():
@@ -191,15 +157,15 @@ def count_with_fvcore(target: Target, analysis: Analysis) -> OtherCount:
     if 0 < abs(rounding) <= EINSUM_ROUNDING * by_operator.get("einsum", 0):
         reasons.append((PRODUCTS, rounding, "einsum, whose count it reads off a printout with four digits"))
     attention = _mult_adds(analysis, Kind.ATTENTION)
-    ignored = found.unsupported_ops()
-    if attention and ignored["aten::scaled_dot_product_attention"]:
+    if attention and fvcore.unsupported_ops()["aten::scaled_dot_product_attention"]:
         reasons.append((ATTENTION, -attention, "attention, for which it has no handler"))
     return OtherCount("fvcore", by_class, tuple(reasons))
 
 
 def count_with_torch(target: Target, analysis: Analysis) -> OtherCount:
-    """torch's FlopCounterMode, two FLOPs a multiply-add; on the meta device it decomposes attention."""
-    module, args, kwargs = _on_meta(target)
+    """Count with torch's FlopCounterMode, two FLOPs per multiply-add; on the meta device it decomposes attention."""
+    module = copy.deepcopy(target.build_weightless()).to("meta").eval()  # it needs everything on that device
+    args, kwargs = call_arguments(target.required_inputs(), InputSpec.on_meta)
     with FlopCounterMode(display=False) as counter:
         module(*args, **kwargs)
     by_class = dict.fromkeys(CLASSES, 0)
@@ -217,4 +183,4 @@ def count_with_torch(target: Target, analysis: Analysis) -> OtherCount:
 
 def _mult_adds(analysis: Analysis, kind: Kind) -> int:
     pairs = zip(analysis.count.kinds, analysis.count.costs, strict=True)
-    return sum(cost.mult_adds for each, cost in pairs if each is kind)
+    return sum(cost.mult_adds for kind_of_op, cost in pairs if kind_of_op is kind)

@@ -1,4 +1,4 @@
-"""The zoo, counted again beside what was published: where they part, a reason must be stated."""
+"""Recount of the zoo beside its published figures: a difference needs a stated reason."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from netcost.text.tables import Column, Table, table_of
 from netcost.zoo.catalogue import entry, matching
 
 TOLERANCE = 0.02
-"""Between a printed figure, which is rounded, and what the layers give."""
+"""Share by which a printed figure, which is rounded, may differ from the sum over the layers."""
 
 FIGURES = ("params", "mult_adds")
 
 
 class RecountStatus(StrEnum):
-    """How a recount stands to the published figures."""
+    """Result of a recount against the published figures."""
 
     AGREES = "agrees"
     UNPUBLISHED = "nothing published"
@@ -28,12 +28,11 @@ class RecountStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Recount:
-    """One architecture: what was published, and what its layers give.
+    """One architecture: its published figures, and the sums over its layers.
 
     Args:
-        name: of the architecture.
-        published: each figure as printed; None where none was.
-        computed: each figure counted here.
+        published: each figure as printed; None if none was.
+        computed: each figure as counted here.
         why: the stated reason for a difference.
     """
 
@@ -43,17 +42,17 @@ class Recount:
     why: str
 
     def difference(self, figure: str) -> float | None:
-        """(computed - published) / published; None where nothing was published."""
+        """Return (computed - published) / published; None if nothing was published."""
         printed = self.published[figure]
         return None if printed is None else self.computed[figure] / printed - 1
 
     @property
     def agreement(self) -> RecountStatus:
-        """Whether every published figure is met, or the difference explained."""
-        differences = [each for each in map(self.difference, FIGURES) if each is not None]
+        """Agreement of all figures together."""
+        differences = [difference for difference in map(self.difference, FIGURES) if difference is not None]
         if not differences:
             return RecountStatus.UNPUBLISHED
-        if all(abs(each) <= TOLERANCE for each in differences):
+        if all(abs(difference) <= TOLERANCE for difference in differences):
             return RecountStatus.AGREES
         return RecountStatus.EXPLAINED if self.why else RecountStatus.DISAGREES
 
@@ -65,23 +64,23 @@ def recount(pattern: str = "*", progress: Callable[[float, str], None] | None = 
         RequestError: no name matches.
     """
     names = matching(pattern)
-    found = []
+    recounts = []
     for index, name in enumerate(names):
         if progress is not None:
             progress(index / len(names), f"counting {name}")
-        found.append(beside_published(name, analyze(name).figures))
-    return found
+        recounts.append(beside_published(name, analyze(name).figures))
+    return recounts
 
 
 def beside_published(name: str, counted: Figures) -> Recount:
-    """What was published of an architecture, beside its figures."""
+    """Compare the figures of an architecture with its published ones."""
     figures = entry(name).published
     printed = {figure: getattr(figures, figure) for figure in FIGURES}
     return Recount(name, printed, {figure: counted.values[figure] for figure in FIGURES}, figures.why)
 
 
-def recount_table(found: list[Recount], why: bool = False) -> Table:
-    """A row per architecture: published beside computed."""
+def recount_table(recounts: list[Recount], why: bool = False) -> Table:
+    """Make a row per architecture: published beside computed."""
     columns = (
         Column("name", "Name"),
         *_beside("params", "Params"),
@@ -89,11 +88,11 @@ def recount_table(found: list[Recount], why: bool = False) -> Table:
         Column("agreement", "Agreement", of=lambda recount: str(recount.agreement)),
         Column("why", "Why", of=lambda recount: recount.why or None),
     )
-    return table_of(columns if why else columns[:-1], found)
+    return table_of(columns if why else columns[:-1], recounts)
 
 
 def _beside(figure: str, heading: str) -> tuple[Column, ...]:
-    """One figure as published, as computed, and the difference."""
+    """Make the columns of one figure: as published, as computed, and the difference."""
     return (
         Column(f"{figure}_published", f"{heading}, published", "count", of=lambda recount: recount.published[figure]),
         Column(f"{figure}_computed", "computed", "count", of=lambda recount: recount.computed[figure]),

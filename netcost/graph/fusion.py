@@ -1,8 +1,8 @@
-"""What an inference runtime reaches: batch norm folded away, point-wise operators run in their producer's epilogue.
+"""Fusion as in an inference runtime: batch norm folded away, point-wise operators run in their producer's epilogue.
 
 A batch norm in eval directly after a convolution or linear layer is folded: its parameters vanish and the layer gets
 a bias if it had none; elsewhere it is point-wise. A point-wise operator fuses into the last producer of its operands
-when nothing else reads what that producer wrote: the value between them is neither written nor read.
+when nothing else reads the output of that producer: the value between them is neither written nor read.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from netcost.graph.cost import COMPUTE_KINDS, Kind
+from netcost.graph.cost import COMPUTE_KINDS, CONVOLUTIONS, Kind
 from netcost.graph.graph import Graph, Op, TensorSpec, extent, uses_running_statistics
 
-FOLDING = frozenset({Kind.CONVOLUTION, Kind.POINTWISE_CONVOLUTION, Kind.DEPTHWISE_CONVOLUTION, Kind.LINEAR})
+FOLDING = CONVOLUTIONS | {Kind.LINEAR}
 PRODUCERS = (COMPUTE_KINDS - {Kind.ATTENTION}) | {Kind.NORMALISATION, Kind.ELEMENTWISE}
 
 
 @dataclass(frozen=True, slots=True)
 class Fused:
-    """The graph after fusion.
+    """The graph after fusion, operator by operator.
 
     Args:
-        group: for each operator, the operator into which it is fused, itself where it is not.
-        access: elements that each operator still reads and writes.
+        group: index of the operator into which each is fused, its own where it is not.
+        access: elements that each still reads and writes.
         access_bytes: the same in bytes.
     """
 
@@ -36,7 +36,6 @@ def fuse(graph: Graph, kinds: Sequence[Kind], access: Sequence[int], access_byte
     """Fuse the operators of `graph`.
 
     Args:
-        graph: the forward pass.
         kinds: the kind of each operator.
         access: elements that each operator reads and writes unfused.
         access_bytes: the same in bytes.
@@ -54,8 +53,8 @@ def fuse(graph: Graph, kinds: Sequence[Kind], access: Sequence[int], access_byte
             continue
         group[index] = group[producer]
         between = [tensor for tensor, source in zip(op.inputs, op.sources, strict=True) if source == producer]
-        _take(producer, graph.ops[producer].outputs[:1], elements, size_bytes)
-        _take(index, between, elements, size_bytes)
+        _subtract(producer, graph.ops[producer].outputs[:1], elements, size_bytes)
+        _subtract(index, between, elements, size_bytes)
         if foldable and kinds[producer] in FOLDING and producer not in folded and group[producer] == producer:
             folded.add(producer)
             _fold(graph.ops[producer], op, index, elements, size_bytes)
@@ -63,30 +62,26 @@ def fuse(graph: Graph, kinds: Sequence[Kind], access: Sequence[int], access_byte
 
 
 def _fold(layer: Op, norm: Op, index: int, elements: list[int], size_bytes: list[int]) -> None:
-    """Drop what a batch norm read of its own; the layer before it reads a bias, which it may not have had."""
-    _take(index, norm.inputs[1:], elements, size_bytes)
+    """Drop the parameters and statistics of a batch norm; the layer before it now reads a bias, if it had none."""
+    _subtract(index, norm.inputs[1:], elements, size_bytes)
     if len(layer.inputs) < 3:
         channels = norm.inputs[0].shape[1]
         elements[index] += channels
         size_bytes[index] += channels * norm.inputs[0].itemsize
 
 
-def _take(index: int, tensors: Iterable[TensorSpec], elements: list[int], size_bytes: list[int]) -> None:
-    """Spare the operator the reading or writing of these tensors."""
+def _subtract(index: int, tensors: Iterable[TensorSpec], elements: list[int], size_bytes: list[int]) -> None:
+    """Take tensors that need not be read or written off the access of an operator."""
     count, count_bytes = extent(tensors)
     elements[index] -= count
     size_bytes[index] -= count_bytes
 
 
 def _readers(graph: Graph) -> list[set[int]]:
-    """Who reads what each operator wrote; the caller, who reads the outputs, is reader -1."""
+    """List the readers of each operator's output; the caller, who reads the outputs of the graph, is reader -1."""
     readers: list[set[int]] = [set() for _ in graph.ops]
-    for index, op in enumerate(graph.ops):
-        if not op.is_view:
-            for source in op.sources:
-                if source >= 0:
-                    readers[source].add(index)
-    for source in graph.output_sources:
+    reads = [(source, index) for index, op in enumerate(graph.ops) if not op.is_view for source in op.sources]
+    for source, reader in [*reads, *((source, -1) for source in graph.output_sources)]:
         if source >= 0:
-            readers[source].add(-1)
+            readers[source].add(reader)
     return readers

@@ -1,8 +1,7 @@
 """The data-flow graph of one forward pass: plain frozen values, no torch.
 
 Operators stand in the order in which they ran, which is a topological order. An edge is a `source` of an input:
-the operator that last wrote the memory which that input reads. Views write nothing, so they are no one's
-source: data flow sees through them.
+the operator that last wrote the memory which that input reads. Views write nothing, so no edge begins at a view.
 """
 
 from __future__ import annotations
@@ -19,15 +18,12 @@ CONSTANT = -2
 
 
 class TensorSpec(NamedTuple):
-    """Shape and element type of a tensor.
-
-    `broadcast` is how many times its shape repeats what lies in memory: 1 unless it was expanded.
-    """
+    """Shape and element type of a tensor."""
 
     shape: tuple[int, ...]
     dtype: str = "float32"
     itemsize: int = 4
-    broadcast: int = 1
+    broadcast: int = 1  # elements of the shape per element in memory: more than 1 where it was expanded
 
     @property
     def numel(self) -> int:
@@ -46,7 +42,7 @@ class TensorSpec(NamedTuple):
 
 
 def extent(tensors: Iterable[TensorSpec]) -> tuple[int, int]:
-    """Elements and bytes that the tensors take in memory."""
+    """Add up the elements and bytes of tensors in memory."""
     elements = size_bytes = 0
     for shape, _, itemsize, broadcast in tensors:
         count = prod(shape) // broadcast
@@ -61,9 +57,9 @@ class Op(NamedTuple):
     Args:
         name: aten's name without overload ("aten.convolution", "aten.add_").
         inputs: tensors read, in the order of the operator's arguments.
-        outputs: tensors written, or for a view the tensors it makes.
+        outputs: tensors written; of a view, the tensors it makes.
         roles: the argument name of each input ("input", "weight", "bias", "tensors" …).
-        arguments: the arguments that are not tensors, by name, where they were given.
+        arguments: the given arguments that are not tensors, by name.
         sources: for each input, the index of the operator that wrote it, `MODEL_INPUT` or `CONSTANT`.
         parameters: for each input, the name of the parameter that it is or views, or None.
         is_view: it makes new tensors over old memory and moves nothing.
@@ -83,23 +79,22 @@ class Op(NamedTuple):
     call: int = 0
 
     def operand(self, role: str) -> TensorSpec | None:
-        """The input passed as argument `role`, or None where it was not given."""
+        """Return the input passed as argument `role`, or None if it was not given."""
         return self.inputs[self.roles.index(role)] if role in self.roles else None
 
 
+def aten(names: str) -> list[str]:
+    """Name operators of torch: "relu neg" is aten.relu and aten.neg."""
+    return [f"aten.{name}" for name in names.split()]
+
+
 BATCH_NORMS = frozenset(
-    {
-        "aten.batch_norm",
-        "aten.native_batch_norm",
-        "aten._native_batch_norm_legit",
-        "aten._native_batch_norm_legit_no_training",
-        "aten.cudnn_batch_norm",
-    }
+    aten("batch_norm native_batch_norm cudnn_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training")
 )
 
 
 def uses_running_statistics(op: Op) -> bool:
-    """Whether `op` is a batch norm that scales by stored statistics, as in eval, so that it can be folded away."""
+    """True for a batch norm that scales by stored statistics, as in eval, so that it can be folded away."""
     if op.name not in BATCH_NORMS:
         return False
     trains = op.arguments.get("training", op.arguments.get("train", False))
@@ -107,9 +102,9 @@ def uses_running_statistics(op: Op) -> bool:
 
 
 class Storage(NamedTuple):
-    """A block of memory that the forward pass made or was given, and when it lived.
+    """A block of memory, alive while the operators `born` … `died` run, both included.
 
-    It is alive while the operators `born` … `died` run, both included. `born` is -1 for what the caller holds.
+    `born` is -1 for memory that the caller holds.
     """
 
     size_bytes: int
@@ -123,14 +118,14 @@ class Graph:
 
     Args:
         ops: operators in the order in which they ran.
-        inputs: what the caller passed in, flattened.
-        outputs: what came out, flattened.
-        output_sources: for each output the operator that wrote it, or `MODEL_INPUT` or `CONSTANT`.
+        inputs: tensors that the caller passed in, flattened.
+        outputs: tensors that came out, flattened.
+        output_sources: for each output, the index of the operator that wrote it, `MODEL_INPUT` or `CONSTANT`.
         parameters: every unique parameter of the model, by its first qualified name.
         weight_bytes: bytes of all parameters and buffers of the model.
         storages: activation memory with its lifetimes.
         modules: class name of every module, by qualified name; "" is the model.
-        calls: how often each module was called.
+        calls: number of calls of each module.
         mode: "eval" or "train".
     """
 

@@ -1,8 +1,8 @@
 """Peak memory of a forward pass from the lifetimes that the trace observed.
 
-What is counted: parameters and buffers, and every tensor storage from the operator that makes it to the last one
-that runs before Python drops it; the caller's input lives all through. What is not: scratch that kernels allocate
-inside (oneDNN's reordered copies, cuDNN's workspaces), which torch's profiler also sees, and allocator rounding.
+It counts parameters and buffers, and every tensor storage from the operator that makes it to the last one that runs
+before Python drops it; the caller's input lives all through. It does not count scratch that kernels allocate inside
+(oneDNN's reordered copies, cuDNN's workspaces), which torch's profiler also sees, and allocator rounding.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from netcost.graph.graph import Graph
 
 
 def activation_bytes(graph: Graph) -> list[int]:
-    """Bytes of live activations while each operator runs."""
+    """Add up the live activations while each operator runs (bytes)."""
     change = [0] * (len(graph.ops) + 1)
     for storage in graph.storages:
         change[max(storage.born, 0)] += storage.size_bytes
@@ -22,10 +22,10 @@ def activation_bytes(graph: Graph) -> list[int]:
 
 
 def peak_activation_bytes(graph: Graph) -> int:
-    """The largest sum of live activations (bytes)."""
+    """Return the largest sum of live activations (bytes)."""
     return max(activation_bytes(graph), default=0)
 
 
 def peak_memory_bytes(graph: Graph) -> int:
-    """Weights and buffers + the largest sum of live activations (bytes)."""
+    """Return weights and buffers + the largest sum of live activations (bytes)."""
     return graph.weight_bytes + peak_activation_bytes(graph)

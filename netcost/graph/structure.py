@@ -1,7 +1,6 @@
-"""How an architecture is wired: depth, cuts, building blocks, fragments and width. Pure graph walking.
+"""Structure of an architecture: depth, cuts, building blocks, fragments and width. Pure graph walking.
 
-The operators that matter here are those that do something: views are collapsed by the graph itself, because no one
-reads from a view but from the operator that wrote its memory.
+Views do not matter here: the edges of the graph lead from the operator that wrote the memory of a view.
 
 Reference: ShuffleNet V2 (arXiv:1807.11164), section 2, G3: fragments are the convolutions and poolings of one
 building block.
@@ -17,7 +16,7 @@ from netcost.graph.graph import MODEL_INPUT, Graph
 
 WHOLE_NETWORK_SHARE = 0.5
 WHOLE_NETWORK_SIZE = 48
-"""A block with more than half of all compute operators, and more than this many, is the network and no unit of it.
+"""A block with more compute operators than this, and more than half of all, is the network and no unit of it.
 
 NASNet's cells each read the two before, so that nothing cuts between them. DenseNet's dense blocks stay below half.
 """
@@ -29,7 +28,7 @@ class Block:
 
     Args:
         ops: indices into the graph, in order.
-        compute_ops: those of them that are compute operators: the block's fragments.
+        compute_ops: the compute operators among them: the block's fragments.
         module: the innermost module that holds them all.
     """
 
@@ -45,7 +44,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """The wiring of one forward pass.
+    """Depth and building blocks of one forward pass.
 
     Args:
         depth: longest chain of compute operators (count).
@@ -59,87 +58,71 @@ class Structure:
 
     @property
     def parallelism(self) -> float | None:
-        """Compute operators / depth (ratio); None where there are none."""
+        """Compute operators / depth (ratio); None if there are none."""
         return self.compute_ops / self.depth if self.depth else None
 
     @property
     def max_fragments(self) -> int | None:
-        """Compute operators of the largest block; None where nothing cuts the network into units."""
+        """Compute operators of the largest block (count); None if nothing cuts the network into units."""
         largest = max((block.fragments for block in self.blocks), default=0)
         is_whole = largest > WHOLE_NETWORK_SIZE and largest > WHOLE_NETWORK_SHARE * self.compute_ops
         return None if is_whole or not largest else largest
 
 
 def analyse(graph: Graph, kinds: Sequence[Kind]) -> Structure:
-    """The structure of `graph`, whose operators are of the given kinds, one each."""
+    """Find the structure of `graph`; `kinds` has the kind of each operator."""
     is_compute = [kind in COMPUTE_KINDS for kind in kinds]
     return Structure(depth(graph, is_compute), sum(is_compute), tuple(_blocks(graph, is_compute)))
 
 
 def depth(graph: Graph, is_compute: Sequence[bool]) -> int:
-    """Operators on the longest chain, those that are not compute operators counting nothing."""
-    reached: list[int] = []
+    """Count the compute operators on the longest chain."""
+    depths: list[int] = []
     for op, counts in zip(graph.ops, is_compute, strict=True):
-        before = max([reached[source] for source in op.sources if source >= 0], default=0)
-        reached.append(before + counts)
-    return max(reached, default=0)
+        depths.append(max([depths[source] for source in op.sources if source >= 0], default=0) + counts)
+    return max(depths, default=0)
 
 
 def on_path(graph: Graph) -> list[bool]:
-    """For each operator, whether it lies on a path from an input to an output, views left out."""
-    forward: list[bool] = []
+    """Mark each operator that lies on a path from an input to an output; views are on none."""
+    from_input: list[bool] = []
     for op in graph.ops:
-        forward.append(any(source == MODEL_INPUT or (source >= 0 and forward[source]) for source in op.sources))
-    backward = [False] * len(graph.ops)
-    for source in graph.output_sources:
-        if source >= 0:
-            backward[source] = True
-    for index in range(len(graph.ops) - 1, -1, -1):
-        if backward[index]:
-            for source in graph.ops[index].sources:
-                if source >= 0:
-                    backward[source] = True
-    return [ahead and behind and not op.is_view for op, ahead, behind in zip(graph.ops, forward, backward, strict=True)]
+        from_input.append(any(source == MODEL_INPUT or (source >= 0 and from_input[source]) for source in op.sources))
+    to_output = set(graph.output_sources)
+    for index, op in reversed([*enumerate(graph.ops)]):
+        if index in to_output:
+            to_output.update(op.sources)
+    return [
+        reached and index in to_output and not op.is_view
+        for index, (op, reached) in enumerate(zip(graph.ops, from_input, strict=True))
+    ]
 
 
 def _cuts(graph: Graph, main: Sequence[bool]) -> list[int]:
-    """Operators that every path from input to output passes through, in order.
+    """List the operators that every path from input to output passes through, in order.
 
-    In a topological order these are the ones that no edge jumps over: one sweep keeps the furthest operator that
-    anything seen so far is read by.
+    In a topological order these are the ones that no edge jumps over: one sweep keeps the last reader of anything
+    before it.
 
     Args:
-        main: whether an operator lies on a path from an input to an output.
+        main: true for an operator on a path from an input to an output.
     """
-    furthest = [index if main[index] else -1 for index in range(len(graph.ops))]
-    end = len(graph.ops)
-    reach_of_input = -1
-    for index, op in enumerate(graph.ops):
-        if not main[index]:
-            continue
-        for source in op.sources:
-            if source >= 0 and main[source]:
-                furthest[source] = index
-            elif source == MODEL_INPUT:
-                reach_of_input = index
-    for source in graph.output_sources:
-        if source >= 0:
-            furthest[source] = end
-    found, reach = [], reach_of_input
-    for index in range(end):
-        if main[index]:
-            if reach <= index:
-                found.append(index)
-            reach = max(reach, furthest[index])
-    return found
+    on_main = [index for index in range(len(graph.ops)) if main[index]]
+    last_reader = {source: index for index in on_main for source in graph.ops[index].sources}
+    last_reader.update({source: len(graph.ops) for source in graph.output_sources if source >= 0})
+    cuts, reach = [], last_reader.get(MODEL_INPUT, -1)
+    for index in on_main:
+        if reach <= index:
+            cuts.append(index)
+        reach = max(reach, last_reader.get(index, index))
+    return cuts
 
 
 def _blocks(graph: Graph, is_compute: Sequence[bool]) -> list[Block]:
     """Partition all operators but views by the cuts."""
     main = on_path(graph)
-    owner = _owners(graph, main, _cuts(graph, main))
     members: dict[int, list[int]] = {}
-    for index, block in enumerate(owner):
+    for index, block in enumerate(_owners(graph, main, _cuts(graph, main))):
         if block is not None:
             members.setdefault(block, []).append(index)
     return [
@@ -152,14 +135,14 @@ def _blocks(graph: Graph, is_compute: Sequence[bool]) -> list[Block]:
     ]
 
 
-def _owners(graph: Graph, main: Sequence[bool], found: Sequence[int]) -> list[int | None]:
-    """The block of each operator: how many cuts come before it on its path; None for views.
+def _owners(graph: Graph, main: Sequence[bool], cuts: Sequence[int]) -> list[int | None]:
+    """Number the block of each operator, the cuts before it on its path; None for views.
 
-    What is on no path from input to output joins the first block that uses it (a weight that is standardised), or
-    else the block it comes from (a result that is dropped, with what only it uses).
+    An operator on no path from input to output joins the first block that uses it (a weight that is standardised), or
+    else the block it comes from (a result that is dropped, with everything that only it uses).
     """
     owner: list[int | None] = [None] * len(graph.ops)
-    block, boundaries = 0, set(found)
+    block, boundaries = 0, set(cuts)
     for index in range(len(graph.ops)):
         if main[index]:
             owner[index] = block
@@ -168,28 +151,28 @@ def _owners(graph: Graph, main: Sequence[bool], found: Sequence[int]) -> list[in
     for index, op in enumerate(graph.ops):
         if owner[index] is None and not op.is_view:
             before = [owner[source] for source in op.sources if source >= 0]
-            owner[index] = max((at for at in before if at is not None), default=None)
+            owner[index] = max((block for block in before if block is not None), default=None)
     _join_users(graph, owner)
-    return [0 if at is None and not op.is_view else at for at, op in zip(owner, graph.ops, strict=True)]
+    return [0 if block is None and not op.is_view else block for block, op in zip(owner, graph.ops, strict=True)]
 
 
 def _join_users(graph: Graph, owner: list[int | None]) -> None:
-    """Give each operator without a block the first block of those that use it, if any of them has one."""
-    homeless = [at is None for at in owner]
-    for index in range(len(graph.ops) - 1, -1, -1):
-        mine = owner[index]
-        if mine is None:
+    """Put each operator without a block into the first block of its users, if any of them has one."""
+    without_block = [block is None for block in owner]
+    for index, op in reversed([*enumerate(graph.ops)]):
+        block = owner[index]
+        if block is None:
             continue
-        for source in graph.ops[index].sources:
-            if source >= 0 and homeless[source]:
+        for source in op.sources:
+            if source >= 0 and without_block[source]:
                 known = owner[source]
-                owner[source] = mine if known is None else min(known, mine)
+                owner[source] = block if known is None else min(known, block)
 
 
 def common_module(paths: Sequence[str]) -> str:
-    """The innermost module that holds all of `paths`: "layer1.0" for "layer1.0.conv1" and "layer1.0.bn1"."""
+    """Find the innermost module that holds all of `paths`: "layer1.0" for "layer1.0.conv1" and "layer1.0.bn1"."""
     parts = [path.split(".") for path in dict.fromkeys(paths)]
-    first, last = min(parts), max(parts)  # what these share, all between them share
+    first, last = min(parts), max(parts)  # a beginning that these share is shared by all between them
     shared = 0
     while shared < min(len(first), len(last)) and first[shared] == last[shared]:
         shared += 1
@@ -197,10 +180,10 @@ def common_module(paths: Sequence[str]) -> str:
 
 
 def width(graph: Graph, block: Block) -> int:
-    """Most compute operators of the block that can run at the same time (count).
+    """Count the compute operators of the block that can run at the same time, at most.
 
-    The largest antichain of the block's partial order: by Dilworth's theorem the number of operators less a maximum
-    matching of its transitive closure.
+    This is the largest antichain of the block's partial order: by Dilworth's theorem the number of operators less a
+    maximum matching of its transitive closure.
     """
     import networkx  # only here, so that counting needs no graph library
 
@@ -211,13 +194,12 @@ def width(graph: Graph, block: Block) -> int:
     pairs.add_nodes_from((("before", index) for index in compute), bipartite=0)
     pairs.add_nodes_from((("after", index) for index in compute), bipartite=1)
     for index in block.ops:
-        mine: set[int] = set()
+        ancestors[index] = set()
         for source in graph.ops[index].sources:
             if source in inside and source != index:
-                mine |= ancestors[source] | ({source} & compute)
-        ancestors[index] = mine
+                ancestors[index] |= ancestors[source] | ({source} & compute)
         if index in compute:
-            pairs.add_edges_from((("before", other), ("after", index)) for other in mine)
+            pairs.add_edges_from((("before", other), ("after", index)) for other in ancestors[index])
     top = [("before", index) for index in compute]
     matching = networkx.bipartite.hopcroft_karp_matching(pairs, top) if compute else {}
     return len(compute) - len(matching) // 2

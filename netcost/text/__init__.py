@@ -1,24 +1,18 @@
-"""Text: what netcost says and reads. No torch, no pandas before a frame is asked for.
+"""Text: everything that netcost prints and reads. No torch; pandas only where a frame is asked for.
 
 A number becomes text in one place, `units`: it alone knows that 3,504,872 parameters are "3.50 M". A result becomes a
-`Table` of named columns, and each format in `formats/` is one pure function from a table to a string. Files are read
-strictly by `reading`, which names the place of a fault, and written whole or not at all by `writing`.
+`Table` of named columns, and each format in `formats/` is one pure function from a table to a string. `reading` reads
+files strictly and names the place of a fault; `writing` writes a file whole or not at all.
 
-    >>> from netcost.text import Column, formats, table_of
-    >>> networks = {"lenet5": 61706, "alexnet": 61100840}
-    >>> columns = [
-    ...     Column("model", "Model", of=lambda item: item[0]),
-    ...     Column("params", "Params", "count", of=lambda item: item[1]),
-    ... ]
-    >>> print(formats.result_text(table_of(columns, networks.items()), "markdown"), end="")
+    >>> from netcost.text.formats import result_text
+    >>> columns = [Column("model", "Model"), Column("params", "Params", "count")]
+    >>> print(result_text(from_records(columns, [{"model": "alexnet", "params": 61100840}]), "markdown"), end="")
     | Model | Params |
     | --- | ---: |
-    | lenet5 | 61.7 k |
     | alexnet | 61.1 M |
 
-What belongs here: an error (`errors`), a unit (`units`), a format (one file in `formats/` and a line in its
-registry), a rule for names and near names (`names`), and everything that would be the same for a tool that counts
-something else.
+This belongs here: an error (`errors`), a unit (`units`), a format (one file in `formats/` and its name in `FORMATS`),
+a rule for names and near names (`names`), and everything that would be the same for a tool that counts something else.
 """
 
 from netcost.text.errors import MeasurementError, NetcostError, OutputError, RequestError, TargetError, VerdictError

@@ -1,4 +1,4 @@
-"""Documents of JSON and TOML as plain values: what is too large, cut off, ambiguous or no text is refused.
+"""Documents of JSON and TOML as plain values: one that is too large, cut off, ambiguous or no text is refused.
 
 Nothing is ever unpickled or run.
 """
@@ -25,15 +25,14 @@ LARGEST_FILE = 256 * 2**20
 LONGEST = 60
 """Characters of a key or value that a message repeats."""
 
-_CONSTANTS = {None: "null", True: "true", False: "false"}
 _repr = Repr()
 _repr.maxstring = _repr.maxother = _repr.maxlong = LONGEST
 
 
 def shortened(value: object) -> str:
-    """`value` as a message repeats it: on one line, and not all of it where it is long or deep."""
+    """Write a value as a message quotes it: on one line, cut where it is long or deep."""
     if value is None or isinstance(value, bool):
-        return _CONSTANTS[value]
+        return json.dumps(value)
     try:
         return cut(printable(_repr.repr(value)))
     except ValueError:  # of thousands of digits, which TOML can write in hexadecimal
@@ -41,37 +40,43 @@ def shortened(value: object) -> str:
 
 
 def shown(path: Path) -> str:
-    """A path as a message names it: from the current folder, where it lies in it."""
+    """Write a path as a message names it: relative to the current folder if it lies in it."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def cut(text: str) -> str:
-    """Of a long text, the beginning."""
+    """Return at most the first `LONGEST` characters of `text`."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A language of documents.
-
-    Args:
-        name: "JSON".
-        keyed: its word for keys with values.
-        parse: the value that the bytes of a document hold; a ValueError says on one line why there is none.
-    """
+    """A language of documents."""
 
     name: str
-    keyed: str
-    parse: Callable[[bytes], Any]
+    keyed: str  # its word for keys with values
+    parse: Callable[[bytes], Any]  # turns bytes into a value, or raises ValueError
 
 
-def _parsed_json(written: bytes) -> Any:
-    """The value of UTF-8 JSON that names no infinity and has each key of an object once."""
-    return json.loads(written.decode("utf-8"), object_pairs_hook=_unrepeated, parse_constant=_no_number)
+def _parse_json(written: bytes) -> Any:
+    """Read UTF-8 JSON; an infinity and a repeated key are refused."""
+    return json.loads(written.decode("utf-8"), object_pairs_hook=_without_repetition, parse_constant=_refuse_constant)
 
 
-JSON = Format("JSON", "an object", _parsed_json)
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object whose keys are all different: of two equal ones, the second would silently win."""
+    if len(dict(pairs)) < len(pairs):
+        [(repeated, _)] = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"the key {shortened(repeated)} stands twice in one object")
+    return dict(pairs)
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number")
+
+
+JSON = Format("JSON", "an object", _parse_json)
 TOML = Format("TOML", "a table", lambda written: tomllib.loads(written.decode("utf-8")))
 
 
@@ -81,7 +86,7 @@ class Source:
 
     Args:
         name: like "'run.json'".
-        remedy: what to do about a document that is refused.
+        remedy: tells the user how to mend a document that is refused.
         format: its language.
     """
 
@@ -90,10 +95,7 @@ class Source:
     format: Format = JSON
 
     def load(self, path: str | os.PathLike[str], largest: int = LARGEST_FILE) -> Any:
-        """The value that a file holds.
-
-        Args:
-            largest: bytes that such a file may have.
+        """Read the value in a file of at most `largest` bytes.
 
         Raises:
             RequestError: there is no such file, it cannot be read, or it holds something else.
@@ -108,7 +110,7 @@ class Source:
         return self.value(written)
 
     def value(self, written: bytes) -> Any:
-        """The value that the bytes of the document hold.
+        """Read the value in the bytes of the document.
 
         Raises:
             RequestError: they hold none.
@@ -116,24 +118,10 @@ class Source:
         try:
             return self.format.parse(written)
         except (ValueError, RecursionError) as error:  # of the encoding, of the language, of nesting
-            said = (
-                "nested too deeply" if isinstance(error, RecursionError) else re.split(r"\n|; use sys\.", str(error))[0]
-            )
-            raise self.error(f" is damaged or not {self.format.name}: {printable(said)}") from error
+            is_deep = isinstance(error, RecursionError)
+            reason = "nested too deeply" if is_deep else re.split(r"\n|; use sys\.", str(error))[0]
+            raise self.error(f" is damaged or not {self.format.name}: {printable(reason)}") from error
 
-    def error(self, said: str) -> RequestError:
-        """The error that says so, with the remedy."""
-        return RequestError(f"{self.name}{said}{self.remedy and f'; {self.remedy}'}")
-
-
-def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object in which no key stands twice: the second one would silently win."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        [(repeated, _)] = Counter(key for key, _ in pairs).most_common(1)
-        raise ValueError(f"the key {shortened(repeated)} stands twice in one object")
-    return found
-
-
-def _no_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number")
+    def error(self, fault: str) -> RequestError:
+        """Make the error that names the document, its fault and the remedy."""
+        return RequestError(f"{self.name}{fault}{self.remedy and f'; {self.remedy}'}")

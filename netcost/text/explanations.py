@@ -1,10 +1,10 @@
-"""The words that netcost prints, each explained once: metrics, warnings, verdicts, guidelines, kinds and headings.
+"""Explanations of the words that netcost prints: metrics, warnings, verdicts, guidelines, kinds and headings.
 
     >>> explanation_of("Memory access (MAC)").topic
     'memory_access'
 
 They stand in `explanations.toml`, by family; a new word is one table there. Whatever shows a word (the command
-`explain`, a page, a note under a table) takes its meaning from here. Names are found in any case, with or without
+`explain`, a page, a note under a table) takes its meaning from here. A name is found in any case, with or without
 blanks, hyphens and underscores: `WideSpread`, `wide_spread` and "wide spread" are one.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -48,6 +48,12 @@ class Explanation:
     aliases: tuple[str, ...] = ()
     see_also: tuple[str, ...] = ()
 
+    @classmethod
+    def of_toml(cls, topic: str, table: dict[str, Any]) -> Explanation:
+        """Read one table of `explanations.toml`."""
+        parts: dict[str, Any] = {key: tuple(part) if isinstance(part, list) else part for key, part in table.items()}
+        return cls(topic, **parts)
+
     @property
     def brief(self) -> str:
         """The first sentence of the meaning."""
@@ -67,42 +73,24 @@ class Explanation:
         return Section(f"{self.title} ({self.topic})", paragraphs, level=1)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values under stable keys; None where an entry has no such part."""
-        return {
-            "topic": self.topic,
-            "title": self.title,
-            "meaning": self.meaning,
-            "formula": self.formula or None,
-            "unit": self.unit or None,
-            "source": self.source or None,
-            "advice": self.advice or None,
-            "aliases": list(self.aliases),
-            "see_also": list(self.see_also),
-        }
+        """Return plain values under stable keys; an empty text is None."""
+        return {key: list(value) if isinstance(value, tuple) else value or None for key, value in asdict(self).items()}
 
 
 OVERVIEW = (
-    Column("topic", "Topic", of=lambda entry: entry.topic),
-    Column("title", "Printed as", of=lambda entry: entry.title),
+    Column("topic", "Topic"),
+    Column("title", "Printed as"),
     Column("meaning", "What it means", of=lambda entry: entry.brief),
 )
 """A line per explanation."""
 
+_WRITTEN = tomllib.loads((files("netcost.text") / "explanations.toml").read_text(encoding="utf-8"))
 
-def _families() -> dict[str, tuple[Explanation, ...]]:
-    """Read every explanation, by the heading that `netcost explain` prints above it."""
-    text = (files("netcost.text") / "explanations.toml").read_text(encoding="utf-8")
-    return {
-        family: tuple(Explanation(topic, **_frozen(entry)) for topic, entry in entries.items())
-        for family, entries in tomllib.loads(text).items()
-    }
-
-
-def _frozen(entry: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
-
-
-FAMILIES = _families()
+FAMILIES: dict[str, tuple[Explanation, ...]] = {
+    family: tuple(Explanation.of_toml(topic, table) for topic, table in tables.items())
+    for family, tables in _WRITTEN.items()
+}
+"""All explanations, by the heading that `netcost explain` prints above them."""
 
 EXPLANATIONS: Registry[Explanation] = Registry("topic", "`netcost explain` lists them all")
 """By topic."""
@@ -121,12 +109,12 @@ for _explanation in (entry for family in FAMILIES.values() for entry in family):
 
 
 def find(name: str) -> Explanation | None:
-    """The explanation of a topic, a printed heading or an alias, or None."""
+    """Find the explanation of a topic, a printed heading or an alias; None if there is none."""
     return _BY_NAME.find(_key(name))
 
 
 def explanation_of(name: str) -> Explanation:
-    """The same for a name that must be known.
+    """Return the explanation of a topic, a printed heading or an alias.
 
     Raises:
         RequestError: it is none of them; near topics are suggested.
@@ -142,7 +130,7 @@ class Explained:
 
     @property
     def words(self) -> tuple[Explanation, ...]:
-        """What is explained."""
+        """The words that are explained."""
         return tuple(map(EXPLANATIONS.get, EXPLANATIONS)) if self.word is None else (self.word,)
 
     def to_dict(self) -> dict[str, Any]:
@@ -157,11 +145,10 @@ class Explained:
         """Return the whole entry of one word, or a table per family with a line per word."""
         if self.word is not None:
             return [self.word.section]
-        tables = tuple(table_of(OVERVIEW, entries, title=family) for family, entries in FAMILIES.items())
-        return [Section("", tables=tables)]
+        return [Section("", tables=tuple(table_of(OVERVIEW, entries, family) for family, entries in FAMILIES.items()))]
 
 
 def more_about(names: Iterable[str]) -> list[str]:
-    """The note that says where warnings are explained, by the names of their classes; nothing where there are none."""
-    topics = sorted({found.topic for found in map(find, names) if found is not None})
+    """Make the note that says where warnings, given by class name, are explained; no note if none has an entry."""
+    topics = sorted({entry.topic for entry in map(find, names) if entry is not None})
     return [f"netcost explain TOPIC says more: {', '.join(topics)}"] if topics else []

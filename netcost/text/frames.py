@@ -1,4 +1,4 @@
-"""A table as a pandas.DataFrame: numbers stay numbers, missing values stay missing."""
+"""Tables as pandas.DataFrame: numbers stay numbers, missing values stay missing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ if TYPE_CHECKING:
 
 
 def frame(table: Table) -> pandas.DataFrame:
-    """The table's rows under its column names. The units are in `DataFrame.attrs["units"]`."""
+    """Put the table's rows under its column names. The units are in `DataFrame.attrs["units"]`."""
     import pandas  # 0.5 s to import, so only where a frame is asked for
 
     table = with_unit_column(table)
-    rows = [[bare(cell) for cell in row] for row in table.rows]
-    result = pandas.DataFrame(rows, columns=list(table.names))
+    result = pandas.DataFrame([[bare(cell) for cell in row] for row in table.rows], columns=list(table.names))
     result.attrs["units"] = {name: column.unit for name, column in zip(table.names, table.columns, strict=True)}
     return result

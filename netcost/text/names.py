@@ -1,4 +1,4 @@
-"""Names: a table of named things that refuses duplicates, near names, and names without the folders of a machine."""
+"""Names: a registry that refuses duplicates, suggestions of near names, and paths without a machine's folders."""
 
 from __future__ import annotations
 
@@ -17,15 +17,12 @@ _FOLDERS = re.compile(r"(^|=)(?:/|[A-Za-z]:[\\/]).*[\\/]")
 
 
 def without_folders(word: str) -> str:
-    """An absolute path, and one after `=`, as what it leads to: `--peaks=…/peaks.json` as `--peaks=peaks.json`.
-
-    Results travel, and the folders of a machine name their owners.
-    """
+    """Cut the folders, which may name their owner, off an absolute path: `--peaks=/…/p.json` is `--peaks=p.json`."""
     return _FOLDERS.sub(r"\1", word)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """A half-sentence that offers the nearest known names, or nothing where none is near."""
+    """Offer the nearest known names as a half-sentence; return "" if none is near."""
     near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
@@ -34,8 +31,8 @@ class Registry(Generic[T]):
     """Named entries in the order in which they were added.
 
     Args:
-        noun: what an entry is, in the singular, for messages ("architecture").
-        hint: what to do about an unknown name.
+        noun: names an entry in messages, in the singular ("architecture").
+        hint: tells the user what to do about an unknown name.
     """
 
     def __init__(self, noun: str, hint: str = "") -> None:
@@ -47,7 +44,7 @@ class Registry(Generic[T]):
         """Register `entry` under `name`.
 
         Raises:
-            ValueError: the name is taken: two owners of one name are a slip, never an override.
+            ValueError: the name is taken: two owners of one name are a mistake, never an override.
         """
         if name in self._entries:
             raise ValueError(f"{self._noun} {name!r} is registered twice; choose another name")
@@ -55,24 +52,22 @@ class Registry(Generic[T]):
         return entry
 
     def get(self, name: str) -> T:
-        """The entry called `name`.
+        """Return the entry called `name`.
 
         Raises:
             RequestError: there is none; the message suggests near names.
         """
-        try:
-            return self._entries[name]
-        except KeyError:
-            near = suggestion(name, self._entries)
+        if name not in self._entries:
             hint = f" ({self._hint})" if self._hint else ""
-            raise RequestError(f"unknown {self._noun} {name!r}{near}{hint}") from None
+            raise RequestError(f"unknown {self._noun} {name!r}{suggestion(name, self._entries)}{hint}")
+        return self._entries[name]
 
     def names(self, pattern: str = "*") -> list[str]:
-        """Names that match the shell pattern, in the order of registration."""
+        """Return the names that match the shell pattern, in the order of registration."""
         return [name for name in self._entries if fnmatch.fnmatchcase(name, pattern)]
 
     def find(self, name: str) -> T | None:
-        """The entry called `name`, or None."""
+        """Return the entry called `name`, or None."""
         return self._entries.get(name)
 
     def __contains__(self, name: object) -> bool:

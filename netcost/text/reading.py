@@ -1,10 +1,9 @@
-"""One strict reader of JSON and TOML: nothing is guessed, and a refusal names the file, the place in it, what was
-expected and what was found.
+"""A strict reader of JSON and TOML: nothing is guessed, and an error names file, place, expectation and value.
 
     'run.json': $.models[1].latency.median_s: expected a number, found 'fast'; write it anew: …
 
-Keys beyond those that are asked for are left alone, because a newer netcost may say
-more; where a person writes the file, `Node.only` refuses them.
+Keys that nobody asks for are left alone, because a newer netcost may write more; where a person writes the file,
+`Node.only` refuses them.
 """
 
 from __future__ import annotations
@@ -27,20 +26,15 @@ LARGEST_WHOLE = 2**63 - 1
 """The largest whole number that other programs read as one."""
 
 SMALLEST_NUMBER, LARGEST_NUMBER = 1e-30, 1e30
-"""Nothing that netcost counts or times comes near them, and no quotient of such numbers is infinite."""
+"""Beyond anything that netcost counts or times, and no quotient of such numbers is infinite."""
 
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """A condition on a value that is of the right type: `Annotated[int, Constraint("an even number", …)]`.
+    """A condition on a value of the right type: `Annotated[int, Constraint("an even number", …)]`."""
 
-    Args:
-        expected: the condition in words, with the type.
-        holds: tells whether a value meets it.
-    """
-
-    expected: str
-    holds: Callable[[Any], Any]
+    expected: str  # the condition in words, with the type
+    holds: Callable[[Any], Any]  # true for a value that meets it
 
 
 PositiveInt = Annotated[int, Constraint("a whole number of 1 or more", lambda number: number >= 1)]
@@ -49,7 +43,7 @@ NonNegativeFloat = Annotated[float, Constraint("a number of 0 or more", lambda n
 
 
 class _Nothing:
-    """Stands for the value of a key that is not there."""
+    """The value of a key that is not there."""
 
     def __repr__(self) -> str:
         return "nothing"
@@ -59,48 +53,48 @@ _NOTHING = _Nothing()
 _EXPECTED = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
+@dataclass(slots=True, eq=False)
 class Node:
     """A value in a document, which knows its place there.
 
     Args:
         value: as the document has it.
         source: the document, for messages.
-        place: the way to the value, like "$.models[1].latency".
+        place: the path to the value, like "$.models[1].latency".
     """
 
-    __slots__ = ("place", "source", "value")
-
-    def __init__(self, value: Any, source: Source, place: str = "$") -> None:
-        self.value, self.source, self.place = value, source, place
+    value: Any
+    source: Source
+    place: str = "$"
 
     @classmethod
     def of_file(cls, path: str | PathLike[str], source: Source, largest: int = LARGEST_FILE) -> Node:
-        """The value that a file of at most so many bytes holds."""
+        """Read the value in a file of at most `largest` bytes."""
         return cls(source.load(path, largest), source)
 
     def __contains__(self, key: object) -> bool:
         return key in self._object()
 
     def __getitem__(self, key: str) -> Node:
-        """The value under a key of this object; one that is not there is refused when it is read."""
+        """Return the value under a key of this object; a missing one is refused when it is read."""
         return self.get(key, _NOTHING)
 
     def get(self, key: str, default: Any = None) -> Node:
-        """The value under a key of this object, or else the default."""
+        """Return the value under a key of this object, or the default."""
         return Node(self._object().get(key, default), self.source, f"{self.place}.{cut(printable(key))}")
 
     def items(self) -> list[Node]:
-        """The values of this list."""
+        """Return the values of this list."""
         if not isinstance(self.value, list):
             self.refuse("a list")
         return [Node(value, self.source, f"{self.place}[{index}]") for index, value in enumerate(self.value)]
 
     def entries(self) -> dict[str, Node]:
-        """The values of this object by their keys."""
+        """Return the values of this object by their keys."""
         return {key: self[key] for key in self._object()}
 
     def only(self, known: Collection[str]) -> None:
-        """Refuse a key of this object that is not known; near names are suggested."""
+        """Refuse an unknown key of this object; near names are suggested."""
         one_of = f"; expected one of {', '.join(known)}"
         for key, node in self.entries().items():
             if key not in known:
@@ -109,18 +103,18 @@ class Node:
 
     def require_schema(self, schema: int) -> None:
         """Refuse a document of another schema."""
-        found = self["schema"].read(int)
-        if found != schema:
-            age = "newer" if found > schema else "older"
-            self["schema"].fail(f"expected {schema}, found {found}; use the {age} netcost that wrote it")
+        written = self["schema"].read(int)
+        if written != schema:
+            age = "newer" if written > schema else "older"
+            self["schema"].fail(f"expected {schema}, found {written}; use the {age} netcost that wrote it")
 
     def one_of(self, words: Collection[str]) -> str:
-        """This value as one of the words."""
+        """Read one of the words."""
         word = self.read(str)
         return word if word in words else self.refuse(f"one of {', '.join(words)}")
 
     def optional(self, read: Callable[[Node], T]) -> T | None:
-        """What `read` makes of this value; None where it is null."""
+        """Apply `read` to this value; null is None."""
         return None if self.value is None else read(self)
 
     @overload
@@ -128,7 +122,7 @@ class Node:
     @overload
     def read(self, kind: Any) -> Any: ...
     def read(self, kind: Any) -> Any:
-        """This value as a str, bool, int, float, an enumeration, a dataclass of such, or None, tuple and dict of them.
+        """Read a str, bool, int, float, StrEnum, a dataclass of these, or a tuple or dict of them, or None.
 
         Args:
             kind: the type, as annotations write it; `Annotated` with a `Constraint` has it checked, too.
@@ -138,7 +132,7 @@ class Node:
             value, constraint = self.read(inner[0]), inner[1]
             return value if constraint.holds(value) else self.refuse(constraint.expected)
         if origin in (Union, types.UnionType):
-            [other] = [one for one in inner if one is not types.NoneType]
+            [other] = [member for member in inner if member is not types.NoneType]
             return self.optional(lambda node: node.read(other))
         if origin is tuple:
             return self._tuple(inner)
@@ -149,20 +143,12 @@ class Node:
         return self.value if kind is Any else self._plain(kind)
 
     def refuse(self, expected: str) -> NoReturn:
-        """Raise the error that this value is another than expected.
-
-        Raises:
-            RequestError: always.
-        """
+        """Raise the RequestError that says what was expected and what this value is."""
         self.fail(f"expected {expected}, found {shortened(self.value)}")
 
-    def fail(self, said: str) -> NoReturn:
-        """Raise the error that says what is wrong with this value.
-
-        Raises:
-            RequestError: always.
-        """
-        raise self.source.error(f": {self.place}: {said}")
+    def fail(self, fault: str) -> NoReturn:
+        """Raise the RequestError that says what is wrong with this value."""
+        raise self.source.error(f": {self.place}: {fault}")
 
     def _object(self) -> dict[str, Any]:
         return self.value if isinstance(self.value, dict) else self.refuse(self.source.format.keyed)
@@ -176,14 +162,9 @@ class Node:
         return tuple(node.read(kind) for node, kind in zip(nodes, kinds, strict=True))
 
     def _record(self, kind: Any) -> Any:
-        """A dataclass whose fields are keys of this object; one with a default may be missing."""
-        return kind(
-            **{
-                name: self[name].read(hint)
-                for name, hint, has_default in _fields(kind)
-                if not has_default or name in self
-            }
-        )
+        """Read a dataclass, whose fields are keys of this object; one with a default may be missing."""
+        present = [(name, hint) for name, hint, has_default in _fields(kind) if not has_default or name in self]
+        return kind(**{name: self[name].read(hint) for name, hint in present})
 
     def _plain(self, kind: Any) -> Any:
         if kind in (int, float):
@@ -193,7 +174,7 @@ class Node:
         return self.value if isinstance(self.value, kind) else self.refuse(_EXPECTED[kind])
 
     def _number(self, kind: type[int] | type[float]) -> int | float:
-        """A whole number does for a float, and a bool, which is an int to Python, for neither."""
+        """Read a number: a float may be written whole; a bool, which is an int to Python, is no number."""
         if type(self.value) is not int and type(self.value) is not kind:
             self.refuse(_EXPECTED[kind])
         most = LARGEST_WHOLE if kind is int else LARGEST_NUMBER
@@ -206,15 +187,13 @@ class Node:
 
 @cache
 def _parts(kind: Any) -> tuple[Any, tuple[Any, ...]]:
-    """The origin and the arguments of a type; of an annotated one, the type and its constraint."""
+    """Take a type apart: its origin and arguments; of an annotated one the type and its constraint."""
     return get_origin(kind), get_args(kind)
 
 
 @cache
 def _fields(kind: Any) -> list[tuple[str, Any, bool]]:
-    """Name and type of each field of a dataclass, and whether it has a default."""
+    """List the fields of a dataclass as (name, type, has a default)."""
     hints = get_type_hints(kind, include_extras=True)
-    return [
-        (field.name, hints[field.name], field.default is not MISSING or field.default_factory is not MISSING)
-        for field in fields(kind)
-    ]
+    required = {field for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING}
+    return [(field.name, hints[field.name], field not in required) for field in fields(kind)]

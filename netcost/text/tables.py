@@ -1,4 +1,4 @@
-"""Results as one neutral table: columns with name, heading and unit; rows of plain values."""
+"""Tables, the neutral form of every result: columns with name, heading and unit; rows of plain values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netcost.text import units
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: its names, its unit, and where its value comes from.
+    """A column of a table: its names, its unit, and the source of its values.
 
         >>> length = Column("length", "Length", "count", of=len)
         >>> table_of([length], ["abc"]).rows
@@ -22,8 +22,8 @@ class Column:
         name: in CSV and JSON.
         heading: for people.
         unit: of `units.text`; "text" for words.
-        of: gives the value of this column for whatever stands in a row; its attribute of that name unless given.
-        flush_right: for people; quantities are and words are not, unless said here.
+        of: gets the value of this column from the object of a row [default: its attribute called `name`].
+        flush_right: how people see it [default: quantities are flush right, words are not].
     """
 
     name: str
@@ -38,27 +38,27 @@ class Column:
         return self.unit != "text" if self.flush_right is None else self.flush_right
 
     def through(self, part: Callable[[Any], Any]) -> Column:
-        """Return the same column for rows that hold the present ones as a part; a missing part has no value."""
+        """Return the column for rows of which the present rows are a part; a missing part has no value."""
         value = self.value
         return replace(self, of=lambda row: None if (inner := part(row)) is None else value(inner))
 
     def value(self, row: Any) -> Any:
-        """Return what stands in this column for a row."""
+        """Return the value of this column for a row."""
         return getattr(row, self.name) if self.of is None else self.of(row)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under columns, with what must be said above and below them.
+    """Rows under columns, with a title above and notes below.
 
     A cell is a str, int, float, `units.AtLeast` or None; None is a missing value and stays one in every format.
-    Two columns may bear the same name: the same model can be asked for twice.
+    Two columns may have the same name: the same model can be asked for twice.
 
     Args:
         row_units: the unit of each row's numbers, where a row holds a metric and not a model.
 
     Raises:
-        ValueError: a row has not one cell for each column, or `row_units` not one unit for each row.
+        ValueError: a row has not one cell per column, or `row_units` not one unit per row.
     """
 
     columns: tuple[Column, ...]
@@ -76,27 +76,21 @@ class Table:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Column names with none twice, for keys: the second "vgg11" is "vgg11_2"."""
+        """Column names as unique keys: the second "vgg11" is "vgg11_2"."""
         return distinct([column.name for column in self.columns])
 
-    def unit(self, row: int, column: int) -> str:
-        """The unit of one cell."""
-        if self.row_units is not None and self.columns[column].is_number:
-            return self.row_units[row]
-        return self.columns[column].unit
-
     def text(self, row: int, column: int) -> str:
-        """One cell as people read it, on one line. Words stand as they are, in a number column too."""
-        cell = self.rows[row][column]
-        return printable(cell) if isinstance(cell, str) else units.text(cell, self.unit(row, column))
+        """One cell as people read it, on one line; words stand as they are, in a number column too."""
+        cell, unit = self.rows[row][column], self.columns[column].unit
+        if isinstance(cell, str):
+            return printable(cell)
+        return units.text(cell, self.row_units[row] if self.row_units and self.columns[column].is_number else unit)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values: title, columns with their units, a mapping per row, and notes."""
         table = with_unit_column(self)
-        columns = [
-            {"name": name, "heading": column.heading, "unit": column.unit}
-            for name, column in zip(table.names, table.columns, strict=True)
-        ]
+        named = zip(table.names, table.columns, strict=True)
+        columns = [{"name": name, "heading": column.heading, "unit": column.unit} for name, column in named]
         rows = [dict(zip(table.names, map(bare, row), strict=True)) for row in table.rows]
         return {"title": table.title, "columns": columns, "rows": rows, "notes": list(table.notes)}
 
@@ -110,21 +104,21 @@ class Table:
 
 
 def distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """The names, a repeated one numbered from 2 on, past the names that are there already."""
-    found: list[str] = []
+    """Number a repeated name from 2 on, leaving out numbers that would make it the same as another name."""
+    unique: list[str] = []
     for name in names:
         numbered = (f"{name}_{index}" for index in itertools.count(2))
-        found.append(name if name not in found else next(new for new in numbered if new not in {*names, *found}))
-    return tuple(found)
+        unique.append(name if name not in unique else next(new for new in numbered if new not in {*names, *unique}))
+    return tuple(unique)
 
 
 def printable(text: str) -> str:
-    """`text` on one line, with what does not print (controls, reversed writing, half a surrogate) spelled out."""
+    """Put `text` on one line; spell out what does not print (controls, reversed writing, half a surrogate)."""
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)
 
 
 def bare(cell: Any) -> Any:
-    """A cell for machines: an incomplete total is its number, and the notes say what it lacks."""
+    """Return a cell for machines: of an incomplete total the number; the notes say what it lacks."""
     return cell.value if isinstance(cell, units.AtLeast) else cell
 
 
@@ -149,28 +143,25 @@ METRICS: dict[str, Column] = {
         Column("intensity", "FLOP/byte", "ratio"),
     )
 }
-"""The words of the design (section 2): identifier, heading and unit of every metric."""
+"""Identifier, heading and unit of every metric."""
 
 
 def table_of(columns: Sequence[Column], rows: Iterable[Any], title: str = "", notes: Sequence[str] = ()) -> Table:
-    """Make a table with one row per item of `rows`, each cell got by its column."""
+    """Make a table with one row per object of `rows`; the columns get their values from it."""
     cells = tuple(tuple(column.value(row) for column in columns) for row in rows)
     return Table(tuple(columns), cells, title, tuple(notes))
 
 
 def from_records(
-    columns: Sequence[Column],
-    records: Iterable[Mapping[str, Any]],
-    title: str = "",
-    notes: Sequence[str] = (),
+    columns: Sequence[Column], records: Iterable[Mapping[str, Any]], title: str = "", notes: Sequence[str] = ()
 ) -> Table:
-    """A table with one row a record; a key that a record lacks is a missing value."""
+    """Make a table with one row per record; a key that a record lacks is a missing value."""
     rows = tuple(tuple(record.get(column.name) for column in columns) for record in records)
     return Table(tuple(columns), rows, title, tuple(notes))
 
 
 def transposed(table: Table, heading: str) -> Table:
-    """The same table with a row for each metric and a column for each row.
+    """Return the table with a row per metric and a column per row.
 
     The first column of `table` names its rows and gives the new headings; `heading` goes above the metrics.
     """
@@ -182,7 +173,7 @@ def transposed(table: Table, heading: str) -> Table:
 
 
 def with_unit_column(table: Table) -> Table:
-    """The same table with its row units, if it has any, as a column after the first: for formats of raw numbers."""
+    """Return the table with its row units, if any, as a second column: for formats of raw numbers."""
     if table.row_units is None:
         return table
     first, *others = table.columns
@@ -191,23 +182,21 @@ def with_unit_column(table: Table) -> Table:
 
 
 def selected(table: Table, names: Sequence[str]) -> Table:
-    """The same table with only the columns of those names, in the table's order."""
+    """Return the table with only the columns of those names, in the table's order."""
     kept = [index for index, column in enumerate(table.columns) if column.name in names]
     rows = tuple(tuple(row[index] for index in kept) for row in table.rows)
     return replace(table, columns=tuple(table.columns[index] for index in kept), rows=rows)
 
 
 def with_total(table: Table, additive: Sequence[str], label: str = "total") -> Table:
-    """The same table with a last row that holds the sums of the columns that add up."""
-    sums = [
-        _sum([row[index] for row in table.rows]) if column.name in additive else None
-        for index, column in enumerate(table.columns)
-    ]
+    """Return the table with a last row of sums, for the additive columns."""
+    cells = [[row[index] for row in table.rows] for index in range(len(table.columns))]
+    sums = [_sum(cells[index]) if column.name in additive else None for index, column in enumerate(table.columns)]
     return replace(table, rows=(*table.rows, (label, *sums[1:])))
 
 
 def _sum(cells: Sequence[Any]) -> Any:
-    """The sum of a column; at least that, where a cell is missing or incomplete itself."""
+    """Add up a column; the sum is a lower bound where a cell is missing or incomplete itself."""
     known = sum(bare(cell) for cell in cells if cell is not None)
     complete = all(cell is not None and not isinstance(cell, units.AtLeast) for cell in cells)
     return known if complete else units.AtLeast(known)
@@ -215,11 +204,7 @@ def _sum(cells: Sequence[Any]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a report: a heading, what is to be said in words, and tables.
-
-    Args:
-        level: of the heading; the first of a report is 1.
-    """
+    """A part of a report: a heading, paragraphs and tables; the first heading of a report has level 1."""
 
     title: str
     paragraphs: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The only place where a number becomes text, and where text becomes a number again."""
+"""Units: the only place where a number becomes text, and text a number."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 @dataclass(frozen=True, slots=True, order=True)
 class AtLeast:
-    """A total that leaves out work which could not be counted: shown as `≥ value`."""
+    """A total without the work that could not be counted: shown as `≥ value`."""
 
     value: float
 
@@ -26,100 +26,85 @@ class AtLeast:
 Quantity = int | float | AtLeast | None
 
 
-def _rounded(value: float, digits: int = 3) -> float:
-    """The number nearest to `value` that has that many significant digits."""
-    return float(f"{value:.{digits - 1}e}")
-
-
-def significant(value: float, digits: int = 3) -> str:
-    """`value` with that many significant digits and no exponent: 1.58, 12.3, 854."""
+def significant(value: float) -> str:
+    """Write a number with three significant digits and no exponent: 1.58, 12.3, 854."""
     if value == 0:
         return "0"
     if not isfinite(value):
         return str(float(value))
     # Round first: 9.996 has three digits as 10.0, one decimal fewer than its own magnitude asks for.
-    rounded = _rounded(value, digits)
-    decimals = max(0, digits - 1 - floor(log10(abs(rounded))))
+    rounded = float(f"{value:.2e}")
+    decimals = max(0, 2 - floor(log10(abs(rounded))))
     return f"{rounded:.{decimals}f}"
 
 
 def _in_units(value: float, units: Sequence[tuple[float, str]]) -> str:
-    """`value` in the largest of the units (in falling order) in which it is at least 1, or in the smallest."""
+    """Write a number in the largest of the units (in falling order) in which it is at least 1, or in the smallest."""
     if not isfinite(value):
         return significant(value)
     # Round before choosing: 999,950 is "1.00 M" and 0.9996 s is "1.00 s", not a thousand of the unit below.
-    rounded = _rounded(value)
+    rounded = float(f"{value:.2e}")
     scale, suffix = next((unit for unit in units if abs(rounded) >= unit[0]), units[-1])
     return f"{significant(rounded / scale)} {suffix}"
 
 
 def count(value: float) -> str:
-    """A count in units of k, M, G, T or P (powers of 1000): `1.58 G`. A whole number below 1000 as it is."""
+    """Write a count in units of k, M, G, T or P (powers of 1000): `1.58 G`; below 1000 a whole number as it is."""
     return _in_units(value, _SI).rstrip() if abs(value) >= 1000 or value % 1 else str(int(value))
 
 
 def data_size(value: float) -> str:
-    """Bytes in decimal units: `6.68 MB` is 6,680,000 bytes."""
-    return _with_unit(count(value), "B")
+    """Write bytes in decimal units: `6.68 MB` is 6,680,000 bytes."""
+    return _count_of(value, "B")
 
 
 def seconds(value: float) -> str:
-    """A duration: `12.3 ms`."""
+    """Write a duration: `12.3 ms`."""
     return "0 s" if value == 0 else _in_units(value, _TIMES)
 
 
 def flop_rate(value: float) -> str:
-    """Floating-point operations a second: `47.3 GFLOP/s`."""
-    return _with_unit(count(value), "FLOP/s")
+    """Write floating-point operations per second: `47.3 GFLOP/s`."""
+    return _count_of(value, "FLOP/s")
 
 
 def data_rate(value: float) -> str:
-    """Bytes a second in decimal units: `29.3 GB/s`."""
-    return f"{data_size(value)}/s"
+    """Write bytes per second in decimal units: `29.3 GB/s`."""
+    return _count_of(value, "B/s")
 
 
-def _with_unit(text: str, unit: str) -> str:
-    """`47.3 G` with its unit, which takes the prefix: `47.3 GFLOP/s`."""
-    return f"{text}{unit}" if " " in text else f"{text} {unit}"
+def _count_of(value: float, unit: str) -> str:
+    """Write a count with its unit, which takes the prefix: `47.3 GFLOP/s`."""
+    written = count(value)
+    return f"{written}{unit}" if " " in written else f"{written} {unit}"
 
 
-def ratio(value: float) -> str:
-    """A plain ratio to three digits: `1.34`."""
-    return significant(value)
+ratio = significant
+"""Write a plain ratio: `1.34`."""
 
 
 def times(value: float) -> str:
-    """A ratio to a base: `0.42 x`."""
+    """Write a ratio to a base: `0.42 x`."""
     return f"{significant(value)} x"
 
 
 def percent(value: float) -> str:
-    """A share of one as percent: `12.9 %`."""
+    """Write a share of one as percent: `12.9 %`."""
     return f"{significant(100 * value)} %"
 
 
 def exact(value: float) -> str:
-    """Every digit, with thousands separators and no exponent: `1,582,671,872`."""
-    return f"{_digits(value):,f}"
+    """Write every digit, with thousands separators and no exponent: `1,582,671,872`."""
+    return f"{_decimal(value):,f}"
 
 
-def signed(value: float) -> str:
-    """A difference, every digit: `+1,280`, `-5`; no sign before 0."""
-    return f"{'+' if value > 0 else ''}{exact(value)}"
+def _plus(difference: float) -> str:
+    """Return the sign of an increase; a decrease has its own, and 0 has none."""
+    return "+" if difference > 0 else ""
 
 
-def signed_percent(value: float) -> str:
-    """A difference as percent of what was before: `+12.9 %`."""
-    return f"{'+' if value > 0 else ''}{percent(value)}"
-
-
-def _plain(value: float) -> str:
-    """Every digit, with neither separators nor exponent: a year in a column of words."""
-    return f"{_digits(value):f}"
-
-
-def _digits(value: float) -> Decimal:
-    """The digits that Python prints for `value`; a whole number has no decimals."""
+def _decimal(value: float) -> Decimal:
+    """Convert to the digits that Python prints; a whole number has no decimals."""
     whole = isfinite(value) and value == int(value)
     return Decimal(int(value)) if whole else Decimal(str(value))
 
@@ -133,17 +118,17 @@ _WRITERS: dict[str, Callable[[float], str]] = {
     "times": times,
     "percent": percent,
     "exact": exact,
-    "signed": signed,
-    "signed_percent": signed_percent,
+    "signed": lambda difference: _plus(difference) + exact(difference),  # +1,280
+    "signed_percent": lambda difference: _plus(difference) + percent(difference),  # +12.9 %, of the old value
     "flop_per_s": flop_rate,
     "byte_per_s": data_rate,
     "per_second": lambda value: f"{count(value)}/s",
-    "text": _plain,
+    "text": lambda value: f"{_decimal(value):f}",  # a year in a column of words: no separators
 }
 
 
 def text(value: Quantity, unit: str) -> str:
-    """`value` as people read it; a missing value is a dash, an incomplete total starts with `≥`."""
+    """Write a value as people read it; a missing value is a dash, an incomplete total starts with `≥`."""
     if value is None:
         return MISSING
     if isinstance(value, AtLeast):
@@ -159,7 +144,7 @@ _QUANTITY = re.compile(
 
 
 def parse_quantity(written: str) -> float:
-    """The number that `5M`, `1.5 G`, `64MB` or `600000` stands for: an int where it is a whole number.
+    """Read `5M`, `1.5 G`, `64MB` or `600000` as a number: an int if it is whole.
 
     Raises:
         RequestError: it is none of these.

@@ -1,10 +1,11 @@
-"""The one place that writes files: a file is written whole or not at all."""
+"""Writing, the one place that writes files: a file is written whole or not at all."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from netcost.text.errors import OutputError
@@ -13,8 +14,8 @@ from netcost.text.errors import OutputError
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write `text` in UTF-8 to `path`, through a temporary file beside it.
 
-    An existing file keeps its permissions, and stays as it was if anything fails. A link is followed. What is not a
-    regular file (a pipe, a terminal) is written to as it stands.
+    An existing file keeps its permissions, and stays as it was if anything fails. A link is followed. A pipe or a
+    terminal is written to as it stands.
 
     Raises:
         OutputError: it could not be written; the message says why.
@@ -27,21 +28,19 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def renew_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write `text` in UTF-8 to `path`, but leave a file alone that holds it already.
+    """Write `text` in UTF-8 to `path`, unless the file holds exactly that already.
 
     Raises:
         OutputError: it could not be written; the message says why.
     """
-    try:
-        is_same = Path(path).read_bytes() == _encoded(text)
-    except OSError:  # nothing there, or nothing that can be read: writing says whether that matters
-        is_same = False
-    if not is_same:
-        write_text(path, text)
+    with suppress(OSError):  # nothing there, or nothing that can be read: writing says whether that matters
+        if Path(path).read_bytes() == _encoded(text):
+            return
+    write_text(path, text)
 
 
 def append_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write `text` in UTF-8 behind what the file at `path` holds already.
+    """Append `text` in UTF-8 to the file at `path`, or create it.
 
     Raises:
         OutputError: it could not be read or written; the message says why.
@@ -54,34 +53,29 @@ def append_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def _encoded(text: str) -> bytes:
-    """In UTF-8; half a surrogate, which a file name can hold, has none and is spelled out."""
+    """Encode in UTF-8; half a surrogate, which a file name can hold, has no code there and is spelled out."""
     return text.encode("utf-8", errors="backslashreplace")
 
 
 def _write(path: Path, content: bytes, names_directory: bool) -> None:
-    """Write `content` to `path` by the way that suits what stands there now."""
-    mode = _mode(path)
+    """Write `content` to `path`: a new file in place of a regular one, or into a pipe or terminal."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        mode = None
     if names_directory or (mode is not None and stat.S_ISDIR(mode)):
         raise IsADirectoryError
     if mode is not None and not stat.S_ISREG(mode):
         path.write_bytes(content)
         return
-    # To replace a file takes no right to write to it, only to its directory: a read-only file says otherwise.
+    # Replacing a file needs write access to its directory only; a read-only file must be respected all the same.
     if mode is not None and not os.access(path, os.W_OK):
         raise PermissionError
     _replace(path.resolve(), content, mode)
 
 
-def _mode(path: Path) -> int | None:
-    """Type and permissions of what stands at `path`, links followed, or None where nothing does."""
-    try:
-        return path.stat().st_mode
-    except FileNotFoundError:
-        return None
-
-
 def _replace(target: Path, content: bytes, mode: int | None) -> None:
-    """Put a new file in the place of `target` in one step, with these permissions where there are some to keep."""
+    """Put a new file in the place of `target` in one step; a `mode` gives its permissions."""
     temporary = target.with_name(f".netcost-{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("xb") as file:
@@ -97,7 +91,7 @@ def _replace(target: Path, content: bytes, mode: int | None) -> None:
 
 
 def _reason(path: Path, error: OSError) -> str:
-    """Why it failed and what to do, as half a sentence."""
+    """Say in half a sentence why writing failed and what to do."""
     match error:
         case PermissionError():
             return "permission denied; choose a place that you may write to"

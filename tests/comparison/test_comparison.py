@@ -119,7 +119,7 @@ def test_the_note_says_where_in_which_setting_with_what_effort_and_what_was_reac
     ("stopped", "said"),
     [
         (Stop.BUDGET, "within ± 0 % (the budget of 10.0 s spent, ± 2.00 % asked for)"),
-        (Stop.ROUNDS, "within ± 0 % (the most that are taken, ± 2.00 % asked for)"),
+        (Stop.ROUNDS, "within ± 0 % (the maximum of rounds, ± 2.00 % asked for)"),
     ],
 )
 def test_the_note_says_why_sampling_stopped(stopped: Stop, said: str) -> None:

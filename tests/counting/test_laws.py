@@ -183,6 +183,12 @@ def test_a_cost_adds_to_nothing_but_a_cost(other):
         Cost() + other
 
 
+def test_a_cost_is_not_multiplied_as_a_tuple_would_be():
+    for multiply in (lambda cost: cost * 2, lambda cost: 2 * cost):
+        with pytest.raises(TypeError, match="only added"):
+            multiply(Cost(1, 2))
+
+
 @st.composite
 def networks(draw: st.DrawFn) -> Graph:
     """A random network of convolutions, norms, poolings and arithmetic, with weights that are computed as well."""

@@ -157,12 +157,6 @@ def test_no_writer_uses_an_exponent_or_more_than_three_digits(value):
         assert len(digits if decimals else digits.rstrip("0")) <= 3
 
 
-@given(st.integers(1, 2), numbers)
-def test_fewer_digits_may_be_asked_for(digits, value):
-    written = units.significant(value, digits).strip("-")
-    assert len(written.replace(".", "").strip("0")) <= digits
-
-
 @given(numbers, numbers)
 def test_a_greater_number_is_never_written_as_a_smaller_one(one, other):
     smaller, greater = sorted((one, other))

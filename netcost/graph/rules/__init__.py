@@ -1,4 +1,4 @@
-"""Counting rules, one pure function of shapes an operator; importing this package registers them all."""
+"""Counting rules, one pure function of shapes per operator; importing this package registers them all."""
 
 from netcost.graph.rules import attention, conv, layout, linear, norm, pointwise, pooling, reduction
 from netcost.graph.rules.registry import RULES, Rule, access, find, free, rule

@@ -1,20 +1,19 @@
 """Operators that move data and compute nothing, and those that do not even move it.
 
-A view is free wherever it occurs: the tracer marks it, because `reshape` is a view or a copy as its input lies.
-The rules here are for the copy.
+A view is free wherever it occurs: the tracer marks it, because the memory of its input decides if `reshape` is a view
+or a copy. The rules here are for the copy.
 """
 
 from __future__ import annotations
 
 from netcost.graph.cost import Cost, Kind
-from netcost.graph.graph import Op
+from netcost.graph.graph import Op, aten
 from netcost.graph.rules.registry import access, free, rule
 
 
 @rule(
-    *(
-        f"aten.{name}"
-        for name in """
+    *aten(
+        """
         cat concat concatenate stack hstack vstack dstack column_stack clone contiguous reshape reshape_as flatten ravel
         _to_copy to type_as _unsafe_view view_copy
         pad constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d
@@ -24,54 +23,45 @@ from netcost.graph.rules.registry import access, free, rule
         atleast_1d atleast_2d atleast_3d lift_fresh_copy one_hot searchsorted bucketize block_diag
         cartesian_prod combinations masked_scatter select_scatter slice_scatter take_along_dim nonzero masked_select
         unique_consecutive _unique2 unique_dim nonzero_static fill_diagonal
-        """.split()
+        """
     ),
     kind=Kind.MOVEMENT,
 )
 def move(op: Op) -> Cost:
-    """Reads its inputs and writes its outputs."""
+    """Read the inputs and write the outputs."""
     return access(op)
 
 
 @rule(
-    *(
-        f"aten.{name}"
-        for name in """
+    *aten(
+        """
         zeros ones full arange linspace logspace eye zeros_like ones_like full_like new_zeros new_ones new_full
         tril_indices triu_indices scalar_tensor hann_window hamming_window zero fill _efficientzerotensor
-        """.split()
+        """
     ),
     kind=Kind.MOVEMENT,
 )
 def fill(op: Op) -> Cost:
-    """Writes its output and reads nothing: the tensor that `zeros_like` or `fill_` is given lends its shape only."""
+    """Write the output and read nothing: of its input, `zeros_like` or `fill_` uses the shape only."""
     return access(op, read=())
 
 
 @rule("aten.copy", kind=Kind.MOVEMENT)
 def copy(op: Op) -> Cost:
-    """Reads the source and writes the destination, whose old content is not read."""
+    """Read the source and write the destination, whose old content is not read."""
     return access(op, read=op.inputs[-1:])
 
 
-@rule(
-    "aten.index",
-    "aten._unsafe_index",
-    "aten.index_select",
-    "aten.gather",
-    "aten.embedding",
-    "aten.take",
-    kind=Kind.MOVEMENT,
-)
+@rule(*aten("index _unsafe_index index_select gather embedding take"), kind=Kind.MOVEMENT)
 def gather(op: Op) -> Cost:
-    """Reads the elements that it looks up and the indices, not the whole table."""
+    """Read the elements that are looked up and the indices, not the whole table."""
     looked_up = op.inputs[0]._replace(shape=op.outputs[0].shape, broadcast=1)
     return access(op, read=(looked_up, *op.inputs[1:]))
 
 
-@rule("aten.index_put", "aten._unsafe_index_put", "aten.scatter", "aten.index_copy", kind=Kind.MOVEMENT)
+@rule(*aten("index_put _unsafe_index_put scatter index_copy"), kind=Kind.MOVEMENT)
 def scatter(op: Op) -> Cost:
-    """In place: reads the values and the indices, and writes as many elements as there are values.
+    """Read the values and the indices, and write as many elements as there are values, in place.
 
     Out of place it reads the rest as well and writes the whole output.
     """
@@ -82,7 +72,7 @@ def scatter(op: Op) -> Cost:
 
 @rule("aten.index_fill", kind=Kind.MOVEMENT)
 def index_fill(op: Op) -> Cost:
-    """In place: reads the indices, and writes a slice along `dim` for each; out of place as `scatter`."""
+    """Read the indices, and write a slice along `dim` for each, in place; out of place as `scatter`."""
     if not op.name.endswith("_"):
         return access(op)
     x, index = op.inputs[:2]
@@ -90,19 +80,18 @@ def index_fill(op: Op) -> Cost:
     return access(op, read=op.inputs[1:], written=x.numel // length * index.numel)
 
 
-@rule("aten.scatter_add", "aten.index_add", "aten.scatter_reduce", "aten.col2im", "aten.bincount", kind=Kind.OTHER)
+@rule(*aten("scatter_add index_add scatter_reduce col2im bincount"), kind=Kind.OTHER)
 def scatter_add(op: Op) -> Cost:
-    """One addition a value."""
+    """Count one addition per value."""
     return access(op, flops=op.inputs[-1].numel)
 
 
 free(
-    *(
-        f"aten.{name}"
-        for name in """
+    *aten(
+        """
         empty empty_like empty_strided new_empty new_empty_strided detach alias lift_fresh lift sym_size sym_numel
         sym_stride sym_storage_offset is_same_size _assert_async _assert_tensor_metadata _local_scalar_dense
         set_data resize_ set_
-        """.split()
+        """
     )
 )

@@ -1,4 +1,4 @@
-"""Activations and point-wise arithmetic (G4): FLOPs an output element, as the sum of elementary steps.
+"""Activations and point-wise arithmetic (G4): FLOPs per output element, as the sum of elementary steps.
 
 An addition, multiplication, comparison, exp, logarithm, trigonometric function and root is one step each.
 """
@@ -55,12 +55,9 @@ MORE_STEPS = {
     "isclose": 6,  # subtract, two absolute values, scale, add, compare
 }
 
-GELU_STEPS = 5  # divide by root 2, erf, add, halve, multiply
-TANH_GELU_STEPS = 9  # cube (2), scale and add (2), scale, tanh, add, halve, multiply
-
 
 def pointwise(steps: int) -> CostRule:
-    """A rule for operators of `steps` FLOPs an output element."""
+    """Make the rule of operators that take `steps` FLOPs per output element."""
 
     def cost(op: Op) -> Cost:
         return access(op, flops=steps * op.outputs[0].numel)
@@ -68,20 +65,20 @@ def pointwise(steps: int) -> CostRule:
     return cost
 
 
-rule(*(f"aten.{name}" for name in ONE_STEP), kind=Kind.ELEMENTWISE)(pointwise(1))
-for _name, _steps in MORE_STEPS.items():
+for _name, _steps in (dict.fromkeys(ONE_STEP, 1) | MORE_STEPS).items():
     rule(f"aten.{_name}", kind=Kind.ELEMENTWISE)(pointwise(_steps))
 
 
 @rule("aten.gelu", kind=Kind.ELEMENTWISE)
 def gelu(op: Op) -> Cost:
-    """By the error function, or by its tanh approximation (9)."""
-    steps = TANH_GELU_STEPS if op.arguments.get("approximate") == "tanh" else GELU_STEPS
-    return access(op, flops=steps * op.outputs[0].numel)
+    """Use the error function: divide by root 2, erf, add, halve, multiply; or its tanh approximation.
+
+    That is: cube (2), scale and add (2), scale, tanh, add, halve, multiply.
+    """
+    return pointwise(9 if op.arguments.get("approximate") == "tanh" else 5)(op)
 
 
 @rule("aten.add", kind=Kind.ELEMENTWISE)
 def add(op: Op) -> Cost:
-    """One addition, and a multiplication where `alpha` scales the second operand."""
-    steps = 1 if op.arguments.get("alpha", 1) == 1 else 2
-    return access(op, flops=steps * op.outputs[0].numel)
+    """Add, and multiply where `alpha` scales the second operand."""
+    return pointwise(1 if op.arguments.get("alpha", 1) == 1 else 2)(op)

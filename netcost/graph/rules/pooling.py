@@ -5,28 +5,27 @@ from __future__ import annotations
 from math import prod
 
 from netcost.graph.cost import Cost, Kind
-from netcost.graph.graph import Op
+from netcost.graph.graph import Op, aten
 from netcost.graph.rules.registry import access, rule
 
 
 def window(op: Op, rank: int) -> tuple[int, ...]:
-    """The pooling window, one number a spatial dimension."""
+    """Return the pooling window, one number per spatial dimension."""
     size = op.arguments["kernel_size"]
-    if isinstance(size, int):
-        return (size,) * rank
-    return tuple(size) * (rank if len(size) == 1 else 1)
+    sides = (size,) if isinstance(size, int) else tuple(size)
+    return sides * rank if len(sides) == 1 else sides
 
 
 def _rank(op: Op) -> int:
-    """Spatial dimensions of a pooling, which its name ends with: `avg_pool2d`."""
+    """Read the number of spatial dimensions in the name of a pooling: `avg_pool2d`."""
     return int(op.name[op.name.index("pool") + 4])
 
 
 def average_pool_kind(op: Op) -> Kind:
-    """Pooling, unless the window slides over channels only, as inside local response normalisation.
+    """Tell pooling from a window that slides over channels only, as inside local response normalisation.
 
-    `F.local_response_norm` lifts (N, C, *S) to (N, 1, C, *S) and averages squares over (size, 1, …): one channel,
-    and a window of one in every dimension of space.
+    `F.local_response_norm` reshapes (N, C, *S) to (N, 1, C, *S) and averages squares over (size, 1, …): one channel,
+    and a window of one in every spatial dimension.
     """
     rank = _rank(op)
     sides = window(op, rank)
@@ -36,77 +35,59 @@ def average_pool_kind(op: Op) -> Kind:
 
 @rule("aten.avg_pool1d", "aten.avg_pool2d", "aten.avg_pool3d", kind=average_pool_kind)
 def average_pool(op: Op) -> Cost:
-    """k² an output: k² - 1 additions and a division."""
+    """Count k² per output: k² - 1 additions and a division."""
     return access(op, flops=op.outputs[0].numel * prod(window(op, _rank(op))))
 
 
 @rule(
-    "aten.max_pool1d",
-    "aten.max_pool2d",
-    "aten.max_pool3d",
-    "aten.max_pool2d_with_indices",
-    "aten.max_pool3d_with_indices",
-    "aten.max_pool1d_with_indices",
+    *aten("max_pool1d max_pool2d max_pool3d"),
+    *aten("max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices"),
     kind=Kind.POOLING,
 )
 def max_pool(op: Op) -> Cost:
-    """k² comparisons an output; the indices that some kernels write as well are a workspace and not counted."""
+    """Count k² comparisons per output; the indices that some kernels write as well are a workspace, not counted."""
     outputs = op.outputs[0].numel
     return access(op, flops=outputs * prod(window(op, _rank(op))), written=outputs)
 
 
 @rule(
-    "aten.adaptive_avg_pool1d",
-    "aten.adaptive_avg_pool2d",
-    "aten.adaptive_avg_pool3d",
-    "aten._adaptive_avg_pool2d",
-    "aten._adaptive_avg_pool3d",
-    "aten.adaptive_max_pool1d",
-    "aten.adaptive_max_pool2d",
-    "aten.adaptive_max_pool3d",
+    *aten("adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d"),
+    *aten("adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d"),
     kind=Kind.POOLING,
 )
 def adaptive_pool(op: Op) -> Cost:
-    """Windows of ceil(in / out) a side: their area an output."""
+    """Count windows with sides of ceil(in / out): their area per output."""
     rank, output = _rank(op), op.outputs[0]
     sides = zip(op.inputs[0].shape[-rank:], output.shape[-rank:], strict=True)
     return access(op, flops=output.numel * prod(-(-wide // narrow) for wide, narrow in sides), written=output.numel)
 
 
 @rule(
-    "aten.upsample_nearest1d",
-    "aten.upsample_nearest2d",
-    "aten.upsample_nearest3d",
-    "aten._upsample_nearest_exact1d",
-    "aten._upsample_nearest_exact2d",
-    "aten._upsample_nearest_exact3d",
+    *aten("upsample_nearest1d upsample_nearest2d upsample_nearest3d"),
+    *aten("_upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d"),
     kind=Kind.MOVEMENT,
 )
 def nearest(op: Op) -> Cost:
-    """Copies elements and computes nothing."""
+    """Copy elements and compute nothing."""
     return access(op)
 
 
-# Products and sums an output: 2 taps linear, 4 bilinear, 8 trilinear, 16 bicubic; n products and n - 1 sums.
 TAPS = {"linear1d": 2, "bilinear2d": 4, "trilinear3d": 8, "bicubic2d": 16}
+"""Input elements that an interpolated output is a weighted sum of."""
 
 
 @rule(
-    "aten.upsample_linear1d",
-    "aten.upsample_bilinear2d",
-    "aten.upsample_trilinear3d",
-    "aten.upsample_bicubic2d",
-    "aten._upsample_bilinear2d_aa",
-    "aten._upsample_bicubic2d_aa",
+    *aten("upsample_linear1d upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d"),
+    *aten("_upsample_bilinear2d_aa _upsample_bicubic2d_aa"),
     kind=Kind.OTHER,
 )
 def interpolate(op: Op) -> Cost:
-    """A weighted sum of n taps an output: 2n - 1."""
+    """Count a weighted sum of n taps per output: n products and n - 1 sums."""
     taps = next(taps for ending, taps in TAPS.items() if ending in op.name)
     return access(op, flops=(2 * taps - 1) * op.outputs[0].numel)
 
 
 @rule("aten.grid_sampler", "aten.grid_sampler_2d", "aten.grid_sampler_3d", kind=Kind.OTHER)
 def grid_sampler(op: Op) -> Cost:
-    """Bilinear sampling: 7 an output (4 products, 3 sums)."""
+    """Sample bilinearly: 7 per output (4 products, 3 sums)."""
     return access(op, flops=7 * op.outputs[0].numel)

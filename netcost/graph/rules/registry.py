@@ -1,7 +1,7 @@
 """The table of counting rules: operator name -> kind and cost, with three states.
 
-An operator is **costed** (it has a rule), **free** (a view, or nothing but bookkeeping: said, not skipped) or
-**unknown** (no entry: it is listed beside the total, which then reads `≥ …`).
+An operator is **costed** (it has a rule), **free** (a view or mere bookkeeping: listed, not skipped) or **unknown**
+(no entry: it is listed beside the total, which then reads `≥ …`).
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ KindRule = Callable[[Op], Kind]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How one operator is counted; `cost` is None where it is free."""
+    """Kind and cost of one operator; `cost` is None if it is free."""
 
     kind: Kind | KindRule
     cost: CostRule | None
 
     def kind_of(self, op: Op) -> Kind:
-        """The kind of `op`, which for a convolution depends on its weight."""
+        """Return the kind of `op`, which for a convolution depends on its weight."""
         return self.kind if isinstance(self.kind, Kind) else self.kind(op)
 
 
@@ -38,7 +38,7 @@ def rule(*names: str, kind: Kind | KindRule = Kind.OTHER) -> Callable[[CostRule]
     Args:
         names: operators as torch spells them, "aten.convolution" or "mylib::my_op", without overload. An
             in-place form ("aten.relu_") takes the rule of its plain form.
-        kind: the class of work, or a function of the operator that says it.
+        kind: the class of work, or a function that tells it from the operator.
 
     Example:
         >>> from netcost.graph.rules import access, rule
@@ -62,11 +62,8 @@ def free(*names: str) -> None:
 
 
 def find(name: str) -> Rule | None:
-    """The rule of the operator called `name`, in place or not; None where it is unknown."""
-    entry = RULES.find(name)
-    if entry is None and name.endswith("_"):
-        return RULES.find(name[:-1])
-    return entry
+    """Return the rule of the operator called `name`, in place or not; None if it is unknown."""
+    return RULES.find(name) or RULES.find(name.removesuffix("_"))
 
 
 def access(
@@ -78,15 +75,14 @@ def access(
     read: Sequence[TensorSpec] | None = None,
     written: int | None = None,
 ) -> Cost:
-    """The cost of an operator that reads its inputs once and writes its outputs once.
+    """Make the cost of an operator that reads its inputs once and writes its outputs once.
 
     Args:
-        op: the operator.
         mult_adds: multiply-accumulates (count); two FLOPs each, which are added here.
         flops: other floating-point operations (count).
         activations: elements written that count as activations.
-        read: tensors read, where they are not all the inputs (an embedding reads the rows it looks up).
-        written: elements written, where they are not all the outputs'.
+        read: tensors read [default: all inputs]; an embedding reads the rows it looks up.
+        written: elements written [default: those of all outputs].
     """
     elements, size_bytes = extent(op.inputs if read is None else read)
     if written is None:

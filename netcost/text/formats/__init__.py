@@ -1,4 +1,4 @@
-"""Results as text: what every result has, and the one function that writes any of them in a format.
+"""Formats: the protocols of a result, and the one function that writes any result in a format.
 
     >>> from netcost.text.tables import Column, Table
     >>> print(result_text(Table((Column("name", "Name"),), (("LeNet-5",),)), "csv"), end="")
@@ -6,7 +6,7 @@
     LeNet-5
 
 Each format is a file with pure functions from a table to a `str`. It is imported when it is first asked for:
-`netcost --help` names them all and loads none. A page in HTML is of `netcost.reports`.
+`netcost --help` names them all and loads none. HTML is written by `netcost.reports`.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from netcost.text.errors import RequestError
 from netcost.text.tables import Section, Table
 
 FORMATS = ("table", "markdown", "csv", "json", "latex", "html")
-"""What `--format` takes."""
+"""Values of `--format`."""
 
 EXTRA = {"html": ("altair", "jinja2", "vl_convert")}
-"""Packages that a format needs beyond netcost's own: those of `netcost[report]`."""
+"""Packages of `netcost[report]` that a format needs."""
 
 AnySection = TypeVar("AnySection", bound=Section)
 
 
 class Result(Protocol):
-    """What a command shows, for programs; people are shown its `tables()` or its `sections()`."""
+    """The result of a command, for programs; people are shown its `tables()` or its `sections()`."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the object of its JSON."""
@@ -43,15 +43,15 @@ class Tabled(Protocol):
     """A result that people read as tables."""
 
     def tables(self) -> Sequence[Table]:
-        """Return them, in their order."""
+        """Return the tables in their order."""
 
 
 @runtime_checkable
 class Sectioned(Protocol):
-    """A result that people read as a report; where it has tables too, only Markdown is the report."""
+    """A result that people read as a report; if it has tables too, only Markdown shows the report."""
 
     def sections(self) -> Sequence[Section]:
-        """Return the parts of the report, in their order."""
+        """Return the parts of the report in their order."""
 
 
 def result_text(result: Result, format_name: str, *, quiet: bool = False, **style: Any) -> str:
@@ -68,26 +68,22 @@ def result_text(result: Result, format_name: str, *, quiet: bool = False, **styl
     if format_name == "csv":
         records = result.records()
         return "\n".join(map(csv_text.render, [records] if isinstance(records, Table) else records))
-    parts = _sections(result, format_name)
+    if isinstance(result, Sectioned) and (format_name == "markdown" or not isinstance(result, Tabled)):
+        parts = result.sections()
+    else:
+        assert isinstance(result, Tabled), f"{type(result).__name__} has neither tables nor sections"
+        parts = [Section("", tables=tuple(result.tables()))]
     write = {"table": sections.as_terminal, "markdown": sections.as_markdown, "latex": sections.as_latex}[format_name]
     return write(without_notes(parts) if quiet else parts, **style)
 
 
-def _sections(result: Result, format_name: str) -> Sequence[Section]:
-    """What people are shown, as parts of a report; tables alone have no heading above them."""
-    if isinstance(result, Sectioned) and (format_name == "markdown" or not isinstance(result, Tabled)):
-        return result.sections()
-    assert isinstance(result, Tabled), f"{type(result).__name__} has neither tables nor sections"
-    return [Section("", tables=tuple(result.tables()))]
-
-
 def without_notes(sections: Iterable[AnySection]) -> list[AnySection]:
-    """Return the same sections without the notes of their tables."""
+    """Return the sections without the notes of their tables."""
     return [replace(part, tables=tuple(replace(table, notes=()) for table in part.tables)) for part in sections]
 
 
 def require(name: str) -> None:
-    """Refuse a format whose packages are not there, before any work is done.
+    """Refuse a format whose packages are not installed, before any work is done.
 
     Raises:
         RequestError: one is not installed; the message says how to install it.

@@ -1,4 +1,4 @@
-"""A table as comma-separated values: for programs, so numbers are bare and notes are left out."""
+"""Tables as comma-separated values: for programs, so numbers are bare and notes are left out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netcost.text.tables import Table, bare, with_unit_column
 
 
 def render(table: Table) -> str:
-    """Column names as the header, then a line for each row; a missing value is an empty field.
+    """Write column names as the header, then a line per row; a missing value is an empty field.
 
     Raises:
         ValueError: a number is infinite or not a number.
@@ -25,7 +25,6 @@ def render(table: Table) -> str:
 
 
 def _field(cell: Any) -> Any:
-    """The bare number or the words of a cell; the writer makes nothing of None."""
     field = bare(cell)
     if isinstance(field, float) and not isfinite(field):
         raise ValueError(f"{field!r} cannot stand in CSV: readers take it for a missing value; use None if it is one")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 LONGEST_LINE = 100
-"""A list of numbers that takes more characters than this is written one number a line."""
+"""A list of numbers that takes more characters than this is written one number per line."""
 
 
 def render(value: object) -> str:
-    """A mapping, list or plain value as JSON, in ASCII.
+    """Write a mapping, list or plain value as JSON, in ASCII.
 
     Raises:
         ValueError: a number is infinite or not a number: JSON has neither, and a missing value is None.
@@ -21,18 +21,22 @@ def render(value: object) -> str:
 
 
 def _written(value: object, indent: str) -> str:
-    """`value` as JSON; its lines after the first start with `indent`."""
+    """Write `value` as JSON; its lines after the first start with `indent`."""
     inner = f"{indent}  "
     if isinstance(value, Mapping) and value:
-        entries = (f"{_key(key)}: {_written(entry, inner)}" for key, entry in value.items())
-        return _between("{", entries, "}", indent)
-    if isinstance(value, list | tuple) and value and not _fits_on_a_line(value):
-        return _between("[", (_written(entry, inner) for entry in value), "]", indent)
-    return _on_a_line(value)
+        opening, closing = "{", "}"
+        entries = [f"{_key(key)}: {_written(entry, inner)}" for key, entry in value.items()]
+    elif isinstance(value, list | tuple) and value and not _fits_on_a_line(value):
+        opening, closing = "[", "]"
+        entries = [_written(entry, inner) for entry in value]
+    else:
+        return _on_a_line(value)
+    lines = f",\n{inner}".join(entries)
+    return f"{opening}\n{inner}{lines}\n{indent}{closing}"
 
 
 def _on_a_line(value: object) -> str:
-    """What needs no lines of its own: in ASCII, so that no reader's encoding matters."""
+    """Write a value that needs one line, in ASCII, so that no reader's encoding matters."""
     try:
         return json.dumps(value, ensure_ascii=True, allow_nan=False)
     except ValueError as error:
@@ -40,18 +44,12 @@ def _on_a_line(value: object) -> str:
 
 
 def _key(key: object) -> str:
-    """A key as JSON; a number would make a file that no parser takes."""
+    """Write a key; any other than a str would make a file that no parser takes."""
     if not isinstance(key, str):
         raise TypeError(f"the key {key!r} is not a str; JSON has no other keys")
     return json.dumps(key)
 
 
-def _between(opening: str, entries: Iterable[str], closing: str, indent: str) -> str:
-    """The entries one a line, indented, between brackets."""
-    separator = f",\n{indent}  "
-    return f"{opening}\n{indent}  {separator.join(entries)}\n{indent}{closing}"
-
-
 def _fits_on_a_line(values: list[Any] | tuple[Any, ...]) -> bool:
-    """Whether these are numbers (a shape, an interval) that one line holds."""
+    """True for numbers (a shape, an interval) that one line holds."""
     return all(isinstance(value, int | float) for value in values) and len(str(list(values))) <= LONGEST_LINE

@@ -1,4 +1,4 @@
-r"""A table as LaTeX for papers: booktabs' rules, numbers flush right, units as people read them.
+r"""Tables as LaTeX for papers: booktabs' rules, numbers flush right, units as people read them.
 
 The text needs `\usepackage{booktabs}`, and pdfLaTeX or later.
 """
@@ -32,11 +32,11 @@ _SPECIAL = {
     "×": r"$\times$",
     "·": r"$\cdot$",
 }
-"""What LaTeX would read as its own, and the signs of our units that older engines lack."""
+"""Signs that LaTeX would read as its own, and the signs of our units that older engines lack."""
 
 
 def render(table: Table) -> str:
-    """A `table` float: the title is its caption, the notes stand small below the rules."""
+    """Write a `table` float: the title is its caption, the notes stand small below the rules."""
     aligned = "".join("r" if column.is_number else "l" for column in table.columns)
     rows = [[table.text(row, index) for index in range(len(table.columns))] for row in range(len(table.rows))]
     lines = [
@@ -57,17 +57,16 @@ def render(table: Table) -> str:
 
 
 def heading(title: str, level: int) -> str:
-    """The heading of a part; what floats above it is set before, because LaTeX holds back only so many floats."""
+    """Write the heading of a section, after all floats so far: LaTeX holds back only a limited number of them."""
     return f"\\clearpage\n\\{'sub' * (min(level, 3) - 1)}section{{{escaped(title)}}}\n"
 
 
 def _row(cells: Iterable[str]) -> str:
-    """One line of the tabular."""
     return rf"    {' & '.join(map(escaped, cells))} \\"
 
 
 def escaped(text: str) -> str:
-    """`text` on one line, so that it reads literally; leading blanks indent."""
+    """Write `text` on one line, so that it reads literally; leading blanks indent."""
     written = printable(text)
     indent = len(written) - len(written.lstrip(" "))
     return r"\quad " * bool(indent) + "".join(_SPECIAL.get(sign, sign) for sign in written[indent:])

@@ -12,41 +12,34 @@ WIDTH = 80
 
 
 def as_markdown(sections: Sequence[Section]) -> str:
-    """Headings, paragraphs and pipe tables."""
-    parts = [part for section in sections for part in _markdown(section)]
+    """Write headings, paragraphs and pipe tables."""
+    parts = [part for section in sections for part in (*words(section), *map(markdown.render, section.tables))]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
-def as_terminal(sections: Sequence[Section], *, width: int | None = None, color: bool = False) -> str:
-    """The same for a terminal, words folded to its width."""
-    parts = [part for section in sections for part in _terminal(section, width, color)]
-    return "\n".join(parts)
-
-
-def as_latex(sections: Sequence[Section]) -> str:
-    """The same for a paper: a `table` float per table."""
-    return "\n".join(part for section in sections for part in _latex(section))
-
-
-def _markdown(section: Section) -> list[str]:
-    return [*words(section), *map(markdown.render, section.tables)]
-
-
 def words(section: Section) -> list[str]:
-    """Heading, if there is one, and paragraphs."""
+    """Write the heading, if there is one, and the paragraphs in Markdown."""
     title = [f"{'#' * section.level} {markdown.escaped(section.title)}"] if section.title else []
     return [*title, *map(markdown.escaped, section.paragraphs)]
 
 
-def _terminal(section: Section, width: int | None, color: bool) -> list[str]:
-    lines = [(section.title, "bold")] if section.title else []
-    lines += [(paragraph, "") for paragraph in section.paragraphs]
-    width = WIDTH if lines and width is None else width
-    words = [terminal.words(text, style, width=width, color=color) for text, style in lines]
-    return [*words, *(terminal.render(table, width=width, color=color) for table in section.tables)]
+def as_terminal(sections: Sequence[Section], *, width: int | None = None, color: bool = False) -> str:
+    """Write sections for a terminal, words folded to its width."""
+    parts: list[str] = []
+    for section in sections:
+        lines = [(section.title, "bold")] if section.title else []
+        lines += [(paragraph, "") for paragraph in section.paragraphs]
+        line_width = WIDTH if lines and width is None else width
+        parts += [terminal.words(text, style, width=line_width, color=color) for text, style in lines]
+        parts += [terminal.render(table, width=line_width, color=color) for table in section.tables]
+    return "\n".join(parts)
 
 
-def _latex(section: Section) -> list[str]:
-    title = [latex.heading(section.title, section.level)] if section.title else []
-    paragraphs = [f"{latex.escaped(paragraph)}\n" for paragraph in section.paragraphs]
-    return [*title, *paragraphs, *map(latex.render, section.tables)]
+def as_latex(sections: Sequence[Section]) -> str:
+    """Write sections for a paper: a `table` float per table."""
+    parts: list[str] = []
+    for section in sections:
+        parts += [latex.heading(section.title, section.level)] if section.title else []
+        parts += [f"{latex.escaped(paragraph)}\n" for paragraph in section.paragraphs]
+        parts += map(latex.render, section.tables)
+    return "\n".join(parts)

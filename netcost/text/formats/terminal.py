@@ -1,4 +1,4 @@
-"""A table for a terminal: numbers flush right, and never a digit cut off.
+"""Tables for a terminal: numbers flush right, and never a digit cut off.
 
 Without a width the table is as wide as it needs to be: for files and pipes. In a terminal that is too narrow,
 words are folded first; what still does not fit beside the first column goes into further tables below.
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 GAP = 2
 """Blank characters between two columns."""
 NARROWEST = 8
-"""Characters that words are folded to at the narrowest."""
+"""Words are never folded to fewer characters."""
 
 _ENDLESS = 1_000_000
 _TAIL = re.compile(r"(?: |\x1b\[[0-9;]*m)+$", re.MULTILINE)
 
 
 class ColumnWidth(NamedTuple):
-    """A column of the table, and the characters it needs when its words are folded, or has when they are not."""
+    """A column of the table, and its width in characters with its words folded (`least`) and unfolded (`natural`)."""
 
     column: int
     least: int
@@ -36,27 +36,27 @@ class ColumnWidth(NamedTuple):
 
 
 def render(table: Table, *, width: int | None = None, color: bool = False) -> str:
-    """Title, table and notes, in lines of at most `width` characters where the numbers allow it.
+    """Write title, table and notes, in lines of at most `width` characters where the numbers allow it.
 
     Args:
         width: characters in a line; None never folds and never splits.
-        color: whether bold, dim and yellow may be used.
+        color: use bold, dim and yellow.
     """
-    title = [_printed(_words(table.title, "bold"), width, color)] if table.title else []
-    # Each column is told its width, so the line need not be told its own: a number wider than it is not cut.
-    grids = [_printed(_grid(table, group), None, color) for group in groups(_spans(table, width), width)]
-    notes = "".join(_printed(_words(note, "dim"), width, color) for note in table.notes)
-    return "\n".join([*title, *grids, *([notes] if notes else [])])
+    title = words(table.title, "bold", width=width, color=color) if table.title else ""
+    # The columns have their widths, so the line needs none: it would cut a number that is wider.
+    grids = [_printed(_grid(table, group), None, color) for group in groups(_column_widths(table, width), width)]
+    notes = "".join(words(note, "dim", width=width, color=color) for note in table.notes)
+    return "\n".join(part for part in (title, *grids, notes) if part)
 
 
 def words(text: str, style: str = "", *, width: int | None = None, color: bool = False) -> str:
-    """A paragraph in a style of rich's ("bold"), in lines of at most `width` characters."""
+    """Write a paragraph in a style of rich's ("bold"), in lines of at most `width` characters."""
     return _printed(_words(text, style), width, color)
 
 
 def groups(spans: Sequence[ColumnWidth], width: int | None) -> list[list[tuple[int, int]]]:
-    """Which columns stand side by side, and how wide: as (column, characters), the first column in each group."""
-    if not spans:  # words alone
+    """Group the columns that stand side by side, as (column, characters); the first column is in each group."""
+    if not spans:  # title and notes alone
         return []
     if width is None:
         return [[(span.column, span.natural) for span in spans]]
@@ -70,12 +70,12 @@ def groups(spans: Sequence[ColumnWidth], width: int | None) -> list[list[tuple[i
 
 
 def _extent(group: Sequence[ColumnWidth]) -> int:
-    """Characters that the columns take side by side, at least."""
+    """Add up the least characters that the columns take side by side."""
     return sum(span.least for span in group) + GAP * (len(group) - 1)
 
 
 def _widened(group: Sequence[ColumnWidth], width: int) -> list[tuple[int, int]]:
-    """The columns with what is left of the line: first to those that lack least, so that most fold nothing."""
+    """Share out the rest of the line, first to the columns that lack least, so that most of them fold nothing."""
     left = max(0, width - _extent(group))
     widths = {span.column: span.least for span in group}
     for span in sorted(group, key=lambda span: span.natural - span.least):
@@ -85,8 +85,8 @@ def _widened(group: Sequence[ColumnWidth], width: int) -> list[tuple[int, int]]:
     return list(widths.items())
 
 
-def _spans(table: Table, width: int | None) -> list[ColumnWidth]:
-    """How wide each column may be: numbers keep their width, words and headings fold to a third of the line."""
+def _column_widths(table: Table, width: int | None) -> list[ColumnWidth]:
+    """Measure each column: numbers keep their width, words and headings fold to a third of the line."""
     from rich.cells import cell_len
 
     folded = max(NARROWEST, (width or 0) // 3)
@@ -102,7 +102,7 @@ def _spans(table: Table, width: int | None) -> list[ColumnWidth]:
 
 
 def _grid(table: Table, group: Sequence[tuple[int, int]]) -> RenderableType:
-    """Some of the columns as one table of rich's."""
+    """Make a table of rich's from a group of columns; missing and incomplete values stand out."""
     from rich import box
     from rich.table import Table as Grid
 
@@ -111,30 +111,27 @@ def _grid(table: Table, group: Sequence[tuple[int, int]]) -> RenderableType:
         heading = _words(table.columns[index].heading, "bold")
         grid.add_column(heading, justify="right" if table.columns[index].is_number else "left", width=width)
     for row in range(len(table.rows)):
-        grid.add_row(*(_cell(table, row, index) for index, _ in group))
+        grid.add_row(*(_words(table.text(row, index), _style(table.rows[row][index])) for index, _ in group))
     return grid
 
 
-def _cell(table: Table, row: int, column: int) -> Text:
-    """One cell; what is not known or not complete stands out."""
-    cell = table.rows[row][column]
-    style = "dim" if cell is None else "yellow" if isinstance(cell, AtLeast) else ""
-    return _words(table.text(row, column), style)
+def _style(cell: object) -> str:
+    return "dim" if cell is None else "yellow" if isinstance(cell, AtLeast) else ""
 
 
 def _words(text: str, style: str) -> Text:
-    """Words that are shown as they stand: rich would read `[red]` in a plain string as its own."""
+    """Protect words from rich, which would read `[red]` in a plain string as its own."""
     from rich.text import Text
 
     return Text(printable(text), style=style, overflow="fold")
 
 
 def _printed(part: RenderableType, width: int | None, color: bool) -> str:
-    """What rich prints in lines of that width, for no terminal in particular, without blanks at line ends."""
+    """Print with rich, independently of the terminal and without blanks at line ends."""
     from rich.console import Console
 
     lines = io.StringIO()
-    # All that rich would otherwise ask the environment for is said here: the same table is the same text everywhere.
+    # Every setting that rich would otherwise take from the environment: the same table is the same text everywhere.
     console = Console(
         file=lines,
         width=_ENDLESS if width is None else max(width, NARROWEST),
