@@ -116,5 +116,6 @@ def _forget_namesakes(folders: Sequence[Path]) -> None:
     for name in list(_NEIGHBOURS):
         root = name.partition(".")[0]
         if any((folder / f"{root}.py").is_file() or (folder / root).is_dir() for folder in folders):
-            if sys.modules.get(name) is _NEIGHBOURS.pop(name):
+            module = _NEIGHBOURS.pop(name)
+            if sys.modules.get(name) is module:
                 del sys.modules[name]
