@@ -92,7 +92,7 @@ def module(
         figures: published figures of the module at the builder's default widths and `input_shape`, if any.
         of: the architecture that the module belongs to; it lends paper and year.
         title: the name that people write.
-        input_shape: shape of the input of one forward pass, (N, C, H, W); its C is `in_channels` unless another is given.
+        input_shape: input of one forward pass, (N, C, H, W); its C is `in_channels` unless another is given.
     """
     network = ARCHITECTURES.get(of)
 
