@@ -1,8 +1,8 @@
 """Pick the cheapest of a hundred generated networks: least memory access within a budget of multiply-adds.
 
 Run it with `python examples/cheapest_variant.py`. Each candidate is counted in a few milliseconds, so that a search
-over architectures can ask for cost at every step. ShuffleNet V2 says why to rank by memory access and not by
-multiply-adds: among candidates of equal multiply-adds it is what differs, and what the clock sees.
+over architectures can ask for cost at every step. ShuffleNet V2 explains why to rank by memory access:
+candidates of equal multiply-adds differ in it, and so does their time.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""What a module of your own costs: its totals, where they sit, and what a change to it does.
+"""Cost of a module of your own: its totals, their place in the module, and the effect of a change.
 
 Run it with `python examples/cost_of_your_module.py`. Nothing is computed and no weight is allocated: a network of any
 size is counted in milliseconds.
@@ -10,7 +10,7 @@ import netcost
 
 
 class SqueezeExcite(nn.Module):
-    """Rescales channels by what the whole map says of them (Hu et al., CVPR 2018)."""
+    """Rescales each channel by a gate computed from the whole map (Hu et al., CVPR 2018)."""
 
     def __init__(self, channels: int, reduction: int = 16) -> None:
         super().__init__()
@@ -46,12 +46,12 @@ def main() -> None:
     before = netcost.analyze(plain, (1, 64, 56, 56))
     after = netcost.analyze(excited, (1, 64, 56, 56))
 
-    print("what squeeze-excitation adds:")
+    print("cost added by squeeze-excitation:")
     for name in ("params", "mult_adds", "memory_access", "memory_access_fused", "kernels", "depth"):
         old, new = getattr(before, name), getattr(after, name)
         print(f"  {name:20} {old:>14,} -> {new:>14,}  ({new / old - 1:+.1%})")
 
-    print("\nwhere the memory access of one block goes:")
+    print("\nmemory access of one block by kind of operator:")
     kinds = netcost.analyze(excited[0], (1, 64, 56, 56)).by_kind()
     print(kinds[["kind", "mult_adds", "memory_access"]].to_string(index=False))
 

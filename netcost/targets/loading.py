@@ -1,4 +1,4 @@
-"""The user's own code -> a Python module, with nothing left behind in `sys.path` or, after an error, `sys.modules`."""
+"""Imports the user's own code, and leaves nothing in `sys.path` or, after an error, in `sys.modules`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from netcost.tracing import described
 
 @contextmanager
 def importable(*folders: Path) -> Iterator[None]:
-    """Python finds the folders' modules meanwhile, as it does when it is run there; after an error nothing is left."""
+    """Let Python find the folders' modules, as when it runs there; restore `sys.path` at the end."""
     before = sys.path[:]
     sys.path[:0] = map(str, folders)
     try:
@@ -31,15 +31,9 @@ def importable(*folders: Path) -> Iterator[None]:
 
 
 def load_module(text: str, name: str, known: Sequence[str]) -> ModuleType:
-    """Import a module by its dotted name.
-
-    Args:
-        text: the target as it was asked for.
-        name: of the module.
-        known: names to suggest from, where there is no such module.
-    """
+    """Import a module by its dotted name; `known` names are suggested if there is no such module."""
     try:
-        with importable(Path.cwd()):  # the console script, unlike `python -m`, does not look where it is run
+        with importable(Path.cwd()):  # which `python -m` searches, but the console script does not
             return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise TargetError(f"{text!r}: no module {error.name!r} to import{suggestion(name, known)}") from error
@@ -48,11 +42,11 @@ def load_module(text: str, name: str, known: Sequence[str]) -> ModuleType:
 
 
 _NEIGHBOURS: dict[str, ModuleType] = {}
-"""Modules that file targets brought with them. The next file may have others of the same names beside it."""
+"""Modules that file targets have imported. The next file may have others of the same names beside it."""
 
 
 def load_file(text: str, path: Path) -> ModuleType:
-    """Run a file as a module that can import its neighbours, relatively too where it is part of a package."""
+    """Run a file as a module that can import its neighbours, also relatively if it is part of a package."""
     if not path.is_file():
         raise TargetError(f"{text!r}: there is no file {str(path)!r}")
     if path.suffix != ".py":
@@ -72,17 +66,17 @@ def load_file(text: str, path: Path) -> ModuleType:
         with importable(*folders):
             module = _run(path) if root == path.parent else importlib.import_module(name)
     except (Exception, SystemExit) as error:
-        for each in _brought(before, folders):
-            del sys.modules[each]
+        for module_name in _imported_since(before, folders):
+            del sys.modules[module_name]
         raise TargetError(f"{text!r} raised while it was imported: {described(error)}") from error
-    _NEIGHBOURS.update(_brought(before, folders))
+    _NEIGHBOURS.update(_imported_since(before, folders))
     if module.__file__ is None or not path.samefile(module.__file__):
         raise TargetError(f"{text!r}: Python has {name!r} from elsewhere already: {module.__file__!r}")
     return module
 
 
 def _package(path: Path) -> tuple[Path, str]:
-    """The folder that holds the outermost package around the file, and the file's dotted name in there."""
+    """Return the folder that holds the outermost package around the file, and the file's dotted name there."""
     folder, parts = path.parent, [] if path.stem == "__init__" else [path.stem]
     while (folder / "__init__.py").is_file():
         parts.insert(0, folder.name)
@@ -91,12 +85,12 @@ def _package(path: Path) -> tuple[Path, str]:
 
 
 def _run(path: Path) -> ModuleType:
-    """A module of the file's code, under a name that no other module has."""
+    """Run the file's code as a module under a name that no other module has."""
     name = f"netcost_target_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None  # a name that ends in .py has both
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickling look their own module up
+    sys.modules[name] = module  # dataclasses and pickling look up their own module
     try:
         spec.loader.exec_module(module)
     except BaseException:
@@ -105,12 +99,12 @@ def _run(path: Path) -> ModuleType:
     return module
 
 
-def _brought(before: set[str], folders: Sequence[Path]) -> dict[str, ModuleType]:
-    """The modules that came since and lie in one of the folders, with their submodules."""
+def _imported_since(before: set[str], folders: Sequence[Path]) -> dict[str, ModuleType]:
+    """Return the modules imported since `before` from one of the folders, with their submodules."""
 
     def lies_there(module: ModuleType) -> bool:
-        places = (module.__dict__.get("__file__"), *module.__dict__.get("__path__", ()))
-        return any(Path(place).resolve().parent in folders for place in places if place)
+        paths = (module.__dict__.get("__file__"), *module.__dict__.get("__path__", ()))
+        return any(Path(path).resolve().parent in folders for path in paths if path)
 
     roots = {name.partition(".")[0] for name in set(sys.modules) - before} - before
     own = {root for root in roots if root in sys.modules and lies_there(sys.modules[root])}

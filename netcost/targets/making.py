@@ -1,4 +1,4 @@
-"""A builder and its arguments -> a maker that says plainly what it was wrongly handed."""
+"""Makers: a builder with its arguments, and an error that lists the arguments it takes."""
 
 from __future__ import annotations
 
@@ -16,18 +16,16 @@ from netcost.text.names import suggestion
 from netcost.tracing import described
 
 
-def maker(
-    text: str, function: Callable[..., Any], options: dict[str, Any], *positional: Any, **defaults: Any
-) -> Callable[[], nn.Module]:
-    """A maker that checks what it is handed and what it makes."""
+def maker(text: str, function: Callable[..., Any], options: dict[str, Any]) -> Callable[[], nn.Module]:
+    """Return a maker that checks the builder's arguments and its result."""
 
     def make() -> nn.Module:
         try:
-            module = function(*positional, **{**defaults, **options})
+            module = function(**options)
         except TypeError as error:
-            if not _is_about_arguments(error, function, positional, {**defaults, **options}):
+            if not _is_about_arguments(error, function, options):
                 raise
-            accepted = _accepted(function, positional, defaults)
+            accepted = _accepted(function)
             wrong = next((name for name in options if name not in accepted), "")
             takes = f"It takes --arg name=value of {', '.join(accepted)}" if accepted else "It takes no --arg"
             near = suggestion(wrong, accepted) or "."
@@ -39,25 +37,23 @@ def maker(
     return make
 
 
-def _is_about_arguments(
-    error: TypeError, function: Callable[..., Any], positional: tuple[Any, ...], keywords: dict[str, Any]
-) -> bool:
-    """Whether the call itself was refused: an argument that is not taken, or one that is missing."""
+def _is_about_arguments(error: TypeError, function: Callable[..., Any], options: dict[str, Any]) -> bool:
+    """True where Python refused the call itself: an unknown argument, or a missing one."""
     refused = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-    if refused is not None and refused[1] in keywords:
+    if refused is not None and refused[1] in options:
         return True
     try:
-        inspect.signature(function).bind(*positional, **keywords)
+        inspect.signature(function).bind(**options)
     except TypeError:
         return True
     return False
 
 
-def _accepted(function: Callable[..., Any], positional: tuple[Any, ...], defaults: dict[str, Any]) -> list[str]:
-    """Names of the arguments that `function` takes, and those that it hands on to the class of what it makes."""
-    parameters = list(inspect.signature(function).parameters.values())[len(positional) :]
-    names = [each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
-    if any(each.kind is each.VAR_KEYWORD for each in parameters) and not isinstance(function, type):
+def _accepted(function: Callable[..., Any]) -> list[str]:
+    """Return the names of the arguments that `function` takes, and of those it passes on to the class of its result."""
+    parameters = inspect.signature(function).parameters.values()
+    names = [param.name for param in parameters if param.kind in (param.POSITIONAL_OR_KEYWORD, param.KEYWORD_ONLY)]
+    if any(param.kind is param.VAR_KEYWORD for param in parameters) and not isinstance(function, type):
         with suppress(Exception), weightless():
-            names += _accepted(type(function(*positional, **defaults)), (), {})
+            names += _accepted(type(function()))
     return list(dict.fromkeys(names))

@@ -1,9 +1,4 @@
-"""What people name on the command line -> a module and its inputs.
-
-`googlenet` and `module:inception_v1` are of the zoo; `torchvision:resnet50` and `timm:convnext_tiny` are theirs;
-`package.module:callable` and `path/to/file.py:Net` are the user's own code. Nothing is ever unpickled: a `.pt` file
-runs whatever its author put in.
-"""
+"""Resolves the name of a target, as a user types it, to a module and its inputs."""
 
 from __future__ import annotations
 
@@ -13,6 +8,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,36 +23,40 @@ from netcost.text.names import suggestion, without_folders
 from netcost.tracing import InputSpec, described, parse_input
 from netcost.zoo import ARCHITECTURES, MODULES
 
+Options = dict[str, Any]
+Inputs = tuple[InputSpec, ...]
+
 PICKLES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".t7"})
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A network that can be built, and what goes into it.
+    """A network that can be built, and its inputs.
 
     Args:
-        name: as it was asked for, but that an absolute path is only its last part.
+        name: as the user wrote it, but an absolute path is shortened to its last part.
         make: builds the module with its real initialisation.
-        inputs: of one forward pass; None where the target has none of its own and none were given.
-        arguments: that it was asked for with; None where no name stands for it, so that only this process can make it.
-        text: what `resolve` was asked for; "" where it was not.
+        inputs: inputs of one forward pass; None if the target has none of its own and none were given.
+        arguments: arguments of the architecture; None if no name stands for the target, so that only this process can
+            build it.
+        text: the text that `resolve` parsed; "" if it did not.
     """
 
     name: str
     make: Callable[[], nn.Module]
-    inputs: tuple[InputSpec, ...] | None = None
+    inputs: Inputs | None = None
     arguments: Mapping[str, Any] | None = None
     text: str = ""
 
     def build(self) -> nn.Module:
-        """The module with real weights.
+        """Return the module with real weights.
 
         Raises:
             TargetError: its constructor raised; the message names file and line.
         """
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about defaults of the model's own library
+                warnings.simplefilter("ignore")  # those of the model's own library, about its defaults
                 return self.make()
         except RequestError:
             raise
@@ -64,7 +64,7 @@ class Target:
             raise TargetError(f"{self.name!r} cannot be built: {described(error)}") from error
 
     def build_weightless(self) -> nn.Module:
-        """The module without values, or with real weights where its constructor needs them."""
+        """Return the module without values, or with real weights if its constructor needs them."""
         for mixing in (False, True):
             try:
                 with weightless(mixing):
@@ -74,14 +74,14 @@ class Target:
         return self.build()
 
     def with_batch(self, batch: int) -> Target:
-        """The same with another first dimension of every input."""
+        """Return the target with another first dimension of every input."""
         return replace(self, inputs=tuple(spec.with_batch(batch) for spec in self.required_inputs()))
 
-    def required_inputs(self) -> tuple[InputSpec, ...]:
-        """The inputs.
+    def required_inputs(self) -> Inputs:
+        """Return the inputs.
 
         Raises:
-            RequestError: there are none.
+            RequestError: the target has none.
         """
         if self.inputs is None:
             raise RequestError(f"{self.name!r} has no input of its own; give one: --input 1x3x224x224")
@@ -89,40 +89,45 @@ class Target:
 
 
 def resolve(text: str, arguments: Mapping[str, Any] | None = None, inputs: Sequence[str | InputSpec] = ()) -> Target:
-    """The target that `text` names.
+    """Return the target that `text` names.
 
     Args:
         text: "googlenet", "module:inception_v1", "torchvision:resnet50", "timm:convnext_tiny",
             "package.module:callable" or "file.py:Net".
-        arguments: passed to the architecture: {"width": 0.5}.
-        inputs: instead of the target's own, as InputSpecs or written like "1x3x160x160".
+        arguments: arguments of the architecture: {"width": 0.5}.
+        inputs: inputs in place of the target's own, as InputSpecs or written like "1x3x160x160".
 
     Raises:
         RequestError: the name is unknown (near names are suggested) or an input does not parse.
         TargetError: the target cannot be loaded.
     """
-    given = tuple(parse_input(each) if isinstance(each, str) else each for each in inputs)
+    given = tuple(parse_input(spec) if isinstance(spec, str) else spec for spec in inputs)
     options = dict(arguments or {})
     return replace(_resolved(text, options, given), name=without_folders(text), arguments=options, text=text)
 
 
 def build(name: str, **arguments: Any) -> nn.Module:
-    """The network or module called `name` with real weights of its own initialisation.
+    """Build the network or module called `name` with real weights of its own initialisation.
 
     Args:
         name: as for `resolve`, like "googlenet" or "module:inception_v1".
-        arguments: passed to the builder: `num_classes=10`, `width=0.5`.
+        arguments: arguments of the builder: `num_classes=10`, `width=0.5`.
 
     Raises:
-        RequestError: unknown name; the message suggests near ones.
+        RequestError: the name is unknown; the message suggests near ones.
         TargetError: the builder takes no such argument, or raised an error of its own.
     """
     return resolve(name, arguments).build()
 
 
-def _resolved(text: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
+def _resolved(text: str, options: Options, given: Inputs) -> Target:
     prefix, separator, rest = text.partition(":")
-    refuse_pickle(text)
+    path = text.rsplit(":", 1)[0] if ".py:" not in text else ""
+    if Path(path).suffix.lower() in PICKLES:
+        raise TargetError(
+            f"{text!r} is a pickle, and loading one runs whatever code is in it: refused; "
+            "name the code that builds the model instead: path/to/file.py:Net"
+        )
     if not separator:
         if text.endswith(".py"):
             raise TargetError(f"{text!r} names a file only; say which class or function of it: {text}:Net")
@@ -135,25 +140,15 @@ def _resolved(text: str, options: dict[str, Any], given: tuple[InputSpec, ...]) 
     return _of_code(text, place, attribute, options, given)
 
 
-def refuse_pickle(text: str) -> None:
-    """Refuse a file of pickled objects, whichever way it is named."""
-    path = text.rsplit(":", 1)[0] if ".py:" not in text else ""
-    if Path(path).suffix.lower() in PICKLES:
-        raise TargetError(
-            f"{text!r} is a pickle, and loading one runs whatever code is in it: refused; "
-            "name the code that builds the model instead: path/to/file.py:Net"
-        )
-
-
-def _of_zoo(name: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
+def _of_zoo(name: str, options: Options, given: Inputs) -> Target:
     if name not in ARCHITECTURES and f"module:{name}" in MODULES:
         raise RequestError(f"unknown architecture {name!r}; did you mean the building block module:{name}?")
     entry = ARCHITECTURES.get(name)
     return Target(name, maker(name, entry.build, options), given or (InputSpec(entry.input_shape),))
 
 
-def _of_modules(text: str, _name: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
-    """A module on its own, as wide as its input: `in_channels` is the second size, unless it is given."""
+def _of_modules(text: str, _name: str, options: Options, given: Inputs) -> Target:
+    """Resolve a module of the zoo; `in_channels` is the second size of its input, unless it is given."""
     entry = MODULES.get(text)
     if given and (len(given) > 1 or len(given[0].shape) != len(entry.input_shape)):
         sizes = "x".join(map(str, entry.input_shape))
@@ -164,52 +159,46 @@ def _of_modules(text: str, _name: str, options: dict[str, Any], given: tuple[Inp
     return Target(text, maker(text, entry.build, arguments), given or (own,))
 
 
-def _of_torchvision(text: str, name: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
+def _of_torchvision(text: str, name: str, options: Options, given: Inputs) -> Target:
     models = _library("torchvision.models", text)
     if name not in models.list_models():
         raise RequestError(f"torchvision has no model {name!r}{suggestion(name, models.list_models())}")
     own = _torchvision_input(models, name)
     accepted = inspect.signature(models.get_model_builder(name)).parameters
-    defaults: dict[str, Any] = {"weights": None}
-    if "weights_backbone" in accepted:
-        defaults["weights_backbone"] = None  # the default downloads them
-    if "aux_loss" in accepted:
-        defaults["aux_loss"] = True  # as the published weights have it
-    if name.startswith("vit_") and own is not None and own.shape[-1] != VIT_IMAGE_SIZE:
+    optional = {"weights_backbone": None, "aux_loss": True}  # no download; as the published weights have it
+    defaults: Options = {option: value for option, value in optional.items() if option in accepted}
+    if name.startswith("vit_") and own is not None:
         defaults["image_size"] = own.shape[-1]
-    make = maker(text, models.get_model, options, name, **defaults)
+    make = maker(text, partial(models.get_model, name, weights=None, **defaults), options)
     return Target(text, make, given or (None if own is None else (own,)))
 
 
-VIT_IMAGE_SIZE = 224
 CLIP_FRAMES = 16
 
 
 def _torchvision_input(models: ModuleType, name: str) -> InputSpec | None:
-    """The size that the default weights' own transform makes; None where it keeps the image's size."""
+    """Return the input that the default weights' own transform makes; None where it keeps the image's size."""
     try:
         weights = models.get_model_weights(name).DEFAULT
     except (AttributeError, ValueError):
         return None
     transform = weights.transforms()
     crop = getattr(transform, "crop_size", None)
-    if type(transform).__name__ == "VideoClassification":
-        frames = weights.meta.get("min_temporal_size", CLIP_FRAMES)
-        return InputSpec((1, 3, max(frames, CLIP_FRAMES), *crop)) if crop else None
-    if crop is None:
-        crop = getattr(transform, "resize_size", None)
-    if crop is None:
+    is_video = type(transform).__name__ == "VideoClassification"
+    size = crop if crop is not None or is_video else getattr(transform, "resize_size", None)
+    if not size:
         return None
-    return InputSpec((1, 3, *(crop * 2 if len(crop) == 1 else crop)))
+    frames = (max(weights.meta.get("min_temporal_size", CLIP_FRAMES), CLIP_FRAMES),) if is_video else ()
+    return InputSpec((1, 3, *frames, *(size * 2 if len(size) == 1 else size)))
 
 
-def _of_timm(text: str, name: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
+def _of_timm(text: str, name: str, options: Options, given: Inputs) -> Target:
     timm = _library("timm", text)
     if not timm.is_model(name.split(".")[0]):
         raise RequestError(f"timm has no model {name!r}{suggestion(name, timm.list_models())}")
-    configuration = timm.get_pretrained_cfg(name)
-    size = (3, 224, 224) if configuration is None else configuration.input_size
-    make = maker(text, timm.create_model, options, name, pretrained=False)
+    pretrained = timm.get_pretrained_cfg(name)
+    size = (3, 224, 224) if pretrained is None else pretrained.input_size
+    make = maker(text, partial(timm.create_model, name, pretrained=False), options)
     return Target(text, make, given or (InputSpec((1, *size)),))
 
 
@@ -218,41 +207,36 @@ def _library(module: str, text: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise TargetError(
-            f"{text!r} needs {package}, which does not import ({error}); pip install {package}"
-        ) from error
+        reason = f"which does not import ({error}); pip install {package}"
+        raise TargetError(f"{text!r} needs {package}, {reason}") from error
 
 
-LIBRARIES: dict[str, Callable[[str, str, dict[str, Any], tuple[InputSpec, ...]], Target]] = {
-    "module": _of_modules,
-    "torchvision": _of_torchvision,
-    "timm": _of_timm,
-}
+LIBRARIES = {"module": _of_modules, "torchvision": _of_torchvision, "timm": _of_timm}
 
 
-def _of_code(text: str, place: str, attribute: str, options: dict[str, Any], given: tuple[InputSpec, ...]) -> Target:
-    """A class, function or module instance in the user's own code."""
+def _of_code(text: str, place: str, attribute: str, options: Options, given: Inputs) -> Target:
+    """Resolve a class, function or module instance in the user's own code."""
     is_file = place.endswith(".py") or "/" in place or Path(place).is_file()
     module = load_file(text, Path(place)) if is_file else load_module(text, place, [*LIBRARIES, *ARCHITECTURES])
-    found: Any = module
+    value: Any = module
     for part in attribute.split("."):
-        if not hasattr(found, part):
-            public = [name for name in dir(found) if not name.startswith("_")]
+        if not hasattr(value, part):
+            public = [name for name in dir(value) if not name.startswith("_")]
             raise TargetError(f"{place!r} has no {attribute!r}{suggestion(part, public)}")
-        found = getattr(found, part)
-    if isinstance(found, nn.Module):
+        value = getattr(value, part)
+    if isinstance(value, nn.Module):
         if options:
             raise RequestError(
                 f"{text!r} is a module, built already; --arg goes to a class or function that builds one"
             )
-        return Target(text, lambda: copy.deepcopy(found), given or None)  # each build is an instance of its own
-    if not callable(found):
-        raise TargetError(f"{text!r} is a {type(found).__name__}; expected a class or function that makes an nn.Module")
-    make = maker(text, found, options)
-    folders = (Path(place).resolve().parent,) if is_file else (Path.cwd(),)
+        return Target(text, lambda: copy.deepcopy(value), given or None)  # each build is an instance of its own
+    if not callable(value):
+        raise TargetError(f"{text!r} is a {type(value).__name__}; expected a class or function that makes an nn.Module")
+    make = maker(text, value, options)
+    folder = Path(place).resolve().parent if is_file else Path.cwd()
 
-    def make_in_its_place() -> nn.Module:
-        with importable(*folders):
+    def make_there() -> nn.Module:
+        with importable(folder):
             return make()
 
-    return Target(text, make_in_its_place, given or None)
+    return Target(text, make_there, given or None)

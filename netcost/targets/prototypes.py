@@ -1,20 +1,21 @@
-"""Layers of torch.nn that were constructed before with the same arguments: copied, not constructed again.
+"""Prototypes: layers of torch.nn are constructed once for the same arguments, and then copied.
 
-A constructor takes 20 to 60 µs a layer, most of it in `nn.Module.__setattr__`; a copy takes 5 to 12. Networks repeat
-their layers, and searches repeat their networks.
+A constructor takes 20 to 60 µs per layer, most of it in `nn.Module.__setattr__`; a copy takes 5 to 12 µs. Networks
+repeat their layers, and searches repeat their networks.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.modules import module
 
-META = torch.device("meta")
+from netcost.tracing.layouts import META
 
 LAYERS: tuple[type[nn.Module], ...] = (
     *(nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear, nn.Embedding),
@@ -29,27 +30,27 @@ MODULE = nn.Module.__init__
 PLAIN = frozenset({int, bool, float, str, type(None), torch.dtype, torch.device})
 CONTAINERS = frozenset({dict, OrderedDict, set, list})
 MOST = 4096
-"""Prototypes that are kept; each holds the values of its buffers."""
+"""Prototypes kept at most; each holds the values of its buffers."""
 
-_make_empty = torch.empty  # which `weightless` replaces
+_make_empty = torch.empty  # kept, because `weightless` replaces it
 _prototypes: dict[Any, Prototype | None] = {}
 
 
 class Prototype:
-    """What a layer was like when it had just been constructed.
+    """A layer as it was when it had just been constructed.
 
     Raises:
-        TypeError: it holds something that a copy would share.
+        TypeError: the layer holds a value that its copies would share.
     """
 
     def __init__(self, layer: nn.Module) -> None:
         self._attributes = dict(vars(layer))
         self._parameters, self._buffers = layer._parameters, layer._buffers
-        others = [(name, value) for name, value in vars(layer).items() if name not in ("_parameters", "_buffers")]
-        self._containers = [(name, type(value), value) for name, value in others if _is_held(value)]
+        others = {name: value for name, value in vars(layer).items() if name not in ("_parameters", "_buffers")}
+        self._containers = [(name, type(value), value) for name, value in others.items() if _is_container(value)]
 
     def copy_to(self, layer: nn.Module) -> None:
-        """Make `layer`, on which no constructor has run, the same: with weights and buffers of its own."""
+        """Fill `layer`, on which no constructor has run, with the same attributes and its own weights and buffers."""
         own = vars(layer)
         own.update(self._attributes)
         for name, kind, value in self._containers:
@@ -63,8 +64,8 @@ class Prototype:
         own["_buffers"] = {name: buffer if buffer is None else buffer.clone() for name, buffer in self._buffers.items()}
 
 
-def _is_held(value: Any) -> bool:
-    """Whether the attribute is a container, of which each copy needs its own."""
+def _is_container(value: Any) -> bool:
+    """True for a container, of which each copy needs its own."""
     kind = type(value)
     if kind in PLAIN or (kind is tuple and all(type(item) in PLAIN for item in value)):
         return False
@@ -74,12 +75,12 @@ def _is_held(value: Any) -> bool:
 
 
 def is_intact(kind: type[nn.Module]) -> bool:
-    """Whether `kind` is constructed as it was when torch was imported; torch's compiler, for one, changes that."""
+    """True while `kind` has the constructor that torch was imported with; torch's compiler, for one, replaces it."""
     return nn.Module.__init__ is MODULE and kind.__init__ is CONSTRUCTORS[kind]
 
 
 def copying(kind: type[nn.Module], is_open: Callable[[], bool]) -> Callable[..., None]:
-    """A constructor of `kind` that copies a prototype while `is_open()`; subclasses are constructed as ever."""
+    """Return a constructor of `kind` that copies a prototype while `is_open()`; subclasses are not copied."""
     construct = CONSTRUCTORS[kind]
 
     def initialise(self: nn.Module, *args: Any, **kwargs: Any) -> None:
@@ -93,18 +94,22 @@ def copying(kind: type[nn.Module], is_open: Callable[[], bool]) -> Callable[...,
 
 
 def _prototype_of(kind: type[nn.Module], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Prototype | None:
-    """The prototype for these arguments, which may have to be made first; None where there can be none."""
+    """Return the prototype for these arguments, made at first use; None if there can be none."""
     values = (*args, *kwargs.values())
     types = tuple(map(type, values))
     if not PLAIN.issuperset(types) and not all(map(_is_plain, values)):
         return None
-    if torch._C._len_torch_function_stack() or registration_hooks():  # they see, and may change, what is constructed
+    if torch._C._len_torch_function_stack() or _has_registration_hooks():  # which may change what is constructed
         return None
     key = (kind, args, tuple(kwargs.items()), types, torch.get_default_dtype())  # 1 == 1.0 == True, hence the types
     if key not in _prototypes:
         if len(_prototypes) >= MOST:
             _prototypes.clear()
-        _prototypes[key] = _prototype(kind, args, kwargs)
+        layer = kind.__new__(kind)
+        CONSTRUCTORS[kind](layer, *args, **kwargs)
+        _prototypes[key] = None
+        with suppress(TypeError):
+            _prototypes[key] = Prototype(layer)
     return _prototypes[key]
 
 
@@ -112,17 +117,7 @@ def _is_plain(value: Any) -> bool:
     return type(value) in PLAIN or (type(value) is tuple and all(type(item) is int for item in value))
 
 
-def _prototype(kind: type[nn.Module], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Prototype | None:
-    layer = kind.__new__(kind)
-    CONSTRUCTORS[kind](layer, *args, **kwargs)
-    try:
-        return Prototype(layer)
-    except TypeError:
-        return None
-
-
-def registration_hooks() -> bool:
-    """Whether anyone listens to what modules register."""
+def _has_registration_hooks() -> bool:
     return bool(
         module._global_parameter_registration_hooks
         or module._global_buffer_registration_hooks

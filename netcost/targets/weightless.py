@@ -1,9 +1,8 @@
-"""Building a network without allocating its weights and without initialising them.
+"""Builds networks without allocating their weights and without initialising them.
 
-Most of the time that a constructor takes goes into filling weights. While `weightless()` is open, torch's factories
-make weights on the meta device, and whatever would fill one returns at once. A plain meta-device context is slower,
-and too strict: constructors look at small tensors (`torch.linspace(0, rate, depth).tolist()`), which keep their
-values here.
+Most of a constructor's time goes into filling weights. While `weightless()` is open, torch's factories make weights on
+the meta device, and initialisers return at once. A plain meta-device context is slower, and too strict: constructors
+look at small tensors (`torch.linspace(0, rate, depth).tolist()`), which keep their values here.
 """
 
 from __future__ import annotations
@@ -20,30 +19,25 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from netcost.targets.prototypes import CONSTRUCTORS, copying, is_intact
-
-META = torch.device("meta")
+from netcost.tracing.layouts import META
 
 LARGE = 1 << 16
-"""Elements from which a tensor made by a constructor is made on the meta device, whatever makes it."""
+"""Elements from which on any tensor made by a constructor is made on the meta device."""
 
 UNINITIALISED = ("empty", "empty_strided")
 FILLED = ("zeros", "ones", "full", "rand", "randn")
-INITIALISERS = tuple(
-    name
-    for name, function in vars(nn.init).items()
-    if name.endswith("_") and not name.startswith("_") and callable(function)
-)
+INITIALISERS = tuple(name for name in vars(nn.init) if name.endswith("_") and not name.startswith("_"))
 IN_PLACE = """
     uniform_ normal_ zero_ fill_ copy_ add_ sub_ mul_ div_ clamp_ erfinv_ exponential_ bernoulli_ random_
     clamp_min_ clamp_max_ log_ exp_ neg_ pow_ sqrt_ trunc_
 """.split()
 
 _lock = threading.RLock()
-_builder = threading.local()  # `open` in the thread that builds: others that use torch meanwhile see no difference
+_builder = threading.local()  # `open` in the thread that builds; other threads see no difference
 
 
 class Mixing(TorchFunctionMode):
-    """Lets a weight on the meta device meet a tensor with values, which torch refuses: the result has no values."""
+    """Allows operators on a weight without values and a tensor with values, which torch refuses."""
 
     def __torch_function__(
         self, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -61,13 +55,13 @@ class Mixing(TorchFunctionMode):
 
 @contextmanager
 def weightless(mixing: bool = True) -> Iterator[None]:
-    """Modules constructed here have weights of the right shapes on the meta device, and no values.
+    """Give the modules constructed here weights of the right shapes on the meta device, without values.
 
     The random state is the same afterwards.
 
     Args:
-        mixing: allow constructors that compute with a weight and a tensor with values; without it they raise, and
-            the others are built in two thirds of the time.
+        mixing: allow constructors that compute with a weight and a tensor with values; without it these raise, and
+            all others take two thirds of the time.
     """
     state = torch.random.get_rng_state()
     was_open = _is_open()
@@ -83,8 +77,8 @@ def weightless(mixing: bool = True) -> Iterator[None]:
 
 @contextmanager
 def _replaced() -> Iterator[None]:
-    """Torch's factories and initialisers replaced, and put back."""
-    replacements = _REPLACEMENTS + [each for each in _CONSTRUCTORS if is_intact(each[0])]
+    """Replace torch's factories and initialisers; restore them at the end."""
+    replacements = _REPLACEMENTS + [entry for entry in _CONSTRUCTORS if is_intact(entry[0])]
     before = [(owner, name, vars(owner).get(name)) for owner, name, _ in replacements]
     for owner, name, replacement in replacements:
         setattr(owner, name, replacement)
@@ -102,18 +96,9 @@ def _is_open() -> bool:
     return getattr(_builder, "open", False)
 
 
-def _on_meta(factory: Callable[..., Tensor]) -> Callable[..., Tensor]:
+def _on_meta(factory: Callable[..., Tensor], least: int = 0) -> Callable[..., Tensor]:
     def make(*args: Any, **kwargs: Any) -> Tensor:
-        if _is_open():
-            kwargs["device"] = META
-        return factory(*args, **kwargs)
-
-    return make
-
-
-def _on_meta_if_large(factory: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def make(*args: Any, **kwargs: Any) -> Tensor:
-        if _is_open() and _numel(args, kwargs) >= LARGE:
+        if _is_open() and (not least or _numel(args, kwargs) >= least):
             kwargs["device"] = META
         return factory(*args, **kwargs)
 
@@ -129,18 +114,16 @@ def _unless_weightless(fill: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _numel(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
-    """Elements that a factory was asked for, as `zeros(2, 3)` or `zeros((2, 3))`."""
+    """Return the elements that a factory was asked for, as `zeros(2, 3)` or `zeros((2, 3))`."""
     size = kwargs.get("size", args[0] if args and isinstance(args[0], (list, tuple)) else args)
     return prod([side for side in size if isinstance(side, int)])
 
 
 _REPLACEMENTS: list[tuple[Any, str, Callable[..., Any]]] = [
     *((torch, name, _on_meta(getattr(torch, name))) for name in UNINITIALISED),
-    *((torch, name, _on_meta_if_large(getattr(torch, name))) for name in FILLED),
+    *((torch, name, _on_meta(getattr(torch, name), LARGE)) for name in FILLED),
     *((nn.init, name, _unless_weightless(getattr(nn.init, name))) for name in INITIALISERS),
     *((Tensor, name, _unless_weightless(getattr(Tensor, name))) for name in IN_PLACE),
 ]
 
-_CONSTRUCTORS: list[tuple[Any, str, Callable[..., Any]]] = [
-    (kind, "__init__", copying(kind, _is_open)) for kind in CONSTRUCTORS
-]
+_CONSTRUCTORS = [(kind, "__init__", copying(kind, _is_open)) for kind in CONSTRUCTORS]

@@ -1,4 +1,4 @@
-"""The arguments of an operator: sorted into tensors and others, moved to another device, stripped of values."""
+"""Arguments of an operator: split into tensors and others, moved to another device, stripped of values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-META = torch.device("meta")
+from netcost.tracing.layouts import META
+
+Args = tuple[Any, ...]
+Keywords = dict[str, Any]
 
 LARGE_CONSTANT = 1 << 20
 """Elements above which a tensor that the forward pass makes is kept as a shape only."""
@@ -22,7 +25,7 @@ _META_WORDS = re.compile(r"\bmeta\b|register_meta|fake impl|unallocated storage"
 
 
 def classify(role: str, value: Any, tensors: list[Tensor], roles: list[str], arguments: dict[str, Any]) -> None:
-    """Put an argument of an operator where it belongs: tensors and lists of them are inputs, the rest arguments."""
+    """Add an operator's argument to its lists: tensors and lists of them are inputs, the rest plain arguments."""
     if isinstance(value, Tensor):
         tensors.append(value)
         roles.append(role)
@@ -38,13 +41,13 @@ def classify(role: str, value: Any, tensors: list[Tensor], roles: list[str], arg
 
 
 def shadow(tensor: Tensor) -> Tensor:
-    """A meta tensor laid out as `tensor`. Torch insists that a view of an ordinary tensor be one, too."""
+    """Return a meta tensor laid out as `tensor`; torch demands that a view of an ordinary tensor is ordinary too."""
     with torch.inference_mode(tensor.is_inference()):
         return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
 
 
 def replace(value: Any, replacement: Callable[[Tensor], Tensor]) -> Any:
-    """`value` with each tensor in it replaced; operators nest tensors in lists only one deep."""
+    """Return `value` with each tensor in it, or in its lists, replaced."""
     if isinstance(value, Tensor):
         return replacement(value)
     if isinstance(value, (list, tuple)):
@@ -52,43 +55,38 @@ def replace(value: Any, replacement: Callable[[Tensor], Tensor]) -> Any:
     return value
 
 
-def moved(
-    args: tuple[Any, ...], kwargs: dict[str, Any], device: torch.device
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments with `device` wherever they name one."""
+def on_device(args: Args, kwargs: Keywords, device: torch.device) -> tuple[Args, Keywords]:
+    """Return the arguments with `device` in place of any device that they name."""
     if kwargs.get("device") is not None:
         kwargs = {**kwargs, "device": device}
     return tuple([device if isinstance(value, torch.device) else value for value in args]), kwargs
 
 
-def is_large(args: tuple[Any, ...], tensors: Sequence[Tensor] = ()) -> bool:
-    """Whether an operator's result may have more elements than are worth computing.
+def is_large(args: Args, tensors: Sequence[Tensor] = ()) -> bool:
+    """True where an operator's result may have too many elements to be worth computing.
 
-    Judged by what the operands span when broadcast, and by the sizes asked for (`zeros`, `repeat`, `arange`).
+    The estimate takes the operands' broadcast shape and the sizes asked for (`zeros`, `repeat`, `arange`).
     """
-    shapes = [tensor.shape for tensor in tensors]
-    spanned = (
-        shapes[0].numel() if len(shapes) == 1 else prod(map(max, zip_longest(*map(reversed, shapes), fillvalue=1)))
-    )
-    asked = [
-        prod(value) for value in args if isinstance(value, (list, tuple)) and all(type(size) is int for size in value)
-    ]
+    shapes = [reversed(tensor.shape) for tensor in tensors]
+    broadcast = prod(map(max, zip_longest(*shapes, fillvalue=1)))
+    lists = [value for value in args if isinstance(value, (list, tuple))]
+    asked = [prod(value) for value in lists if all(type(size) is int for size in value)]
     if not tensors:
         asked += [value for value in args if type(value) is int]
-    return max([spanned, *asked]) > LARGE_CONSTANT
+    return max([broadcast, *asked]) > LARGE_CONSTANT
 
 
 def without_masks(indices: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """Indices with each mask that has values as the positions that it picks."""
-    found: list[Tensor | None] = []
+    """Return the indices, with each mask that has values replaced by the positions that it selects."""
+    positions: list[Tensor | None] = []
     for index in indices:
         if index is not None and index.dtype is torch.bool and not index.is_meta:
-            found += index.nonzero(as_tuple=True)
+            positions += index.nonzero(as_tuple=True)
         else:
-            found.append(index)
-    return found
+            positions.append(index)
+    return positions
 
 
 def lacks_values(error: Exception) -> bool:
-    """Whether torch complains that a tensor on the meta device has no values."""
+    """True where torch complains that a tensor on the meta device has no values."""
     return isinstance(error, RuntimeError | TypeError) and _META_WORDS.search(str(error)) is not None

@@ -1,9 +1,8 @@
-"""Which module an operator ran in, by torch's global forward hooks, which leave nothing on the model."""
+"""Attribution of operators to modules by torch's global forward hooks, which leave nothing on the model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any
 
 from torch import nn
@@ -11,11 +10,11 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 
 
 class ModuleStack:
-    """The modules that are running, outermost first; a context manager that listens while it is open.
+    """Tracks the running module while it is open as a context manager.
 
     Args:
-        names: qualified name of each module by `id`; a module that is none of the model's (made in the forward
-            pass, say) is attributed to the one that called it.
+        names: qualified name of each module by `id`; the operators of any other module (one made in the forward pass,
+            say) belong to the module that called it.
     """
 
     def __init__(self, names: Mapping[int, str]) -> None:
@@ -32,9 +31,7 @@ class ModuleStack:
         )
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for hook in self._hooks:
             hook.remove()
 

@@ -1,4 +1,4 @@
-"""Inputs as people write them: `1x3x224x224`, `ids=1x128:int64`."""
+"""Inputs of a forward pass, and how they are written: `1x3x224x224`, `ids=1x128:int64`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from netcost.text.errors import RequestError
+from netcost.tracing.memory import dtype_name
 
 LARGEST = 2**60
-"""Elements above which torch cannot even say how large a tensor would be."""
+"""Elements above which torch cannot compute the size of a tensor."""
 
 _WRITTEN = re.compile(r"(?:(?P<name>[A-Za-z_]\w*)=)?(?P<shape>\d+(?:[x,]\d+)*)(?::(?P<dtype>\w+))?")
 
@@ -26,7 +27,7 @@ class InputSpec:
     Args:
         shape: sizes, batch first.
         dtype: name of a torch element type.
-        name: keyword of the forward it is passed as; None for a positional one.
+        name: keyword argument of the forward that it is passed as; None for a positional one.
     """
 
     shape: tuple[int, ...]
@@ -35,30 +36,30 @@ class InputSpec:
 
     @classmethod
     def of(cls, tensor: Tensor) -> InputSpec:
-        """The shape and type of a tensor."""
-        return cls(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+        """Return the shape and type of a tensor."""
+        return cls(tuple(tensor.shape), dtype_name(tensor.dtype))
 
     def on_meta(self) -> Tensor:
-        """A tensor of this shape without memory."""
+        """Return a tensor of this shape without memory."""
         return torch.empty(self.shape, dtype=getattr(torch, self.dtype), device="meta")
 
     def random(self, generator: torch.Generator) -> Tensor:
-        """A tensor on the CPU: normal where it is floating-point, zeros where it holds indices or flags."""
+        """Return a tensor on the CPU: random normal for floating-point types, zeros for indices and flags."""
         dtype = getattr(torch, self.dtype)
         if dtype.is_floating_point:
             return torch.randn(self.shape, generator=generator).to(dtype)
         return torch.zeros(self.shape, dtype=dtype)
 
     def with_batch(self, batch: int) -> InputSpec:
-        """The same with another first dimension."""
-        return InputSpec((batch, *self.shape[1:]), self.dtype, self.name)
+        """Return the same input with another first dimension."""
+        return replace(self, shape=(batch, *self.shape[1:]))
 
 
 def parse_input(written: str) -> InputSpec:
-    """`1x3x224x224`, `1x128:int64` or `ids=1x128:int64` as an InputSpec.
+    """Parse `1x3x224x224`, `1x128:int64` or `ids=1x128:int64`.
 
     Raises:
-        RequestError: it reads as none of these, a size is 0, or torch has no such element type.
+        RequestError: the text has none of these forms, a size is 0, or torch has no such element type.
     """
     match = _WRITTEN.fullmatch(written.strip())
     if match is None:
@@ -78,15 +79,15 @@ def parse_input(written: str) -> InputSpec:
 
 
 def call_arguments(inputs: Any, make: Callable[[InputSpec], Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Positional and keyword arguments of a forward pass.
+    """Return the positional and keyword arguments of a forward pass.
 
     Args:
-        inputs: a shape (1, 3, 224, 224); a tensor; an InputSpec; a tuple or list of these, one a positional input;
-            or a dict of them by keyword. Tensors, and containers of them, go through as they are.
-        make: turns an InputSpec into what is passed.
+        inputs: a shape (1, 3, 224, 224); a tensor; an InputSpec; a tuple or list of these, each a positional input;
+            or a dict of them by keyword. Tensors, and containers of them, are passed as they are.
+        make: turns an InputSpec into the argument.
 
     Raises:
-        RequestError: the inputs are none of these.
+        RequestError: the inputs have none of these forms.
     """
     if isinstance(inputs, Mapping):
         return (), {name: _made(value, make) for name, value in inputs.items()}
@@ -96,19 +97,19 @@ def call_arguments(inputs: Any, make: Callable[[InputSpec], Any]) -> tuple[tuple
         raise RequestError(f"inputs {inputs!r} are not understood; give a shape like (1, 3, 224, 224), or tensors")
     keywords: dict[str, Any] = {}
     positional: list[Any] = []
-    for each in inputs:
-        name = each.name if isinstance(each, InputSpec) else None
+    for value in inputs:
+        name = value.name if isinstance(value, InputSpec) else None
         if name is None:
-            positional.append(_made(each, make))
+            positional.append(_made(value, make))
         elif name in keywords:
             raise RequestError(f"two inputs are called {name!r}; give each name once")
         else:
-            keywords[name] = _made(each, make)
+            keywords[name] = _made(value, make)
     return tuple(positional), keywords
 
 
 def is_shape(value: Any) -> bool:
-    """Whether `value` is a sequence of positive integers."""
+    """True for a sequence of positive integers."""
     return isinstance(value, tuple | list) and bool(value) and all(type(size) is int and size > 0 for size in value)
 
 
@@ -123,18 +124,16 @@ def _made(value: Any, make: Callable[[InputSpec], Any]) -> Any:
 
 
 def input_specs(inputs: Any) -> tuple[InputSpec, ...]:
-    """Shapes, tensors or InputSpecs, one or several, as InputSpecs.
+    """Return one or several shapes, tensors or InputSpecs as InputSpecs.
 
     Raises:
         RequestError: an input is none of these.
     """
     args, kwargs = call_arguments(inputs, lambda spec: spec)
-    return (*map(_spec, args), *(replace(_spec(each), name=name) for name, each in kwargs.items()))
+    return (*map(_spec, args), *(replace(_spec(value), name=name) for name, value in kwargs.items()))
 
 
 def _spec(value: Any) -> InputSpec:
-    if isinstance(value, Tensor):
-        return InputSpec.of(value)
-    if isinstance(value, InputSpec):
-        return value
-    raise RequestError(f"input {value!r} is neither a tensor nor a shape; expected the like of (1, 3, 224, 224)")
+    if isinstance(value, Mapping | tuple | list):
+        raise RequestError(f"input {value!r} is neither a tensor nor a shape; expected the like of (1, 3, 224, 224)")
+    return InputSpec.of(value) if isinstance(value, Tensor) else value

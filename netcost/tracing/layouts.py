@@ -1,4 +1,4 @@
-"""How torch lays out what its operators make, on the meta device: contiguous, channels last, or as the operands lie."""
+"""Meta tensors laid out as torch's operators lay out their results: contiguous, channels last, or as the operands."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ META = torch.device("meta")
 
 
 def new(x: Tensor, shape: Sequence[int], channels_last: bool = False) -> Tensor:
-    """A tensor of that shape, of the element type of `x`, contiguous or channels last (N, C, H, W)."""
+    """Return a tensor of that shape, of the element type of `x`, contiguous or channels last (N, C, H, W)."""
     if channels_last:
         return torch.empty(shape, dtype=x.dtype, device=META, memory_format=torch.channels_last)
     return torch.empty(shape, dtype=x.dtype, device=META)
 
 
 def like(x: Tensor, dtype: torch.dtype | None = None) -> Tensor | None:
-    """A tensor laid out as a point-wise operator's result on `x` alone; None where that is not clear."""
+    """Return a tensor laid out as a point-wise operator's result on `x` alone; None where that is ambiguous."""
     dtype = dtype or x.dtype
     if x.is_contiguous():
         return torch.empty(x.shape, dtype=dtype, device=META)
     strides = x.stride()
-    made = _strides(x.shape, [strides])
-    is_dense = all(a == b for a, b, size in zip(made, strides, x.shape, strict=True) if size != 1)
+    dense = _strides(x.shape, [strides])
+    is_dense = all(a == b for a, b, size in zip(dense, strides, x.shape, strict=True) if size != 1)
     if is_dense and 1 in x.shape:
         return None  # strides of single elements are ambiguous
-    return torch.empty_strided(x.shape, made, dtype=dtype, device=META)
+    return torch.empty_strided(x.shape, dense, dtype=dtype, device=META)
 
 
 def arranged(shape: tuple[int, ...], *operands: Tensor) -> Tensor | None:
-    """A tensor laid out as a point-wise operator's result on several operands that broadcast to `shape`.
+    """Return a tensor laid out as a point-wise operator's result on operands that broadcast to `shape`.
 
     None where a broadcast operand decides the order: strides of its single elements are ambiguous.
     """
@@ -40,11 +40,11 @@ def arranged(shape: tuple[int, ...], *operands: Tensor) -> Tensor | None:
         return torch.empty(shape, dtype=dtype, device=META)
     if not all(are_full):
         return None
-    return torch.empty_strided(shape, _strides(shape, [each.stride() for each in operands]), dtype=dtype, device=META)
+    return torch.empty_strided(shape, _strides(shape, [x.stride() for x in operands]), dtype=dtype, device=META)
 
 
 def _strides(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> tuple[int, ...]:
-    """Dense strides in the order of the operands' own, the first operand first.
+    """Return dense strides in the order of the operands' own; earlier operands take precedence.
 
     Reference: `TensorIteratorBase::reorder_dimensions` in torch's aten/src/ATen/TensorIterator.cpp.
     """
@@ -66,7 +66,7 @@ def _strides(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> tuple[i
 
 
 def _compared(inner: int, outer: int, shape: Sequence[int], operands: Sequence[Sequence[int]]) -> int:
-    """Whether the two dimensions are in the wrong order (1), the right one (-1), or it does not matter (0)."""
+    """Return 1 where the two dimensions are in the wrong order, -1 in the right one, 0 where it does not matter."""
     for strides in operands:
         if not strides[inner] or not strides[outer]:
             continue
@@ -78,7 +78,7 @@ def _compared(inner: int, outer: int, shape: Sequence[int], operands: Sequence[S
 
 
 def is_channels_last(x: Tensor) -> bool:
-    """Whether torch takes the layout of `x` for channels last, (N, H, W, C) in memory.
+    """True where torch takes the layout of `x` for channels last, (N, H, W, C) in memory.
 
     Reference: `is_channels_last_strides_2d_s4` in torch's c10/core/MemoryFormat.h.
     """

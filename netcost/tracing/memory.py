@@ -1,8 +1,10 @@
-"""What the recorder knows of a tensor and of the memory beneath it, while a forward pass is traced."""
+"""The recorder's notes on a tensor and on its memory, while a forward pass is traced."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from math import prod
 
 import torch
@@ -11,31 +13,25 @@ from torch import Tensor
 from netcost.graph.graph import Op, TensorSpec
 
 
+@dataclass(slots=True, eq=False)
 class Memory:
-    """A storage while it is being traced: who wrote it last, how many tensors look at it, when it died.
+    """A storage while it is being traced."""
 
-    Its values are `lost` once an operator that ran on shapes has written to it.
-    """
-
-    __slots__ = ("born", "died", "lost", "parameter", "size_bytes", "tensors", "writer")
-
-    def __init__(self, size_bytes: int, born: int, writer: int, parameter: str | None = None) -> None:
-        self.size_bytes = size_bytes
-        self.born = born
-        self.writer = writer
-        self.parameter = parameter
-        self.tensors = 0
-        self.lost = False
-        self.died: int | None = None
+    size_bytes: int
+    born: int  # index of the operator that made it; -1 before the forward pass
+    writer: int  # index of the operator that wrote it last, or MODEL_INPUT or CONSTANT
+    parameter: str | None = None  # name of the parameter that it holds
+    tensors: int = 0  # number of tensors that use it
+    lost: bool = False  # its values, because an operator that ran on shapes wrote to it
+    died: int | None = None  # index of the operator after which it was freed
 
 
 class Handle:
-    """What the recorder knows of one tensor. It lives and dies with the tensor, which tells when memory is freed.
+    """The recorder's note on one tensor. It is deleted with the tensor, which tells when memory is freed.
 
     Args:
-        ops: the operators recorded so far, in the list to which the recorder adds them: it tells whose handle this is,
-            and how many operators had run when the tensor died.
-        shadow: the meta tensor that stands for a tensor with values, once something needed one.
+        ops: the recorder's growing list of operators: it identifies the recorder, and its length tells how many
+            operators had run when the tensor was deleted.
     """
 
     __slots__ = ("memory", "ops", "shadow", "spec")
@@ -44,7 +40,7 @@ class Handle:
         self.ops = ops
         self.spec = spec
         self.memory = memory
-        self.shadow: Tensor | None = None
+        self.shadow: Tensor | None = None  # the meta tensor that stands for a tensor with values, once one is needed
         memory.tensors += 1
 
     def __del__(self) -> None:
@@ -55,19 +51,15 @@ class Handle:
 
 
 def spec_of(tensor: Tensor) -> TensorSpec:
-    """Shape and element type of a tensor; strides of 0 say how often it repeats itself."""
+    """Return shape and element type of a tensor; strides of 0 tell how many times it repeats its memory."""
     shape = tuple(tensor.shape)
     broadcast = 1
     if 0 in (strides := tensor.stride()):
         broadcast = prod(size for size, stride in zip(shape, strides, strict=True) if stride == 0) or 1
-    dtype = tensor.dtype
-    return TensorSpec(shape, _DTYPES.get(dtype) or _dtype_name(dtype), tensor.itemsize, broadcast)
+    return TensorSpec(shape, dtype_name(tensor.dtype), tensor.itemsize, broadcast)
 
 
-_DTYPES: dict[torch.dtype, str] = {}
-
-
-def _dtype_name(dtype: torch.dtype) -> str:
-    name = str(dtype).removeprefix("torch.")
-    _DTYPES[dtype] = name
-    return name
+@cache
+def dtype_name(dtype: torch.dtype) -> str:
+    """Return the name without "torch."."""
+    return str(dtype).removeprefix("torch.")

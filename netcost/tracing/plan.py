@@ -1,4 +1,4 @@
-"""How to run and record each operator of torch."""
+"""Plans: the way to run and record each operator of torch."""
 
 from __future__ import annotations
 
@@ -11,25 +11,11 @@ from netcost.graph import rules
 from netcost.tracing.shapes import SHAPE_RULES, WORKSPACES
 
 DROPOUTS = frozenset({"aten.dropout_", "aten.feature_dropout_", "aten.alpha_dropout_", "aten.feature_alpha_dropout_"})
-"""Dropout in place, of (x, p, train): its schema says that it writes, and in evaluation it does not."""
+"""In-place dropout of (x, p, train): its schema says that it writes, but in evaluation it does not."""
 
 
 class Plan:
-    """How to run and record one operator: read once from its schema and the tables of rules."""
-
-    __slots__ = (
-        "aliases",
-        "decompose",
-        "drops",
-        "known",
-        "name",
-        "reshapes",
-        "roles",
-        "shape_rule",
-        "takes_device",
-        "workspace",
-        "writes",
-    )
+    """The way to run and record one operator, read from its schema and the tables of rules."""
 
     def __init__(self, func: OpOverload) -> None:
         schema = func._schema
@@ -42,15 +28,15 @@ class Plan:
         composite = func._can_decompose()
         returns_alias = any(result.alias_info is not None for result in schema.returns)
         self.known = rules.find(self.name) is not None
-        # A composite operator may return a view without its schema saying so.
+        # A composite operator may return a view although its schema does not say so.
         self.aliases = composite or returns_alias
         self.decompose = composite and not self.known and not returns_alias
-        # A shape rule makes a new tensor or gives back the first; `out=` asks for another.
+        # A shape rule returns a new tensor or its first operand; `out=` asks for another tensor.
         self.shape_rule = None if any(argument.is_out for argument in written) else SHAPE_RULES.get(self.name)
         self.workspace = WORKSPACES.get(self.name)
         self.takes_device = "device" in self.roles
         self.drops = self.name in DROPOUTS
 
     def is_idle(self, args: tuple[Any, ...]) -> bool:
-        """Whether a call only gives back its first operand, against what its schema says: dropout in place, in eval."""
+        """True where a call only returns its first operand although its schema says otherwise (in-place dropout)."""
         return self.drops and not args[2]

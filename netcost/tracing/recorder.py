@@ -1,7 +1,7 @@
-"""The dispatch mode that runs each operator on shapes alone and writes down what it did.
+"""The dispatch mode that runs each operator on shapes alone and records it.
 
 Under `torch.inference_mode` a dispatch mode sees operators before torch decomposes them: `conv2d`, `batch_norm` and
-`scaled_dot_product_attention` arrive whole. One that has a counting rule is recorded whole; any other composite
+`scaled_dot_product_attention` arrive whole. An operator with a counting rule is recorded whole. Any other composite
 operator is decomposed, and its parts are recorded.
 """
 
@@ -19,25 +19,27 @@ from netcost.graph import rules
 from netcost.graph.graph import CONSTANT, MODEL_INPUT, Op, Storage, TensorSpec
 from netcost.text.errors import DataDependentError
 from netcost.tracing.arguments import (
-    META,
     SCALARS,
+    Args,
+    Keywords,
     classify,
     is_large,
     lacks_values,
-    moved,
+    on_device,
     replace,
     shadow,
     without_masks,
 )
 from netcost.tracing.attribution import ModuleStack
 from netcost.tracing.inputs import InputSpec
+from netcost.tracing.layouts import META
 from netcost.tracing.memory import Handle, Memory, spec_of
 from netcost.tracing.plan import Plan
 
 CPU = torch.device("cpu")
 
 MASKED = frozenset({"aten.index", "aten._unsafe_index", "aten.index_put", "aten.index_put_"})
-"""Operators whose second argument may be boolean masks, the sizes of which depend on their values."""
+"""Operators whose second argument may hold boolean masks; the result's size then depends on their values."""
 
 TENSORS = frozenset({Tensor, nn.Parameter})
 
@@ -46,11 +48,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
     """Records one forward pass.
 
     Args:
-        stack: says which module is running.
-        names: name of each of the model's parameters, by `id`.
-        parameters: their specs, by name.
+        stack: tells which module is running.
+        parameters: unique parameters of the model, by name.
         concrete: run on the real tensors instead of on shapes.
-        device: where inputs without values are made, if `concrete`.
     """
 
     @classmethod
@@ -58,51 +58,43 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         # The default wraps every dispatched call and imports the compiler (0.8 s); nothing is compiled here.
         return False
 
-    def __init__(
-        self,
-        stack: ModuleStack,
-        names: Mapping[int, str],
-        parameters: Mapping[str, TensorSpec],
-        concrete: bool = False,
-        device: torch.device = CPU,
-    ) -> None:
+    def __init__(self, stack: ModuleStack, parameters: Mapping[str, Tensor], concrete: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it so
         self.ops: list[Op] = []
         self._memories: list[Memory] = []
         self._workspaces: list[Storage] = []
         self._stack = stack
-        self._names = names
-        self._parameters = parameters
+        self._names = {id(tensor): name for name, tensor in parameters.items()}
+        self.parameters = {name: spec_of(tensor) for name, tensor in parameters.items()}
         self._concrete = concrete
-        self._device = device
+        self._device = next((tensor.device for tensor in parameters.values()), CPU)
         self._plans = _PLANS.setdefault(len(rules.RULES), {})
-        # The caller's tensors by id, each with its stand-in: one that is passed twice is one tensor in the model, too.
+        # The caller's tensors by id, each with its stand-in: a tensor passed twice stays one tensor in the model.
         self._admitted: dict[int, tuple[Tensor, Tensor]] = {}
-        # Tensors that the forward pass did not make, by id: kept here, so that nothing is left on the model's.
+        # Tensors that the forward pass did not make, by id. Their handles are kept here, not on the model's tensors.
         self._outside: dict[int, tuple[Tensor, Handle]] = {}
 
     def admit(self, tensor: Tensor) -> Tensor:
-        """A stand-in for a tensor of the caller's, who holds it all through the forward pass."""
+        """Return the stand-in for a tensor of the caller, who holds it during the whole forward pass."""
         if id(tensor) not in self._admitted:
-            held = self._real(tensor) if self._concrete else shadow(tensor)
-            spec = spec_of(held)
+            if not self._concrete:
+                stand_in = shadow(tensor)
+            elif tensor.is_meta:
+                stand_in = InputSpec.of(tensor).random(torch.Generator().manual_seed(0)).to(self._device)
+            else:
+                stand_in = tensor.detach().clone()
+            spec = spec_of(stand_in)
             memory = Memory(spec.size_bytes, -1, MODEL_INPUT)
             self._memories.append(memory)
-            held.__dict__["_netcost"] = Handle(self.ops, spec, memory)
-            self._admitted[id(tensor)] = (tensor, held)
+            stand_in.__dict__["_netcost"] = Handle(self.ops, spec, memory)
+            self._admitted[id(tensor)] = (tensor, stand_in)
         return self._admitted[id(tensor)][1]
 
-    def _real(self, tensor: Tensor) -> Tensor:
-        """A copy with values; random ones if it has none."""
-        if not tensor.is_meta:
-            return tensor.detach().clone()
-        return InputSpec.of(tensor).random(torch.Generator().manual_seed(0)).to(self._device)
-
     def source_of(self, tensor: Tensor) -> int:
-        """The operator that last wrote `tensor`, or `MODEL_INPUT` or `CONSTANT`."""
+        """Return the index of the operator that last wrote `tensor`, or `MODEL_INPUT` or `CONSTANT`."""
         return self._handle(tensor).memory.writer
 
-    def __torch_dispatch__(self, func: OpOverload, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(self, func: OpOverload, types: Any, args: Args = (), kwargs: Any = None) -> Any:
         plan = self._plans.get(func)
         if plan is None:
             plan = self._plans[func] = Plan(func)
@@ -123,14 +115,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
                 arguments[role] = value
             elif value is not None:
                 classify(role, value, tensors, roles, arguments)
-        if kwargs:
-            for role, value in kwargs.items():
-                classify(role, value, tensors, roles, arguments)
-        else:
-            kwargs = {}
+        kwargs = kwargs or {}
+        for role, value in kwargs.items():
+            classify(role, value, tensors, roles, arguments)
         if plan.takes_device:
             arguments.pop("device", None)  # counts do not depend on it
-        # Read before it runs: an in-place operator changes what it is given.
+        # Handles are read before the operator runs, because an in-place operator changes its inputs.
         handles: list[Handle] = []
         specs: list[TensorSpec] = []
         sources: list[int] = []
@@ -138,14 +128,14 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         for tensor in tensors:
             handle = tensor.__dict__.get("_netcost")
             if handle is None or handle.ops is not self.ops:
-                handle = self._outside_handle(tensor)
+                handle = self._handle(tensor)
             memory = handle.memory
             handles.append(handle)
             specs.append(handle.spec)
             sources.append(memory.writer)
             parameters.append(memory.parameter)
         result = None
-        # A shape rule looks at shapes alone, so its operands need no shadows; what it gives back must be one.
+        # A shape rule reads shapes alone, so its operands need no shadows, but its result must be a meta tensor.
         if plan.shape_rule is not None and not self._concrete and self._yields_shapes(plan, tensors):
             result = plan.shape_rule(*args, **kwargs)
         if result is not None:
@@ -175,34 +165,32 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         return result
 
     def _on_meta(
-        self, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[Tensor], roles: list[str]
-    ) -> tuple[tuple[Any, ...], dict[str, Any], list[Tensor]]:
-        """Replace weights, and whatever meets a shape-only tensor, by their shadows on the meta device.
+        self, plan: Plan, args: Args, kwargs: Keywords, tensors: list[Tensor], roles: list[str]
+    ) -> tuple[Args, Keywords, list[Tensor]]:
+        """Replace weights, and all operands beside a shape-only tensor, by their shadows on the meta device.
 
-        Small tensors that depend on neither (tables, indices, ranges) keep their values, wherever they were asked to
-        be made or moved, so that the model may look at them.
+        Small tensors that depend on neither (tables, indices, ranges) keep their values, whatever device they were
+        asked for, so that the model may look at them.
         """
-        if not tensors:
-            if plan.takes_device:
-                args, kwargs = moved(args, {"device": CPU, **kwargs}, META if is_large(args) else CPU)
-            return args, kwargs, tensors
         device = META
         real = [tensor for tensor in tensors if not tensor.is_meta]
-        if real:
-            if len(real) == len(tensors) and not self._must_shadow(plan, args, tensors, roles):
-                device = real[0].device
-            else:
-                if plan.name in MASKED:
-                    args = (args[0], without_masks(args[1]), *args[2:])
-                args = tuple([replace(value, self._shadow_of) for value in args])
-                kwargs = {role: replace(value, self._shadow_of) for role, value in kwargs.items()}
-                tensors = [self._shadow_of(tensor) for tensor in tensors]
+        if not tensors and plan.takes_device:
+            kwargs = {"device": CPU, **kwargs}
+            device = META if is_large(args) else CPU
+        elif real and len(real) == len(tensors) and not self._must_shadow(plan, args, tensors, roles):
+            device = real[0].device
+        elif real:
+            if plan.name in MASKED:
+                args = (args[0], without_masks(args[1]), *args[2:])
+            args = tuple([replace(value, self._shadow_of) for value in args])
+            kwargs = {role: replace(value, self._shadow_of) for role, value in kwargs.items()}
+            tensors = [self._shadow_of(tensor) for tensor in tensors]
         if plan.takes_device:
-            args, kwargs = moved(args, kwargs, device)
+            args, kwargs = on_device(args, kwargs, device)
         return args, kwargs, tensors
 
-    def _must_shadow(self, plan: Plan, args: tuple[Any, ...], tensors: list[Tensor], roles: list[str]) -> bool:
-        """Whether operands that all hold values must lose them: weights, large ones, and the model's own, written."""
+    def _must_shadow(self, plan: Plan, args: Args, tensors: list[Tensor], roles: list[str]) -> bool:
+        """True where operands that all hold values must lose them: weights, large ones, and written constants."""
         for tensor, role in zip(tensors, roles, strict=True):
             memory = self._handle(tensor).memory
             if memory.lost or memory.parameter is not None or (memory.born < 0 and role in plan.writes):
@@ -210,7 +198,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         return is_large(args, tensors)
 
     def _shadow_of(self, tensor: Tensor) -> Tensor:
-        """The meta tensor that stands for `tensor`, the same one each time."""
+        """Return the meta tensor that stands for `tensor`, always the same one."""
         if tensor.is_meta:
             return tensor
         handle = self._handle(tensor)
@@ -220,23 +208,19 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         return handle.shadow
 
     def _handle(self, tensor: Tensor) -> Handle:
-        """What is known of `tensor`; one from outside the forward pass is a parameter or a constant."""
+        """Return the handle of `tensor`; a tensor from outside the forward pass is a parameter or a constant."""
         handle: Handle | None = tensor.__dict__.get("_netcost")
-        return handle if handle is not None and handle.ops is self.ops else self._outside_handle(tensor)
-
-    def _outside_handle(self, tensor: Tensor) -> Handle:
-        """What is known of a tensor that the forward pass did not make."""
+        if handle is not None and handle.ops is self.ops:
+            return handle
         outside = self._outside.get(id(tensor))
         if outside is None:
             name = self._names.get(id(tensor))
-            spec = spec_of(tensor) if name is None else self._parameters[name]
+            spec = spec_of(tensor) if name is None else self.parameters[name]
             outside = self._outside[id(tensor)] = (tensor, Handle(self.ops, spec, Memory(0, -1, CONSTANT, name)))
         return outside[1]
 
-    def _kernel(
-        self, func: OpOverload, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[Tensor]
-    ) -> Any:
-        """Run torch's own kernel: on the meta device it computes shapes."""
+    def _kernel(self, func: OpOverload, plan: Plan, args: Args, kwargs: Keywords, tensors: list[Tensor]) -> Any:
+        """Run torch's own kernel; on the meta device it computes shapes."""
         try:
             return func(*args, **kwargs)
         except (RuntimeError, TypeError) as error:
@@ -245,15 +229,15 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             raise
 
     def _yields_shapes(self, plan: Plan, tensors: list[Tensor]) -> bool:
-        """Whether the result has a shape only: an operand is a shape, and so is the one that is written to."""
+        """True where the result is a shape only: an operand is one, and so is the operand that is written to."""
         if not tensors or tensors[0].is_meta:
             return bool(tensors)
         return not plan.writes and any(tensor.is_meta for tensor in tensors)
 
     def _shaped(self, plan: Plan, result: Tensor, first: Tensor, handle: Handle) -> tuple[TensorSpec, ...] | None:
-        """Specs of what a shape rule gave back: a new tensor, or the first operand, which was written to.
+        """Return the spec of a shape rule's result: a new tensor, or the first operand, which was written to.
 
-        The specs are None where it was not (dropout in eval).
+        None where it was not written to (dropout in eval).
         """
         index = len(self.ops)
         if result is not first:
@@ -271,10 +255,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
     def _outputs(
         self, plan: Plan, result: Any, tensors: list[Tensor], roles: list[str], handles: list[Handle]
     ) -> tuple[tuple[TensorSpec, ...] | None, bool]:
-        """Specs of the outputs, new ones first and then those written to, and whether they are views.
+        """Return the specs of the outputs, new ones first and then those written to, and True where they are views.
 
-        The specs are None where nothing happened: the operator gave back what it was given (dropout in eval), only a
-        number, or took no tensor at all (a profiler's mark).
+        The specs are None where nothing happened: the operator returned its input (dropout in eval) or only a number,
+        or took no tensor at all (a profiler's mark).
         """
         index = len(self.ops)
         specs: list[TensorSpec] = []
@@ -306,7 +290,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         return tuple(specs), is_view and bool(specs)
 
     def _written(self, plan: Plan, tensors: list[Tensor], roles: list[str], handles: list[Handle]) -> list[TensorSpec]:
-        """Specs of what an operator wrote to; it becomes the writer of that memory."""
+        """Return the specs of the operands that were written to, and mark the operator as their memory's writer."""
         specs: list[TensorSpec] = []
         for tensor, role, handle in zip(tensors, roles, handles, strict=True):
             if role in plan.writes:
@@ -318,14 +302,14 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         return specs
 
     def _aliased(self, tensor: Tensor, tensors: list[Tensor], handles: list[Handle]) -> Memory | None:
-        """The memory that `tensor` shares with one of the operator's inputs, if it does."""
+        """Return the memory that `tensor` shares with an input of the operator, or None."""
         for candidate, handle in zip(tensors, handles, strict=True):
             if torch._C._is_alias_of(tensor, candidate):  # type: ignore[attr-defined]  # left out of torch's stubs
                 return handle.memory
         return None
 
     def lifetimes(self) -> tuple[Storage, ...]:
-        """Every block of activation memory with its lifetime. What is alive now, lives to the end."""
+        """Return every block of activation memory with its lifetime; a block that is alive now lives to the end."""
         last = len(self.ops) - 1
         kept = [
             Storage(memory.size_bytes, memory.born, last if memory.died is None or memory.born < 0 else memory.died)
@@ -335,4 +319,4 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
 
 
 _PLANS: dict[int, dict[OpOverload, Plan]] = {}
-"""Plans, by how many counting rules there are: one that is added later changes what is recorded whole."""
+"""Plans by the number of counting rules, since a rule that is added later changes which operators stay whole."""

@@ -3,8 +3,7 @@
 
 The paper's input of 224x224 fits its first convolution only with padding; 227x227 gives the printed 55x55 without.
 In the form of 2014, the widths and the padding of 2 in the first convolution are those of torchvision's `alexnet`.
-What is left out is its pooling of the last 6x6 map to 6x6, which no paper has, which does nothing at 224x224 and
-which would count.
+Its pooling of the last 6x6 map to 6x6 is left out: no paper has it, it does nothing at 224x224, yet it would count.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from netcost.zoo.catalogue import architecture, published
 
 
 class TwoDevices(nn.Sequential):
-    """A convolution of two groups with bias, and ReLU: each device sees only the maps that it made itself.
+    """A convolution of two groups with bias, and ReLU: each device reads only the maps that it made itself.
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
-        out_channels: of the output (N, out_channels, H, W).
+        in_channels: channels of the input (N, in_channels, H, W).
+        out_channels: channels of the output (N, out_channels, H, W).
         kernel: side of the square kernel, odd.
     """
 
@@ -30,7 +29,7 @@ class TwoDevices(nn.Sequential):
 
 
 def response_norm() -> nn.Module:
-    """Local response normalisation with the constants of section 3.3; torch divides alpha by the five channels."""
+    """Return local response normalisation with the constants of section 3.3; torch divides alpha by 5."""
     return nn.LocalResponseNorm(5, alpha=5 * 1e-4, beta=0.75, k=2.0)
 
 
@@ -38,8 +37,8 @@ class AlexNet2012(nn.Sequential):
     """Five convolutions, of which the second, fourth and fifth stay on their device, and three fully connected layers.
 
     Args:
-        num_classes: of the output (N, num_classes).
-        in_channels: of the input (N, in_channels, 227, 227).
+        num_classes: classes of the output (N, num_classes).
+        in_channels: channels of the input (N, in_channels, 227, 227).
     """
 
     def __init__(self, num_classes: int = 1000, in_channels: int = 3) -> None:
@@ -64,8 +63,8 @@ class AlexNet(nn.Sequential):
     """Five convolutions and three fully connected layers.
 
     Args:
-        num_classes: of the output (N, num_classes).
-        in_channels: of the input (N, in_channels, 224, 224).
+        num_classes: classes of the output (N, num_classes).
+        in_channels: channels of the input (N, in_channels, 224, 224).
     """
 
     def __init__(self, num_classes: int = 1000, in_channels: int = 3) -> None:

@@ -1,8 +1,8 @@
-"""What several families share: a convolution or linear layer with what always follows it, chains and branches of
+"""Blocks that several families share: a convolution or linear layer with its activation, chains and branches of
 them, and the check of a width.
 
-Weights start as torch initialises them. What a network costs does not depend on them, and a family that needs
-more goes through `torch.nn.init`, so that initialisation can be switched off from outside.
+Weights start as torch initialises them; the cost of a network does not depend on them. A family that needs another
+initialisation uses `torch.nn.init`, so that it can be switched off from outside.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Activation = Callable[..., nn.Module]
 """A point-wise layer that takes `inplace`: `nn.ReLU`, `nn.ReLU6`."""
 
 Size = int | tuple[int, int]
-"""Of both sides, or (height, width)."""
+"""Size of both sides, or (height, width)."""
 
 
 def same_padding(kernel: Size) -> Size:
-    """Zeros on each side that keep the size of the map at stride 1, for odd kernels."""
+    """Return the zeros on each side that keep the size of the map at stride 1, for odd kernels."""
     return kernel // 2 if isinstance(kernel, int) else (kernel[0] // 2, kernel[1] // 2)
 
 
@@ -32,13 +32,13 @@ class ConvNorm(nn.Sequential):
     """A convolution, batch norm, and an activation in place.
 
     Args:
-        in_channels: of the input (N, C, H, W).
-        out_channels: of the output (N, O, H/stride, W/stride).
+        in_channels: channels of the input (N, C, H, W).
+        out_channels: channels of the output (N, O, H/stride, W/stride).
         kernel: side of the square kernel or (height, width), odd.
-        stride: of the convolution.
+        stride: stride of the convolution.
         padding: zeros on each side; None keeps the size of the map at stride 1.
-        groups: of the convolution; `in_channels` makes it depthwise.
-        bias: of the convolution. Batch norm takes it off again, yet some published networks have one.
+        groups: number of groups of the convolution; `in_channels` makes it depthwise.
+        bias: True gives the convolution a bias. Batch norm subtracts it again, yet some published networks have one.
         eps: added to the variance by batch norm.
         activation: applied last; None leaves the sum linear, as before a residual addition.
     """
@@ -66,13 +66,13 @@ class ConvNorm(nn.Sequential):
 
 
 class ConvReLU(nn.Sequential):
-    """A convolution with bias and a ReLU in place: how networks were built before batch norm.
+    """A convolution with bias and a ReLU in place, as in networks before batch norm.
 
     Args:
-        in_channels: of the input (N, C, H, W).
-        out_channels: of the output (N, O, H', W').
+        in_channels: channels of the input (N, C, H, W).
+        out_channels: channels of the output (N, O, H', W').
         kernel: side of the square kernel.
-        stride: of the convolution.
+        stride: stride of the convolution.
         padding: zeros on each side; None keeps the size of the map at stride 1 and an odd kernel.
     """
 
@@ -87,8 +87,8 @@ class LinearReLU(nn.Sequential):
     """A hidden fully connected layer: linear with bias, ReLU in place, dropout of its outputs.
 
     Args:
-        in_features: of the input (N, in_features).
-        out_features: of the output (N, out_features).
+        in_features: features of the input (N, in_features).
+        out_features: features of the output (N, out_features).
         dropout: share of the outputs that training sets to zero.
     """
 
@@ -100,7 +100,7 @@ class Conv(NamedTuple):
     """One convolution of a chain, as a figure of the Inception papers labels it."""
 
     channels: int
-    """It makes."""
+    """Channels of its output."""
     kernel: Size = 1
     stride: int = 1
     padding: Size | None = None
@@ -108,7 +108,7 @@ class Conv(NamedTuple):
 
 
 def chain(in_channels: int, *convs: Conv, bias: bool = False, eps: float = 1e-5) -> nn.Sequential:
-    """Convolutions with batch norm and ReLU, one after the other; see `ConvNorm` for `bias` and `eps`."""
+    """Chain convolutions with batch norm and ReLU; see `ConvNorm` for `bias` and `eps`."""
     inputs = [in_channels, *(conv.channels for conv in convs)]
     return nn.Sequential(
         *(
@@ -119,7 +119,7 @@ def chain(in_channels: int, *convs: Conv, bias: bool = False, eps: float = 1e-5)
 
 
 class Branches(nn.Module):
-    """Branches side by side that see the same map, and whose channels are concatenated.
+    """Branches side by side that read the same map; their channels are concatenated.
 
     Args:
         branches: by name, in the order of their channels; all make maps of one size.
@@ -131,7 +131,7 @@ class Branches(nn.Module):
             self.add_module(name, branch)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, the sum of the branches' channels, H', W')."""
+        """Map (N, C, H, W) to (N, the sum of the branches' channels, H', W')."""
         return torch.cat([branch(x) for branch in self.children()], dim=1)
 
 
@@ -139,7 +139,7 @@ class NaiveInception(Branches):
     """1x1, 3x3 and 5x5 convolutions beside a pooling, without reductions (GoogLeNet, arXiv:1409.4842, Figure 2 a).
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
+        in_channels: channels of the input (N, in_channels, H, W).
         n1x1: channels of the 1x1 convolution.
         n3x3: channels of the 3x3 convolution.
         n5x5: channels of the 5x5 convolution; the output has (N, n1x1 + n3x3 + n5x5 + in_channels, H, W).
@@ -155,10 +155,10 @@ class NaiveInception(Branches):
 
 
 def checked_width(width: float) -> float:
-    """The width multiplier, if it is one.
+    """Return the width multiplier.
 
     Raises:
-        TargetError: it is not positive and finite.
+        TargetError: the width is not positive and finite.
     """
     if not 0 < width < math.inf:
         raise TargetError(f"width is {width!r}; expected a positive multiplier, like --arg width=0.5")

@@ -6,10 +6,10 @@ where 1024 are printed; the 11,295,240 parameters that model zoos list are those
 pool projections of 96 in place of 128 in 4c and 4d, makes the printed 576 and 1024 and is built by
 `printed_widths=True`; without convolution biases it has 11,194,984 parameters, the 11.2 million of NASNet's Table 2.
 
-Two entries more do not fit their row. The sizes printed for 3c and 4e, which stride, are those of their inputs. And
-the first layer is here a dense 7x7 convolution, where the paper speaks of a separable one with depth multiplier 8.
-What the paper leaves open (poolings between modules that round up, averages over 3x3 that count the zeros around the
-map) is as in Caffe, like the biases.
+Two more entries do not fit their row. The sizes printed for 3c and 4e, which stride, are those of their inputs. And
+the first layer is a dense 7x7 convolution here, where the paper has a separable one with depth multiplier 8.
+Details that the paper leaves open are as in Caffe, like the biases: poolings between modules round up, and averages
+over 3x3 count the zeros around the map.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ class InceptionV2(Branches):
     With stride 2 all branches halve the map; in Figure 5 there is then no 1x1 branch, and the pooling passes through.
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
-        n1x1: channels of the 1x1 branch, 0 for none. This and what follows are the columns of Figure 5.
+        in_channels: channels of the input (N, in_channels, H, W).
+        n1x1: channels of the 1x1 branch, 0 for none. This and the following are the columns of Figure 5.
         reduce_3x3: channels of the 1x1 convolution before the 3x3.
         n3x3: channels of the 3x3 branch.
         reduce_double: channels of the 1x1 convolution before the two 3x3.
         double_3x3: channels of each of these two.
         pool: "avg" or "max".
         pool_proj: channels of the 1x1 convolution after the pooling, 0 to pass through.
-        stride: of the last convolution of each branch and of the pooling.
-        bias: whether the convolutions have biases.
+        stride: stride of the last convolution of each branch and of the pooling.
+        bias: True if the convolutions have biases.
 
     Raises:
-        TargetError: there is no such pooling.
+        TargetError: `pool` is neither.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class InceptionV2(Branches):
 
 
 def pool_branch(in_channels: int, pool: str, pool_proj: int, stride: int, bias: bool) -> nn.Sequential:
-    """A 3x3 pooling, padded like the convolutions beside it, and a 1x1 convolution where there are channels for it."""
+    """Return a 3x3 pooling, padded like the convolutions beside it, and a 1x1 convolution if it has channels."""
     if pool not in POOLS:
         raise TargetError(f"pool is {pool!r}; expected one of {', '.join(POOLS)}")
     branch = nn.Sequential(POOLS[pool](3, stride, padding=1))
@@ -83,18 +83,18 @@ def pool_branch(in_channels: int, pool: str, pool_proj: int, stride: int, bias: 
 
 
 def max_pool() -> nn.Module:
-    """3x3 with stride 2, rounded up: 112, 56, 28, 14, 7."""
+    """Return 3x3 max pooling with stride 2, rounded up: 112, 56, 28, 14, 7."""
     return nn.MaxPool2d(3, stride=2, ceil_mode=True)
 
 
 class BNInception(nn.Sequential):
-    """The children are the rows of Figure 5.
+    """BN-Inception; its children are the rows of Figure 5.
 
     Args:
-        printed_widths: whether 4c and 4d make the printed 576 channels, by pool projections of 96.
-        conv_bias: whether the convolutions have biases although batch norm follows.
-        num_classes: of the output (N, num_classes).
-        in_channels: of the input (N, in_channels, H, W).
+        printed_widths: True if 4c and 4d make the printed 576 channels, by pool projections of 96.
+        conv_bias: True if the convolutions have biases although batch norm follows.
+        num_classes: classes of the output (N, num_classes).
+        in_channels: channels of the input (N, in_channels, H, W).
     """
 
     def __init__(

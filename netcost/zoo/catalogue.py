@@ -1,5 +1,5 @@
-"""What an architecture is to the zoo, or a module on its own: a builder with its paper, its input and its published
-figures.
+"""Catalogue of the zoo: each architecture, or module on its own, is a builder with its paper, its input and its
+published figures.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Published:
         params: parameters (count), as printed: 6.8e6.
         mult_adds: multiply-adds at the architecture's own input (count), as printed: 1502e6.
         source: paper and table, or repository and path.
-        why: why the printed figure is not what the layers give, where the two differ by more than 2 %.
+        why: reason why the printed figure is not that of the layers, if the two differ by more than 2 %.
     """
 
     params: float | None = None
@@ -39,12 +39,12 @@ class Architecture:
     """One entry of the zoo: a network, or a module of one.
 
     Args:
-        name: what the command line calls it.
+        name: name on the command line.
         build: makes the module; its keyword arguments are what `--arg` sets.
         title: the name that people write ("GoogLeNet (Inception v1)").
         paper: title, venue and arXiv number.
-        year: of the paper.
-        input_shape: of one forward pass, (N, C, H, W) at batch 1.
+        year: year of the paper.
+        input_shape: shape of the input of one forward pass, (N, C, H, W) at batch 1.
         published: printed figures.
     """
 
@@ -66,7 +66,7 @@ MODULES: Registry[Architecture] = Registry("module", "`netcost list 'module:*'` 
 def published(
     params: float | None = None, mult_adds: float | None = None, *, source: str = "", why: str = ""
 ) -> Published:
-    """Figures as printed; see `Published`."""
+    """Return figures as printed; see `Published`."""
     return Published(params, mult_adds, source, why)
 
 
@@ -89,10 +89,10 @@ def module(
     """Register the decorated builder of a module, whose first argument is `in_channels`, under "module:" and its name.
 
     Args:
-        figures: of the module with the builder's default widths on `input_shape`, where any were published.
-        of: the architecture that it is a module of; paper and year are the same.
+        figures: published figures of the module at the builder's default widths and `input_shape`, if any.
+        of: the architecture that the module belongs to; it lends paper and year.
         title: the name that people write.
-        input_shape: of one forward pass, (N, C, H, W); its C is `in_channels` unless another is given.
+        input_shape: input of one forward pass, (N, C, H, W); its C is `in_channels` unless another is given.
     """
     network = ARCHITECTURES.get(of)
 
@@ -107,24 +107,24 @@ def module(
 
 
 def entry(name: str) -> Architecture:
-    """The architecture called `name`, or the module called "module:…".
+    """Return the architecture called `name`, or the module called "module:…".
 
     Raises:
-        RequestError: unknown name; the message suggests near ones.
+        RequestError: the name is unknown; the message suggests near ones.
     """
     return (MODULES if name.startswith("module:") else ARCHITECTURES).get(name)
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Names of the zoo that match a shell pattern ("inception*", "module:*"), architectures before modules."""
+    """Return the zoo's names that match a shell pattern ("inception*", "module:*"), architectures before modules."""
     return [*ARCHITECTURES.names(pattern), *MODULES.names(pattern)]
 
 
 def matching(pattern: str) -> list[str]:
-    """Names that match a shell pattern, at least one.
+    """Return the names that match a shell pattern, at least one.
 
     Raises:
-        RequestError: none does; the message suggests near names.
+        RequestError: no name matches; the message suggests near names.
     """
     names = list_models(pattern)
     if not names:
@@ -134,11 +134,11 @@ def matching(pattern: str) -> list[str]:
 
 
 def catalogue_table(pattern: str = "*", why: bool = False) -> Table:
-    """A row an architecture or module: name, year, input, published figures and the paper.
+    """Return a table with a row per architecture or module: name, year, input, published figures and the paper.
 
     Args:
         pattern: shell pattern of names.
-        why: add why a printed figure is not what the layers give.
+        why: add a column that explains printed figures that are not those of the layers.
 
     Raises:
         RequestError: no name matches.

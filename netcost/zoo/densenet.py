@@ -1,8 +1,9 @@
 """DenseNet (Huang et al., CVPR 2017, arXiv:1608.06993), Table 1: the form with bottlenecks and compression (BC).
 
-Every layer reads the maps of all layers before it, x_l = H([x_0, ..., x_(l-1)]) (equation 2), and the code joins them
-so: one concatenation a layer, of all maps so far. It copies what it joins, so memory access within a block grows with
-the square of the number of layers; and as the block's input is read to its end, a dense block is one building block.
+Every layer reads the maps of all layers before it, x_l = H([x_0, ..., x_(l-1)]) (equation 2). The code joins them
+in the same way: one concatenation per layer, of all maps so far. A concatenation copies, so memory access within a
+block grows with the square of the number of layers. The block's input is read to its end, so a dense block is one
+building block.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ class NormConv(nn.Sequential):
     """Batch norm, ReLU and a convolution without bias, in this order (section 3, composite function).
 
     Args:
-        in_channels: of the input (N, C, H, W).
-        out_channels: of the output (N, O, H, W).
+        in_channels: channels of the input (N, C, H, W).
+        out_channels: channels of the output (N, O, H, W).
         kernel: side of the square kernel, odd.
     """
 
@@ -44,7 +45,7 @@ class DenseLayer(nn.Sequential):
     """A 1x1 convolution that bounds the width and a 3x3 that makes `growth_rate` new maps.
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
+        in_channels: channels of the input (N, in_channels, H, W).
         growth_rate: channels of the output (N, growth_rate, H, W).
         bottleneck: channels between the two convolutions / growth_rate.
     """
@@ -56,10 +57,10 @@ class DenseLayer(nn.Sequential):
 
 
 class DenseBlock(nn.Sequential):
-    """Layers of which each reads the concatenation of the block's input and all outputs before its own.
+    """Layers, each of which reads the concatenation of the block's input and all outputs before its own.
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
+        in_channels: channels of the input (N, in_channels, H, W).
         repeats: layers; the output is (N, in_channels + repeats * growth_rate, H, W).
         growth_rate: channels that each layer adds.
         bottleneck: see `DenseLayer`.
@@ -70,7 +71,7 @@ class DenseBlock(nn.Sequential):
         super().__init__(*(DenseLayer(width, growth_rate, bottleneck) for width in widths))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) to (N, in_channels + repeats * growth_rate, H, W)."""
+        """Map (N, in_channels, H, W) to (N, in_channels + repeats * growth_rate, H, W)."""
         maps = [x]
         for layer in self:
             maps.append(layer(x))
@@ -79,11 +80,11 @@ class DenseBlock(nn.Sequential):
 
 
 class Transition(nn.Sequential):
-    """Between two blocks: a 1x1 convolution to fewer channels and a 2x2 mean (section 3, pooling layers).
+    """Transition between two blocks: a 1x1 convolution to fewer channels and a 2x2 mean (section 3, pooling layers).
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
-        out_channels: of the output (N, out_channels, H/2, W/2).
+        in_channels: channels of the input (N, in_channels, H, W).
+        out_channels: channels of the output (N, out_channels, H/2, W/2).
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -100,8 +101,8 @@ class DenseNet(nn.Sequential):
         growth_rate: channels that each layer adds (k); the first convolution has 2k.
         bottleneck: channels between a layer's two convolutions / k.
         compression: channels after a transition / before it (theta).
-        num_classes: of the output (N, num_classes).
-        in_channels: of the input (N, in_channels, H, W).
+        num_classes: classes of the output (N, num_classes).
+        in_channels: channels of the input (N, in_channels, H, W).
     """
 
     def __init__(
@@ -133,10 +134,10 @@ class DenseNet(nn.Sequential):
 
 
 def checked_growth_rate(growth_rate: int) -> int:
-    """The growth rate, if it is one.
+    """Return the growth rate.
 
     Raises:
-        TargetError: it is not a whole number of channels.
+        TargetError: the rate is not a whole number of channels.
     """
     if not isinstance(growth_rate, int) or growth_rate < 1:
         raise TargetError(f"growth_rate is {growth_rate!r}; expected a whole number of channels, like 32")
@@ -183,5 +184,5 @@ def densenet201(growth_rate: int = 32, num_classes: int = 1000, in_channels: int
     year=2016,
 )
 def densenet264(growth_rate: int = 32, num_classes: int = 1000, in_channels: int = 3) -> nn.Module:
-    """Blocks of 6, 12, 64 and 48 layers: with all else 265 layers with weights, one more than the name says."""
+    """Blocks of 6, 12, 64 and 48 layers: 265 layers with weights in all, one more than the name says."""
     return DenseNet((6, 12, 64, 48), growth_rate, num_classes=num_classes, in_channels=in_channels)

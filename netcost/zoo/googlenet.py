@@ -1,8 +1,8 @@
 """GoogLeNet, or Inception v1 (Szegedy et al., CVPR 2015, arXiv:1409.4842), Table 1 and section 5.
 
-The paper's network: 5x5 branches, local response normalisation, convolutions with biases and no batch norm. What
-the paper leaves open (the place and constants of the normalisation, poolings that round up) is as in Caffe's
-bvlc_googlenet.
+The paper's network: 5x5 branches, local response normalisation, convolutions with biases and no batch norm. As
+in Caffe's bvlc_googlenet are the details that the paper leaves open: the place and constants of the normalisation, and
+poolings that round up.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from netcost.zoo.catalogue import architecture, published
 
 
 class GoogLeNetLogits(NamedTuple):
-    """What training sees: the logits of the network and of its two auxiliary heads, each (N, num_classes)."""
+    """Output in training: the logits of the network and of its two auxiliary heads, each (N, num_classes)."""
 
     logits: Tensor
     aux_4a: Tensor
@@ -27,7 +27,7 @@ class Inception(Branches):
     """Four branches side by side, concatenated (Figure 2 b).
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
+        in_channels: channels of the input (N, in_channels, H, W).
         n1x1: channels of the 1x1 branch. This and what follows are the columns of Table 1, in its order.
         reduce_3x3: channels of the 1x1 convolution before the 3x3.
         n3x3: channels of the 3x3 branch.
@@ -49,11 +49,11 @@ class Inception(Branches):
 
 
 class AuxiliaryHead(nn.Sequential):
-    """A small classifier on an inner map, which only training uses (section 5).
+    """A small classifier on an inner map, used only in training (section 5).
 
     Args:
-        in_channels: of the input (N, in_channels, 14, 14).
-        num_classes: of the output (N, num_classes).
+        in_channels: channels of the input (N, in_channels, 14, 14).
+        num_classes: classes of the output (N, num_classes).
     """
 
     def __init__(self, in_channels: int, num_classes: int) -> None:
@@ -66,21 +66,21 @@ class AuxiliaryHead(nn.Sequential):
 
 
 def max_pool() -> nn.Module:
-    """3x3 with stride 2, rounded up: 112, 56, 28, 14, 7."""
+    """Return 3x3 max pooling with stride 2, rounded up: 112, 56, 28, 14, 7."""
     return nn.MaxPool2d(3, stride=2, ceil_mode=True)
 
 
 def response_norm() -> nn.Module:
-    """Local response normalisation over five channels with Caffe's constants."""
+    """Return local response normalisation over five channels with Caffe's constants."""
     return nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1.0)
 
 
 class GoogLeNet(nn.Sequential):
-    """22 layers with weights; the children are the rows of Table 1, and the heads stand where they branch off.
+    """GoogLeNet: 22 layers with weights; its children are the rows of Table 1, with the heads where they branch off.
 
     Args:
-        num_classes: of the output (N, num_classes).
-        in_channels: of the input (N, in_channels, H, W); training needs 224x224 for the heads.
+        num_classes: classes of the output (N, num_classes).
+        in_channels: channels of the input (N, in_channels, H, W); training needs 224x224 for the heads.
     """
 
     def __init__(self, num_classes: int = 1000, in_channels: int = 3) -> None:
@@ -111,7 +111,7 @@ class GoogLeNet(nn.Sequential):
         self.linear = nn.Linear(1024, num_classes)
 
     def forward(self, x: Tensor) -> Tensor | GoogLeNetLogits:
-        """(N, in_channels, H, W) to logits (N, num_classes), in training with those of both heads."""
+        """Map (N, in_channels, H, W) to logits (N, num_classes), in training with those of both heads."""
         auxiliary = []
         for layer in self:
             if not isinstance(layer, AuxiliaryHead):

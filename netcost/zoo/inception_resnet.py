@@ -35,10 +35,10 @@ class InceptionResidual(nn.Module):
     """Branches mixed by a linear 1x1 convolution, scaled and added to the input (section 3.3).
 
     Args:
-        in_channels: of the input and the output (N, in_channels, H, W).
+        in_channels: channels of the input and the output (N, in_channels, H, W).
         branches: each a table of convolutions at stride 1.
-        scale: of what is added.
-        activated: whether a ReLU follows the sum.
+        scale: factor of the branches' sum before it is added.
+        activated: True if a ReLU follows the sum.
     """
 
     def __init__(self, in_channels: int, *branches: Sequence[Conv], scale: float = 0.1, activated: bool = True) -> None:
@@ -50,7 +50,7 @@ class InceptionResidual(nn.Module):
         self.relu = nn.ReLU(inplace=True) if activated else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) to the same shape."""
+        """Map (N, in_channels, H, W) to the same shape."""
         joined: Tensor = x + self.scale * self.mix(self.branches(x))
         return joined if self.relu is None else self.relu(joined)
 
@@ -58,13 +58,13 @@ class InceptionResidual(nn.Module):
 class Widths(NamedTuple):
     """Channels of one of the two networks.
 
-    A branch is a 1x1 convolution and what its module puts after it, so a branch of one number is the 1x1 branch.
+    A branch is a 1x1 convolution and the convolutions that its module adds; a branch of one number is a 1x1 alone.
     """
 
     a: Sequence[Sequence[int]]
     """Branches of Inception-ResNet-A; 3x3 convolutions follow the 1x1 (Figures 10 and 16)."""
     reduction_a: tuple[int, Sequence[int]]
-    """Of the 3x3 with stride 2, and of the longer branch: n, and k, l, m of Table 1."""
+    """Channels of the 3x3 with stride 2, and of the longer branch: n, and k, l, m of Table 1."""
     b: Sequence[Sequence[int]]
     """Branches of Inception-ResNet-B; a 1x7 and a 7x1 follow (Figures 11 and 17)."""
     reduction_b: Sequence[Sequence[int]]
@@ -90,40 +90,40 @@ V2 = Widths(
 
 
 def square(branch: Sequence[int]) -> list[Conv]:
-    """A 1x1 convolution and 3x3 ones."""
+    """Return a 1x1 convolution and 3x3 ones."""
     return [Conv(branch[0]), *(Conv(channels, 3) for channels in branch[1:])]
 
 
 def factorized(branch: Sequence[int], n: int) -> list[Conv]:
-    """A 1x1 convolution, a 1xn and an nx1."""
+    """Return a 1x1 convolution, a 1xn and an nx1."""
     return list(map(Conv, branch, ((1, 1), (1, n), (n, 1))[: len(branch)]))
 
 
 def residual_a(in_channels: int, branches: Sequence[Sequence[int]]) -> InceptionResidual:
-    """The module of the 35x35 grid."""
+    """Return the module of the 35x35 grid."""
     return InceptionResidual(in_channels, *map(square, branches), scale=0.17)
 
 
 def residual_b(in_channels: int, branches: Sequence[Sequence[int]]) -> InceptionResidual:
-    """The module of the 17x17 grid."""
+    """Return the module of the 17x17 grid."""
     return InceptionResidual(in_channels, *(factorized(branch, 7) for branch in branches), scale=0.10)
 
 
 def residual_c(in_channels: int, branches: Sequence[Sequence[int]], *, last: bool = False) -> InceptionResidual:
-    """The module of the 8x8 grid; the last of a released network neither scales nor activates."""
+    """Return the module of the 8x8 grid; the last of a released network neither scales nor activates."""
     tables = [factorized(branch, 3) for branch in branches]
     return InceptionResidual(in_channels, *tables, scale=1.0 if last else 0.20, activated=not last)
 
 
 def reduction_b(in_channels: int, branches: Sequence[Sequence[int]]) -> Branches:
-    """The step from the 17x17 grid to the 8x8: branches whose last 3x3 strides, and a pooling."""
+    """Return the step from the 17x17 grid to the 8x8: branches whose last 3x3 has stride 2, and a pooling."""
     tables = [[*square(branch[:-1]), Conv(branch[-1], 3, 2, 0)] for branch in branches]
     named = {f"branch_{index}": convs(in_channels, *table) for index, table in enumerate(tables)}
     return Branches(**named, branch_pool=max_pool())
 
 
 def early_layers(in_channels: int) -> list[nn.Module]:
-    """(N, in_channels, 299, 299) to (N, 192, 71, 71): what both stems begin with, and Inception v3 too."""
+    """Return the first layers of both stems, (N, in_channels, 299, 299) to (N, 192, 71, 71), as in Inception v3."""
     return [
         convs(in_channels, Conv(32, 3, 2, 0), Conv(32, 3, 1, 0), Conv(64, 3)),
         max_pool(),  # (N, 64, 73, 73)
@@ -132,28 +132,28 @@ def early_layers(in_channels: int) -> list[nn.Module]:
 
 
 def stem_v1(in_channels: int) -> nn.Sequential:
-    """To (N, 256, 35, 35) by a last convolution that strides (Figure 14)."""
+    """Return a stem to (N, 256, 35, 35) whose last convolution has stride 2 (Figure 14)."""
     return nn.Sequential(*early_layers(in_channels), convs(192, Conv(256, 3, 2, 0)))
 
 
 def stem_v2(in_channels: int) -> nn.Sequential:
-    """To (N, 320, 35, 35) by a pooling and one Inception v3 module, as released."""
+    """Return a stem to (N, 320, 35, 35) with a pooling and one Inception v3 module, as released."""
     module = InceptionA(192, 96, (48, 64), (64, 96, 96), 64)
     return nn.Sequential(*early_layers(in_channels), max_pool(), module)
 
 
 class InceptionResNet(nn.Sequential):
-    """The children are the boxes of Figure 15.
+    """Inception-ResNet; its children are the boxes of Figure 15.
 
     Args:
         stem: makes maps (N, stem_channels, 35, 35) of images 299x299.
-        stem_channels: of its output.
+        stem_channels: channels of its output.
         widths: of the modules and reductions.
-        modules: how many there are on the 35x35, 17x17 and 8x8 grid.
-        linear_end: whether the last module neither scales nor activates, as released.
+        modules: number of modules on the 35x35, 17x17 and 8x8 grid.
+        linear_end: True if the last module neither scales nor activates, as released.
         conv: channels of a 1x1 convolution after the modules, 0 for none.
         embedding: features of a linear layer with batch norm before the classifier, 0 for none.
-        num_classes: of the output (N, num_classes).
+        num_classes: classes of the output (N, num_classes).
     """
 
     def __init__(
@@ -194,10 +194,10 @@ class InceptionResNet(nn.Sequential):
 
 
 def checked_modules(modules: Sequence[int]) -> Sequence[int]:
-    """The number of modules on each grid, if they are three and positive.
+    """Return the number of modules on each grid.
 
     Raises:
-        TargetError: they are not.
+        TargetError: they are not three positive numbers.
     """
     counts = tuple(modules) if isinstance(modules, Sequence) else ()
     if len(counts) != 3 or not all(isinstance(count, int) and count > 0 for count in counts):

@@ -20,23 +20,23 @@ from netcost.zoo.blocks import Branches, Conv, chain
 from netcost.zoo.catalogue import architecture, published
 
 convs = functools.partial(chain, eps=1e-3)
-"""A chain of convolutions whose batch norm adds 0.001 to the variance, as in all that Google released."""
+"""Chain convolutions whose batch norm adds 0.001 to the variance, as in all of Google's releases."""
 
 
 class InceptionV3Logits(NamedTuple):
-    """What training sees: the logits of the network and of its auxiliary head, each (N, num_classes)."""
+    """Output in training: the logits of the network and of its auxiliary head, each (N, num_classes)."""
 
     logits: Tensor
     aux: Tensor
 
 
 def max_pool() -> nn.Module:
-    """3x3 with stride 2 and no padding: 147, 73, 35, 17, 8."""
+    """Return 3x3 max pooling with stride 2 and no padding: 147, 73, 35, 17, 8."""
     return nn.MaxPool2d(3, stride=2)
 
 
 def pooled(in_channels: int, channels: int, count_include_pad: bool) -> nn.Sequential:
-    """A 3x3 average at stride 1 and a 1x1 convolution."""
+    """Return a 3x3 average at stride 1 and a 1x1 convolution."""
     return convs(in_channels, Conv(channels)).insert(
         0, nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=count_include_pad)
     )
@@ -46,13 +46,13 @@ class InceptionA(Branches):
     """The module of the 35x35 grid: 1x1, two layers, three layers, pooling.
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
+        in_channels: channels of the input (N, in_channels, H, W).
         n1x1: channels of the 1x1 branch.
         double: channels of a 1x1 convolution and of the one with `kernel` after it.
         triple: channels of a 1x1 convolution and of two 3x3 after it (Figure 5).
         pool_proj: channels of the 1x1 convolution after the pooling.
         kernel: 5 in Inception v3, 3 in v4.
-        count_include_pad: whether the average counts the zeros around the map.
+        count_include_pad: True if the average counts the zeros around the map.
     """
 
     def __init__(
@@ -78,13 +78,13 @@ class InceptionB(Branches):
     """The module of the 17x17 grid: n x n convolutions factorised into 1 x n and n x 1 (Figure 6).
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
+        in_channels: channels of the input (N, in_channels, H, W).
         n1x1: channels of the 1x1 branch.
         once: channels of a 1x1, a 1xn and an nx1 convolution.
         twice: channels of a 1x1, an nx1, a 1xn, an nx1 and a 1xn convolution.
         pool_proj: channels of the 1x1 convolution after the pooling.
         n: 7 in the paper.
-        count_include_pad: whether the average counts the zeros around the map.
+        count_include_pad: True if the average counts the zeros around the map.
     """
 
     def __init__(
@@ -111,13 +111,13 @@ class InceptionC(Branches):
     """The module of the 8x8 grid: two branches end in a 1x3 and a 3x1 side by side (Figure 7).
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
+        in_channels: channels of the input (N, in_channels, H, W).
         n1x1: channels of the 1x1 branch.
         short: the convolutions before the split of one branch.
         long: the convolutions before the split of the other.
         split: channels of the 1x3 and of the 3x1, in both branches.
         pool_proj: channels of the 1x1 convolution after the pooling.
-        count_include_pad: whether the average counts the zeros around the map.
+        count_include_pad: True if the average counts the zeros around the map.
     """
 
     def __init__(
@@ -140,17 +140,17 @@ class InceptionC(Branches):
 
 
 def split_ends(in_channels: int, channels: int) -> Branches:
-    """A 1x3 and a 3x1 convolution side by side."""
+    """Return a 1x3 and a 3x1 convolution side by side."""
     return Branches(
         conv_1x3=convs(in_channels, Conv(channels, (1, 3))), conv_3x1=convs(in_channels, Conv(channels, (3, 1)))
     )
 
 
 class GridReduction(Branches):
-    """Convolutions that stride beside a pooling that does: the map halves without a bottleneck (Figure 10).
+    """Convolutions and a pooling side by side, all with stride 2: the map halves without a bottleneck (Figure 10).
 
     Args:
-        in_channels: of the input (N, in_channels, H, W); the output has n3x3 + triple[2] + in_channels channels.
+        in_channels: channels of the input (N, in_channels, H, W); the output has n3x3 + triple[2] + in_channels.
         n3x3: channels of the 3x3 convolution with stride 2 that is a branch of its own.
         triple: channels of a 1x1 convolution, a 3x3 and a 3x3 with stride 2.
     """
@@ -167,7 +167,7 @@ class FactorizedReduction(Branches):
     """The reduction of the 17x17 grid: a 1x7 and a 7x1 convolution before the longer branch strides.
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
+        in_channels: channels of the input (N, in_channels, H, W).
         double: channels of a 1x1 convolution and of a 3x3 with stride 2.
         long: channels of a 1x1, a 1x7, a 7x1 and a 3x3 convolution with stride 2.
     """
@@ -182,11 +182,11 @@ class FactorizedReduction(Branches):
 
 
 class InceptionV3Head(nn.Sequential):
-    """A small classifier with batch norm on the 17x17 map, which only training uses (section 4).
+    """A small classifier with batch norm on the 17x17 map, used only in training (section 4).
 
     Args:
-        in_channels: of the input (N, in_channels, 17, 17).
-        num_classes: of the output (N, num_classes).
+        in_channels: channels of the input (N, in_channels, 17, 17).
+        num_classes: classes of the output (N, num_classes).
     """
 
     def __init__(self, in_channels: int, num_classes: int) -> None:
@@ -198,12 +198,12 @@ class InceptionV3Head(nn.Sequential):
 
 
 class InceptionV3(nn.Sequential):
-    """The children are the rows of Table 1, and the head stands where it branches off.
+    """Inception v3; its children are the rows of Table 1, and the head stands where it branches off.
 
     Args:
-        num_classes: of the output (N, num_classes).
-        in_channels: of the input (N, in_channels, H, W); for the head training needs two
-            images of 299x299 or more.
+        num_classes: classes of the output (N, num_classes).
+        in_channels: channels of the input (N, in_channels, H, W); training needs at least two
+            images of 299x299 or more for the head.
     """
 
     def __init__(self, num_classes: int = 1000, in_channels: int = 3) -> None:
@@ -233,7 +233,7 @@ class InceptionV3(nn.Sequential):
         self.linear = nn.Linear(2048, num_classes)
 
     def forward(self, x: Tensor) -> Tensor | InceptionV3Logits:
-        """(N, in_channels, H, W) to logits (N, num_classes), in training with those of the head."""
+        """Map (N, in_channels, H, W) to logits (N, num_classes), in training with those of the head."""
         auxiliary = []
         for layer in self:
             if not isinstance(layer, InceptionV3Head):
@@ -244,7 +244,7 @@ class InceptionV3(nn.Sequential):
 
 
 def inception_b(width: int) -> InceptionB:
-    """A module of the 17x17 grid with `width` channels between its factorised convolutions."""
+    """Return a module of the 17x17 grid with `width` channels between its factorised convolutions."""
     return InceptionB(768, 192, (width, width, 192), (width,) * 4 + (192,), 192, count_include_pad=True)
 
 

@@ -1,7 +1,7 @@
 """Inception v4 (Szegedy et al., AAAI 2017, arXiv:1602.07261), Figures 3 to 9 and Table 1, as it was released.
 
-The order of 1xn and nx1 in the longer branches of Inception-B and Inception-C, which changes no count, is that of the
-released network, and so is average pooling that leaves out the zeros around the map.
+As in the released network, average pooling leaves out the zeros around the map. So is the order of 1xn and nx1 in the
+longer branches of Inception-B and Inception-C, which changes no count.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from netcost.zoo.inception_v3 import (
 
 
 def stem(in_channels: int = 3) -> nn.Sequential:
-    """(N, in_channels, 299, 299) to (N, 384, 35, 35), three times through branches (Figure 3)."""
+    """Return the stem, (N, in_channels, 299, 299) to (N, 384, 35, 35), three times through branches (Figure 3)."""
     v = 0  # no padding: what the figure marks with a V
     return nn.Sequential(
         convs(in_channels, Conv(32, 3, 2, v), Conv(32, 3, 1, v), Conv(64, 3)),  # (N, 64, 147, 147)
@@ -36,26 +36,26 @@ def stem(in_channels: int = 3) -> nn.Sequential:
 
 
 def inception_a() -> InceptionA:
-    """(N, 384, 35, 35) to the same shape (Figure 4)."""
+    """Return Inception-A, (N, 384, 35, 35) to the same shape (Figure 4)."""
     return InceptionA(384, 96, (64, 96), (64, 96, 96), 96, kernel=3)
 
 
 def inception_b() -> InceptionB:
-    """(N, 1024, 17, 17) to the same shape (Figure 5)."""
+    """Return Inception-B, (N, 1024, 17, 17) to the same shape (Figure 5)."""
     return InceptionB(1024, 384, (192, 224, 256), (192, 192, 224, 224, 256), 128)
 
 
 def inception_c() -> InceptionC:
-    """(N, 1536, 8, 8) to the same shape (Figure 6)."""
+    """Return Inception-C, (N, 1536, 8, 8) to the same shape (Figure 6)."""
     return InceptionC(1536, 256, (Conv(384),), (Conv(384), Conv(448, (3, 1)), Conv(512, (1, 3))), 256, 256)
 
 
 class InceptionV4(nn.Sequential):
-    """The children are the boxes of Figure 9.
+    """Inception v4; its children are the boxes of Figure 9.
 
     Args:
-        num_classes: of the output (N, num_classes).
-        in_channels: of the input (N, in_channels, H, W).
+        num_classes: classes of the output (N, num_classes).
+        in_channels: channels of the input (N, in_channels, H, W).
     """
 
     def __init__(self, num_classes: int = 1000, in_channels: int = 3) -> None:

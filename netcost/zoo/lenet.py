@@ -1,5 +1,5 @@
 """LeNet-5 (LeCun, Bottou, Bengio and Haffner, Proc. IEEE 1998), section II.B: the paper's own form, and the one
-commonly built since.
+commonly built today.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ C3_CONNECTIONS = (
     *((0, 1, 3, 4), (1, 2, 4, 5), (2, 3, 5, 0)),
     (0, 1, 2, 3, 4, 5),
 )
-"""The maps of S2 that each of the sixteen maps of C3 sees (Table I, column by column)."""
+"""Maps of S2 that each of the sixteen maps of C3 reads (Table I, column by column)."""
 
 
 class LeNet5(nn.Sequential):
     """Seven layers under the paper's own names.
 
-    Three things differ from the paper, as they do wherever this network is built today: C3 sees all six maps of
+    Three things differ from the paper, as in most current versions of this network: C3 reads all six maps of
     S2, the sub-sampling has no trained scale and bias, and the output is linear in place of radial basis functions.
 
     Args:
-        num_classes: of the output (N, num_classes).
-        in_channels: of the input (N, in_channels, 32, 32).
+        num_classes: classes of the output (N, num_classes).
+        in_channels: channels of the input (N, in_channels, 32, 32).
     """
 
     def __init__(self, num_classes: int = 10, in_channels: int = 1) -> None:
@@ -51,15 +51,15 @@ class ScaledTanh(nn.Module):
     """1.7159 tanh(2/3 x): the paper's squashing function, which maps 1 to 1 and -1 to -1 (appendix A)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape to the same shape."""
+        """Map any shape to the same shape."""
         return 1.7159 * torch.tanh(x * (2 / 3))
 
 
 class SubSampling(nn.Module):
-    """Sums of 2x2 neighbours, times a trained coefficient, plus a trained bias, squashed: two parameters a map.
+    """Sums of 2x2 neighbours, times a trained coefficient, plus a trained bias, squashed: two parameters per map.
 
     Args:
-        channels: of the input (N, channels, H, W); the output is (N, channels, H/2, W/2).
+        channels: channels of the input (N, channels, H, W); the output is (N, channels, H/2, W/2).
     """
 
     def __init__(self, channels: int) -> None:
@@ -72,19 +72,19 @@ class SubSampling(nn.Module):
         nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C, H/2, W/2)."""
+        """Map (N, C, H, W) to (N, C, H/2, W/2)."""
         squashed: Tensor = self.squash(self.sums(x) * self.coefficient + self.bias)
         return squashed
 
 
 class PartialConv(nn.Module):
-    """A convolution in which each map sees a few of the input's, so that no two learn the same (Table I).
+    """A convolution in which each map reads only some of the input's maps, so that no two learn the same (Table I).
 
-    Neighbours that see equally many maps are one grouped convolution, with a group a map, over copies of what they
-    see: exactly the paper's weights and multiply-adds, and no masked ones.
+    Neighbours that read equally many maps are one grouped convolution, with a group per map, over copies of the maps
+    they read. It has exactly the paper's weights and multiply-adds, and no masked ones.
 
     Args:
-        connections: for each map of the output, the maps of the input that it sees.
+        connections: for each map of the output, the maps of the input that it reads.
         kernel: side of the square kernel.
     """
 
@@ -101,7 +101,7 @@ class PartialConv(nn.Module):
             self.copies.append(fan_in * maps)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, len(connections), H - kernel + 1, W - kernel + 1)."""
+        """Map (N, C, H, W) to (N, len(connections), H - kernel + 1, W - kernel + 1)."""
         copies = torch.split(x.index_select(1, self.seen), self.copies, dim=1)
         return torch.cat([bank(copy) for bank, copy in zip(self.banks, copies, strict=True)], dim=1)
 
@@ -113,8 +113,8 @@ class RadialBasis(nn.Module):
     leaves them out of its 60,000 parameters. So they are a buffer here; the signs are drawn from a fixed seed.
 
     Args:
-        in_features: of the input (N, in_features).
-        num_classes: of the output (N, num_classes).
+        in_features: features of the input (N, in_features).
+        num_classes: classes of the output (N, num_classes).
     """
 
     codes: Tensor
@@ -126,7 +126,7 @@ class RadialBasis(nn.Module):
         self.register_buffer("codes", torch.tensor(codes))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in_features) to (N, num_classes)."""
+        """Map (N, in_features) to (N, num_classes)."""
         difference = x.unsqueeze(1) - self.codes  # (N, num_classes, in_features)
         return (difference * difference).sum(dim=2)
 
@@ -135,8 +135,8 @@ class LeNet5Of1998(nn.Sequential):
     """The seven layers as the paper describes them.
 
     Args:
-        num_classes: of the output (N, num_classes): distances, not logits.
-        in_channels: of the input (N, in_channels, 32, 32).
+        num_classes: classes of the output (N, num_classes): distances, not logits.
+        in_channels: channels of the input (N, in_channels, 32, 32).
     """
 
     def __init__(self, num_classes: int = 10, in_channels: int = 1) -> None:

@@ -17,7 +17,7 @@ class Miniception(Branches):
     """A 1x1 and a 3x3 convolution side by side, without a reduction.
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
+        in_channels: channels of the input (N, in_channels, H, W).
         n1x1: channels of the 1x1 convolution.
         n3x3: channels of the 3x3 convolution; the output is (N, n1x1 + n3x3, H, W).
     """
@@ -33,7 +33,7 @@ class Downsample(Branches):
     """A 3x3 convolution and a 3x3 max pooling side by side, both with stride 2 and no padding.
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
+        in_channels: channels of the input (N, in_channels, H, W).
         n3x3: channels of the convolution; the output is (N, n3x3 + in_channels, (H - 1) // 2, (W - 1) // 2).
     """
 
@@ -48,8 +48,8 @@ class MiniGoogLeNet(nn.Sequential):
     """19 convolutions and a linear classifier.
 
     Args:
-        num_classes: of the output (N, num_classes).
-        in_channels: of the input (N, in_channels, H, W).
+        num_classes: classes of the output (N, num_classes).
+        in_channels: channels of the input (N, in_channels, H, W).
     """
 
     def __init__(self, num_classes: int = 10, in_channels: int = 3) -> None:

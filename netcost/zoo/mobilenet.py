@@ -34,7 +34,7 @@ V2_ROWS = (
 
 
 class DepthwiseSeparable(nn.Sequential):
-    """A 3x3 depthwise and a 1x1 convolution, each with batch norm and ReLU (V1, Figure 3)."""
+    """Return a 3x3 depthwise and a 1x1 convolution, each with batch norm and ReLU (V1, Figure 3)."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
@@ -47,8 +47,8 @@ class MobileNetV1(nn.Sequential):
 
     Args:
         width: multiplier alpha of every layer's channels (section 3.3).
-        num_classes: of the output (N, num_classes).
-        in_channels: of the input (N, in_channels, H, W).
+        num_classes: classes of the output (N, num_classes).
+        in_channels: channels of the input (N, in_channels, H, W).
     """
 
     def __init__(self, width: float = 1.0, num_classes: int = 1000, in_channels: int = 3) -> None:
@@ -64,7 +64,7 @@ class MobileNetV1(nn.Sequential):
 
 
 def multiple_of_8(channels: float) -> int:
-    """The multiple of 8 nearest to `channels`, one step up where that would cut more than a tenth.
+    """Return the multiple of 8 nearest to `channels`, one step up if that would cut more than a tenth.
 
     Vector units work on whole groups of lanes, so a remainder costs as much as a full group; and the published
     counts of widths other than 1.0 come out only with this rounding.
@@ -79,12 +79,12 @@ def multiple_of_8(channels: float) -> int:
 
 
 class InvertedResidual(nn.Module):
-    """A 1x1 expansion, a 3x3 depthwise convolution and a linear 1x1 projection, added to the input where shapes allow.
+    """A 1x1 expansion, a 3x3 depthwise convolution and a linear 1x1 projection, added to the input if the shapes agree.
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
-        out_channels: of the output (N, out_channels, H/stride, W/stride).
-        stride: of the depthwise convolution.
+        in_channels: channels of the input (N, in_channels, H, W).
+        out_channels: channels of the output (N, out_channels, H/stride, W/stride).
+        stride: stride of the depthwise convolution.
         expansion: hidden channels / input channels; at 1 there is no expansion layer.
 
     Reference: V2, section 3.3 and Table 1.
@@ -101,13 +101,13 @@ class InvertedResidual(nn.Module):
         self.has_shortcut = stride == 1 and in_channels == out_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) to (N, out_channels, H/stride, W/stride)."""
+        """Map (N, in_channels, H, W) to (N, out_channels, H/stride, W/stride)."""
         projected: Tensor = self.residual(x)
         return x + projected if self.has_shortcut else projected
 
 
 def inverted_residuals(in_channels: int, width: float) -> nn.Sequential:
-    """The 17 units of V2's Table 2; only the first of each row strides."""
+    """Return the 17 units of V2's Table 2; only the first of each row has the row's stride."""
     units = nn.Sequential()
     for expansion, base, repeats, stride in V2_ROWS:
         out_channels = multiple_of_8(width * base)
@@ -122,8 +122,8 @@ class MobileNetV2(nn.Sequential):
 
     Args:
         width: multiplier of every layer's channels; below 1 the last convolution keeps its 1280 (section 4).
-        num_classes: of the output (N, num_classes).
-        in_channels: of the input (N, in_channels, H, W).
+        num_classes: classes of the output (N, num_classes).
+        in_channels: channels of the input (N, in_channels, H, W).
     """
 
     def __init__(self, width: float = 1.0, num_classes: int = 1000, in_channels: int = 3) -> None:

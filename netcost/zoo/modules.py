@@ -1,8 +1,8 @@
-"""The modules that the zoo's networks are built of, on their own: the targets `module:…`, at any input size and width.
+"""Modules of the zoo's networks, on their own: the targets `module:…`, at any input size and width.
 
 The first argument of a builder is `in_channels`, which a target takes from its input. The others are widths as the
-papers name them, and their defaults are those of one place in the network that `of` names. Where `out_channels` is
-None, a unit makes as many channels as it gets, or twice as many where it strides and its paper doubles them there.
+papers name them, and their defaults are those of one place in the network that `of` names. If `out_channels` is
+None, a unit keeps the number of channels, or doubles it at stride 2 if its paper does.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from netcost.zoo.shufflenet_v2 import BasicUnitV2, DownsamplingUnitV2
 
 
 def made_by(in_channels: int, out_channels: int | None, stride: int) -> int:
-    """Channels that a unit makes: `out_channels`, or else as many as come in, twice as many where it strides."""
+    """Return `out_channels`, or else the number of input channels, doubled at stride 2."""
     if out_channels is not None:
         return out_channels
     return in_channels if stride == 1 else 2 * in_channels
 
 
 def checked_stride(stride: int) -> int:
-    """The stride of a ShuffleNet unit, if it is one.
+    """Return the stride of a ShuffleNet unit.
 
     Raises:
-        TargetError: it is not 1 or 2.
+        TargetError: the stride is not 1 or 2.
     """
     if stride not in (1, 2):
         raise TargetError(f"stride is {stride!r}; expected 1 or 2, like --arg stride=2")
@@ -133,14 +133,14 @@ def inception_v3_c(
     split: int = 384,
     pool_proj: int = 192,
 ) -> nn.Module:
-    """A 1x1 convolution, and a 1x1 with a 3x3, that each end in a 1x3 and a 3x1 of `split` channels side by side."""
+    """A 1x1 convolution, and a 1x1 with a 3x3, each before a 1x3 and a 3x1 of `split` channels side by side."""
     short, long = (Conv(reduce_short),), (Conv(reduce_long), Conv(n3x3, 3))
     return InceptionC(in_channels, n1x1, short, long, split, pool_proj, count_include_pad=True)
 
 
 @module(of="inception_v3", title="Grid reduction of Inception v3", input_shape=(1, 288, 35, 35))
 def grid_reduction(in_channels: int, n3x3: int = 384, reduce_double: int = 64, double_3x3: int = 96) -> nn.Module:
-    """Convolutions and a pooling that stride side by side, without padding: 35x35 to 17x17."""
+    """Convolutions and a pooling side by side with stride 2, without padding: 35x35 to 17x17."""
     return GridReduction(in_channels, n3x3, (reduce_double, double_3x3, double_3x3))
 
 
@@ -181,7 +181,7 @@ def bottleneck(
     base_width: int = 64,
     stride_in_1x1: bool = False,
 ) -> nn.Module:
-    """256-64-256; the 3x3 has `base_width` channels where the unit makes 256, and in proportion where it makes more."""
+    """A bottleneck, 256-64-256; its 3x3 has `base_width` channels per 256 channels of the output."""
     made = made_by(in_channels, out_channels, stride)
     return Bottleneck(in_channels, made, stride, stride_in_1x1=stride_in_1x1, group_width=base_width)
 
@@ -201,7 +201,7 @@ def basic_unit(in_channels: int, out_channels: int | None = None, stride: int = 
 def resnext_unit(
     in_channels: int, out_channels: int | None = None, stride: int = 1, groups: int = 32, group_width: int = 4
 ) -> nn.Module:
-    """A bottleneck whose 3x3 has `groups` groups, of `group_width` channels each where the unit makes 256."""
+    """A bottleneck whose 3x3 has `groups` groups, of `group_width` channels each if the output has 256."""
     made = made_by(in_channels, out_channels, stride)
     return unit_32x4d(in_channels, made, stride, groups=groups, group_width=group_width)
 
@@ -237,7 +237,7 @@ def shufflenet_v1_unit(
 
 @module(of="shufflenet_v2_x1_0", title="ShuffleNet V2 unit", input_shape=(1, 116, 28, 28))
 def shufflenet_v2_unit(in_channels: int, out_channels: int | None = None, stride: int = 1) -> nn.Module:
-    """Half of the channels pass and half are worked on; where the shape changes, both branches see all channels."""
+    """A unit that passes half of the channels through; if the shape changes, both branches read all channels."""
     made = made_by(in_channels, out_channels, checked_stride(stride))
     if made % 2:
         raise TargetError(f"the unit makes {made!r} channels; expected an even number, half of it by each branch")
@@ -250,23 +250,23 @@ def shufflenet_v2_unit(in_channels: int, out_channels: int | None = None, stride
 def inverted_residual(
     in_channels: int, out_channels: int | None = None, stride: int = 1, expansion: int = 6
 ) -> nn.Module:
-    """A 1x1 expansion, a depthwise 3x3 and a linear 1x1; added to the input where the shape stays."""
+    """A 1x1 expansion, a depthwise 3x3 and a linear 1x1; added to the input if the shape stays the same."""
     return InvertedResidual(in_channels, in_channels if out_channels is None else out_channels, stride, expansion)
 
 
 @module(of="densenet121", title="Dense block", input_shape=(1, 64, 56, 56))
 def dense_block(in_channels: int, repeats: int = 6, growth_rate: int = 32, bottleneck: int = 4) -> nn.Module:
-    """Layers of which each adds `growth_rate` channels to all that came before it."""
+    """Layers, each of which adds `growth_rate` channels to all channels before it."""
     return DenseBlock(in_channels, repeats, growth_rate, bottleneck)
 
 
 @module(of="densenet121", title="Transition", input_shape=(1, 256, 56, 56))
 def transition(in_channels: int, out_channels: int | None = None) -> nn.Module:
-    """A 1x1 convolution, to half of the channels unless told, and a 2x2 mean."""
+    """A 1x1 convolution, by default to half of the channels, and a 2x2 mean."""
     return Transition(in_channels, in_channels // 2 if out_channels is None else out_channels)
 
 
 @module(of="se_resnet50", title="Squeeze-excitation", input_shape=(1, 256, 56, 56))
 def squeeze_excitation(in_channels: int, reduction: int = 16) -> nn.Module:
-    """A gate for each channel, by two fully connected layers on the channels' means."""
+    """A gate per channel, computed by two fully connected layers from the channels' means."""
     return SqueezeExcitation(in_channels, reduction)

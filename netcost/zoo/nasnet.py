@@ -1,10 +1,10 @@
-"""NASNet-A (Zoph et al., CVPR 2018, arXiv:1707.07012), Figures 2 and 4: cells that a search has found.
+"""NASNet-A (Zoph et al., CVPR 2018, arXiv:1707.07012), Figures 2 and 4: cells found by a search.
 
 Each cell reads the two before it, so that no operator cuts the network into blocks. N @ P names N normal cells in a
-row and P channels before the classifier. What the figures leave open is as in the authors' release (tensorflow/models
-research/slim/nets/nasnet): the stem, how a map is fitted, which cell is "the one before" after a reduction. Its
-padding by TensorFlow's rule, to the right and below where the map is even, is on all sides here, at equal size and
-cost. The auxiliary head that training adds is left out.
+row and P channels before the classifier. Details that the figures leave open are as in the authors' release
+(tensorflow/models research/slim/nets/nasnet): the stem, the fitting of maps, the cell that counts as "the one before"
+after a reduction. TensorFlow pads even maps to the right and below; here the zeros are on all sides, at equal size and
+cost. The auxiliary head for training is left out.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ PAPER = "Learning transferable architectures for scalable image recognition (Zop
 SLIM = "tensorflow/models research/slim/nets/nasnet/README.md"
 
 EPSILON = 1e-3
-"""Added to the variance by batch norm in both ImageNet forms."""
+"""Constant that batch norm adds to the variance in both ImageNet forms."""
 
 
 class Squeeze(nn.Sequential):
-    """ReLU, 1x1 convolution and batch norm: fits the number of channels of one of a cell's inputs."""
+    """ReLU, 1x1 convolution and batch norm: fits the number of channels of a cell's input."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(
@@ -35,11 +35,11 @@ class Squeeze(nn.Sequential):
 
 
 class Halve(nn.Module):
-    """Fits a map of twice the size: two strided 1x1 convolutions, one of which sees the odd pixels.
+    """Fits a map of twice the size: two strided 1x1 convolutions, one of which reads the odd pixels.
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
-        out_channels: of the output (N, out_channels, H/2, W/2), rounded up.
+        in_channels: channels of the input (N, in_channels, H, W).
+        out_channels: channels of the output (N, out_channels, H/2, W/2), rounded up.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -50,7 +50,7 @@ class Halve(nn.Module):
         self.norm = nn.BatchNorm2d(out_channels, eps=EPSILON)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) to (N, out_channels, H/2, W/2), rounded up."""
+        """Map (N, in_channels, H, W) to (N, out_channels, H/2, W/2), rounded up."""
         x = self.relu(x)
         shifted = F.pad(x, (-1, 1, -1, 1))  # up and left by a pixel, with zeros from below and from the right
         normed: Tensor = self.norm(torch.cat((self.even(x), self.odd(shifted)), dim=1))
@@ -61,10 +61,10 @@ class Separable(nn.Sequential):
     """ReLU, k x k depthwise and 1x1 convolution and batch norm, all of it twice; the first strides.
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
-        out_channels: of the output (N, out_channels, H/stride, W/stride).
+        in_channels: channels of the input (N, in_channels, H, W).
+        out_channels: channels of the output (N, out_channels, H/stride, W/stride).
         kernel: side of the square kernel, odd.
-        stride: of the first depthwise convolution.
+        stride: stride of the first depthwise convolution.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> None:
@@ -77,7 +77,7 @@ class Separable(nn.Sequential):
 
 
 def average(stride: int = 1) -> nn.Module:
-    """3x3 average pooling, whose padding does not count."""
+    """Return 3x3 average pooling, whose padding does not count."""
     return nn.AvgPool2d(3, stride, padding=1, count_include_pad=False)
 
 
@@ -85,10 +85,10 @@ class NormalCell(nn.Module):
     """Keeps the map: five sums of two, concatenated with the cell's earlier input (Figure 4, left).
 
     Args:
-        channels: of the current input (N, channels, H, W).
+        channels: channels of the current input (N, channels, H, W).
         previous: channels of the earlier input, (N, previous, H, W).
         width: channels of each sum; the output is (N, 6 width, H, W).
-        halve: whether the earlier input comes from before a reduction, and has twice the size.
+        halve: True if the earlier input comes from before a reduction and has twice the size.
     """
 
     def __init__(self, channels: int, previous: int, width: int, *, halve: bool) -> None:
@@ -104,7 +104,7 @@ class NormalCell(nn.Module):
         self.current_3x3 = Separable(width, width, 3)
 
     def forward(self, current: Tensor, previous: Tensor) -> Tensor:
-        """(N, channels, H, W) and the earlier map to (N, 6 width, H, W)."""
+        """Map (N, channels, H, W) and the earlier map to (N, 6 width, H, W)."""
         previous, current = self.fit(previous), self.squeeze(current)
         sums = (
             self.current_5x5(current) + self.previous_3x3(previous),
@@ -120,10 +120,10 @@ class ReductionCell(nn.Module):
     """Halves the map: five sums of two, the first of which only feeds two others (Figure 4, right).
 
     Args:
-        channels: of the current input (N, channels, H, W).
+        channels: channels of the current input (N, channels, H, W).
         previous: channels of the earlier input; None in the first cell, which reads the same map twice, once unfitted.
         width: channels of each sum; the output is (N, 4 width, H/2, W/2).
-        halve: whether the earlier input comes from before a reduction, and has twice the size.
+        halve: True if the earlier input comes from before a reduction and has twice the size.
     """
 
     def __init__(self, channels: int, previous: int | None, width: int, *, halve: bool = False) -> None:
@@ -143,7 +143,7 @@ class ReductionCell(nn.Module):
         self.first_3x3 = Separable(width, width, 3)
 
     def forward(self, current: Tensor, previous: Tensor) -> Tensor:
-        """(N, channels, H, W) and the earlier map to (N, 4 width, H/2, W/2)."""
+        """Map (N, channels, H, W) and the earlier map to (N, 4 width, H/2, W/2)."""
         previous, current = self.fit(previous), self.squeeze(current)
         first = self.current_5x5(current) + self.previous_7x7(previous)
         second = self.current_max(current) + self.previous_7x7_again(previous)
@@ -169,9 +169,9 @@ class NASNetA(nn.Module):
         repeats: normal cells in a row, N; at least 2.
         width: channels of a sum in the first row. The rows after double it, so P is 24 widths.
         stem: channels of the first convolution.
-        skip: whether the cell after a reduction reads, as its earlier input, the reduction's own earlier input.
-        num_classes: of the output (N, num_classes).
-        in_channels: of the input (N, in_channels, H, W).
+        skip: True if the cell after a reduction reads, as its earlier input, the reduction's own earlier input.
+        num_classes: classes of the output (N, num_classes).
+        in_channels: channels of the input (N, in_channels, H, W).
     """
 
     def __init__(
@@ -201,7 +201,7 @@ class NASNetA(nn.Module):
         self.fc = nn.Linear(24 * width, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, in_channels, H, W) to logits (N, num_classes)."""
+        """Map (N, in_channels, H, W) to logits (N, num_classes)."""
         current, previous = self.stem(images)
         for reduction, row in ((None, self.row1), (self.reduction1, self.row2), (self.reduction2, self.row3)):
             if reduction is not None:
@@ -212,7 +212,7 @@ class NASNetA(nn.Module):
         return logits
 
     def stem(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, in_channels, H, W) to the maps that the first normal cell reads, an eighth and a quarter of the size."""
+        """Map (N, in_channels, H, W) to the two maps of the first normal cell, an eighth and a quarter of the size."""
         x = self.conv0(images)
         earlier = self.stem0(x, x)
         return self.stem1(earlier, x), earlier

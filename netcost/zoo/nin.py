@@ -16,11 +16,11 @@ class MlpConv(nn.Sequential):
     """A convolution and two 1x1 convolutions: a small perceptron that slides over the map (section 3.1).
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
-        widths: output channels of the three; the last are the output's.
+        in_channels: channels of the input (N, in_channels, H, W).
+        widths: output channels of the three convolutions; the last is the block's.
         kernel: side of the first one's square kernel.
-        stride: of the first.
-        padding: of the first; None keeps the size of the map at stride 1.
+        stride: stride of the first convolution.
+        padding: padding of the first convolution; None keeps the size of the map at stride 1.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class MlpConv(nn.Sequential):
 
 
 class NetworkInNetwork(nn.Sequential):
-    """Four perceptron convolutions and no fully connected layer: the last maps are averaged, one a class.
+    """Four perceptron convolutions and no fully connected layer: the last maps are averaged, one per class.
 
     Args:
-        num_classes: of the output (N, num_classes).
-        in_channels: of the input (N, in_channels, H, W).
+        num_classes: classes of the output (N, num_classes).
+        in_channels: channels of the input (N, in_channels, H, W).
     """
 
     def __init__(self, num_classes: int = 1000, in_channels: int = 3) -> None:

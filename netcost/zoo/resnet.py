@@ -27,9 +27,9 @@ class Residual(nn.Module):
 
     Args:
         residual: from (N, in_channels, H, W) to (N, out_channels, H/stride, W/stride), without a last ReLU.
-        in_channels: of the input.
-        out_channels: of the output.
-        stride: of the unit.
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        stride: stride of the unit.
         projection: side of the projection's kernel; ResNet's is 1x1.
     """
 
@@ -44,7 +44,7 @@ class Residual(nn.Module):
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) to (N, out_channels, H/stride, W/stride)."""
+        """Map (N, in_channels, H, W) to (N, out_channels, H/stride, W/stride)."""
         total: Tensor = self.residual(x)
         total += self.shortcut(x)  # in place: no third map of this size lives
         activated: Tensor = self.relu(total)
@@ -69,12 +69,12 @@ class Bottleneck(Residual):
     stage, whose output has 256 channels: 32x4d is 128 there and twice as wide in each following stage.
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
-        out_channels: of the output (N, out_channels, H/stride, W/stride).
-        stride: of the unit.
-        stride_in_1x1: the paper strides in the first 1x1. Striding in the 3x3, as most do since, leaves that 1x1
-            at full resolution and costs 6 % more mult-adds in ResNet-50.
-        groups: of the 3x3 convolution, which ResNeXt calls cardinality.
+        in_channels: channels of the input (N, in_channels, H, W).
+        out_channels: channels of the output (N, out_channels, H/stride, W/stride).
+        stride: stride of the unit.
+        stride_in_1x1: the paper strides in the first 1x1. Striding in the 3x3, as most networks do since, leaves
+            that 1x1 at full resolution and costs 6 % more mult-adds in ResNet-50.
+        groups: number of groups of the 3x3 convolution, which ResNeXt calls cardinality.
         group_width: channels of each group where the output has 256 channels.
     """
 
@@ -99,13 +99,13 @@ class Bottleneck(Residual):
 
 
 def stage(unit: Unit, repeats: int, in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
-    """`repeats` units, of which the first changes the number of channels and strides."""
+    """Return `repeats` units; the first has the stride and changes the number of channels."""
     first = unit(in_channels, out_channels, stride)
     return nn.Sequential(first, *(unit(out_channels, out_channels, 1) for _ in range(repeats - 1)))
 
 
 def first_convolution(in_channels: int, deep: Sequence[int] = ()) -> nn.Module:
-    """What halves the image: a 7x7 convolution to 64 channels, or 3x3 convolutions to those of `deep` in turn."""
+    """Return the layer that halves the image: a 7x7 convolution to 64 channels, or 3x3 ones to those of `deep`."""
     if not deep:
         return ConvNorm(in_channels, 64, 7, stride=2)
     first = ConvNorm(in_channels, deep[0], 3, stride=2)
@@ -121,10 +121,10 @@ class ResNet(nn.Sequential):
         widths: output channels of each of the four stages.
         deep_stem: channels of 3x3 convolutions in place of the 7x7; the first of them strides.
         ceil_pooling: pool as Caffe does, without zeros around the map and with the last window rounded up. Even
-            maps come out the same size, under windows that begin one pixel later.
+            maps keep the same output size, but the windows begin one pixel later.
         dropout: share of the classifier's inputs that training sets to zero; at 0 there is no such layer.
-        num_classes: of the output (N, num_classes).
-        in_channels: of the input (N, in_channels, H, W).
+        num_classes: classes of the output (N, num_classes).
+        in_channels: channels of the input (N, in_channels, H, W).
     """
 
     def __init__(

@@ -13,7 +13,7 @@ PAPER = "Aggregated residual transformations for deep neural networks (Xie et al
 SOURCE = f"params: {MODEL_ZOO}; mult-adds: {TIMM}"
 
 unit_32x4d = partial(Bottleneck, groups=32, group_width=4)
-"""A cardinality of 32 and, in the first stage, 4 channels a path; like the two below it, strided in its 3x3."""
+"""A cardinality of 32 and, in the first stage, 4 channels per path; it strides in its 3x3, like the next two."""
 
 unit_64x4d = partial(Bottleneck, groups=64, group_width=4)
 """Twice the paths of 32x4d."""

@@ -1,4 +1,4 @@
-"""SENet (Hu et al., CVPR 2018, arXiv:1709.01507): residual networks that weigh the channels of each residual.
+"""SENet (Hu et al., CVPR 2018, arXiv:1709.01507): residual networks that weight the channels of each residual.
 
 Table 1 has SE-ResNet-50 and SE-ResNeXt-50; SENet-154, the entry to the 2017 ImageNet contest, is described in the
 text. As in the networks that the authors released for Caffe, ResNet's bottleneck strides in its first 1x1 here,
@@ -21,12 +21,12 @@ PAPER = "Squeeze-and-excitation networks (Hu et al., CVPR 2018, arXiv:1709.01507
 
 
 class SqueezeExcitation(nn.Module):
-    """Scales each channel by a gate between 0 and 1 that two fully connected layers draw from all channels' means.
+    """Scales each channel by a gate between 0 and 1 that two fully connected layers compute from all channels' means.
 
     The layers are 1x1 convolutions on a map of one pixel, which costs the same and spares the reshaping.
 
     Args:
-        channels: of the input and the output (N, channels, H, W).
+        channels: channels of the input and the output (N, channels, H, W).
         reduction: channels / hidden units (r, section 3.2).
 
     Raises:
@@ -46,13 +46,13 @@ class SqueezeExcitation(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to the same shape."""
+        """Map (N, C, H, W) to the same shape."""
         gates: Tensor = self.excitation(self.squeeze(x))
         return x * gates
 
 
 def squeezed(unit: Callable[[int, int, int], Residual], reduction: int) -> Unit:
-    """`unit` with a squeeze-excitation at the end of its residual, before the shortcut is added (Figure 3)."""
+    """Return `unit` with a squeeze-excitation at the end of its residual, before the shortcut is added (Figure 3)."""
 
     def make(in_channels: int, out_channels: int, stride: int) -> nn.Module:
         made = unit(in_channels, out_channels, stride)
@@ -69,9 +69,9 @@ class SENet154Bottleneck(Residual):
     quarter of the weights; where the unit strides, its shortcut is a 3x3 convolution, which sees every pixel.
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
-        out_channels: of the output (N, out_channels, H/stride, W/stride), a multiple of 64.
-        stride: of the unit.
+        in_channels: channels of the input (N, in_channels, H, W).
+        out_channels: channels of the output (N, out_channels, H/stride, W/stride), a multiple of 64.
+        stride: stride of the unit.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:

@@ -1,6 +1,6 @@
 """ShuffleNet (Zhang et al., CVPR 2018, arXiv:1707.01083), Table 1, at the widths of its Tables 2 and 5.
 
-A width s scales the stages' channels. What the paper leaves open is read off its printed costs: the first
+A width s scales the stages' channels. Details that the paper leaves open follow from its printed costs: the first
 convolution, of 24 channels, is scaled at 0.25, 0.5 and 2 and not at 1.5; and where a group's channels would not be
 whole, the width is rounded to the nearest multiple of the groups. The authors' repository (megvii-model/
 ShuffleNet-Series), which has g = 3 and g = 8 alone, agrees: 12 and 16 channels at 0.5x, 24 at 1x and 1.5x, 48 at 2x.
@@ -26,11 +26,11 @@ STAGE2_CHANNELS = {1: 144, 2: 200, 3: 240, 4: 272, 8: 384}
 """Output channels of stage 2 by number of groups (Table 1); stages 3 and 4 double them."""
 
 STEM_CHANNELS = 24
-"""Of the first convolution at width 1."""
+"""Channels of the first convolution at width 1."""
 
 
 def nearest_multiple(channels: int, groups: int) -> int:
-    """The multiple of `groups` nearest to `channels`, halves up.
+    """Return the multiple of `groups` nearest to `channels`, halves up.
 
     >>> nearest_multiple(100 // 4, 2), nearest_multiple(136 // 4, 4), nearest_multiple(12, 8)
     (26, 36, 16)
@@ -39,7 +39,7 @@ def nearest_multiple(channels: int, groups: int) -> int:
 
 
 def stem_channels(width: float, groups: int) -> int:
-    """Channels of the first convolution; the input that stage 2 passes on must divide into the groups."""
+    """Return the channels of the first convolution; the groups must divide the input that stage 2 passes on."""
     scale = 1.0 if 1 < width < 2 else width
     return nearest_multiple(round(scale * STEM_CHANNELS), groups)
 
@@ -52,7 +52,7 @@ class ChannelShuffle(nn.Module):
         self.groups = groups
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to the same shape."""
+        """Map (N, C, H, W) to the same shape."""
         batch, channels, height, width = x.shape
         grouped = x.view(batch, self.groups, channels // self.groups, height, width)
         return grouped.transpose(1, 2).reshape(batch, channels, height, width)
@@ -65,11 +65,11 @@ class ShuffleUnitV1(nn.Module):
     channels that it lacks.
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
-        out_channels: of the output (N, out_channels, H/stride, W/stride).
+        in_channels: channels of the input (N, in_channels, H, W).
+        out_channels: channels of the output (N, out_channels, H/stride, W/stride).
         stride: 1 or 2.
-        groups: of both 1x1 convolutions and of the shuffle.
-        first_groups: of the first 1x1 convolution where it differs.
+        groups: number of groups of both 1x1 convolutions and of the shuffle.
+        first_groups: number of groups of the first 1x1 convolution, if it differs.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class ShuffleUnitV1(nn.Module):
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) to (N, out_channels, H/stride, W/stride)."""
+        """Map (N, in_channels, H, W) to (N, out_channels, H/stride, W/stride)."""
         made: Tensor = self.residual(x)
         joined = x + made if self.pool is None else torch.cat((self.pool(x), made), dim=1)
         activated: Tensor = self.relu(joined)
@@ -96,7 +96,7 @@ class ShuffleUnitV1(nn.Module):
 
 
 def stage_v1(in_channels: int, out_channels: int, repeats: int, groups: int, first_groups: int) -> nn.Sequential:
-    """A unit with stride 2, whose first layer may have its own groups, and `repeats - 1` units with stride 1."""
+    """Return a unit with stride 2, whose first layer may have its own groups, and `repeats - 1` units with stride 1."""
     first = ShuffleUnitV1(in_channels, out_channels, 2, groups, first_groups)
     return nn.Sequential(first, *(ShuffleUnitV1(out_channels, out_channels, 1, groups) for _ in range(repeats - 1)))
 
@@ -105,11 +105,11 @@ class ShuffleNetV1(nn.Sequential):
     """A 3x3 convolution, a pooling and three stages of 4, 8 and 4 units.
 
     Args:
-        groups: of the 1x1 convolutions; Table 1 has 1, 2, 3, 4 and 8.
+        groups: number of groups of the 1x1 convolutions; Table 1 has 1, 2, 3, 4 and 8.
         width: multiplier of the stages' channels.
-        stem: channels of the first convolution, a multiple of `groups`; None for those that the printed costs fit.
-        num_classes: of the output (N, num_classes).
-        in_channels: of the input (N, in_channels, H, W).
+        stem: channels of the first convolution, a multiple of `groups`; None for those that fit the printed costs.
+        num_classes: classes of the output (N, num_classes).
+        in_channels: channels of the input (N, in_channels, H, W).
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class ShuffleNetV1(nn.Sequential):
 
 
 class PublishedFigures(NamedTuple):
-    """What was published of one combination of groups and width."""
+    """Published figures of one combination of groups and width."""
 
     groups: int
     width: float

@@ -25,11 +25,11 @@ def branch_v2(
     """1x1, 3x3 depthwise and 1x1 convolution, all as wide as the output (G1) and without groups (G2).
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
-        out_channels: of the output (N, out_channels, H/stride, W/stride).
-        stride: of the depthwise convolution.
+        in_channels: channels of the input (N, in_channels, H, W).
+        out_channels: channels of the output (N, out_channels, H/stride, W/stride).
+        stride: stride of the depthwise convolution.
         reduction: channels / hidden units of a squeeze-excitation at the end; None leaves it out.
-        linear: whether the last convolution goes without ReLU, as before a residual addition.
+        linear: True if the last convolution goes without ReLU, as before a residual addition.
     """
     branch = nn.Sequential(
         ConvNorm(in_channels, out_channels),
@@ -40,12 +40,12 @@ def branch_v2(
 
 
 class BasicUnitV2(nn.Module):
-    """Half of the channels pass untouched, the other half through three convolutions (Figure 3 c).
+    """A unit that passes half of its channels unchanged and convolves the other half three times (Figure 3 c).
 
     Args:
-        channels: of the input and the output (N, channels, H, W).
-        reduction: of a squeeze-excitation in the branch; None leaves it out.
-        residual: whether the branch's input is added to its output, for very deep networks.
+        channels: channels of the input and the output (N, channels, H, W).
+        reduction: reduction of a squeeze-excitation in the branch; None leaves it out.
+        residual: True if the branch's input is added to its output, for very deep networks.
     """
 
     def __init__(self, channels: int, *, reduction: int | None = None, residual: bool = False) -> None:
@@ -56,7 +56,7 @@ class BasicUnitV2(nn.Module):
         self.shuffle = ChannelShuffle(2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to the same shape."""
+        """Map (N, C, H, W) to the same shape."""
         kept, worked = x.chunk(2, dim=1)
         made: Tensor = self.branch(worked)
         if self.relu is not None:
@@ -67,13 +67,13 @@ class BasicUnitV2(nn.Module):
 
 
 class DownsamplingUnitV2(nn.Module):
-    """Both branches see all channels and halve the map, each making half of the output (Figure 3 d).
+    """A unit whose two branches read all channels and halve the map; each makes half of the output (Figure 3 d).
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
-        out_channels: of the output (N, out_channels, H/stride, W/stride).
+        in_channels: channels of the input (N, in_channels, H, W).
+        out_channels: channels of the output (N, out_channels, H/stride, W/stride).
         stride: of both branches; 1 where only the number of channels changes.
-        reduction: of a squeeze-excitation in the working branch; None leaves it out.
+        reduction: reduction of a squeeze-excitation in the working branch; None leaves it out.
     """
 
     def __init__(self, in_channels: int, out_channels: int, *, stride: int = 2, reduction: int | None = None) -> None:
@@ -86,7 +86,7 @@ class DownsamplingUnitV2(nn.Module):
         self.shuffle = ChannelShuffle(2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) to (N, out_channels, H/stride, W/stride)."""
+        """Map (N, in_channels, H, W) to (N, out_channels, H/stride, W/stride)."""
         shuffled: Tensor = self.shuffle(torch.cat((self.shortcut(x), self.branch(x)), dim=1))
         return shuffled
 
@@ -100,9 +100,9 @@ class ShuffleNetV2(nn.Sequential):
         stem: output channels of the first convolution, which strides, and of more where there are any.
         last: output channels of the 1x1 convolution.
         reduction: channels / hidden units of a squeeze-excitation in each unit; None leaves them out.
-        residual: whether units at stride 1 add their branch's input to its output.
-        num_classes: of the output (N, num_classes).
-        in_channels: of the input (N, in_channels, H, W).
+        residual: True if units at stride 1 add their branch's input to its output.
+        num_classes: classes of the output (N, num_classes).
+        in_channels: channels of the input (N, in_channels, H, W).
     """
 
     def __init__(
@@ -207,7 +207,7 @@ def shufflenet_v2_50(num_classes: int = 1000, in_channels: int = 3) -> nn.Module
     year=2018,
 )
 def se_shufflenet_v2_164(num_classes: int = 1000, in_channels: int = 3) -> nn.Module:
-    """164 layers with a squeeze-excitation in every unit and a residual path in those that keep the map.
+    """ShuffleNet V2 of 164 layers: a squeeze-excitation in every unit, a residual path in units that keep the map.
 
     A squeeze-excitation sees the half of the channels that its unit works on, and halves it; in a residual unit it
     comes before the addition, as in SENet, and the ReLU after. Neither choice is in the table. The ShuffleNetV2.Large

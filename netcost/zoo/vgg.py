@@ -22,7 +22,7 @@ WIDTHS = (64, 128, 256, 512, 512)
 
 
 def conv_norm_relu(in_channels: int, out_channels: int, kernel: int) -> nn.Module:
-    """A convolution that keeps its bias although batch norm follows, as the published `_bn` counts have it."""
+    """Return a convolution that keeps its bias although batch norm follows, as in the published `_bn` counts."""
     layer = ConvReLU(in_channels, out_channels, kernel)
     layer.insert(1, nn.BatchNorm2d(out_channels))
     return layer
@@ -33,9 +33,9 @@ class VGG(nn.Sequential):
 
     Args:
         repeats: convolutions in each stage: (2, 2, 3, 3, 3) is configuration D.
-        batch_norm: whether batch norm follows each convolution.
-        num_classes: of the output (N, num_classes).
-        in_channels: of the input (N, in_channels, 224, 224).
+        batch_norm: True if batch norm follows each convolution.
+        num_classes: classes of the output (N, num_classes).
+        in_channels: channels of the input (N, in_channels, 224, 224).
     """
 
     def __init__(

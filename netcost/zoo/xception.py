@@ -11,11 +11,11 @@ from netcost.zoo.catalogue import architecture, published
 
 
 class SeparableConv(nn.Sequential):
-    """A 3x3 convolution of each channel, a 1x1 convolution over them and batch norm; nothing between the two.
+    """A 3x3 convolution per channel, a 1x1 convolution over all channels and batch norm; no activation between the two.
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
-        out_channels: of the output (N, out_channels, H, W).
+        in_channels: channels of the input (N, in_channels, H, W).
+        out_channels: channels of the output (N, out_channels, H, W).
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -28,10 +28,10 @@ class XceptionModule(nn.Module):
     """Separable convolutions, each after a ReLU, and a shortcut around them.
 
     Args:
-        in_channels: of the input (N, in_channels, H, W).
+        in_channels: channels of the input (N, in_channels, H, W).
         widths: channels of each separable convolution; the output is (N, widths[-1], H/stride, W/stride).
         stride: 2 ends in a pooling and gives the shortcut a 1x1 convolution; 1 adds the input itself.
-        starts_with_relu: whether a ReLU comes before the first convolution too.
+        starts_with_relu: True if a ReLU comes before the first convolution too.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class XceptionModule(nn.Module):
             self.residual.append(nn.MaxPool2d(3, stride, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) to (N, widths[-1], H/stride, W/stride)."""
+        """Map (N, in_channels, H, W) to (N, widths[-1], H/stride, W/stride)."""
         joined: Tensor = self.shortcut(x) + self.residual(x)
         return joined
 
 
 class EntryFlow(nn.Sequential):
-    """(N, in_channels, 299, 299) to (N, 728, 19, 19)."""
+    """Entry flow: maps (N, in_channels, 299, 299) to (N, 728, 19, 19)."""
 
     def __init__(self, in_channels: int = 3) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class EntryFlow(nn.Sequential):
 
 
 class ExitFlow(nn.Sequential):
-    """(N, 728, 19, 19) to (N, 2048, 10, 10), up to the pooling."""
+    """Exit flow: maps (N, 728, 19, 19) to (N, 2048, 10, 10), up to the pooling."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,11 +77,11 @@ class ExitFlow(nn.Sequential):
 
 
 class Xception(nn.Sequential):
-    """36 convolutional layers in 14 modules; the children are the flows of Figure 5.
+    """Xception: 36 convolutional layers in 14 modules; its children are the flows of Figure 5.
 
     Args:
-        num_classes: of the output (N, num_classes).
-        in_channels: of the input (N, in_channels, H, W).
+        num_classes: classes of the output (N, num_classes).
+        in_channels: channels of the input (N, in_channels, H, W).
     """
 
     def __init__(self, num_classes: int = 1000, in_channels: int = 3) -> None:

@@ -2,11 +2,11 @@
 
 Each of ten networks is timed by both in one run, on the same module: blocks of `netcost.measure` and of
 `torch.utils.benchmark.Timer.blocked_autorange`, in random order, each as long as the other. Both medians are taken over
-all calls of all blocks; their deviation is the median over the blocks of the ratio of the two, so that a machine whose
-speed wanders does not part them, and must be within ± 2 %.
+all calls of all blocks. Their deviation is the median over the blocks of the ratio of the two, so that a machine with
+drifting speed does not separate them. It must be within ± 2 %.
 
 Timer runs under the same conditions: inference mode, denormals flushed, the same threads. netcost moves the weights in
-memory before each sample (see `netcost.timing.placement`); each block of Timer's has them in another place as well.
+memory before each sample (see `netcost.timing.placement`); each block of Timer's has them in another place too.
 
     python tests/benchmarks/bias.py [--models TARGET ...] [--blocks N] [--block-seconds S] [--threads N] [-o FILE]
 """
@@ -46,12 +46,12 @@ TOLERANCE = 0.02
 
 
 def by_netcost(model: nn.Module, x: torch.Tensor, threads: int, seconds: float) -> list[float]:
-    """Seconds a call, as netcost has them."""
+    """Return seconds per call, measured by netcost."""
     return list(netcost.measure(model, x, threads=threads, budget_s=seconds, precision=0.0).times_s)
 
 
 def by_timer(model: nn.Module, x: torch.Tensor, threads: int, seconds: float) -> list[float]:
-    """Seconds a call, as torch's Timer has them."""
+    """Return seconds per call, measured by torch's Timer."""
     timer = Timer("model(x)", globals={"model": model, "x": x}, num_threads=threads)
     with torch.inference_mode(), flushed_denormals(), placed(model) as placement:
         placement.move()
@@ -63,7 +63,7 @@ WAYS = {"netcost": by_netcost, "timer": by_timer}
 
 
 def record(name: str, blocks: int, seconds: float, threads: int) -> dict[str, Any]:
-    """One network's row."""
+    """Return the row of one network."""
     target = netcost.resolve(name)
     model = target.build().eval()
     x = torch.randn(target.required_inputs()[0].shape, generator=torch.Generator().manual_seed(0))
@@ -86,12 +86,12 @@ def record(name: str, blocks: int, seconds: float, threads: int) -> dict[str, An
 
 
 def every(blocks: Sequence[Sequence[float]]) -> list[float]:
-    """The times of all blocks."""
+    """Return the times of all blocks."""
     return [each for block in blocks for each in block]
 
 
 def interval_text(interval: stats.Interval | None) -> str | None:
-    """Both ends in milliseconds."""
+    """Return both ends in milliseconds."""
     return None if interval is None else " – ".join(f"{1000 * end:.3f} ms" for end in interval)
 
 
@@ -109,7 +109,7 @@ COLUMNS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Time the networks, print the table; 1 where the medians part."""
+    """Time the networks, print the table; return 1 if the medians differ."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=list(MODELS), metavar="TARGET")
     parser.add_argument("--blocks", type=int, default=24)

@@ -21,8 +21,8 @@ class Kind:
 
     Args:
         link: makes one link of a width.
-        shape: of the input of a chain of that width.
-        widths: to choose from, narrow to wide.
+        shape: shape of the input of a chain of that width.
+        widths: widths to choose from, narrow to wide.
     """
 
     link: Callable[[int], nn.Module]
@@ -30,7 +30,7 @@ class Kind:
     widths: tuple[int, ...]
 
     def build(self, width: int, links: int = LINKS) -> nn.Module:
-        """A chain of so many links, as wide as told, with fresh weights."""
+        """Return a chain of that length and width, with fresh weights."""
         return nn.Sequential(*(self.link(width) for _ in range(links))).eval()
 
 
@@ -64,7 +64,7 @@ KINDS = {
 
 
 def calibrated(kind: Kind, call_s: float, threads: int) -> tuple[int, float]:
-    """The width whose chain comes nearest to that time a call here, and its time (seconds)."""
+    """Return the width whose chain comes nearest to that time per call here, and its time (seconds)."""
     found: dict[int, float] = {}
     before = torch.get_num_threads()
     torch.set_num_threads(threads)

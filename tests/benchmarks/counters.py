@@ -2,10 +2,10 @@
 
 Each is used as its documentation shows: the model from torchvision's constructor without pretrained weights, one
 call of the counter, evaluation mode throughout. A tool that works on the meta device, where neither weights nor
-activations are computed, has that as a second way. fvcore and torchprofile have not: they trace with
+activations are computed, has that as a second way. fvcore and torchprofile do not work there: they trace with
 `torch.jit.trace`, which fails there (`cond must be a bool`, from a meta kernel under its tracer).
 
-Counts differ from tool to tool, and netcost's claims do not rest on them; what is timed is the answer as it comes.
+Counts differ from tool to tool, and netcost's claims do not rest on them; the time until the answer is what counts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision import models
 
 SLOW_TO_INITIALISE = frozenset({"googlenet", "inception_v3"})
-"""Their constructors draw every weight from a truncated normal, which takes long; `init_weights=False` spares it."""
+"""Models whose constructors draw from a slow truncated normal unless given `init_weights=False`."""
 
 VISION_TRANSFORMER_SIZE = 224
 
@@ -37,7 +37,7 @@ class Network:
     shape: tuple[int, ...]
 
     def build(self) -> nn.Module:
-        """The model, in evaluation mode, on whatever device is the default."""
+        """Return the model, in evaluation mode, on the default device."""
         options: dict[str, Any] = {}
         if self.name in SLOW_TO_INITIALISE:
             options["init_weights"] = False
@@ -46,11 +46,11 @@ class Network:
         return models.get_model(self.name, weights=None, **options).eval()
 
     def on_cpu(self) -> tuple[nn.Module, Tensor]:
-        """Model and input with values."""
+        """Return model and input with values."""
         return self.build(), torch.randn(self.shape)
 
     def on_meta(self) -> tuple[nn.Module, Tensor]:
-        """Model and input without values; where the constructor needs some, the model is built on the CPU and moved."""
+        """Return model and input without values; built on the CPU and moved if the constructor needs values."""
         if builds_on_meta(self):
             with torch.device("meta"):
                 model = self.build()
@@ -61,7 +61,7 @@ class Network:
 
 @cache
 def builds_on_meta(network: Network) -> bool:
-    """Whether the constructor works under `torch.device("meta")`: some look at a value while they build."""
+    """True if the constructor works under `torch.device("meta")`; some look at a value while they build."""
     try:
         with torch.device("meta"):
             network.build()
@@ -71,7 +71,7 @@ def builds_on_meta(network: Network) -> bool:
 
 
 META = ", meta"
-"""Ends the name of a subject that works on the meta device: "thop" has values, "thop, meta" has none."""
+"""Suffix of a subject that works on the meta device: "thop" has values, "thop, meta" has none."""
 
 Build = Callable[[Network], tuple[nn.Module, Tensor]]
 Count = Callable[[nn.Module, Tensor], float | None]
@@ -79,13 +79,13 @@ Count = Callable[[nn.Module, Tensor], float | None]
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """A tool, and how it counts.
+    """A tool, and the function that counts with it.
 
     Args:
-        name: of the tool and its package.
-        count: its count of one forward pass, in its own unit.
-        real: whether to give it tensors with values.
-        meta: whether to give it tensors on the meta device.
+        name: name of the tool and its package.
+        count: returns its count of one forward pass, in its own unit.
+        real: True to give it tensors with values.
+        meta: True to give it tensors on the meta device.
     """
 
     name: str
@@ -95,16 +95,16 @@ class Counter:
 
     @property
     def installed(self) -> bool:
-        """Whether its package is here."""
+        """True if its package is installed."""
         return find_spec(self.name) is not None
 
     def ways(self) -> dict[str, Build]:
-        """What may be asked of it: "thop" with values, "thop, meta" without."""
+        """Return its ways to count: "thop" with values, "thop, meta" without."""
         with_values = {self.name: Network.on_cpu} if self.real else {}
         return {**with_values, self.name + META: Network.on_meta} if self.meta else with_values
 
     def run(self, build: Build, network: Network) -> float:
-        """Build and count; what the tool prints goes nowhere.
+        """Build and count; drop everything that the tool prints.
 
         Raises:
             ArithmeticError: it gave no count.

@@ -2,7 +2,7 @@
 
 Every network is a few lines, and its multiply-adds are written as the products that they are. Each tool counts with
 tensors that have values, as its documentation shows; FlopCounterMode counts two for a multiply-add, so its count is
-halved. What a tool does not report is 0 to its user: that is the point of the table.
+halved. An operator that a tool does not report is 0 to its user: the table shows that.
 
     python tests/benchmarks/disagreement.py [-o FILE]
 """
@@ -64,10 +64,10 @@ class Case:
     """A network whose multiply-adds are known.
 
     Args:
-        name: what it is.
-        build: makes it.
-        shape: of its input, batch 1.
-        mult_adds: by hand.
+        name: description of the network.
+        build: makes the network.
+        shape: shape of its input, batch 1.
+        mult_adds: multiply-adds by hand.
     """
 
     name: str
@@ -90,7 +90,7 @@ CASES = (
 
 
 def count(counter: Counter, case: Case) -> int | None:
-    """What the tool says; None where it raises."""
+    """Return the tool's count; None if it raises."""
     halved = 2 if counter is FLOP_COUNTER_MODE else 1
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -100,7 +100,7 @@ def count(counter: Counter, case: Case) -> int | None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the table; 1 where netcost itself is not exact."""
+    """Print the table; return 1 if netcost itself is not exact."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     add_output(parser)
     options = parser.parse_args(arguments)

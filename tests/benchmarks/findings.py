@@ -1,4 +1,4 @@
-"""What a benchmark found: tables, and the figures it must reach; printed, written, and turned into an exit code."""
+"""Findings of a benchmark: tables and the figures it must reach; printed, written, and turned into an exit code."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Requirement:
     """One figure that must lie within bounds.
 
     Args:
-        figure: what it is.
-        found: its value; None where it could not be had, which misses it.
-        low: the smallest that will do; None for no such bound.
-        high: the largest that will do; None for no such bound.
-        unit: of all three, for `units.text`.
+        figure: description of the figure.
+        found: its value; None if there is no value, which is a miss.
+        low: smallest value that passes; None for no such bound.
+        high: largest value that passes; None for no such bound.
+        unit: unit of all three, for `units.text`.
     """
 
     figure: str
@@ -35,19 +35,19 @@ class Requirement:
 
     @property
     def holds(self) -> bool:
-        """Whether the figure is there and within its bounds."""
+        """True if the figure has a value within its bounds."""
         if self.found is None:
             return False
         return (self.low is None or self.found >= self.low) and (self.high is None or self.found <= self.high)
 
     def needed(self) -> str:
-        """The bounds as people read them."""
+        """Return the bounds as text."""
         bounds = (("≥", self.low), ("≤", self.high))
         return ", ".join(f"{sign} {units.text(bound, self.unit)}" for sign, bound in bounds if bound is not None)
 
 
 def requirements_table(requirements: Sequence[Requirement], packages: Sequence[str]) -> Table:
-    """A row a required figure, and what it was found on; where nothing was required, that alone."""
+    """Return a table with a row per required figure, and the machine below it."""
     if not requirements:
         return Table((), (), notes=(machine(packages),))
     columns = (Column("figure", "Figure"), Column("needed", "Needed"), Column("found", "Found"), Column("holds", ""))
@@ -64,14 +64,14 @@ def requirements_table(requirements: Sequence[Requirement], packages: Sequence[s
 
 
 def machine(packages: Sequence[str]) -> str:
-    """The processor, Python and torch of this run, and the versions of further packages, in one line."""
+    """Return the processor, Python and torch of this run, and the versions of further packages, in one line."""
     here = environment.read_environment()
     torch_and_others = [f"torch {here.torch}", *(f"{name} {version(name)}" for name in packages)]
     return f"{here.cpu or here.machine}, {here.cores} cores, Python {here.python}, {', '.join(torch_and_others)}."
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
-    """The option that all benchmarks have."""
+    """Add the option that all benchmarks have."""
     parser.add_argument("-o", "--output", metavar="FILE", help="write a report in Markdown as well")
 
 
@@ -82,14 +82,14 @@ def finish(
     output: str | None,
     packages: Sequence[str] = (),
 ) -> int:
-    """Print everything and write it where asked to; 0 where every figure holds, 1 where one is missed.
+    """Print everything and write it to `output`; return 0 if every figure holds, 1 if one is missed.
 
     Args:
-        heading: of the report.
-        tables: what was measured.
-        requirements: what must hold.
+        heading: heading of the report.
+        tables: measured results.
+        requirements: figures that must hold.
         output: file for the report, or None.
-        packages: whose versions matter, besides torch's.
+        packages: packages whose versions matter, besides torch's.
     """
     everything = [*tables, requirements_table(requirements, packages)]
     print("\n".join(result_text(table, "table") for table in everything))

@@ -1,8 +1,8 @@
-"""Does the latency gate let equals pass, and stop what became slower?
+"""Does the latency gate pass equal networks and stop slower ones?
 
-A repository with a small network is made in a temporary folder. `netcost check --base HEAD --latency` is asked of it
-again and again with the network unchanged, which has to pass every time, and with the network doubled (twice the links
-of a chain), which has to fail every time. Only the verdict on latency is looked at: doubling changes the counts too.
+A repository with a small network is made in a temporary folder. `netcost check --base HEAD --latency` runs in
+it again and again: with the network unchanged it must pass every time, and with the network doubled (twice the links of
+a chain) it must fail every time. Only the verdict on latency is looked at: doubling changes the counts too.
 
     python tests/benchmarks/latency_gate.py [--times N] [--budget S] [--limit SHARE] [--threads N] [-o FILE]
 """
@@ -45,7 +45,7 @@ COLUMNS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Ask as often as told, and say how often each of the two passed."""
+    """Run the checks, print the tables; return 1 if a check ended otherwise than it must."""
     asked = _parsed(arguments)
     records = []
     with tempfile.TemporaryDirectory() as folder:
@@ -66,15 +66,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--times", type=int, default=20, help="checks of each of the two networks")
-    parser.add_argument("--budget", type=float, default=10.0, help="seconds of each sampling")
-    parser.add_argument("--limit", default="5%", help="how much slower passes")
+    parser.add_argument("--budget", type=float, default=10.0, help="seconds per sampling")
+    parser.add_argument("--limit", default="5%", help="slowdown that still passes")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     add_output(parser)
     return parser.parse_args(arguments)
 
 
 def _make(repository: Path) -> None:
-    """A repository whose last commit has the plain network."""
+    """Make a repository whose last commit has the plain network."""
     (repository / "net.py").write_text(NET.format(links=LINKS), encoding="utf-8")
     (repository / "netcost.toml").write_text(SETTINGS, encoding="utf-8")
     identity = ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
@@ -83,7 +83,7 @@ def _make(repository: Path) -> None:
 
 
 def _checked(repository: Path, asked: argparse.Namespace) -> dict[str, Any]:
-    """What one run of the command says of latency."""
+    """Return the command's result on latency in one run."""
     command = [sys.executable, "-m", "netcost", "check", "--config", "netcost.toml", "--base", "HEAD", "--latency"]
     command += ["--latency-limit", asked.limit, "--budget", str(asked.budget), "--threads", str(asked.threads)]
     done = subprocess.run([*command, "-q", "-f", "json"], cwd=repository, capture_output=True, text=True, check=False)
@@ -103,7 +103,7 @@ def _checked(repository: Path, asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def _summary(records: Sequence[dict[str, Any]]) -> Table:
-    """How often each verdict was given."""
+    """Count each verdict."""
     counts = Counter((each["network"], each["verdict"]) for each in records)
     columns = (Column("network", "Network"), Column("verdict", "Verdict"), Column("checks", "Checks", "exact"))
     rows = [{"network": network, "verdict": said, "checks": times} for (network, said), times in counts.items()]

@@ -1,8 +1,8 @@
-"""Does the cost of an analysis grow with the number of operators, and no faster?
+"""Does the time of an analysis grow only linearly with the number of operators?
 
 Chains of 1,000 and of 10,000 operators (small ones: a graph's cost is in its operators, not in their sizes) are built
 without weights and analysed in interleaved rounds, every metric computed. The median over the rounds of their ratio
-must be that of their lengths, ± 30 %. Building the module is not in the time: that is torch's own work.
+must be that of their lengths, ± 30 %. The time excludes building the module, which is torch's own work.
 
     python tests/benchmarks/linearity.py [--models CHAIN ...] [--lengths SHORT LONG] [--rounds N] [-o FILE]
 """
@@ -32,8 +32,8 @@ class Chain:
 
     Args:
         link: makes one link of it.
-        operators: that one link runs.
-        shape: of the input.
+        operators: operators that one link runs.
+        shape: shape of the input.
     """
 
     link: Callable[[], nn.Module]
@@ -41,13 +41,13 @@ class Chain:
     shape: tuple[int, ...]
 
     def build(self, operators: int) -> nn.Module:
-        """The chain with about so many operators, without weights."""
+        """Return the chain with about that many operators, without weights."""
         with netcost.weightless():
             return nn.Sequential(*(self.link() for _ in range(operators // self.operators)))
 
 
 class Residual(nn.Module):
-    """3x3 convolution, batch norm, addition of the input, ReLU: an edge past each link."""
+    """3x3 convolution, batch norm, addition of the input, ReLU: an edge around each link."""
 
     def __init__(self, channels: int = 4) -> None:
         super().__init__()
@@ -66,14 +66,14 @@ CHAINS = {
 
 
 def analyse(chain: Chain, model: nn.Module) -> int:
-    """Count everything; how many operators were counted."""
+    """Count everything; return the number of operators."""
     analysis = netcost.analyze(model, chain.shape)
     analysis.metrics()
     return len(analysis.graph.ops)
 
 
 def record(name: str, short: Series, long: Series) -> dict[str, object]:
-    """One chain's row."""
+    """Return the row of one chain."""
     ratio = stats.ratio(short.times_s, long.times_s)
     return {
         "chain": name,
@@ -102,7 +102,7 @@ COLUMNS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Time the chains, print the tables; 1 where a ratio is out of bounds."""
+    """Time the chains, print the tables; return 1 if a ratio is out of bounds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=list(CHAINS), default=list(CHAINS), metavar="CHAIN")
     parser.add_argument("--lengths", nargs=2, type=int, default=(1_000, 10_000), metavar=("SHORT", "LONG"))

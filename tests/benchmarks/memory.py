@@ -1,11 +1,11 @@
-"""How much memory does the analysis of a large network take? No weights are allocated, so it should be little.
+"""Does the analysis of a large network take little memory? It should, because no weights are allocated.
 
 Each figure is the peak resident memory of a fresh process: one that analyses torchvision's AlexNet and nothing else
 (Python, torch and torchvision are in it), and others that analyse a large network after it. The difference is what the
 large network adds. Median over a few processes of each kind, in random order.
 
-On Linux the peak is the process's own high-water mark (VmHWM) where there is one: `ru_maxrss` is kept across `exec`, so
-that a child would report at least what its parent had at that moment.
+On Linux the peak is the process's own high-water mark (VmHWM) if the system has one: `ru_maxrss` is kept across `exec`,
+so that a child would report at least its parent's memory at that moment.
 
     python tests/benchmarks/memory.py [--models TARGET ...] [--rounds N] [-o FILE]
 """
@@ -48,7 +48,7 @@ class Block(nn.Module):
         self.feed_forward = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (N, L, D) -> the same."""
+        """Map x (N, L, D) to the same shape."""
         y = self.attention_norm(x)
         x = x + self.attention(y, y, y, need_weights=False)[0]
         return x + self.feed_forward(self.feed_forward_norm(x))
@@ -64,12 +64,12 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, ids: Tensor) -> Tensor:
-        """ids (N, L) -> (N, L, V)."""
+        """Map ids (N, L) to (N, L, V)."""
         return self.norm(self.layers(self.tokens(ids))) @ self.tokens.weight.T
 
 
 def peak_bytes() -> int:
-    """The most memory that this process has held at once."""
+    """Return the peak memory of this process (bytes)."""
     status = Path("/proc/self/status")
     if status.exists():
         kilobytes = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM")]
@@ -80,7 +80,7 @@ def peak_bytes() -> int:
 
 
 def analyse(targets: Sequence[str]) -> dict[str, int]:
-    """Analyse one after the other in this process: its peak memory, and the parameters of the last."""
+    """Analyse the targets in this process; return its peak memory and the parameters of the last target."""
     for target in targets:
         place = str(Path(__file__).parent / target) if target == TRANSFORMER else target
         analysis = netcost.analyze(netcost.resolve(place, inputs=INPUTS.get(target, ())))
@@ -89,16 +89,16 @@ def analyse(targets: Sequence[str]) -> dict[str, int]:
 
 
 def in_fresh_process(targets: Sequence[str]) -> dict[str, int]:
-    """The same in a process of its own."""
+    """Analyse the targets in a fresh process."""
     command = [sys.executable, __file__, "--child", *targets]
     return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the processes, print the tables; 1 where a network adds too much."""
+    """Run the processes, print the tables; return 1 if a network adds too much."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=list(SUBJECTS), metavar="TARGET")
-    parser.add_argument("--rounds", type=int, default=3, help="processes of each kind")
+    parser.add_argument("--rounds", type=int, default=3, help="number of processes of each kind")
     parser.add_argument("--child", nargs="+", metavar="TARGET", help=argparse.SUPPRESS)
     add_output(parser)
     asked = parser.parse_args(arguments)

@@ -1,8 +1,8 @@
-"""MobileNet v1 against v2 on a processor: who is faster, and why?
+"""MobileNet v1 against v2 on a processor: which one is faster, and why?
 
-v2 has half of v1's mult-adds. An article says that it is 40 % slower on a CPU all the same; published runs say anything
+v2 has half of v1's mult-adds. An article says that it is 40 % slower on a CPU all the same; published runs range
 from 0.66 x to 1.32 x. Both are timed here side by side, batch 1, on one thread and on two, and then each is profiled:
-a table sets their kinds of operator side by side, in mult-adds, in memory access and in time.
+a table compares their kinds of operator, in mult-adds, in memory access and in time.
 
     python tests/benchmarks/mobilenets.py [--threads N ...] [--budget SECONDS] [-o FILE]
 """
@@ -23,20 +23,20 @@ from netcost.text.tables import Column, Table, from_records
 V1, V2 = "mobilenet_v1", "mobilenet_v2"
 
 FIGURES = {"mult_adds": "count", "memory_access": "elements", "time_s": "seconds"}
-"""What is set side by side of each kind, with its unit."""
+"""Metrics that are compared per kind, with their units."""
 
 HEADINGS = {"mult_adds": "Mult-adds", "memory_access": "Memory access", "time_s": "Time"}
 
 
 def timed(threads: int, inputs: Sequence[str], budget_s: float) -> Table:
-    """Both networks, timed side by side on so many threads."""
+    """Time both networks side by side on that number of threads."""
     targets = [netcost.resolve(name, inputs=inputs) for name in (V1, V2)]
     result = netcost.compare(targets, threads=threads, budget_s=budget_s, precision=0.01)
     return replace(result.table(), title=f"Batch 1, {_threads(threads)}")
 
 
 def explained(threads: int, inputs: Sequence[str], budget_s: float) -> Table:
-    """Why: each kind of operator in both networks, the one whose time grows most first."""
+    """Compare each kind of operator in both networks; the kind whose time grows most comes first."""
     targets = {name: netcost.resolve(name, inputs=inputs) for name in (V1, V2)}
     found = {name: netcost.profile(target, threads=threads, budget_s=budget_s) for name, target in targets.items()}
     kinds = {name: {str(row["kind"]): row for row in _records(profile)} for name, profile in found.items()}
@@ -66,7 +66,7 @@ def _records(profile: netcost.Profile) -> list[dict[str, object]]:
 
 
 def _summary(found: dict[str, netcost.Profile]) -> str:
-    """Of each network the whole, and how near operators and gap come to it."""
+    """Compare each network's time with the sum of its operators and the gap."""
     told = [
         f"{name}: {units.seconds(profile.median_s)}, of which {units.seconds(profile.gap_s)} between operators "
         f"(the sum is off by {units.percent(profile.deviation)})"
@@ -80,10 +80,10 @@ def _threads(threads: int) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Time both, profile both, print the tables; there is no figure to reach."""
+    """Time both, profile both, print the tables; no figure is required."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
-    parser.add_argument("--budget", type=float, default=60.0, metavar="SECONDS", help="of each comparison")
+    parser.add_argument("--budget", type=float, default=60.0, metavar="SECONDS", help="time budget of each comparison")
     parser.add_argument("--quick", action="store_true", help="on small images and for a moment, to see that it runs")
     add_output(parser)
     asked = parser.parse_args(arguments)

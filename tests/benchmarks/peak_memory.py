@@ -1,4 +1,4 @@
-"""Is the peak of activation memory that netcost predicts the one of a real run?
+"""Does netcost predict the peak activation memory of a real run?
 
 Three figures for each model, of one forward pass in evaluation mode on a batch of one, weights left out:
 
@@ -6,7 +6,7 @@ Three figures for each model, of one forward pass in evaluation mode on a batch 
 - live storages: the model runs on real CPU tensors without gradients, and a dispatch mode of this file's own adds up,
   after every operator, the storages that are alive (weak references tell) and are neither weights nor buffers;
 - profiler: the largest running sum of what `torch.profiler` reports as allocated and freed (`profile_memory=True`),
-  plus the input, which was there before.
+  plus the input, which was allocated before.
 
 The first two must agree exactly; the vision transformer is given 10 %, because its attention layers take a fused path
 in a real run, which netcost switches off to see the operators. The profiler sees more, because it also sees what
@@ -50,10 +50,10 @@ TOLERANCES = {"torchvision:vit_b_16": 0.1}
 
 
 class LiveStorages(TorchDispatchMode):
-    """The largest sum of live tensor storages while it is open (bytes).
+    """Records the largest sum of live tensor storages while it is open (bytes).
 
     Args:
-        held: tensors that were there before and count, such as the input.
+        held: tensors that existed before and count, such as the input.
         ignored: tensors that do not count, such as weights.
     """
 
@@ -83,14 +83,14 @@ class LiveStorages(TorchDispatchMode):
 
 
 def peak_of_live_storages(model: nn.Module, x: Tensor) -> int:
-    """Peak of the activations in a real run, the input among them (bytes)."""
+    """Return the peak of the activations in a real run, the input among them (bytes)."""
     with torch.no_grad(), LiveStorages([x], [*model.parameters(), *model.buffers()]) as meter:
         model(x)
     return meter.peak_bytes
 
 
 def peak_seen_by_profiler(model: nn.Module, x: Tensor) -> int:
-    """Peak of what was allocated in a real run and the input (bytes)."""
+    """Return the peak of allocations in a real run, plus the input (bytes)."""
     with torch.no_grad():
         model(x)  # oneDNN and the thread pool allocate for good in a first run
         with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
@@ -104,7 +104,7 @@ def peak_seen_by_profiler(model: nn.Module, x: Tensor) -> int:
 
 
 def record(name: str) -> dict[str, Any]:
-    """One model's row."""
+    """Return the row of one model."""
     target = netcost.resolve(name)
     predicted = liveness.peak_activation_bytes(netcost.analyze(target).graph)
     model = target.build().eval()
@@ -131,7 +131,7 @@ COLUMNS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure the models, print the tables; 1 where prediction and real run differ."""
+    """Measure the models, print the tables; return 1 if prediction and real run differ."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=list(MODELS), metavar="TARGET")
     add_output(parser)

@@ -1,6 +1,6 @@
-"""How long does it take to know a ratio to ± 2 %?
+"""Does netcost know a ratio to ± 2 % within 10 seconds?
 
-Two chains of links (see `chains.py`), each as wide as it takes to need 20 ms here, are compared until the 95 % interval
+Two chains of links (see `chains.py`), each wide enough to take 20 ms here, are compared until the 95 % interval
 of their ratio is within ± 2 %: the same chain twice, and chains of two kinds. The time is that of the whole
 `netcost.compare`, counting, building and warm-up included, and must be at most 10 s on a quiet machine.
 
@@ -30,7 +30,7 @@ PAIRS = (("3x3 convolutions", "3x3 convolutions"), ("3x3 convolutions", "separab
 
 
 def compared(pair: tuple[str, str], widths: dict[str, int], threads: int, budget_s: float) -> dict[str, Any]:
-    """One comparison as a row."""
+    """Return the row of one comparison."""
     begun = time.perf_counter()
     targets = [
         Target(kind, lambda kind=kind: KINDS[kind].build(widths[kind]), (InputSpec(KINDS[kind].shape(widths[kind])),))
@@ -63,7 +63,7 @@ COLUMNS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare, print the table; 1 where it takes too long."""
+    """Compare, print the table; return 1 if it takes too long."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)

@@ -1,9 +1,9 @@
-"""Do the times of all operators and the gap between them add up to a forward pass that nothing looks into?
+"""Do the times of all operators, and the gap between them, add up to a forward pass without instruments?
 
 Each network is profiled: plain and instrumented runs in interleaved rounds. Operators (the median over the instrumented
 runs) and gap together must be the plain run's median, ± 10 %. The gap is what the operators leave of the plain run, but
-at least 0 and at most what an instrumented run spends outside of its operators: a sum that is off says that the
-instrument made the operators slower, or did not see all of them.
+at least 0 and at most what an instrumented run spends outside of its operators: a wrong sum shows that the
+instrument made the operators slower, or missed some of them.
 
     python tests/benchmarks/profile_sum.py [--models NAME ...] [--device cpu|cuda] [--threads N] [--budget S] [-o FILE]
 """
@@ -49,7 +49,7 @@ COLUMNS = (
 
 
 def record(name: str, found: netcost.Profile) -> dict[str, object]:
-    """One network's row."""
+    """Return the row of one network."""
     return {
         "model": name,
         "plain_s": found.median_s,
@@ -64,12 +64,12 @@ def record(name: str, found: netcost.Profile) -> dict[str, object]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Profile the networks, print the table; 1 where a sum is off."""
+    """Profile the networks, print the table; return 1 if a sum is off."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=list(NETWORKS), metavar="NAME")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--budget", type=float, default=10.0, help="seconds for each network")
+    parser.add_argument("--budget", type=float, default=10.0, help="seconds per network")
     add_output(parser)
     asked = parser.parse_args(arguments)
     records = []

@@ -1,7 +1,7 @@
-"""How long does `netcost report` take, and how fast do its pages open?
+"""Is `netcost report` fast enough, and do its pages open quickly?
 
 All reports are made from the saved measurements of a folder, then each page is opened in a headless Chromium until all
-of its charts are drawn, as often as asked. Everything must be made within 60 s; a page must be smaller than 3 MB and
+of its charts are drawn, as often as asked. All reports must be made within 60 s; a page must be smaller than 3 MB and
 open within 2 s.
 
     python tests/benchmarks/reports.py [--from DIR] [--times N] [-o FILE]
@@ -27,13 +27,13 @@ from netcost.timing import stats
 MADE_S, OPENED_S, PAGE_BYTES = 60.0, 2.0, 3e6
 
 DRAWN = "[...document.querySelectorAll('[data-chart]')].every((place) => place.querySelector('svg'))"
-"""Whether every chart of a page is there."""
+"""JavaScript that is true once every chart of a page is drawn."""
 
 COLUMNS = (Column("page", "Page"), Column("bytes", "Size", "bytes"), Column("opened_s", "Opens in", "seconds"))
 
 
 def opened_s(browser: Browser, page: Path) -> float:
-    """Seconds from asking for the page to its last chart."""
+    """Return the seconds from requesting the page to its last chart."""
     context = browser.new_context(offline=True)
     try:
         tab = context.new_page()
@@ -46,10 +46,10 @@ def opened_s(browser: Browser, page: Path) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the reports, open the pages, print the table; 1 where a figure is missed."""
+    """Make the reports, open the pages, print the table; return 1 if a figure is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--from", dest="saved", type=Path, metavar="DIR", help="folder of saved measurements")
-    parser.add_argument("--times", type=int, default=5, metavar="N", help="how often each page is opened")
+    parser.add_argument("--times", type=int, default=5, metavar="N", help="number of times that each page is opened")
     add_output(parser)
     asked = parser.parse_args(arguments)
     chromium = shutil.which("chromium") or shutil.which("google-chrome")

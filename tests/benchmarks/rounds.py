@@ -1,4 +1,4 @@
-"""Timing several things side by side: rounds in random order, every time kept, a failure kept as a failure."""
+"""Times several subjects side by side: rounds in random order, every time kept, failures kept as failures."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Name = TypeVar("Name", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What was seen of one subject.
+    """Result of one subject.
 
     Args:
-        times_s: seconds a run, one a round.
-        result: of the first run.
-        failure: why there are no times; "" where there are.
+        times_s: seconds of each round's run.
+        result: result of the first run.
+        failure: reason why there are no times, or "".
     """
 
     times_s: tuple[float, ...] = ()
@@ -32,7 +32,7 @@ class Series:
 
     @property
     def median_s(self) -> float | None:
-        """The middle time (seconds); None for a failure, never 0."""
+        """Return the median time (seconds); None for a failure, never 0."""
         return stats.median(self.times_s) if self.times_s else None
 
 
@@ -43,16 +43,16 @@ def interleave(
     seed: int = 0,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[Name, Series]:
-    """Run each subject once to warm up, then once a round, each round in another order.
+    """Run each subject once to warm up, then once per round, in random order.
 
-    Garbage is collected before each run, outside its time, so that none pays for what another has left.
+    Garbage is collected before each run, outside its time, so that no subject pays for another's garbage.
 
     Args:
         runs: subjects by name; one that raises is a failure and is not run again.
-        rounds: timed runs of each.
-        budget_s: a subject takes part in no more rounds than its first run says this allows (seconds); where the
-            first run alone is longer, it is the only one, and counts.
-        seed: of the order.
+        rounds: timed runs of each subject.
+        budget_s: time for the rounds of one subject (seconds), by the time of its first run; if that
+            alone is longer, it is the only run, and counts.
+        seed: seed of the order.
         clock: seconds, from any origin.
     """
     order = random.Random(seed)
@@ -68,7 +68,7 @@ def interleave(
 
 
 def _first(run: Run, clock: Callable[[], float]) -> Series:
-    """The time and result of a first run, or its failure."""
+    """Return the time and result of a first run, or its failure."""
     try:
         first_s, result = _timed(run, clock)
     except Exception as error:  # a tool that cannot do a model is a finding, not the end of the benchmark

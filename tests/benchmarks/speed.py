@@ -1,4 +1,4 @@
-"""How long does it take to build a network and to count it, with netcost and with others?
+"""Is netcost faster than other tools at building a network and counting it?
 
 For each of torchvision's classification models, at the input size of its own weights, from the name to the numbers:
 
@@ -6,14 +6,14 @@ For each of torchvision's classification models, at the input size of its own we
 - FlopCounterMode, torch's own counter, on the meta device: the model built under `torch.device("meta")` where its
   constructor works there, otherwise built on the CPU and moved (the models are named under the table);
 - fvcore, ptflops, thop, torchinfo and torchprofile, as their documentation shows: the model built on the CPU without
-  pretrained weights, one forward pass of a random image; ptflops, thop and torchinfo, which can do without values,
-  a second time on the meta device. Such a way is a failure where its count differs from the tool's own count of
+  pretrained weights, one forward pass of a random image; ptflops, thop and torchinfo, which work without values,
+  a second time on the meta device. That way is a failure if its count differs from the tool's own count of
   real tensors by more than 1 %. GoogLeNet and Inception v3 get `init_weights=False`, because their constructors
   would otherwise draw for seconds from a truncated normal: the comparison is of counting, not of that.
 
 Everything is in one process that has imported and used everything before, in rounds of random order; each subject
 runs once to warm up; the figure is the median of its rounds. A slow subject takes part in as many rounds as fit into
-`--budget` seconds; where its first run alone is longer, that one counts. A tool that raises, or counts nothing, has
+`--budget` seconds; if its first run alone is longer, that one counts. A tool that raises, or counts nothing, has
 failed on that model: no time, never 0.
 
 What must hold: over the models, a median ratio of at least 10 to FlopCounterMode and of at least 5 to the fastest of
@@ -45,26 +45,26 @@ NETCOST = "netcost"
 WARM_UP = "squeezenet1_1"
 OTHERS = (FLOP_COUNTER_MODE, *FIVE)
 AGREEMENT = 0.01
-"""A count on the meta device that differs from the tool's own of real tensors by more is no count."""
+"""Largest deviation of a count on the meta device from the tool's own count of real tensors; beyond, it fails."""
 
 Found = dict[str, Series]
-"""What was seen on one model, by subject."""
+"""Results on one model, by subject."""
 Ratios = dict[str, float]
 """Time / netcost's time on one model, by subject."""
 
 
 def network(name: str) -> Network:
-    """The model with the input size that its weights' own transform makes."""
+    """Return the model with the input size that its weights' own transform makes."""
     return Network(name, netcost.resolve(f"torchvision:{name}").required_inputs()[0].shape)
 
 
 def analyse(name: str) -> float:
-    """netcost's turn."""
+    """Count with netcost."""
     return netcost.analyze(f"torchvision:{name}").metrics()["mult_adds"]
 
 
 def subjects(name: str, counters: Sequence[Counter]) -> dict[str, Run]:
-    """What is timed on one model."""
+    """Return the functions that are timed on one model."""
     of = network(name)
     builds_on_meta(of)  # found out here, so that no one's time holds a failed attempt
     runs: dict[str, Run] = {NETCOST: partial(analyse, name)}
@@ -74,7 +74,7 @@ def subjects(name: str, counters: Sequence[Counter]) -> dict[str, Run]:
 
 
 def agreeing(found: Mapping[str, Series]) -> Found:
-    """The same with those counts on the meta device that contradict the tool's own of real tensors made failures."""
+    """Return the results; counts on the meta device that contradict the tool's own of real tensors become failures."""
     checked = dict(found)
     for way, series in found.items():
         real = found.get(way.removesuffix(META), series)
@@ -85,7 +85,7 @@ def agreeing(found: Mapping[str, Series]) -> Found:
 
 
 def ratios_of(found: Found) -> Ratios:
-    """Each other subject's time by netcost's, where both have one."""
+    """Return each other subject's time / netcost's time, if both have one."""
     base = found[NETCOST].median_s
     if base is None:
         return {}
@@ -93,29 +93,29 @@ def ratios_of(found: Found) -> Ratios:
 
 
 def fastest(ratios: Ratios, ways: Iterable[str]) -> float | None:
-    """The smallest of the ratios of these ways."""
+    """Return the smallest of the ratios of these ways."""
     return min((ratios[way] for way in ways if way in ratios), default=None)
 
 
 def over_models(ratios: Mapping[str, Ratios], ways: Sequence[str]) -> dict[str, float]:
-    """For each model the fastest of these ways, where one works."""
+    """Return the fastest of these ways per model, if one works."""
     found = {name: fastest(of_model, ways) for name, of_model in ratios.items()}
     return {name: ratio for name, ratio in found.items() if ratio is not None}
 
 
 def median_over_models(ratios: Mapping[str, Ratios], ways: Sequence[str]) -> float | None:
-    """The median over the models of the fastest of these ways."""
+    """Return the median over the models of the fastest of these ways."""
     found = over_models(ratios, ways)
     return stats.median(list(found.values())) if found else None
 
 
 def title(way: str) -> str:
-    """A subject as people know it."""
+    """Return the printed name of a subject."""
     return way.replace("torch,", "FlopCounterMode,")
 
 
 def by_model(found: Mapping[str, Found], ratios: Mapping[str, Ratios], groups: Mapping[str, Sequence[str]]) -> Table:
-    """A row a model: netcost's time, the others' ratios to it."""
+    """Return a table with a row per model: netcost's time, and the others' ratios to it."""
     columns = (
         Column("model", "Model"),
         Column("netcost", "netcost", "seconds"),
@@ -133,7 +133,7 @@ def by_model(found: Mapping[str, Found], ratios: Mapping[str, Ratios], groups: M
 
 
 def notes(found: Mapping[str, Found]) -> list[str]:
-    """Which models do not build on the meta device, and every failure once, with the models it met."""
+    """List the models that do not build on the meta device, and every failure once, with its models."""
     moved = [name for name in found if not builds_on_meta(network(name))]
     lines = [f"Built on the CPU and moved to the meta device: {', '.join(moved)}."] if moved else []
     failures: dict[str, list[str]] = {}
@@ -145,7 +145,7 @@ def notes(found: Mapping[str, Found]) -> list[str]:
 
 
 def by_tool(ratios: Mapping[str, Ratios], groups: Mapping[str, Sequence[str]]) -> Table:
-    """A row a subject: median, smallest and largest ratio over the models."""
+    """Return a table with a row per subject: median, smallest and largest ratio over the models."""
     columns = (
         Column("tool", "Tool"),
         Column("models", "Models", "count"),
@@ -169,7 +169,7 @@ def by_tool(ratios: Mapping[str, Ratios], groups: Mapping[str, Sequence[str]]) -
 def requirements_of(
     found: Mapping[str, Found], ratios: Mapping[str, Ratios], counters: Sequence[Counter]
 ) -> list[Requirement]:
-    """What must hold, as far as the tools for it were asked for."""
+    """Return the figures that must hold, for the tools that were asked for."""
     five = ways_of(counter for counter in counters if counter in FIVE)
     required = []
     if FLOP_COUNTER_MODE in counters:
@@ -187,12 +187,12 @@ def requirements_of(
 
 
 def ways_of(counters: Iterable[Counter]) -> list[str]:
-    """The subjects that these tools give."""
+    """Return the subjects of these tools."""
     return [way for counter in counters for way in counter.ways()]
 
 
 def groups_of(counters: Sequence[Counter]) -> dict[str, list[str]]:
-    """Columns: each subject alone, and the fastest of the five, with the meta device and without."""
+    """Return the columns: each subject alone, and the fastest of the five, with the meta device and without."""
     groups = {title(way): [way] for way in ways_of(counters)}
     if five := ways_of(counter for counter in counters if counter in FIVE):
         groups["Fastest of the five on real tensors"] = [way for way in five if not way.endswith(META)]
@@ -201,7 +201,7 @@ def groups_of(counters: Sequence[Counter]) -> dict[str, list[str]]:
 
 
 def chosen(asked: Sequence[str] | None) -> list[str]:
-    """Names of models: all of them, so many spread evenly over the list, or those named."""
+    """Return names of models: all, a number of them spread evenly over the list, or those named."""
     every = models.list_models(module=models)
     if not asked:
         return every
@@ -212,16 +212,16 @@ def chosen(asked: Sequence[str] | None) -> list[str]:
 
 
 def installed(names: Sequence[str]) -> list[Counter]:
-    """The counters of those names that are here; what is missing is said."""
+    """Return the named counters that are installed; report the others."""
     asked = [counter for counter in OTHERS if counter.name in names]
     for counter in asked:
         if not counter.installed:
-            print(f"{counter.name} is left out: not installed; pip install '.[bench]' brings it", file=sys.stderr)
+            print(f"{counter.name} is left out: not installed; pip install '.[bench]' installs it", file=sys.stderr)
     return [counter for counter in asked if counter.installed]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Time everything, print the tables; 1 where netcost is not as fast as it must be."""
+    """Time everything, print the tables; return 1 if netcost is too slow."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", metavar="NAME", help="names, or a number of models to pick")
     names = [counter.name for counter in OTHERS]
@@ -248,7 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the tools' warnings of operators that they leave out."""
+    """Suppress the tools' warnings about operators that they leave out."""
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():

@@ -2,12 +2,12 @@
 
 Comparisons of a network with itself (two fresh instances) may end in "faster" or "slower" in at most 5 % of the cases;
 those with a network of 10 % more layers must end in "slower" in at least 95 %. The networks are chains of equal links,
-20 and 22 of them, of three kinds, each as wide as it takes to need 2 to 5 ms here. Every comparison is one
+20 and 22 of them, of three kinds, each wide enough to take 2 to 5 ms here. Every comparison is one
 `netcost.compare` on its own, with a budget of 10 s, that stops when it is precise, as a user's does.
 
-`--load` does the same with another process that is busy for 50 ms of every 100 ms. Every comparison is kept in the file
-of `--results` as soon as it is done, with its networks and its raw figures: what was broken off goes on from there, and
-the report is of all that the file holds, quiet and loaded.
+`--load` does the same with another process that is busy for 50 ms of every 100 ms. Every comparison is written to the
+file of `--results` as soon as it is done, with its networks and its raw figures. An interrupted run continues from
+there, and the report covers all comparisons in the file, quiet and loaded.
 
     python tests/benchmarks/verdicts.py [--results FILE] [--load] [--threads N] [--minutes M] [-o FILE]
 """
@@ -37,7 +37,7 @@ from netcost.timing import stats
 from netcost.timing.stats import SpeedVerdict
 
 CALL_S = 3.2e-3
-"""Between 2 and 5 ms, in ratio."""
+"""Target time per call: between 2 and 5 ms, in ratio."""
 
 EQUAL, LONGER = "equal", "10 % longer"
 LINKS_OF_OTHER = {EQUAL: LINKS, LONGER: LINKS * 11 // 10}
@@ -54,7 +54,7 @@ while os.getppid() == int(sys.argv[1]):
 
 @contextmanager
 def another_process() -> Iterator[None]:
-    """Another program keeps one core busy half of the time meanwhile, and no longer, however this one ends."""
+    """Keep one core busy half of the time by another process, which ends with this one in every case."""
     process = subprocess.Popen([sys.executable, "-c", LOAD, str(os.getpid())])
     try:
         yield
@@ -64,7 +64,7 @@ def another_process() -> Iterator[None]:
 
 
 def comparison(kind: str, width: int, truth: str, threads: int, budget_s: float) -> dict[str, Any]:
-    """One comparison of fresh instances, as plain values."""
+    """Compare fresh instances; return the result as plain values."""
     chain, begun = KINDS[kind], time.perf_counter()
     models = [chain.build(width), chain.build(width, LINKS_OF_OTHER[truth])]
     result = netcost.compare(models, inputs=chain.shape(width), threads=threads, budget_s=budget_s).to_dict()
@@ -83,7 +83,7 @@ def comparison(kind: str, width: int, truth: str, threads: int, budget_s: float)
 
 
 class Results:
-    """The file of results: a JSON object a line, appended to. The widths that the networks were given are in it."""
+    """The file of results: a JSON object per line, appended to. It also holds the widths of the networks."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -91,18 +91,18 @@ class Results:
         self.rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Keep one more."""
+        """Append one comparison."""
         self.rows.append(dict(row))
         if self._path is not None:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
 
     def comparisons(self) -> list[dict[str, Any]]:
-        """All that were made."""
+        """Return all comparisons."""
         return [row for row in self.rows if "verdict" in row]
 
     def width(self, kind: str, threads: int) -> int:
-        """The width that this kind has in this file, calibrated on first use."""
+        """Return the width of this kind in this file; calibrate it on first use."""
         key = {"kind": kind, "threads": threads}
         known = (row["width"] for row in self.rows if "call_s" in row and key.items() <= row.items())
         width = next(known, None)
@@ -132,7 +132,7 @@ def run(results: Results, asked: argparse.Namespace) -> None:
 
 
 def wilson(hits: int, of: int) -> tuple[float, float]:
-    """The 95 % interval of a share, after Wilson: it is sensible at 0 and at 1, too."""
+    """Return the 95 % interval of a share, after Wilson, which is sensible at 0 and at 1 too."""
     z, share = 1.96, hits / of
     centre, spread = share + z * z / (2 * of), z * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
     scale = 1 + z * z / of
@@ -140,13 +140,13 @@ def wilson(hits: int, of: int) -> tuple[float, float]:
 
 
 def is_right(row: Mapping[str, Any]) -> bool:
-    """Whether a comparison ended as it should: equals without a winner."""
+    """True if a comparison ended as it should: equals without a winner."""
     expected = SpeedVerdict.CANNOT_TELL if row["truth"] == EQUAL else SpeedVerdict.SLOWER
     return bool(row["verdict"] == expected)
 
 
 def record(name: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One row of the report."""
+    """Return one row of the report."""
     verdicts = Counter(row["verdict"] for row in rows)
     wrong = sum(not is_right(row) for row in rows)
     low, high = wilson(wrong, len(rows))
@@ -165,7 +165,7 @@ def record(name: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[s
 
 
 def quantiles(values: Sequence[float], written: str) -> str:
-    """The smallest, the median, the 90th percentile and the largest."""
+    """Return the smallest, the median, the 90th percentile and the largest."""
     if not values:
         return ""
     return " · ".join(written.format(stats.quantile(values, share)) for share in (0.0, 0.5, 0.9, 1.0))
@@ -189,13 +189,13 @@ COLUMNS = (
 
 
 def condition_of(row: Mapping[str, Any]) -> str:
-    """Quiet or loaded, and the threads."""
+    """Return the condition: quiet or loaded, and the threads."""
     state = "one core loaded half of the time" if row["load"] else "no load of ours"
     return f"{state}, {row['threads']} thread{'s' if row['threads'] > 1 else ''}"
 
 
 def tables(results: Results) -> list[Table]:
-    """By condition and truth, and by network as well."""
+    """Return the results by condition and truth, and by network too."""
     rows = results.comparisons()
     groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: (row["load"], row["threads"], row["truth"] != EQUAL)):
@@ -217,7 +217,7 @@ def tables(results: Results) -> list[Table]:
 
 
 def requirements(results: Results) -> list[Requirement]:
-    """At most 5 % of equals with a winner, at least 95 % of the longer ones called."""
+    """Require at most 5 % of equals with a winner, and at least 95 % of longer networks found slower."""
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in results.comparisons():
         groups.setdefault((condition_of(row), row["truth"]), []).append(row)
@@ -232,15 +232,15 @@ def requirements(results: Results) -> list[Requirement]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare, print the tables; 1 where verdicts are not honest."""
+    """Compare, print the tables; return 1 if verdicts are not honest."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--results", type=Path, metavar="FILE", help="keep every comparison here, and go on from there")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="file of all comparisons, to continue from")
     parser.add_argument("--load", action="store_true", help="with another process that is busy half of the time")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--equal", type=int, default=200, metavar="N", help="comparisons of a network with itself")
     parser.add_argument("--longer", type=int, default=100, metavar="N", help="comparisons with 10 %% more layers")
-    parser.add_argument("--budget", type=float, default=10.0, metavar="SECONDS", help="of one comparison")
-    parser.add_argument("--minutes", type=float, default=math.inf, metavar="M", help="stop after so long")
+    parser.add_argument("--budget", type=float, default=10.0, metavar="SECONDS", help="time budget of one comparison")
+    parser.add_argument("--minutes", type=float, default=math.inf, metavar="M", help="stop after this many minutes")
     parser.add_argument("--quick", action="store_true", help="three comparisons of each, to see that it runs")
     add_output(parser)
     asked = parser.parse_args(arguments)
