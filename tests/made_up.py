@@ -5,7 +5,7 @@ from dataclasses import replace
 from netcost.comparison.entry import Entry, Run
 from netcost.comparison.result import Comparison
 from netcost.counting.figures import Figures
-from netcost.text.tables import METRICS
+from netcost.text.metrics import METRICS
 from netcost.timing import environment
 from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.sampling import Stop

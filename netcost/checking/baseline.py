@@ -19,8 +19,8 @@ from netcost.checking.snapshot import TOTALS, Module, Snapshot
 from netcost.counting.breakdown import ADDITIVE
 from netcost.text.documents import Source, shown
 from netcost.text.errors import RequestError
-from netcost.text.names import suggestion
 from netcost.text.reading import Node, NonNegativeInt
+from netcost.text.registry import suggestion
 from netcost.text.tables import Column, Table, table_of
 
 SCHEMA = 1

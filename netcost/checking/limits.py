@@ -12,8 +12,9 @@ from typing import Any
 
 from netcost.text.documents import shortened
 from netcost.text.errors import RequestError
-from netcost.text.names import suggestion
-from netcost.text.tables import METRICS, Column
+from netcost.text.metrics import METRICS
+from netcost.text.registry import suggestion
+from netcost.text.tables import Column
 from netcost.text.units import parse_quantity
 
 FIGURES: dict[str, Column] = {

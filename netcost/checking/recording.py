@@ -18,7 +18,7 @@ from netcost.counting.analysis import analyze
 from netcost.targets.naming import resolve
 from netcost.text.errors import MeasurementError, NetcostError, RequestError
 from netcost.timing.workers import Recipe, Worker
-from netcost.timing.workers.process import PATIENCE_S
+from netcost.timing.workers.worker import PATIENCE_S
 from netcost.tracing import parse_input, paused_collection
 
 Progress = Callable[[float, str], None]

@@ -28,7 +28,7 @@ from netcost.checking.snapshot import Snapshot
 from netcost.text.documents import shown
 from netcost.text.errors import NetcostError, RequestError
 from netcost.text.version import __version__
-from netcost.timing.environment import require_device
+from netcost.timing.devices import require_device
 
 
 def torch_version() -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from netcost.checking.config import Config, Guard, TargetConfig
 from netcost.text.errors import RequestError
-from netcost.text.names import suggestion
+from netcost.text.registry import suggestion
 from netcost.zoo.catalogue import ARCHITECTURES, MODULES, matching
 
 

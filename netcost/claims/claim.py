@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from netcost.text.names import Registry
+from netcost.text.registry import Registry
 
 if TYPE_CHECKING:
     from netcost.claims.bench import Bench

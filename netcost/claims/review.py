@@ -13,7 +13,7 @@ from netcost.claims.bench import Bench
 from netcost.claims.claim import CLAIMS, ERRATA, Check, Claim, ClaimFinding, ClaimVerdict, Topic, Value
 from netcost.text import units
 from netcost.text.errors import RequestError
-from netcost.text.names import suggestion
+from netcost.text.registry import suggestion
 from netcost.text.tables import Column, Table, from_records, selected, table_of
 from netcost.text.version import __version__
 

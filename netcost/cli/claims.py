@@ -32,7 +32,7 @@ def claims(
     output.check_request(format_name, out)
     from netcost.claims import Bench, review
     from netcost.claims.sections import ShownReview
-    from netcost.timing.environment import require_device
+    from netcost.timing.devices import require_device
 
     bench = None
     if device is not None:

@@ -18,7 +18,7 @@ import typer
 
 from netcost.text.errors import OutputError, RequestError, VerdictError
 from netcost.text.formats import FORMATS, Result, require, result_text, without_notes
-from netcost.text.names import suggestion, without_folders
+from netcost.text.registry import suggestion, without_folders
 
 Progress = Callable[[float, str], None]
 

@@ -57,7 +57,7 @@ def profile(
     from netcost.profiling import profile as run
     from netcost.profiling.roofline import given_peaks
     from netcost.profiling.shown import ShownProfile
-    from netcost.timing.environment import require_device
+    from netcost.timing.devices import require_device
 
     if by is not None:
         breakdown.require_grouping(by)

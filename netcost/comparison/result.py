@@ -11,7 +11,8 @@ from netcost.comparison import side_by_side
 from netcost.comparison.entry import Entry, Run
 from netcost.profiling.roofline import Peaks, Roofline, under_roof
 from netcost.text.errors import NetcostError
-from netcost.text.tables import METRICS, Table, table_of
+from netcost.text.metrics import METRICS
+from netcost.text.tables import Table, table_of
 from netcost.text.version import __version__
 from netcost.timing.environment import Environment
 from netcost.timing.ratios import Ratio, ratio_of_rounds, ratio_of_runs

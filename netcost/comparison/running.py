@@ -17,7 +17,8 @@ from netcost.profiling.roofline import Peaks
 from netcost.targets.naming import Target
 from netcost.text.errors import MeasurementError, NetcostError
 from netcost.timing.conversion import Call
-from netcost.timing.environment import load_per_core, read_environment, require_device
+from netcost.timing.devices import require_device
+from netcost.timing.environment import load_per_core, read_environment
 from netcost.timing.measurement import Measurement
 from netcost.timing.measuring import measure_all, random_call
 from netcost.timing.setting import Timing, TimingOptions, timing_of

@@ -13,8 +13,9 @@ from netcost.comparison.result import SCHEMA, Comparison
 from netcost.counting.figures import Figures
 from netcost.text.documents import Source
 from netcost.text.errors import NetcostError, RequestError
+from netcost.text.metrics import METRICS
 from netcost.text.reading import Constraint, Node, NonNegativeFloat, PositiveInt
-from netcost.text.tables import METRICS, distinct
+from netcost.text.tables import distinct
 from netcost.timing import doubts
 from netcost.timing.doubts import Doubt
 from netcost.timing.environment import Environment

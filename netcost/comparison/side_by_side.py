@@ -12,7 +12,8 @@ from netcost.counting.figures import Figures
 from netcost.profiling.roofline import ROOFLINE_COLUMNS, Peaks, Roofline
 from netcost.text import units
 from netcost.text.explanations import more_about
-from netcost.text.tables import METRICS, Column, Table, table_of, transposed
+from netcost.text.metrics import METRICS
+from netcost.text.tables import Column, Table, table_of, transposed
 from netcost.timing.gpu import Gpu
 from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.sampling import Stop

@@ -18,7 +18,8 @@ from netcost.graph.graph import Graph
 from netcost.targets.naming import Target, resolve
 from netcost.text import frames
 from netcost.text.errors import RequestError
-from netcost.text.tables import METRICS, Column, Table, table_of
+from netcost.text.metrics import METRICS
+from netcost.text.tables import Column, Table, table_of
 from netcost.tracing import InputSpec, call_arguments, input_specs, paused_collection, trace
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from netcost.graph import structure
 from netcost.graph.cost import COST_FIELDS, Kind, total
 from netcost.graph.graph import TensorSpec
 from netcost.text.errors import RequestError
-from netcost.text.tables import METRICS, Column, Table, table_of
+from netcost.text.metrics import METRICS
+from netcost.text.tables import Column, Table, table_of
 from netcost.text.units import AtLeast
 
 ADDITIVE = tuple(name for name in METRICS if name in COST_FIELDS)

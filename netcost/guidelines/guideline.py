@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from netcost.guidelines.variant import Variant
-from netcost.text.names import Registry
+from netcost.text.registry import Registry
 
 GPU, ARM, PAPERS, ALIGNED = "GPU", "ARM", "paper", "aligned"
 """Sets of widths: the paper's for each of its two devices or for both, and ours, which fill whole vector registers."""

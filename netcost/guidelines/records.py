@@ -12,7 +12,8 @@ from netcost.guidelines.judging import Step, judge
 from netcost.guidelines.networks import overview as networks_overview
 from netcost.guidelines.trial import Trial, VariantTimes
 from netcost.guidelines.variant import Variant
-from netcost.text.tables import METRICS, Column, Table, table_of
+from netcost.text.metrics import METRICS
+from netcost.text.tables import Column, Table, table_of
 
 
 class VariantRow(NamedTuple):

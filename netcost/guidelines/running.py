@@ -19,7 +19,8 @@ from netcost.guidelines.saved import Saved
 from netcost.guidelines.trial import Goal, Trial
 from netcost.text.errors import RequestError
 from netcost.text.version import __version__
-from netcost.timing.environment import Environment, read_environment, require_device
+from netcost.timing.devices import require_device
+from netcost.timing.environment import Environment, read_environment
 from netcost.timing.measuring import random_call
 from netcost.timing.sampling import Progress
 

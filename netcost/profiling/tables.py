@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from netcost.counting import breakdown
 from netcost.graph.cost import Kind
 from netcost.profiling.times import OperatorTimes
-from netcost.text.tables import METRICS, Column, Table, bare, from_records, selected
+from netcost.text.metrics import METRICS
+from netcost.text.tables import Column, Table, bare, from_records, selected
 from netcost.text.units import AtLeast
 
 GAP = "(gap)"

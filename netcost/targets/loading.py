@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from netcost.text.errors import TargetError
-from netcost.text.names import suggestion
+from netcost.text.registry import suggestion
 from netcost.tracing import described
 
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from netcost.targets.weightless import weightless
 from netcost.text.errors import TargetError
-from netcost.text.names import suggestion
+from netcost.text.registry import suggestion
 from netcost.tracing import described
 
 

@@ -19,7 +19,7 @@ from netcost.targets.loading import importable, load_file, load_module
 from netcost.targets.making import maker
 from netcost.targets.weightless import weightless
 from netcost.text.errors import RequestError, TargetError
-from netcost.text.names import suggestion, without_folders
+from netcost.text.registry import suggestion, without_folders
 from netcost.tracing import InputSpec, described, parse_input
 from netcost.zoo import ARCHITECTURES, MODULES
 

@@ -16,7 +16,8 @@ a rule for names and near names (`names`), and everything that would be the same
 """
 
 from netcost.text.errors import MeasurementError, NetcostError, OutputError, RequestError, TargetError, VerdictError
-from netcost.text.tables import METRICS, Column, Section, Table, from_records, table_of
+from netcost.text.metrics import METRICS
+from netcost.text.tables import Column, Section, Table, from_records, table_of
 from netcost.text.version import __version__
 
 __all__ = [

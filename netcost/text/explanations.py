@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any
 
-from netcost.text.names import Registry
+from netcost.text.registry import Registry
 from netcost.text.tables import Column, Section, Table, table_of
 from netcost.text.version import __version__
 

@@ -17,7 +17,7 @@ from os import PathLike
 from typing import Annotated, Any, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints, overload
 
 from netcost.text.documents import LARGEST_FILE, LONGEST, Source, cut, shortened
-from netcost.text.names import suggestion
+from netcost.text.registry import suggestion
 from netcost.text.tables import printable
 
 T = TypeVar("T")

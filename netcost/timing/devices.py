@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -12,7 +13,7 @@ import torch
 from torch import nn
 
 from netcost.text import units
-from netcost.text.errors import MeasurementError
+from netcost.text.errors import MeasurementError, RequestError
 from netcost.timing import environment
 from netcost.timing.conversion import Call, is_out_of_memory, moved
 from netcost.timing.gpu import open_driver
@@ -165,9 +166,28 @@ class _CudaDevice(Device):
         return None if self._driver is None else self._driver.throttle_reasons()
 
 
+def require_device(name: str) -> str:
+    """Return the name of a device unchanged, if netcost can measure on it.
+
+    Raises:
+        RequestError: netcost does not measure on devices of that name.
+        MeasurementError: torch sees no such GPU.
+    """
+    if name == "cpu":
+        return name
+    match = re.fullmatch(r"cuda(?::([0-9]+))?", name, re.ASCII)
+    if match is None:
+        raise RequestError(f"device {name!r} is not one to measure on; use cpu, cuda or cuda:N, such as --device cpu")
+    seen = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if int(match[1] or 0) < seen:
+        return name
+    what = "no CUDA device" if seen == 0 else f"CUDA devices 0 to {seen - 1}, not {name!r}"
+    raise MeasurementError(f"torch {torch.__version__} sees {what}; use --device cpu, or --device none to count only")
+
+
 def open_device(name: str) -> Device:
     """Open the device called "cpu", "cuda" or "cuda:N"; raises the errors of `environment.require_device`."""
-    return _CpuDevice() if environment.require_device(name) == "cpu" else _CudaDevice(name)
+    return _CpuDevice() if require_device(name) == "cpu" else _CudaDevice(name)
 
 
 def cache_flusher(size: int, where: torch.device) -> Run:

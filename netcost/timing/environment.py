@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from netcost.text.errors import MeasurementError, RequestError
+from netcost.text.errors import RequestError
 from netcost.text.version import __version__
 from netcost.timing.doubts import OtherLoad, other_load
 from netcost.timing.gpu import Gpu, read_gpu
@@ -115,25 +115,6 @@ def _precision(backend: Any) -> str | None:
     """Return the precision chosen for fp32 operands, or None."""
     precision: str = backend.fp32_precision
     return None if precision == "none" else precision
-
-
-def require_device(name: str) -> str:
-    """Return the name of a device unchanged, if netcost can measure on it.
-
-    Raises:
-        RequestError: netcost does not measure on devices of that name.
-        MeasurementError: torch sees no such GPU.
-    """
-    if name == "cpu":
-        return name
-    match = re.fullmatch(r"cuda(?::([0-9]+))?", name, re.ASCII)
-    if match is None:
-        raise RequestError(f"device {name!r} is not one to measure on; use cpu, cuda or cuda:N, such as --device cpu")
-    seen = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if int(match[1] or 0) < seen:
-        return name
-    what = "no CUDA device" if seen == 0 else f"CUDA devices 0 to {seen - 1}, not {name!r}"
-    raise MeasurementError(f"torch {torch.__version__} sees {what}; use --device cpu, or --device none to count only")
 
 
 def versions() -> tuple[str, str]:

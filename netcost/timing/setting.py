@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, TypedDict
 
 from netcost.text.errors import RequestError
-from netcost.text.names import suggestion
+from netcost.text.registry import suggestion
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}  # of `--dtype`, with torch's own names
 MEMORY_FORMATS = ("contiguous", "channels_last")

@@ -11,7 +11,7 @@ from functools import partial
 from torch import nn
 
 from netcost.text.errors import RequestError
-from netcost.text.names import Registry, suggestion
+from netcost.text.registry import Registry, suggestion
 from netcost.text.tables import Column, Table, table_of
 
 Builder = Callable[..., nn.Module]

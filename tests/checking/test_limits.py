@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from netcost.checking.limits import FIGURES, NO_TOLERANCE, Limits, parse_budget, parse_tolerance
 from netcost.text.errors import RequestError
-from netcost.text.tables import METRICS
+from netcost.text.metrics import METRICS
 
 whole = st.integers(0, 10**15)
 

@@ -23,7 +23,7 @@ from netcost.profiling.roofline import Bandwidth, Peaks, Product, Rate
 from netcost.text.errors import MeasurementError, RequestError
 from netcost.text.formats import result_text
 from netcost.text.formats.json_text import render
-from netcost.text.tables import METRICS
+from netcost.text.metrics import METRICS
 from netcost.timing.doubts import Drift, OtherLoad
 from netcost.timing.gpu import Gpu
 from netcost.timing.measurement import Effort, Measurement

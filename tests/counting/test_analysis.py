@@ -14,7 +14,8 @@ import netcost
 from netcost.counting.analysis import Analysis
 from netcost.counting.breakdown import ADDITIVE
 from netcost.text.errors import RequestError
-from netcost.text.tables import METRICS, with_total
+from netcost.text.metrics import METRICS
+from netcost.text.tables import with_total
 from netcost.text.units import AtLeast
 
 # Design, section 6: what `compare --format json` writes of a model that is not timed, in its order; the fused bytes

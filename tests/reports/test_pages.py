@@ -57,7 +57,7 @@ from netcost.reports.pages import (
 )
 from netcost.text.errors import RequestError
 from netcost.text.formats import EXTRA, require
-from netcost.text.tables import METRICS as COUNTED
+from netcost.text.metrics import METRICS as COUNTED
 from netcost.text.tables import Column, Table
 from netcost.zoo import ARCHITECTURES
 

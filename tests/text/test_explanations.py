@@ -23,7 +23,7 @@ from netcost.guidelines.judging import StepOutcome
 from netcost.text import explanations
 from netcost.text.errors import RequestError
 from netcost.text.explanations import EXPLANATIONS, FAMILIES, Explanation, explanation_of, find
-from netcost.text.tables import METRICS
+from netcost.text.metrics import METRICS
 from netcost.timing import doubts, stats
 from netcost.timing.sampling import Stop
 

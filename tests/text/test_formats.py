@@ -24,7 +24,8 @@ from rich.cells import cell_len
 
 from netcost.text.errors import OutputError
 from netcost.text.formats import csv_text, json_text, latex, markdown, result_text, terminal
-from netcost.text.tables import METRICS, Column, Table, from_records, printable, transposed
+from netcost.text.metrics import METRICS
+from netcost.text.tables import Column, Table, from_records, printable, transposed
 from netcost.text.units import AtLeast
 from netcost.text.writing import write_text
 

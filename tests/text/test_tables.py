@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netcost.text.frames import frame
-from netcost.text.tables import METRICS, Column, Table, from_records, printable, transposed, with_unit_column
+from netcost.text.metrics import METRICS
+from netcost.text.tables import Column, Table, from_records, printable, transposed, with_unit_column
 from netcost.text.units import AtLeast
 
 MODEL = Column("model", "Model")

@@ -17,7 +17,8 @@ from netcost.checking.regression.results import TargetResult
 from netcost.checking.snapshot import Snapshot
 from netcost.counting.breakdown import ADDITIVE, NEED_A_RULE, WHOLE
 from netcost.text.explanations import more_about
-from netcost.text.tables import METRICS, Column, Table, from_records, table_of
+from netcost.text.metrics import METRICS
+from netcost.text.tables import Column, Table, from_records, table_of
 from netcost.text.units import AtLeast
 from netcost.text.version import __version__
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from netcost.graph.cost import Cost, Kind
 from netcost.graph.graph import Op, TensorSpec, extent
-from netcost.text.names import Registry
+from netcost.text.registry import Registry
 
 CostRule = Callable[[Op], Cost]
 KindRule = Callable[[Op], Kind]

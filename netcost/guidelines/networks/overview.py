@@ -10,7 +10,7 @@ from netcost.guidelines.networks.panels import PAPER_GPU_BATCH, REFERENCE, TABLE
 from netcost.guidelines.networks.study import METRICS, ROOFLINE, Study
 from netcost.guidelines.networks.table8 import ROWS_PRINTED, SOURCE, TABLE_8, Table8Row
 from netcost.text import units
-from netcost.text.tables import METRICS as COUNTED
+from netcost.text.metrics import METRICS as COUNTED
 from netcost.text.tables import Column, Section, Table, from_records, table_of
 from netcost.timing import stats
 

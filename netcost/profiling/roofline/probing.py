@@ -17,7 +17,8 @@ from netcost.profiling.roofline.caches import Cache
 from netcost.profiling.roofline.peaks import DTYPES, Bandwidth, Peaks, Product, Rate
 from netcost.text import units
 from netcost.text.errors import MeasurementError, NetcostError
-from netcost.timing.environment import LoadMeter, flushed_denormals, read_environment, require_device, thread_number
+from netcost.timing.devices import require_device
+from netcost.timing.environment import LoadMeter, flushed_denormals, read_environment, thread_number
 from netcost.timing.sampling import Clock, Progress, Run
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from netcost.reports.charts import roofline
 from netcost.reports.charts.figure import Figure, figure, required
 from netcost.reports.charts.parts import chart_of, intervals, log_scale, tooltip
 from netcost.text import units
-from netcost.text.tables import METRICS
+from netcost.text.metrics import METRICS
 
 AGAINST_LATENCY = ("mult_adds", "memory_access")
 """The two metrics that Figure 1 of ShuffleNet V2 compares."""

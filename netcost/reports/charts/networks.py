@@ -14,7 +14,7 @@ from netcost.guidelines.networks.study import ROOFLINE, Study
 from netcost.reports.charts.figure import GREY, PALETTE, Figure, figure, required
 from netcost.reports.charts.parts import chart_of, divided_bars, intervals, log_scale, non_overlapping, parity, tooltip
 from netcost.text import units
-from netcost.text.tables import METRICS
+from netcost.text.metrics import METRICS
 from netcost.timing.stats import median
 
 PARTS = {"time": "Time", "mult_adds": "Mult-adds", "memory_access": "Memory access"}

@@ -13,7 +13,7 @@ from netcost.graph.rules.conv import least_pointwise_access
 from netcost.reports.charts.figure import Figure, figure, required
 from netcost.reports.charts.parts import chart_of, log_scale, tooltip
 from netcost.text import units
-from netcost.text.tables import METRICS
+from netcost.text.metrics import METRICS
 
 DEEPEST = 4
 """Levels of modules in the icicle; boxes of further levels would be narrower than their lines."""

@@ -10,7 +10,7 @@ from netcost.counting.figures import Figures
 from netcost.reports.charts.figure import PALETTE, Figure, figure, required
 from netcost.reports.charts.parts import chart_of, log_scale, non_overlapping, tooltip
 from netcost.text import units
-from netcost.text.tables import METRICS
+from netcost.text.metrics import METRICS
 from netcost.timing.stats import median
 from netcost.zoo import ARCHITECTURES
 

@@ -10,7 +10,8 @@ from netcost.counting.recount import RecountStatus, beside_published, recount_ta
 from netcost.reports.charts import zoo as charts
 from netcost.reports.pages.page import Page, PageSection
 from netcost.text import units
-from netcost.text.tables import METRICS, Column, Table, table_of
+from netcost.text.metrics import METRICS
+from netcost.text.tables import Column, Table, table_of
 from netcost.timing.environment import versions
 from netcost.zoo import ARCHITECTURES
 

@@ -13,6 +13,6 @@ of another room there, such as the one that counts for `netcost check --base` or
 
 from netcost.timing.workers.measuring import measure_in
 from netcost.timing.workers.messages import Recipe, recipe_of
-from netcost.timing.workers.process import Worker, WorkerPlace
+from netcost.timing.workers.worker import Worker, WorkerPlace
 
 __all__ = ["Recipe", "Worker", "WorkerPlace", "measure_in", "recipe_of"]

@@ -19,7 +19,7 @@ def main() -> None:
     # This file's own netcost is imported, and stays in sys.modules: its other modules are found through it. The user's
     # folders come last, so that a `queue.py` of theirs is not what netcost and torch get.
     sys.path[:] = [str(Path(__file__).resolve().parents[3]), *sys.path, *path]
-    from netcost.timing.workers.serving import serve
+    from netcost.timing.workers.server import serve
 
     sys.path[:] = path
     serve(orders, answers)

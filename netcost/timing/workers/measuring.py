@@ -14,7 +14,7 @@ from netcost.timing.measuring import Context
 from netcost.timing.sampling import Clock, Progress, Run, Series, sample_rounds
 from netcost.timing.setting import EffectiveSetting, Timing
 from netcost.timing.workers.messages import Message, Recipe
-from netcost.timing.workers.process import Worker
+from netcost.timing.workers.worker import Worker
 
 
 def measure_in(

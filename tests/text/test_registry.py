@@ -3,7 +3,7 @@
 import pytest
 
 from netcost.text.errors import RequestError
-from netcost.text.names import Registry, suggestion, without_folders
+from netcost.text.registry import Registry, suggestion, without_folders
 
 
 @pytest.fixture

@@ -1,0 +1,28 @@
+"""The metrics: identifier, heading and unit of each, as tables, files and `netcost explain` name them."""
+
+from __future__ import annotations
+
+from netcost.text.tables import Column
+
+METRICS: dict[str, Column] = {
+    column.name: column
+    for column in (
+        Column("params", "Params", "count"),
+        Column("params_total", "Params (all)", "count"),
+        Column("mult_adds", "Mult-adds", "count"),
+        Column("flops", "FLOPs", "count"),
+        Column("memory_access", "Memory access (MAC)", "elements"),
+        Column("memory_access_bytes", "Memory access (MAC), bytes", "bytes"),
+        Column("memory_access_fused", "Memory access, fused", "elements"),
+        Column("memory_access_fused_bytes", "Memory access, fused, bytes", "bytes"),
+        Column("activations", "Activations", "elements"),
+        Column("elementwise_access", "Element-wise", "elements"),
+        Column("kernels", "Kernels", "count"),
+        Column("depth", "Depth", "count"),
+        Column("parallelism", "Parallelism", "ratio"),
+        Column("max_fragments", "Fragments", "count"),
+        Column("peak_memory_bytes", "Peak memory", "bytes"),
+        Column("intensity", "FLOP/byte", "ratio"),
+    )
+}
+"""Identifier, heading and unit of every metric."""
