@@ -24,6 +24,11 @@ def guidelines(
     quick: Annotated[
         bool, typer.Option("--quick", help="Only widths x1, batch 1 and all threads: under 2 minutes on 2 cores.")
     ] = False,
+    batch: options.Batch = None,
+    dtype: options.Dtype = None,
+    memory_format: options.MemoryFormat = None,
+    backend: options.Backend = "eager",
+    cold_cache: options.ColdCache = False,
     budget: Annotated[
         float | None,
         typer.Option(min=0.0, help="Time budget in seconds [default: 900, --quick 80; networks 600, --quick 75]."),
@@ -61,7 +66,16 @@ def guidelines(
     from netcost.guidelines.saved import load
     from netcost.profiling.roofline import given_peaks
 
-    timing = options.timing(device, threads=threads, budget=budget, precision=precision)
+    timing = options.timing(
+        device,
+        threads=threads,
+        dtype=dtype,
+        memory_format=memory_format,
+        backend=backend,
+        cold_cache=cold_cache,
+        budget=budget,
+        precision=precision,
+    )
     finished: list[Findings] = []
 
     def show(findings: Findings) -> None:
@@ -77,6 +91,7 @@ def guidelines(
     asked = names or ([] if earlier is not None and not timing.is_timed else ALL)
     experiment = Options(
         timing,
+        batch,
         quick=quick,
         elementwise_share=profiled.elementwise_share if profile else None,
         time_by_kind=profiled.time_by_kind if profile else None,

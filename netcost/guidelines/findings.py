@@ -14,6 +14,7 @@ from netcost.guidelines.networks.study import Study
 from netcost.guidelines.trial import Goal, Trial, VariantTimes, plain
 from netcost.guidelines.variant import Variant
 from netcost.text.version import __version__
+from netcost.timing.setting import EffectiveSetting
 
 SCHEMA = 1
 COUNTS = ("mult_adds", "memory_access", "elementwise_access", "kernels")
@@ -32,6 +33,7 @@ class Findings:
         networks: the study of whole networks; None where it was not asked for.
         command: the command line that timed it, or several in their order; "" without one.
         version: of the netcost that timed it.
+        setting: element type, memory format, backend and caches of the timing.
     """
 
     guidelines: tuple[Guideline, ...]
@@ -42,6 +44,7 @@ class Findings:
     networks: Study | None = None
     command: str = ""
     version: str = __version__
+    setting: EffectiveSetting = EffectiveSetting()
 
     @cached_property
     def findings(self) -> tuple[GuidelineFinding, ...]:
@@ -70,6 +73,7 @@ class Findings:
             "netcost": self.version,
             "command": self.command,
             "environment": plain(self.environment),
+            "setting": self.setting.to_dict(),
             "planned": self.planned,
             "goal": plain(self.goal),
             "guidelines": [self._described(guideline) for guideline in self.guidelines],

@@ -75,7 +75,12 @@ class Task:
 
 
 def grid(
-    guidelines: Sequence[Guideline], device: str, threads: Sequence[int], *, quick: bool = False
+    guidelines: Sequence[Guideline],
+    device: str,
+    threads: Sequence[int],
+    *,
+    quick: bool = False,
+    batch: int | None = None,
 ) -> tuple[Task, ...]:
     """Return every setting to try.
 
@@ -84,6 +89,7 @@ def grid(
 
     Args:
         threads: numbers of CPU threads, in rising order; a GPU needs only one, that of the host.
+        batch: runs everything at this batch instead.
     """
     most = threads[-1]
     if quick:
@@ -92,10 +98,12 @@ def grid(
         points = [(1, scale, number) for scale in SCALES[:-1] for number in threads]
         points += [(1, SCALES[-1], most), (FILLED["cpu"], 1, most)]
     else:
-        points = [(batch, scale, most) for batch in (1, FILLED["cuda"]) for scale in SCALES]
+        points = [(size, scale, most) for size in (1, FILLED["cuda"]) for scale in SCALES]
+    if batch is not None:
+        points = list(dict.fromkeys((batch, scale, number) for _, scale, number in points))
     return tuple(
-        Task(guideline, Conditions(device, number, batch, widths, scale))
+        Task(guideline, Conditions(device, number, size, widths, scale))
         for guideline in guidelines
         for widths in guideline.width_sets
-        for batch, scale, number in points
+        for size, scale, number in points
     )

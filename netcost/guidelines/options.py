@@ -15,7 +15,7 @@ from netcost.timing.conversion import Call
 from netcost.timing.measurement import Measurement
 from netcost.timing.measuring import measure_all
 from netcost.timing.sampling import Clock, Progress, Stop
-from netcost.timing.setting import Timing
+from netcost.timing.setting import EffectiveSetting, Timing
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Options:
         timing: the device and how it is timed; one thread and torch's own number are tried unless it gives a number.
             Its budget is for all settings of the guidelines together, and as much again for all panels of networks. Its
             precision is the half width of every ratio's 95 % interval at which a setting may stop. Both have defaults.
+        batch: of everything that is timed; batch 1 and a filled batch unless given.
         quick: x1, batch 1 and the largest number of threads only; fewer networks.
         time_all, clock: take the times and watch the budget; a test brings its own.
         elementwise_share: profiles a variant of G4 after its timing: the share of element-wise operators in its time.
@@ -34,12 +35,19 @@ class Options:
     """
 
     timing: Timing = Timing()
+    batch: int | None = None
     quick: bool = False
     time_all: TimeAll = measure_all
     clock: Clock = time.perf_counter
     elementwise_share: Callable[[nn.Module, Call, Conditions], float | None] | None = None
     time_by_kind: Callable[[str, str, int], Mapping[str, float] | None] | None = None
     peaks: Peaks | None = None
+
+    @property
+    def setting(self) -> EffectiveSetting:
+        """Return the setting in which everything is timed; the zoo's own is fp32, contiguous, eager."""
+        asked = {name: getattr(self.timing, name) for name in ("dtype", "memory_format", "backend", "cold_cache")}
+        return EffectiveSetting(**{name: value for name, value in asked.items() if value is not None})
 
     def goal(self, tasks: int, *, full_s: float, quick_s: float, precision: float) -> Goal:
         """Return the goal of each of `tasks` tasks, from the timing's own budget and precision or else from these."""

@@ -17,6 +17,7 @@ from netcost.text import units
 from netcost.text.explanations import more_about
 from netcost.text.tables import Column, Section, Table, from_records, table_of
 from netcost.timing import stats
+from netcost.timing.setting import EffectiveSetting
 
 SUMMARY = (
     Column("guideline", "Guideline"),
@@ -132,6 +133,7 @@ def _introduction(findings: Findings) -> Iterable[str]:
         return
     tried = [f"{len(findings.trials)} of {findings.planned} settings"] if findings.guidelines else []
     tried += [f"{len(networks.times)} of {networks.planned} panels of networks"] if networks else []
+    setting = "" if findings.setting == EffectiveSetting() else f", {findings.setting}"
     budget = ""
     if goal is not None:
         budget = (
@@ -140,7 +142,7 @@ def _introduction(findings: Findings) -> Iterable[str]:
         budget += f"within ± {units.percent(goal.precision)}"
     yield (
         f"Timed with torch {environment.get('torch')} ({environment.get('torch_build')}) on {_device(findings)}, "
-        f"{environment.get('cores')} cores: {' and '.join(tried)}{budget}."
+        f"{environment.get('cores')} cores{setting}: {' and '.join(tried)}{budget}."
     )
     if findings.guidelines:
         yield (

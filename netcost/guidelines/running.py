@@ -68,11 +68,11 @@ def run(
     findings = replace(before, guidelines=tuple(guidelines), networks=networks)
     if environment is None:
         return findings
-    findings = replace(findings, environment=environment.to_dict(), version=__version__)
+    findings = replace(findings, environment=environment.to_dict(), version=__version__, setting=options.setting)
     parts, threads = bool(asked) + with_networks, _threads(options, environment)
     if asked:
         to_try = [guideline for guideline in guidelines if guideline in asked]
-        tasks = grid(to_try, options.timing.device, threads, quick=options.quick)
+        tasks = grid(to_try, options.timing.device, threads, quick=options.quick, batch=options.batch)
         findings = _try(tasks, findings, options, keep_findings, part_of(progress, 0, parts))
     if not with_networks:
         return findings
@@ -102,10 +102,13 @@ def require(names: Sequence[str], options: Options, saved: Saved | None, *, with
     if not options.timing.is_timed:
         return None
     environment = read_environment(require_device(options.timing.device), options.timing.threads)
+    if options.elementwise_share is not None or options.time_by_kind is not None:
+        options.timing.refuse("a run with --profile", "dtype", "memory_format", "backend", "cold_cache")
     if saved is not None:
         saved.require(environment.to_dict())
+        saved.require_setting(options.setting)
         if NETWORKS in names:
-            saved.require_threads(options.timing.device, max(_threads(options, environment)))
+            saved.require_threads(options.timing.device, max(_threads(options, environment)), options.batch or 1)
     return environment
 
 

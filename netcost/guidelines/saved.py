@@ -19,6 +19,7 @@ from netcost.text.errors import RequestError
 from netcost.text.reading import Node, NonNegativeFloat, NonNegativeInt
 from netcost.timing.environment import Environment
 from netcost.timing.sampling import Stop
+from netcost.timing.setting import EffectiveSetting
 from netcost.zoo import ARCHITECTURES
 
 VOLATILE = frozenset({"load_per_core", "clock_mhz", "throttle_reasons", "threads"})
@@ -49,20 +50,32 @@ class Saved:
                     "everything here, or add --device none to show the saved run"
                 )
 
-    def require_threads(self, device: str, threads: int) -> None:
+    def require_setting(self, setting: EffectiveSetting) -> None:
+        """Refuse to add times in another element type, memory format or backend to these.
+
+        Raises:
+            RequestError: the settings differ.
+        """
+        if self.findings.environment is not None and self.findings.setting != setting:
+            raise RequestError(
+                f"{self.path!r} was timed in another setting ({self.findings.setting}; this would be {setting}), and "
+                "times of the two cannot be compared: give the same options, or leave out --from"
+            )
+
+    def require_threads(self, device: str, threads: int, batch: int) -> None:
         """Refuse to add latencies of the zoo in other conditions to these: all are relative to one median.
 
         Raises:
-            RequestError: the zoo was timed on another device, or with another number of threads.
+            RequestError: the zoo was timed on another device, with another number of threads, or at another batch.
         """
         networks = self.findings.networks
         for panel in [] if networks is None else [times.panel for times in networks.of(ZOO)]:
-            if (panel.device, panel.threads) != (device, threads):
-                theirs = f"--device {panel.device} --threads {panel.threads}"
+            if (panel.device, panel.threads, panel.batch) != (device, threads, batch):
+                theirs = f"--device {panel.device} --threads {panel.threads} --batch {panel.batch}"
                 raise RequestError(
                     f"the networks of {self.path!r} were timed with {theirs}, these would be with --device {device} "
-                    f"--threads {threads}, and latencies of the two cannot be compared: give {theirs}, or leave out "
-                    "--from to measure everything again"
+                    f"--threads {threads} --batch {batch}, and latencies of the two cannot be compared: give {theirs}, "
+                    "or leave out --from to measure everything again"
                 )
 
 
@@ -99,6 +112,7 @@ def load(path: str) -> Saved:
         document.get("networks").optional(_study),
         document.get("command").read(str | None) or "",
         document["netcost"].read(str),
+        document.get("setting").read(EffectiveSetting | None) or EffectiveSetting(),
     )
     return Saved(path, findings)
 

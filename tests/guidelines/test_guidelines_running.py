@@ -492,3 +492,36 @@ def test_a_run_that_cannot_be_trusted_is_refused(written: str, said: str, tmp_pa
     file.write_text(written)
     with pytest.raises(RequestError, match=rf"odd\.json.*{said}"):
         load(str(file))
+
+
+# ---- other settings -------------------------------------------------------------------------------------------------
+
+
+def test_another_element_type_and_batch_reach_the_timer_and_are_said() -> None:
+    asked = []
+
+    def timed(models, timing, progress=None):
+        asked.append((timing.dtype, timing.memory_format, models[0][2][0][0].shape[0]))
+        return FakeTimer(rising)(models, timing, progress)
+
+    found = tried(time_all=timed, dtype="bf16", memory_format="channels_last", batch=4)
+    assert set(asked) == {("bf16", "channels_last", 4)}
+    assert found.to_dict()["setting"] == {
+        "dtype": "bf16",
+        "memory_format": "channels_last",
+        "backend": "eager",
+        "cold_cache": False,
+    }
+    assert "bf16, channels_last, eager" in " ".join(sections(found)[0].paragraphs)
+
+
+def test_a_run_goes_on_in_its_own_setting_only(tmp_path: Path) -> None:
+    path = saved(tried(time_all=FakeTimer(rising), dtype="bf16"), tmp_path)
+    assert load(path).findings.setting.dtype == "bf16"
+    with pytest.raises(RequestError, match="another setting"):
+        tried(saved=load(path))
+
+
+def test_a_profile_knows_no_other_setting() -> None:
+    with pytest.raises(RequestError, match="--dtype bf16"):
+        tried(["g4"], dtype="bf16", elementwise_share=lambda *_: 0.25)

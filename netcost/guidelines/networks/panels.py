@@ -98,17 +98,23 @@ def chosen(quick: bool) -> list[str]:
     return [name for name in ranked if name in kept]
 
 
-def plan(device: str, threads: Sequence[int], quick: bool) -> tuple[Panel, ...]:
-    """Return the panels: the zoo at batch 1 with all threads; Table 8 as on ARM and, unless quick, as on the GPU."""
+def plan(device: str, threads: Sequence[int], quick: bool, batch: int | None = None) -> tuple[Panel, ...]:
+    """Return the panels: the zoo at batch 1 with all threads; Table 8 as on ARM and, unless quick, as on the GPU.
+
+    Args:
+        batch: runs everything at this batch instead.
+    """
     most, is_cpu = threads[-1], device == "cpu"
     others = [name for name in chosen(quick) if name != REFERENCE]
     zoo = (
-        Panel(ZOO, device, most, 1, (REFERENCE, *others[index : index + PANEL]))
+        Panel(ZOO, device, most, batch or 1, (REFERENCE, *others[index : index + PANEL]))
         for index in range(0, len(others), PANEL)
     )
     rows = tuple(row.name for row in TABLE_8)
     points = [(threads[0] if is_cpu else most, 1), *(() if quick else [(most, PAPER_GPU_BATCH)])]
-    return (*zoo, *(Panel(TABLE8, device, number, batch, rows) for number, batch in points))
+    if batch is not None:
+        points = list(dict.fromkeys((number, batch) for number, _ in points))
+    return (*zoo, *(Panel(TABLE8, device, number, size, rows) for number, size in points))
 
 
 def built(target: Target) -> tuple[nn.Module, Call]:
