@@ -233,5 +233,5 @@ def study(
     )
     profile = options.time_by_kind or (lambda *_: None)
     profiles = {network: profile(network, options.timing.device, threads[-1]) for network in DECOMPOSED}
-    profiled = {network: seconds for network, seconds in profiles.items() if seconds}
+    profiled = {network: seconds for network, seconds in profiles.items() if seconds is not None}
     return replace(begun, times=times, seconds_by_kind=profiled or before.seconds_by_kind)
