@@ -20,7 +20,7 @@ from netcost.text.formats import result_text
 from netcost.text.formats.json_text import render
 from netcost.timing import doubts
 from netcost.timing.gpu import Gpu
-from netcost.timing.setting import Observed
+from netcost.timing.setting import EffectiveSetting
 
 GPU = Gpu("Quick GPU", "9.0", "580.1", 1410, 1980, ("power cap",), 92400, False, False, True)
 
@@ -69,7 +69,7 @@ def test_a_comparison_that_timed_nothing_survives_it_too(tmp_path):
 def test_everything_that_a_measurement_says_survives(tmp_path):
     full = measurement(
         batch=None,
-        setting=Observed("bf16", "channels_last", "compile", cold_cache=True),
+        setting=EffectiveSetting("bf16", "channels_last", "compile", cold_cache=True),
         compile_s=12.5,
         device="cuda:1",
         device_times_s=(0.5,) * 12,
