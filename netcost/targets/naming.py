@@ -226,9 +226,7 @@ def _of_code(text: str, place: str, attribute: str, options: Options, given: Inp
         value = getattr(value, part)
     if isinstance(value, nn.Module):
         if options:
-            raise RequestError(
-                f"{text!r} is a module, built already; --arg goes to a class or function that builds one"
-            )
+            raise RequestError(f"{text!r} is a built module; --arg goes to a class or function that builds one")
         return Target(text, lambda: copy.deepcopy(value), given or None)  # each build is an instance of its own
     if not callable(value):
         raise TargetError(f"{text!r} is a {type(value).__name__}; expected a class or function that makes an nn.Module")

@@ -42,16 +42,17 @@ def test_the_peak_need_not_be_at_the_end():
     assert peak_activation_bytes(lived(3, (1, -1, 2), (900, 0, 1), (900, 1, 1), (5, 2, 2))) == 1 + 900 + 900
 
 
-def test_scratch_lives_while_its_operator_runs():
-    assert activation_bytes(lived(3, (10, 0, 2), (7, 1, 1))) == [10, 10 + 7, 10]
-
-
-def test_what_dies_before_it_is_used_counts_where_it_was_made():
-    assert activation_bytes(lived(2, (10, 1, 0))) == [0, 10]
-
-
-def test_what_dies_before_the_first_operator_counts_while_that_runs():
-    assert activation_bytes(lived(2, (10, -1, -1))) == [10, 0]
+@pytest.mark.parametrize(
+    ("graph", "alive"),
+    [
+        (lived(3, (10, 0, 2), (7, 1, 1)), [10, 10 + 7, 10]),
+        (lived(2, (10, 1, 0)), [0, 10]),
+        (lived(2, (10, -1, -1)), [10, 0]),
+    ],
+    ids=["scratch", "died before it was used", "died before the first operator"],
+)
+def test_memory_counts_while_the_operator_that_made_it_runs(graph, alive):
+    assert activation_bytes(graph) == alive
 
 
 def test_peak_memory_adds_the_weights_once():

@@ -21,29 +21,68 @@ INPUT = MODEL_INPUT
 CONV, RELU = Kind.CONVOLUTION, Kind.ELEMENTWISE
 
 
-def blocks_of(graph: Graph, kinds: list[Kind] | None = None) -> list[tuple[int, ...]]:
-    """The operators of each block, all of them taken for convolutions unless told otherwise."""
-    return [block.ops for block in structure.analyse(graph, kinds or [CONV] * len(graph.ops)).blocks]
+def blocks_of(graph: Graph) -> list[tuple[int, ...]]:
+    """The operators of each block, all of them taken for convolutions."""
+    return [block.ops for block in structure.analyse(graph, [CONV] * len(graph.ops)).blocks]
 
 
-def test_a_chain_is_cut_everywhere():
-    chain = wired([(INPUT,), (0,), (1,)], outputs=[2])
-    assert blocks_of(chain) == [(0,), (1,), (2,)]
-    assert depth(chain, [True, False, True]) == 2
+WIRINGS = {
+    "a chain is cut everywhere": (wired([(INPUT,), (0,), (1,)], outputs=[2]), [(0,), (1,), (2,)]),
+    "a shortcut from the input leaves only the end": (wired([(INPUT,), (0,), (1, INPUT)], outputs=[2]), [(0, 1, 2)]),
+    # The first three are common to both outputs; the fourth is passed by one path only.
+    "an output taken at the end": (wired([(INPUT,), (0,), (1,), (2,)], outputs=[2, 3]), [(0,), (1,), (2,), (3,)]),
+    "an output taken midway ends the cuts": (wired([(INPUT,), (0,), (1,), (2,)], outputs=[0, 3]), [(0,), (1, 2, 3)]),
+    "two inputs are cut only after they meet": (
+        wired([(INPUT,), (INPUT,), (0,), (2, 1), (3,)], outputs=[4]),
+        [(0, 1, 2, 3), (4,)],
+    ),
+    # 2 and 3 hang off the block of 1 and are dropped; 4 goes on from 1.
+    "a dead end joins the block that it comes from": (
+        wired([(INPUT,), (0,), (1,), (2,), (1,), (4,)], outputs=[5]),
+        [(0,), (1, 2, 3), (4,), (5,)],
+    ),
+    # 0 and 1 standardise a weight that 4 uses.
+    "a constant joins the block that uses it": (
+        wired([(CONSTANT,), (0,), (INPUT,), (2,), (3, 1), (4,)], outputs=[5]),
+        [(2,), (3,), (0, 1, 4), (5,)],
+    ),
+    "a constant that several blocks use joins the first": (
+        wired([(CONSTANT,), (INPUT,), (1,), (2, 0), (3, 0)], outputs=[4]),
+        [(1,), (2,), (0, 3), (4,)],
+    ),
+    # 3 is made of nothing, 4 reads it and 2, and nobody reads 4.
+    "a constant that only a dead end uses goes with it": (
+        wired([(INPUT,), (0,), (1,), (CONSTANT,), (2, 3), (2,)], outputs=[5]),
+        [(0,), (1,), (2, 3, 4), (5,)],
+    ),
+    "a constant that nobody uses stands in the first block": (
+        wired([(INPUT,), (0,), (CONSTANT,)], outputs=[1]),
+        [(0, 2), (1,)],
+    ),
+    "views belong to no block and cut nothing": (
+        wired([(INPUT,), (0,), (0,), (2,)], outputs=[3], views=[1]),
+        [(0,), (2,), (3,)],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WIRINGS)
+def test_operators_fall_into_blocks(case):
+    graph, blocks = WIRINGS[case]
+    assert blocks_of(graph) == blocks
+
+
+def test_depth_counts_compute_operators_alone():
+    assert depth(wired([(INPUT,), (0,), (1,)], outputs=[2]), [True, False, True]) == 2
 
 
 def test_a_residual_block_ends_at_its_addition():
     # stem, conv, conv, add (to the stem's output), head
     residual = wired([(INPUT,), (0,), (1,), (2, 0), (3,)], outputs=[4])
-    assert blocks_of(residual) == [(0,), (1, 2, 3), (4,)]
-    block = structure.analyse(residual, [CONV, CONV, CONV, RELU, CONV]).blocks[1]
-    assert block.fragments == 2
-    assert structure.width(residual, block) == 1
-
-
-def test_a_shortcut_from_the_input_leaves_only_the_end():
-    shortcut = wired([(INPUT,), (0,), (1, INPUT)], outputs=[2])
-    assert blocks_of(shortcut) == [(0, 1, 2)]
+    blocks = structure.analyse(residual, [CONV, CONV, CONV, RELU, CONV]).blocks
+    assert [block.ops for block in blocks] == [(0,), (1, 2, 3), (4,)]
+    assert blocks[1].fragments == 2
+    assert structure.width(residual, blocks[1]) == 1
 
 
 def test_parallel_branches_are_one_block_as_wide_as_they_are_many():
@@ -72,51 +111,6 @@ def test_a_block_of_no_compute_operators_has_no_fragments_and_no_width():
     found = structure.analyse(chain, [CONV, RELU])
     assert [block.fragments for block in found.blocks] == [1, 0]
     assert structure.width(chain, found.blocks[1]) == 0
-
-
-def test_an_output_taken_midway_ends_the_cuts():
-    # The first three are common to both outputs; the fourth is passed by one path only.
-    both = wired([(INPUT,), (0,), (1,), (2,)], outputs=[2, 3])
-    assert blocks_of(both) == [(0,), (1,), (2,), (3,)]
-    early = wired([(INPUT,), (0,), (1,), (2,)], outputs=[0, 3])
-    assert blocks_of(early) == [(0,), (1, 2, 3)]
-
-
-def test_two_inputs_are_cut_only_after_they_meet():
-    meeting = wired([(INPUT,), (INPUT,), (0,), (2, 1), (3,)], outputs=[4])
-    assert blocks_of(meeting) == [(0, 1, 2, 3), (4,)]
-
-
-def test_a_dead_end_joins_the_block_that_it_comes_from():
-    # 2 and 3 hang off the block of 1 and are dropped; 4 goes on from 1.
-    dropped = wired([(INPUT,), (0,), (1,), (2,), (1,), (4,)], outputs=[5])
-    assert blocks_of(dropped) == [(0,), (1, 2, 3), (4,), (5,)]
-
-
-def test_a_constant_joins_the_block_that_uses_it():
-    # 0 and 1 standardise a weight that 4 uses.
-    standardised = wired([(CONSTANT,), (0,), (INPUT,), (2,), (3, 1), (4,)], outputs=[5])
-    assert blocks_of(standardised) == [(2,), (3,), (0, 1, 4), (5,)]
-
-
-def test_a_constant_that_several_blocks_use_joins_the_first_of_them():
-    shared = wired([(CONSTANT,), (INPUT,), (1,), (2, 0), (3, 0)], outputs=[4])
-    assert blocks_of(shared) == [(1,), (2,), (0, 3), (4,)]
-
-
-def test_a_constant_that_only_a_dead_end_uses_goes_with_it():
-    # 3 is made of nothing, 4 reads it and 2, and nobody reads 4.
-    dropped = wired([(INPUT,), (0,), (1,), (CONSTANT,), (2, 3), (2,)], outputs=[5])
-    assert blocks_of(dropped) == [(0,), (1,), (2, 3, 4), (5,)]
-
-
-def test_a_constant_that_nobody_uses_stands_in_the_first_block():
-    assert blocks_of(wired([(INPUT,), (0,), (CONSTANT,)], outputs=[1])) == [(0, 2), (1,)]
-
-
-def test_views_belong_to_no_block_and_cut_nothing():
-    viewed = wired([(INPUT,), (0,), (0,), (2,)], outputs=[3], views=[1])
-    assert blocks_of(viewed) == [(0,), (2,), (3,)]
 
 
 def test_what_reads_memory_reads_from_the_operator_that_wrote_it_last_in_place():
