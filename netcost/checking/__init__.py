@@ -13,7 +13,7 @@ a report for people, programs and CI.
     >>> budget.bound
     5000000
 
-What belongs here: another rule that can fail, another format of the report (a file in `formats/`), another setting.
+This belongs here: another rule that can fail, another format of the report (a file in `formats/`), another setting.
 """
 
 from __future__ import annotations

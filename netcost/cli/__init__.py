@@ -3,6 +3,6 @@
 One file per command; `options` holds the shared options, `output` writes any result in any format. No other room
 imports this one.
 
-What belongs here: a command, as one function registered in `app`. It then has help, a place in README and a golden
+This belongs here: a command, as one function registered in `app`. It then has help, a place in README and a golden
 file, or a test says what is missing.
 """

@@ -13,7 +13,7 @@ families, their size?
     >>> [variant.name for variant in variants]  # equal mult-adds, more and more groups
     ['g = 1', 'g = 2', 'g = 4', 'g = 8']
 
-The full run takes a quarter of an hour of timing on two cores, `--quick` under two minutes. What belongs here:
+The full run takes a quarter of an hour of timing on two cores, `--quick` under two minutes. This belongs here:
 another guideline (a file like `g1.py`, named in `running.ALL`), or another rule for the verdict.
 
 Reference: Ma et al., "ShuffleNet V2" (ECCV 2018, arXiv:1807.11164), section 2.

@@ -14,7 +14,7 @@ with them.
     >>> result.by_kind()["kind"].iloc[-1]
     '(gap)'
 
-What belongs here: another instrument (a probe), another view of the times, another peak of the device.
+This belongs here: another instrument (a probe), another view of the times, another peak of the device.
 
 A package and not a module `profile`: that would hide the function of the same name.
 """

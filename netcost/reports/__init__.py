@@ -11,7 +11,7 @@ is the page that leads to all of them. A page is one file that loads nothing fro
     >>> print(page_as_markdown(page, {}).splitlines()[0])
     # LeNet-5
 
-What belongs here: a chart (a function in `charts/` that returns a `Figure`), a page, a kind of report. Charts and
+This belongs here: a chart (a function in `charts/` that returns a `Figure`), a page, a kind of report. Charts and
 pages need `netcost[report]`.
 """
 

@@ -12,7 +12,7 @@ without their weights. No pickle is ever loaded: it runs any code that its autho
     >>> next(target.build_weightless().parameters()).is_meta
     True
 
-What belongs here: another kind of name, and everything about building a network that does not run it.
+This belongs here: another kind of name, and everything about building a network that does not run it.
 """
 
 from netcost.targets.naming import Target, build, resolve

@@ -21,7 +21,7 @@ Options that change the model (`--dtype`, `--memory-format`, `--backend compile`
 of wall clock and CUDA events are both kept (`devices`, `gpu`). `workers/` times networks in processes of their own: a
 crash of one is an error in its column, and no more.
 
-What belongs here: a warning of the timer (a class in `doubts`, with its detector), a device, a backend.
+This belongs here: a warning of the timer (a class in `doubts`, with its detector), a device, a backend.
 """
 
 from __future__ import annotations

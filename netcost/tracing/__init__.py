@@ -1,9 +1,9 @@
 """Tracing: an nn.Module and its inputs -> Graph, by shapes alone.
 
-The forward pass runs once, on torch's meta device, under a dispatch mode (`recorder`) that sees every operator with
-its tensors' shapes. Nothing of the model's size is allocated, and the model is afterwards as it was: weights, hooks,
-flags and random state. `forward` runs the pass, `attribution` knows in which module an operator ran, `memory` how
-long each tensor lived, `shapes` the results of operators whose meta kernels are slow.
+The forward pass runs once, on torch's meta device. `recorder`, a `TorchDispatchMode` of torch, sees every operator with
+the shapes of its tensors. No weights and no activations are allocated, and the model is unchanged afterwards: weights,
+hooks, flags and random state. `forward` runs the pass. `attribution` knows the module in which an operator ran,
+`memory` the lifetime of each tensor. `shapes` computes the results of operators for which torch's own way is slow.
 
     >>> import torch
     >>> from netcost.tracing import trace
@@ -11,8 +11,8 @@ long each tensor lived, `shapes` the results of operators whose meta kernels are
     >>> [(op.name, op.module) for op in graph.ops]
     [('aten.linear', '0'), ('aten.relu', '1')]
 
-What belongs here: whatever decides which operators a graph has, and with which shapes. What an operator costs is
-`graph`'s; where the module comes from is `targets`'.
+This belongs here: everything that decides which operators a graph has, and with which shapes. `graph` decides what an
+operator costs; `targets` finds the module.
 """
 
 from netcost.tracing.forward import described, paused_collection, trace

@@ -10,7 +10,7 @@ building blocks as entries of their own (`module:inception_v1`).
     >>> zoo.ARCHITECTURES.get("googlenet").published.params  # as the paper prints it
     6800000.0
 
-What belongs here: an architecture with a paper. A new one is under test at once: it builds, traces without an unknown
+This belongs here: an architecture with a paper. A new one is under test at once: it builds, traces without an unknown
 operator, runs, and meets its published figures or explains why not.
 """
 

@@ -383,7 +383,7 @@ def test_a_quick_study_is_kept_beside_a_full_one(found: Findings, tmp_path: Path
 def test_times_of_another_number_of_threads_are_not_mixed_in(found: Findings, tmp_path: Path) -> None:
     path = tmp_path / "networks.json"
     path.write_text(render(found.to_dict()))
-    with pytest.raises(RequestError, match=r"networks\.json' were timed with .* --threads 1, .* --threads 2"):
+    with pytest.raises(RequestError, match=r"networks\.json' were timed with .* --threads 1 .* --threads 2 "):
         studied(saved=load(str(path)), threads=2, time_all=FakeTimer(seconds, spend=pytest.fail))
 
 

@@ -50,6 +50,7 @@ from netcost.reports.pages import (
     claims_page,
     compare_page,
     guidelines_page,
+    page_of,
     profile_page,
     show_page,
     sweep_page,
@@ -193,11 +194,11 @@ def test_words_of_netcost_have_their_meaning_and_names_of_networks_have_none() -
     table = Comparison(tuple(entries), (Run(machine()),)).table()
     by_kind = Table((Column("kind", "Kind"), COUNTED["flops"]), (("linear", 1), ("total", 1)))
     by_model = Table((Column("model", "Model"),), (("linear",),))
-    texts = [re.findall('<abbr title="[^"]+">([^<]+)</abbr>', html.render_table(each)) for each in (table, by_kind)]
+    texts = [re.findall('<abbr title="[^"]+">([^<]+)</abbr>', html.render(page_of(each))) for each in (table, by_kind)]
     assert "depth" not in texts[0]
     assert {"Depth", "Memory access (MAC)"} <= {*texts[0]}
     assert texts[1] == ["Kind", "FLOPs", "linear"]
-    assert "linear</abbr>" not in html.render_table(by_model)
+    assert "linear</abbr>" not in html.render(page_of(by_model))
 
 
 def test_a_missing_extra_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import torch
 
 from netcost.text.errors import MeasurementError, RequestError
 from netcost.timing import environment
+from netcost.timing.devices import require_device
 from netcost.timing.doubts import OtherLoad
 
 LINUX = pytest.mark.skipif(platform.system() != "Linux", reason="reads the kernel's clock ticks")
@@ -234,13 +235,13 @@ def test_denormals_are_flushed_within_and_restored_even_after_an_error():
 
 
 def test_the_cpu_is_always_there():
-    assert environment.require_device("cpu") == "cpu"
+    assert require_device("cpu") == "cpu"
 
 
 @pytest.mark.parametrize("name", ["gpu", "none", "CUDA", "cuda:", "cuda:-1", "cuda:a", "", "mps"])
 def test_a_device_of_another_name_is_a_wrong_request(name):
     with pytest.raises(RequestError) as caught:
-        environment.require_device(name)
+        require_device(name)
     assert repr(name) in str(caught.value)
     assert "--device cpu" in str(caught.value)
 
@@ -248,7 +249,7 @@ def test_a_device_of_another_name_is_a_wrong_request(name):
 def test_without_a_gpu_the_message_names_the_torch_build_and_the_ways_out(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(MeasurementError) as caught:
-        environment.require_device("cuda")
+        require_device("cuda")
     message = str(caught.value)
     assert message.startswith(f"torch {torch.__version__} sees no CUDA device")
     assert "--device cpu" in message
@@ -259,7 +260,7 @@ def test_without_a_gpu_the_message_names_the_torch_build_and_the_ways_out(monkey
 def test_a_gpu_beyond_the_last_is_missing(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert environment.require_device("cuda") == "cuda"
-    assert environment.require_device("cuda:1") == "cuda:1"
+    assert require_device("cuda") == "cuda"
+    assert require_device("cuda:1") == "cuda:1"
     with pytest.raises(MeasurementError, match="sees CUDA devices 0 to 1, not 'cuda:2'"):
-        environment.require_device("cuda:2")
+        require_device("cuda:2")
