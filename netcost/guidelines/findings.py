@@ -88,7 +88,7 @@ class Findings:
             "title": guideline.title,
             "design": guideline.design,
             "source": guideline.published.source,
-            "deviations": list(guideline.deviations),
+            "mended": list(guideline.deviations),  # the key that saved runs and their readers have
             "verdicts": {
                 order.label or guideline.name: verdict_counts(self.verdicts(guideline, order.label))
                 for order in guideline.orders

@@ -243,7 +243,7 @@ def _module(change: ModuleChange) -> dict[str, Any]:
     return {
         "module": change.path,
         "type": change.type,
-        "status": str(change.status),
+        "fate": str(change.status),  # the key that readers of this JSON have
         "old": None if old is None else dict(old.figures),
         "new": None if new is None else dict(new.figures),
         "delta": change.deltas,
