@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypedDict
@@ -66,6 +67,9 @@ class Timing:
         if self.memory_format is not None:
             _require("--memory-format", self.memory_format, MEMORY_FORMATS)
         _require("--backend", self.backend, BACKENDS)
+        for option, number in (("--budget", self.budget_s), ("--precision", self.precision)):
+            if number is not None and not 0 <= number < math.inf:
+                raise RequestError(f"{option} {number}: expected a number of 0 or more")
 
     @property
     def is_timed(self) -> bool:

@@ -1,7 +1,7 @@
 import pytest
 
 from netcost.text.errors import RequestError
-from netcost.timing.setting import EffectiveSetting, Timing, observed_dtype
+from netcost.timing.setting import EffectiveSetting, Timing, observed_dtype, timing_of
 
 
 def test_left_alone_a_network_runs_eagerly_in_its_own_type_with_warm_caches():
@@ -48,3 +48,22 @@ def test_a_setting_reads_as_words_and_as_plain_values():
         "backend": "eager",
         "cold_cache": False,
     }
+
+
+@pytest.mark.parametrize("given", [{"budget_s": -1.0}, {"budget_s": float("inf")}, {"precision": float("nan")}])
+def test_a_negative_or_endless_budget_or_precision_is_refused(given):
+    with pytest.raises(RequestError, match="expected a number of 0 or more"):
+        Timing(**given)
+
+
+def test_a_whole_timing_and_single_options_exclude_each_other():
+    assert timing_of(None, "cuda", {"threads": 2}) == Timing("cuda", threads=2)
+    for device, options in (("cpu", {"threads": 2}), ("cuda", {})):
+        with pytest.raises(RequestError, match="timing= holds all settings"):
+            timing_of(Timing(), device, options)
+
+
+def test_what_means_nothing_to_a_command_is_refused_by_its_option():
+    Timing(dtype="bf16").refuse("a profile", "backend", "isolate")
+    with pytest.raises(RequestError, match="a profile has no --isolate; leave it out"):
+        Timing(isolate=True).refuse("a profile", "backend", "isolate")
