@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from statistics import fmean as mean
+from statistics import fmean
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -71,8 +71,8 @@ class EventRun(TimedRun):
     def times(self) -> RunTimes:
         """Return the mean times per sample; the device must have finished."""
         samples = [sample for sample in self._samples if sample]
-        host = [mean(seconds for seconds, _, _ in sample) for sample in samples]
-        return host, [mean(before.elapsed_time(after) / 1000 for _, before, after in sample) for sample in samples]
+        host = [fmean(seconds for seconds, _, _ in sample) for sample in samples]
+        return host, [fmean(before.elapsed_time(after) / 1000 for _, before, after in sample) for sample in samples]
 
 
 class Device(Protocol):
@@ -186,7 +186,7 @@ def require_device(name: str) -> str:
 
 
 def open_device(name: str) -> Device:
-    """Open the device called "cpu", "cuda" or "cuda:N"; raises the errors of `environment.require_device`."""
+    """Open the device called "cpu", "cuda" or "cuda:N"; raises the errors of `require_device`."""
     return _CpuDevice() if require_device(name) == "cpu" else _CudaDevice(name)
 
 
