@@ -20,7 +20,7 @@ from netcost.text import frames
 from netcost.text.errors import RequestError
 from netcost.text.metrics import METRICS
 from netcost.text.tables import Column, Table, table_of
-from netcost.tracing import InputSpec, call_arguments, input_specs, paused_collection, trace
+from netcost.tracing import InputSpec, call_arguments, input_specs, paused_collection, trace_call
 
 if TYPE_CHECKING:
     import pandas
@@ -213,4 +213,4 @@ def analyze(
         raise RequestError("analyze needs the inputs of the model: a shape like (1, 3, 224, 224), or tensors")
     make = partial(InputSpec.random, generator=torch.Generator().manual_seed(0)) if concrete else InputSpec.on_meta
     args, kwargs = call_arguments(inputs, make)
-    return Analysis(count(trace(model, *args, mode=mode, concrete=concrete, **kwargs)), name or type(model).__name__)
+    return Analysis(count(trace_call(model, args, kwargs, mode=mode, concrete=concrete)), name or type(model).__name__)

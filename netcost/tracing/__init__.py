@@ -15,7 +15,7 @@ This belongs here: everything that decides which operators a graph has, and with
 operator costs; `targets` finds the module.
 """
 
-from netcost.tracing.forward import described, paused_collection, trace
+from netcost.tracing.forward import described, paused_collection, trace, trace_call
 from netcost.tracing.inputs import InputSpec, call_arguments, input_specs, parse_input
 
 __all__ = [
@@ -26,4 +26,5 @@ __all__ = [
     "parse_input",
     "paused_collection",
     "trace",
+    "trace_call",
 ]

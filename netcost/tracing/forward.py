@@ -34,7 +34,7 @@ PACKAGE = Path(__file__).parent.parent
 TORCH = Path(torch.__file__).parent
 
 
-def trace(model: nn.Module, *args: Any, mode: str = "eval", concrete: bool = False, **kwargs: Any) -> Graph:
+def trace(model: nn.Module, /, *args: Any, mode: str = "eval", concrete: bool = False, **kwargs: Any) -> Graph:
     """Run the forward pass on the meta device and record every operator.
 
     Afterwards the model is as it was before: parameters, buffers, hooks, attributes (and the contents of lists, dicts
@@ -48,13 +48,20 @@ def trace(model: nn.Module, *args: Any, mode: str = "eval", concrete: bool = Fal
         mode: "eval", or "train" for auxiliary heads and batch statistics.
         concrete: run a copy of the model on the real tensors instead, for a forward pass that looks at values;
             an input on the meta device is replaced by random values, or by zeros where it holds indices.
-        kwargs: keyword inputs of its forward.
+        kwargs: keyword inputs of its forward; `trace_call` takes those that are called `mode` or `concrete`.
 
     Raises:
         DataDependentError: the forward pass looks at values and `concrete` is off.
         ForwardError: the model's own code raised; the message names its file and line.
         RequestError: the mode is unknown, or the model has no shapes yet (or no values, if `concrete`).
     """
+    return trace_call(model, args, kwargs, mode=mode, concrete=concrete)
+
+
+def trace_call(
+    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], *, mode: str = "eval", concrete: bool = False
+) -> Graph:
+    """Do what `trace` does, with the inputs as values: any keyword of the forward pass may be among `kwargs`."""
     if mode not in MODES:
         raise RequestError(f"mode {mode!r} is unknown; expected one of {', '.join(MODES)}")
     imported = len(sys.modules)
