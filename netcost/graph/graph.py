@@ -127,6 +127,8 @@ class Graph:
         modules: class name of every module, by qualified name; "" is the model.
         calls: number of calls of each module.
         mode: "eval" or "train".
+        leftovers: names of what kept tensors of the pass beyond it (a cache of the network's code), and had them
+            taken out, or still has them, with "?" behind the name.
     """
 
     ops: tuple[Op, ...]
@@ -139,6 +141,7 @@ class Graph:
     modules: Mapping[str, str] = field(default_factory=dict)
     calls: Mapping[str, int] = field(default_factory=dict)
     mode: str = "eval"
+    leftovers: tuple[str, ...] = ()
 
     @property
     def params_total(self) -> int:

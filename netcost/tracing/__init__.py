@@ -15,8 +15,9 @@ This belongs here: everything that decides which operators a graph has, and with
 operator costs; `targets` finds the module.
 """
 
-from netcost.tracing.forward import described, paused_collection, trace, trace_call
+from netcost.tracing.forward import described, trace, trace_call
 from netcost.tracing.inputs import InputSpec, call_arguments, input_specs, parse_input
+from netcost.tracing.state import paused_collection
 
 __all__ = [
     "InputSpec",

@@ -16,8 +16,14 @@ from netcost.tracing.layouts import META
 Args = tuple[Any, ...]
 Keywords = dict[str, Any]
 
-LARGE_CONSTANT = 1 << 20
+LARGE_CONSTANT = 1 << 24
 """Elements above which a tensor that the forward pass makes is kept as a shape only."""
+
+LARGE_INPUT = 1 << 20
+"""Elements above which an input of integers or flags (ids, masks, lengths) is taken as a shape only."""
+
+LARGE_VECTOR = 1 << 10
+"""The same for floating-point scalars and vectors (time steps, scales); an input of more dimensions is a shape only."""
 
 SCALARS = frozenset({int, float, bool})
 
@@ -41,9 +47,17 @@ def classify(role: str, value: Any, tensors: list[Tensor], roles: list[str], arg
 
 
 def shadow(tensor: Tensor) -> Tensor:
-    """Return a meta tensor laid out as `tensor`; torch demands that a view of an ordinary tensor is ordinary too."""
-    with torch.inference_mode(tensor.is_inference()):
-        return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
+    """Return a meta tensor laid out as `tensor`."""
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
+
+
+def has_values(tensor: Tensor) -> bool:
+    """True for an input whose values the forward pass may look at: it is real, and holds indices or is small."""
+    if tensor.is_meta:
+        return False
+    if tensor.dtype.is_floating_point or tensor.dtype.is_complex:
+        return tensor.dim() < 2 and tensor.numel() <= LARGE_VECTOR
+    return tensor.numel() <= LARGE_INPUT
 
 
 def replace(value: Any, replacement: Callable[[Tensor], Tensor]) -> Any:
@@ -65,10 +79,13 @@ def on_device(args: Args, kwargs: Keywords, device: torch.device) -> tuple[Args,
 def is_large(args: Args, tensors: Sequence[Tensor] = ()) -> bool:
     """True where an operator's result may have too many elements to be worth computing.
 
-    The estimate takes the operands' broadcast shape and the sizes asked for (`zeros`, `repeat`, `arange`).
+    The estimate takes the operands' broadcast shape (their product, if they do not broadcast: an outer product has so
+    many elements) and the sizes asked for (`zeros`, `repeat`, `arange`).
     """
     shapes = [reversed(tensor.shape) for tensor in tensors]
-    broadcast = prod(map(max, zip_longest(*shapes, fillvalue=1)))
+    sides = list(zip_longest(*shapes, fillvalue=1))
+    alike = all(side in (1, max(sizes)) for sizes in sides for side in sizes)
+    broadcast = prod(map(max, sides)) if alike else prod([tensor.numel() for tensor in tensors])
     lists = [value for value in args if isinstance(value, (list, tuple))]
     asked = [prod(value) for value in lists if all(type(size) is int for size in value)]
     if not tensors:

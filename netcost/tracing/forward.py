@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import copy
-import gc
 import sys
 import traceback
-from collections import OrderedDict, defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
-from torch.utils._pytree import tree_map_only
 
-from netcost.graph.graph import Graph
+from netcost.graph.graph import Graph, Op
 from netcost.text.errors import DataDependentError, ForwardError, NetcostError, RequestError
 from netcost.tracing.arguments import lacks_values
 from netcost.tracing.attribution import ModuleStack
+from netcost.tracing.leftovers import is_held, taken_out
 from netcost.tracing.memory import spec_of
-from netcost.tracing.recorder import Recorder
+from netcost.tracing.recorder import CPU, Recorder
+from netcost.tracing.state import paused_collection, quiet_torch, restored
+from netcost.tracing.values import stand_ins, tensors_in
 
 MODES = ("eval", "train")
 DATA_PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
-SEQUENCES = frozenset({list, deque})
-CONTAINERS = frozenset({dict, OrderedDict, defaultdict, set}) | SEQUENCES
 
 PACKAGE = Path(__file__).parent.parent
 TORCH = Path(torch.__file__).parent
@@ -74,24 +71,44 @@ def trace_call(
 
 
 def _traced(model: nn.Module, args: Any, kwargs: Any, mode: str, concrete: bool) -> Graph:
+    """Trace one pass, and see that none of its shape-only tensors lives on, whether it succeeds or raises."""
+    ops: list[Op] = []
+    try:
+        graph = _recorded(ops, model, args, kwargs, mode, concrete)
+    except Exception as error:
+        traceback.clear_frames(error.__traceback__)  # which hold tensors of the pass
+        taken_out(ops)
+        raise
+    return replace(graph, leftovers=taken_out(ops)) if is_held(ops) else graph
+
+
+def _recorded(ops: list[Op], model: nn.Module, args: Any, kwargs: Any, mode: str, concrete: bool) -> Graph:
     original = _unwrapped(model)
     model = _copied(original) if concrete else original
     members = dict(model.named_modules())
     parameters = _parameters(members)
     stack = ModuleStack({id(module): path for path, module in members.items()})
-    recorder = Recorder(stack, parameters, concrete)
-    real_rnn = concrete and any(isinstance(module, nn.RNNBase) for module in members.values())
+    device = next((tensor.device for tensor in parameters.values() if not tensor.is_meta), CPU)
+    recorder = Recorder(ops, stack, parameters, device, concrete)
+    is_recurrent = any(isinstance(module, nn.RNNBase) for module in members.values())
     # Hooks of a copy may still write to lists of the original.
     held = original.modules() if concrete else members.values()
-    with paused_collection(), _untouched(list(held)), _quiet_torch(real_rnn), torch.inference_mode():
+    with (
+        paused_collection(),
+        restored(list(held)),
+        quiet_torch(device, is_recurrent),
+        torch.no_grad(),
+        # A dispatch mode then sees operators whole, before torch decomposes them for autograd.
+        torch._C._AutoDispatchBelowAutograd(),
+    ):
         _set_training(model, members.values(), mode == "train")
-        args, kwargs = tree_map_only(Tensor, recorder.admit, (args, kwargs))
-        inputs = [spec_of(leaf) for leaf in _tensors_in((args, kwargs), set())]
+        args, kwargs = stand_ins((args, kwargs), recorder.admit)
+        inputs = [spec_of(leaf) for leaf in tensors_in((args, kwargs))]
         with stack, recorder:
             result = _forward(model, members, args, kwargs)
-        outputs = list(_tensors_in(result, set()))
+        outputs = list(tensors_in(result))
         return Graph(
-            ops=tuple(recorder.ops),
+            ops=tuple(ops),
             inputs=tuple(inputs),
             outputs=tuple(spec_of(leaf) for leaf in outputs),
             output_sources=tuple(recorder.source_of(leaf) for leaf in outputs),
@@ -182,25 +199,6 @@ def _is_users(path: Path) -> bool:
     return not is_ours or path.is_relative_to(PACKAGE / "zoo")
 
 
-def _tensors_in(value: Any, seen: set[int]) -> Iterator[Tensor]:
-    """Yield the tensors in nested containers, data classes and plain objects, in order."""
-    if isinstance(value, Tensor):
-        yield value
-    elif id(value) not in seen and not isinstance(value, nn.Module | type):
-        seen.add(id(value))
-        parts: Iterable[Any] = ()
-        if isinstance(value, Mapping):
-            parts = value.values()
-        elif isinstance(value, list | tuple | set):
-            parts = value
-        elif is_dataclass(value):
-            parts = [getattr(value, field.name) for field in fields(value)]
-        elif hasattr(value, "__dict__"):
-            parts = vars(value).values()
-        for part in parts:
-            yield from _tensors_in(part, seen)
-
-
 def _parameters(members: dict[str, nn.Module]) -> dict[str, Tensor]:
     """Return every unique parameter by its first qualified name."""
     unique: dict[int, tuple[str, Tensor]] = {}
@@ -221,82 +219,3 @@ def _weight_bytes(members: dict[str, nn.Module], parameters: dict[str, Tensor]) 
     buffers = [buffer for module in members.values() for buffer in module._buffers.values() if buffer is not None]
     unique = {id(buffer): buffer for buffer in buffers}
     return sum([tensor.nbytes for tensor in (*parameters.values(), *unique.values())])
-
-
-@contextmanager
-def paused_collection() -> Iterator[None]:
-    """Pause Python's cyclic garbage collection, which would walk all that torch has imported, 0.2 s at a time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-@contextmanager
-def _untouched(members: Sequence[nn.Module]) -> Iterator[None]:
-    """Restore every module's attributes, parameters, buffers, submodules and hooks at the end."""
-    scripted = [(module, module.training) for module in members if isinstance(module, torch.jit.ScriptModule)]
-    filled, empty = _contents([module.__dict__ for module in members if not isinstance(module, torch.jit.ScriptModule)])
-    parameters = [tensor for module in members for tensor in module._parameters.values() if tensor is not None]
-    gradients = [(tensor, tensor.requires_grad, tensor.grad) for tensor in parameters]
-    try:
-        yield
-    finally:
-        for container, kept in filled:
-            container.clear()
-            (container.extend if type(container) in SEQUENCES else container.update)(kept)
-        for container in empty:
-            if container:
-                container.clear()
-        for module, training in scripted:
-            module.training = training
-        for tensor, requires_grad, gradient in gradients:
-            if tensor.requires_grad is not requires_grad:
-                tensor.requires_grad_(requires_grad)
-            if tensor.grad is not gradient:
-                tensor.grad = gradient
-
-
-def _contents(containers: list[Any]) -> tuple[list[tuple[Any, Any]], list[Any]]:
-    """Return the containers, and those inside them at any depth: filled ones with a copy each, and empty ones."""
-    filled: list[tuple[Any, Any]] = []
-    empty: list[Any] = []
-    seen: set[int] = set()
-    for container in containers:  # the list grows meanwhile
-        filled.append((container, container.copy()))
-        values = container.values() if isinstance(container, dict) else container
-        for value in [value for value in values if type(value) in CONTAINERS]:
-            if not value:
-                empty.append(value)
-            elif id(value) not in seen:
-                seen.add(id(value))
-                containers.append(value)
-    return filled, empty
-
-
-@contextmanager
-def _quiet_torch(real_rnn: bool) -> Iterator[None]:
-    """Switch torch to the settings that a trace needs; restore them, and the random state, at the end.
-
-    Off are the fused attention path, which hides its operators; compilation; autocast, which does not see shapes; and
-    where recurrent layers run on real tensors, the kernels that only some devices have for them.
-    """
-    with ExitStack() as undo:
-        undo.callback(torch.random.set_rng_state, torch.random.get_rng_state())
-        undo.callback(torch.backends.mha.set_fastpath_enabled, torch.backends.mha.get_fastpath_enabled())
-        torch.backends.mha.set_fastpath_enabled(False)
-        backends: list[Any] = [torch.backends.mkldnn, torch.backends.cudnn] if real_rnn else []
-        for backend in backends:
-            undo.callback(setattr, backend, "enabled", backend.enabled)
-            backend.enabled = False
-        for device in filter(torch.is_autocast_enabled, ("cpu", "cuda")):
-            undo.callback(torch.set_autocast_enabled, device, True)
-            torch.set_autocast_enabled(device, False)
-        undo.callback(setattr, torch, "set_autocast_enabled", torch.set_autocast_enabled)
-        torch.set_autocast_enabled = lambda *_: None  # entering `torch.autocast` calls it
-        if "torch._dynamo" in sys.modules:  # nothing is compiled before the compiler is imported
-            undo.enter_context(torch.compiler.set_stance("force_eager"))
-        yield

@@ -18,11 +18,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from netcost.graph import rules
 from netcost.graph.graph import CONSTANT, MODEL_INPUT, Op, Storage, TensorSpec
 from netcost.text.errors import DataDependentError
+from netcost.tracing.answers import on_own_device
 from netcost.tracing.arguments import (
     SCALARS,
     Args,
     Keywords,
     classify,
+    has_values,
     is_large,
     lacks_values,
     on_device,
@@ -48,8 +50,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
     """Records one forward pass.
 
     Args:
+        ops: the list that grows with each operator.
         stack: tells which module is running.
         parameters: unique parameters of the model, by name.
+        device: the model's own.
         concrete: run on the real tensors instead of on shapes.
     """
 
@@ -58,16 +62,23 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         # The default wraps every dispatched call and imports the compiler (0.8 s); nothing is compiled here.
         return False
 
-    def __init__(self, stack: ModuleStack, parameters: Mapping[str, Tensor], concrete: bool = False) -> None:
+    def __init__(
+        self,
+        ops: list[Op],
+        stack: ModuleStack,
+        parameters: Mapping[str, Tensor],
+        device: torch.device = CPU,
+        concrete: bool = False,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it so
-        self.ops: list[Op] = []
+        self.ops = ops
         self._memories: list[Memory] = []
         self._workspaces: list[Storage] = []
         self._stack = stack
         self._names = {id(tensor): name for name, tensor in parameters.items()}
         self.parameters = {name: spec_of(tensor) for name, tensor in parameters.items()}
         self._concrete = concrete
-        self._device = next((tensor.device for tensor in parameters.values()), CPU)
+        self._device = device
         self._plans = _PLANS.setdefault(len(rules.RULES), {})
         # The caller's tensors by id, each with its stand-in: a tensor passed twice stays one tensor in the model.
         self._admitted: dict[int, tuple[Tensor, Tensor]] = {}
@@ -78,7 +89,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         """Return the stand-in for a tensor of the caller, who holds it during the whole forward pass."""
         if id(tensor) not in self._admitted:
             if not self._concrete:
-                stand_in = shadow(tensor)
+                stand_in = tensor.detach().clone() if has_values(tensor) else shadow(tensor)
             elif tensor.is_meta:
                 stand_in = InputSpec.of(tensor).random(torch.Generator().manual_seed(0)).to(self._device)
             else:
@@ -222,7 +233,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
     def _kernel(self, func: OpOverload, plan: Plan, args: Args, kwargs: Keywords, tensors: list[Tensor]) -> Any:
         """Run torch's own kernel; on the meta device it computes shapes."""
         try:
-            return func(*args, **kwargs)
+            return on_own_device(func, args, kwargs)
         except (RuntimeError, TypeError) as error:
             if lacks_values(error) and any(tensor.is_meta for tensor in tensors):
                 raise DataDependentError(plan.name) from error

@@ -1,0 +1,99 @@
+"""Answers of torch that differ while a network is traced, in the tracing thread alone.
+
+A network asks its tensors for their device, and opens `torch.autocast` on it. A shape-only tensor is on torch's meta
+device, but the network must take the branch that it takes on its real device. Other threads get torch's own answers.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class _Thread(threading.local):
+    device: torch.device | None = None  # that shape-only tensors name; None: their own
+    ignores_autocast = False
+
+
+THREAD = _Thread()
+_lock = threading.Lock()
+_open = 0  # traces that run now, in any thread
+
+_DEVICE = Tensor.device
+_SET_AUTOCAST = torch.set_autocast_enabled
+
+
+def _device(tensor: Tensor) -> torch.device:
+    believed = THREAD.device
+    if believed is not None and tensor.is_meta:
+        return believed
+    device: torch.device = _DEVICE.__get__(tensor)
+    return device
+
+
+def _property_of(kind: str) -> property:
+    original = getattr(Tensor, f"is_{kind}")
+
+    def is_kind(tensor: Tensor) -> bool:
+        believed = THREAD.device
+        if believed is not None and tensor.is_meta:
+            return believed.type == kind
+        return bool(original.__get__(tensor))
+
+    return property(is_kind)
+
+
+def _set_autocast_enabled(*args: Any) -> None:
+    if not THREAD.ignores_autocast:
+        _SET_AUTOCAST(*args)
+
+
+_REPLACEMENTS: list[tuple[Any, str, Any]] = [
+    (Tensor, "device", property(_device)),
+    (Tensor, "is_cpu", _property_of("cpu")),
+    (Tensor, "is_cuda", _property_of("cuda")),
+    (torch, "set_autocast_enabled", _set_autocast_enabled),  # entering `torch.autocast` calls it
+]
+
+
+@contextmanager
+def believed_device(device: torch.device) -> Iterator[None]:
+    """Let shape-only tensors say that they are on `device`, and `torch.autocast` do nothing, in this thread."""
+    global _open
+    before = (THREAD.device, THREAD.ignores_autocast)
+    with _lock:
+        _open += 1
+        if _open == 1:
+            for owner, name, replacement in _REPLACEMENTS:
+                setattr(owner, name, replacement)
+    THREAD.device, THREAD.ignores_autocast = device, True
+    try:
+        yield
+    finally:
+        THREAD.device, THREAD.ignores_autocast = before
+        with _lock:
+            _open -= 1
+            if not _open:
+                _restore()
+
+
+def _restore() -> None:
+    for owner, name, _ in _REPLACEMENTS:
+        if owner is Tensor:
+            delattr(owner, name)  # Tensor inherits torch's own
+        else:
+            setattr(owner, name, _SET_AUTOCAST)
+
+
+def on_own_device(call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Return `call(*args, **kwargs)`, for code of torch that must see the meta device."""
+    believed, THREAD.device = THREAD.device, None
+    try:
+        return call(*args, **kwargs)
+    finally:
+        THREAD.device = believed

@@ -1,0 +1,127 @@
+"""The model's and torch's state, put back as it was before a forward pass."""
+
+from __future__ import annotations
+
+import enum
+import gc
+import sys
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from netcost.tracing.answers import believed_device
+
+SEQUENCES = frozenset({list, deque})
+CONTAINERS = frozenset({dict, OrderedDict, defaultdict, set}) | SEQUENCES
+ATOMS = frozenset(
+    {int, bool, float, str, type(None), tuple, Tensor, nn.Parameter, torch.Size, torch.dtype, torch.device, type}
+    | {FunctionType, BuiltinFunctionType, MethodType, ModuleType}
+)
+"""Types of values that have no state of their own to put back; a tuple's items are not looked at."""
+
+SHARED = sys.stdlib_module_names | {"torch", "numpy"}
+"""Packages whose objects, loggers and compiled graphs for example, are not taken for a model's own state."""
+
+
+@contextmanager
+def paused_collection() -> Iterator[None]:
+    """Pause Python's cyclic garbage collection, which would walk all that torch has imported, 0.2 s at a time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@contextmanager
+def restored(members: Sequence[nn.Module]) -> Iterator[None]:
+    """Restore every module's attributes, parameters, buffers, submodules, hooks and plain objects at the end."""
+    scripted = [(module, module.training) for module in members if isinstance(module, torch.jit.ScriptModule)]
+    filled, empty = _contents([module.__dict__ for module in members if not isinstance(module, torch.jit.ScriptModule)])
+    parameters = [tensor for module in members for tensor in module._parameters.values() if tensor is not None]
+    gradients = [(tensor, tensor.requires_grad, tensor.grad) for tensor in parameters]
+    try:
+        yield
+    finally:
+        for container, kept in filled:
+            container.clear()
+            (container.extend if type(container) in SEQUENCES else container.update)(kept)
+        for container in empty:
+            if container:
+                container.clear()
+        for module, training in scripted:
+            module.training = training
+        for tensor, requires_grad, gradient in gradients:
+            if tensor.requires_grad is not requires_grad:
+                tensor.requires_grad_(requires_grad)
+            if tensor.grad is not gradient:
+                tensor.grad = gradient
+
+
+def _contents(containers: list[Any]) -> tuple[list[tuple[Any, Any]], list[Any]]:
+    """Return the containers, and those inside them at any depth: filled ones with a copy each, and empty ones.
+
+    The attributes of a plain object are a container too.
+    """
+    filled: list[tuple[Any, Any]] = []
+    empty: list[Any] = []
+    seen = {id(container) for container in containers}
+    for container in containers:  # the list grows meanwhile
+        filled.append((container, container.copy()))
+        values = container.values() if isinstance(container, dict) else container
+        for value in [value for value in values if type(value) not in ATOMS]:
+            inner = value if type(value) in CONTAINERS else _attributes(value)
+            if inner is None:
+                continue
+            if not inner:
+                empty.append(inner)
+            elif id(inner) not in seen:
+                seen.add(id(inner))
+                containers.append(inner)
+    return filled, empty
+
+
+def _attributes(value: Any) -> dict[str, Any] | None:
+    """Return the attributes of a plain object; None for a value without any, or whose state is not a model's own."""
+    kind = type(value)
+    if not isinstance(value, nn.Module) or isinstance(value, torch.jit.ScriptModule):
+        is_shared = kind.__module__.partition(".")[0] in SHARED and kind is not SimpleNamespace
+        if is_shared or isinstance(value, Tensor | type | enum.Enum):
+            return None
+    attributes = getattr(value, "__dict__", None)
+    return attributes if type(attributes) is dict else None
+
+
+@contextmanager
+def quiet_torch(device: torch.device, is_recurrent: bool) -> Iterator[None]:
+    """Switch torch to the settings that a trace needs; restore them, and the random state, at the end.
+
+    Off are the fused attention path, which hides its operators; compilation; autocast, which does not see shapes; and
+    the kernels that only some devices have for recurrent layers.
+
+    Args:
+        device: the device that shape-only tensors say they are on.
+        is_recurrent: the model has recurrent layers.
+    """
+    with ExitStack() as undo:
+        undo.callback(torch.random.set_rng_state, torch.random.get_rng_state())
+        undo.callback(torch.backends.mha.set_fastpath_enabled, torch.backends.mha.get_fastpath_enabled())
+        torch.backends.mha.set_fastpath_enabled(False)
+        backends: list[Any] = [torch.backends.mkldnn, torch.backends.cudnn] if is_recurrent else []
+        for backend in backends:
+            undo.callback(setattr, backend, "enabled", backend.enabled)
+            backend.enabled = False
+        for kind in filter(torch.is_autocast_enabled, ("cpu", "cuda")):
+            undo.callback(torch.set_autocast_enabled, kind, True)
+            torch.set_autocast_enabled(kind, False)
+        undo.enter_context(believed_device(device))
+        if "torch._dynamo" in sys.modules:  # nothing is compiled before the compiler is imported
+            undo.enter_context(torch.compiler.set_stance("force_eager"))
+        yield
