@@ -127,6 +127,7 @@ class Graph:
         modules: class name of every module, by qualified name; "" is the model.
         calls: number of calls of each module.
         mode: "eval" or "train".
+        notes: sentences about choices of the trace that the numbers hang on.
         leftovers: names of what kept tensors of the pass beyond it (a cache of the network's code), and had them
             taken out, or still has them, with "?" behind the name.
     """
@@ -141,6 +142,7 @@ class Graph:
     modules: Mapping[str, str] = field(default_factory=dict)
     calls: Mapping[str, int] = field(default_factory=dict)
     mode: str = "eval"
+    notes: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()
 
     @property

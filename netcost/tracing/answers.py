@@ -18,6 +18,7 @@ from torch import Tensor
 class _Thread(threading.local):
     device: torch.device | None = None  # that shape-only tensors name; None: their own
     ignores_autocast = False
+    asked_for_autocast = False  # by the network that is traced
 
 
 THREAD = _Thread()
@@ -49,7 +50,9 @@ def _property_of(kind: str) -> property:
 
 
 def _set_autocast_enabled(*args: Any) -> None:
-    if not THREAD.ignores_autocast:
+    if THREAD.ignores_autocast:
+        THREAD.asked_for_autocast = True
+    else:
         _SET_AUTOCAST(*args)
 
 
@@ -65,17 +68,18 @@ _REPLACEMENTS: list[tuple[Any, str, Any]] = [
 def believed_device(device: torch.device) -> Iterator[None]:
     """Let shape-only tensors say that they are on `device`, and `torch.autocast` do nothing, in this thread."""
     global _open
-    before = (THREAD.device, THREAD.ignores_autocast)
+    before = vars(THREAD).copy()
     with _lock:
         _open += 1
         if _open == 1:
             for owner, name, replacement in _REPLACEMENTS:
                 setattr(owner, name, replacement)
-    THREAD.device, THREAD.ignores_autocast = device, True
+    THREAD.device, THREAD.ignores_autocast, THREAD.asked_for_autocast = device, True, False
     try:
         yield
     finally:
-        THREAD.device, THREAD.ignores_autocast = before
+        vars(THREAD).clear()
+        vars(THREAD).update(before)
         with _lock:
             _open -= 1
             if not _open:

@@ -27,7 +27,7 @@ LARGE_VECTOR = 1 << 10
 
 SCALARS = frozenset({int, float, bool})
 
-_META_WORDS = re.compile(r"\bmeta\b|register_meta|fake impl|unallocated storage", re.IGNORECASE)
+_META_WORDS = re.compile(r"\bmeta\b|register_meta|fake impl|unallocated storage|same device", re.IGNORECASE)
 
 
 def classify(role: str, value: Any, tensors: list[Tensor], roles: list[str], arguments: dict[str, Any]) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import copy
 import sys
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import MethodType
 from typing import Any
 
 import torch
@@ -18,6 +21,7 @@ from netcost.graph.graph import Graph, Op
 from netcost.text.errors import DataDependentError, ForwardError, NetcostError, RequestError
 from netcost.tracing.arguments import lacks_values
 from netcost.tracing.attribution import ModuleStack
+from netcost.tracing.inputs import InputSpec
 from netcost.tracing.leftovers import is_held, taken_out
 from netcost.tracing.memory import spec_of
 from netcost.tracing.recorder import CPU, Recorder
@@ -25,13 +29,14 @@ from netcost.tracing.state import paused_collection, quiet_torch, restored
 from netcost.tracing.values import stand_ins, tensors_in
 
 MODES = ("eval", "train")
+Call = Callable[..., Any]
 DATA_PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
 PACKAGE = Path(__file__).parent.parent
 TORCH = Path(torch.__file__).parent
 
 
-def trace(model: nn.Module, /, *args: Any, mode: str = "eval", concrete: bool = False, **kwargs: Any) -> Graph:
+def trace(model: nn.Module | Call, /, *args: Any, mode: str = "eval", concrete: bool = False, **kwargs: Any) -> Graph:
     """Run the forward pass on the meta device and record every operator.
 
     Afterwards the model is as it was before: parameters, buffers, hooks, attributes (and the contents of lists, dicts
@@ -40,8 +45,11 @@ def trace(model: nn.Module, /, *args: Any, mode: str = "eval", concrete: bool = 
     ignored, so element types are those of weights and inputs.
 
     Args:
-        model: the network; its tensors may be on any device, the meta device included.
-        args: inputs of its forward, of any nesting; only the shapes and types of tensors are used.
+        model: the network, a method of it (`model.generate`), or a function of tensors; its tensors may be on any
+            device, the meta device included. Lazy layers are run once on a copy.
+        args: inputs of its forward: tensors, other values, and containers and objects that hold them, which are
+            copied. Only shape and type are used of a floating-point tensor of two or more dimensions; integers,
+            flags, scalars and vectors keep their values, if they are given on a real device.
         mode: "eval", or "train" for auxiliary heads and batch statistics.
         concrete: run a copy of the model on the real tensors instead, for a forward pass that looks at values;
             an input on the meta device is replaced by random values, or by zeros where it holds indices.
@@ -56,34 +64,93 @@ def trace(model: nn.Module, /, *args: Any, mode: str = "eval", concrete: bool = 
 
 
 def trace_call(
-    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], *, mode: str = "eval", concrete: bool = False
+    model: nn.Module | Call,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    *,
+    mode: str = "eval",
+    concrete: bool = False,
 ) -> Graph:
     """Do what `trace` does, with the inputs as values: any keyword of the forward pass may be among `kwargs`."""
     if mode not in MODES:
         raise RequestError(f"mode {mode!r} is unknown; expected one of {', '.join(MODES)}")
+    model, call = _model_and_call(model)
+    if any(_is_lazy(module) for module in model.modules()):
+        model = _with_shapes(model, call, args, kwargs)
     imported = len(sys.modules)
-    graph = _traced(model, args, kwargs, mode, concrete)
-    if len(sys.modules) > imported:
-        # Modules that torch imports on first use keep the calling frames, and their tensors, alive. Lifetimes are
-        # those of the model only in a pass that imports nothing.
-        graph = _traced(model, args, kwargs, mode, concrete)
-    return graph
+    try:
+        graph = _traced(model, call, args, kwargs, mode, concrete)
+    except ForwardError:
+        if len(sys.modules) == imported:
+            raise
+    else:
+        if len(sys.modules) == imported:
+            return graph
+    # Modules that torch imports on first use keep the calling frames, and their tensors, alive: lifetimes are those of
+    # the model only in a pass that imports nothing. The compiler among them is switched off in the second pass.
+    return _traced(model, call, args, kwargs, mode, concrete)
 
 
-def _traced(model: nn.Module, args: Any, kwargs: Any, mode: str, concrete: bool) -> Graph:
-    """Trace one pass, and see that none of its shape-only tensors lives on, whether it succeeds or raises."""
+class Function(nn.Module):
+    """A function of tensors as a network without weights."""
+
+    def __init__(self, function: Call) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function."""
+        return self.function(*args, **kwargs)
+
+
+def _model_and_call(model: Any) -> tuple[nn.Module, Call]:
+    """Return the module that holds the weights, and what to call with it and the inputs."""
+    if isinstance(model, nn.Module):
+        return _unwrapped(model), nn.Module.__call__
+    if isinstance(model, MethodType) and isinstance(model.__self__, nn.Module):
+        return model.__self__, model.__func__
+    export = sys.modules.get("torch.export")
+    if export is not None and isinstance(model, export.ExportedProgram):
+        return model.module(), nn.Module.__call__
+    if callable(model) and not isinstance(model, type):
+        return Function(model), nn.Module.__call__
+    kind = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
+    raise RequestError(f"the model is {kind}; expected an nn.Module, a method of one, or a function of tensors")
+
+
+def _traced(model: nn.Module, call: Call, args: Any, kwargs: Any, mode: str, concrete: bool) -> Graph:
+    """Trace one pass; a pass that asks for gradients runs under autograd, which shows operators decomposed."""
+    try:
+        return _swept(model, call, args, kwargs, mode, concrete, autograd=False)
+    except ForwardError as error:
+        if "does not require grad" not in str(error):
+            raise
+    return _swept(model, call, args, kwargs, mode, concrete, autograd=True)
+
+
+def _swept(model: nn.Module, call: Call, args: Any, kwargs: Any, mode: str, concrete: bool, *, autograd: bool) -> Graph:
+    """Record one pass, and see that none of its shape-only tensors lives on, whether it succeeds or raises."""
     ops: list[Op] = []
     try:
-        graph = _recorded(ops, model, args, kwargs, mode, concrete)
+        graph = _recorded(ops, model, call, args, kwargs, mode, concrete, autograd)
     except Exception as error:
         traceback.clear_frames(error.__traceback__)  # which hold tensors of the pass
-        taken_out(ops)
+        if is_held(ops):
+            taken_out(ops)
         raise
     return replace(graph, leftovers=taken_out(ops)) if is_held(ops) else graph
 
 
-def _recorded(ops: list[Op], model: nn.Module, args: Any, kwargs: Any, mode: str, concrete: bool) -> Graph:
-    original = _unwrapped(model)
+def _recorded(
+    ops: list[Op],
+    original: nn.Module,
+    call: Call,
+    args: Any,
+    kwargs: Any,
+    mode: str,
+    concrete: bool,
+    autograd: bool,
+) -> Graph:
     model = _copied(original) if concrete else original
     members = dict(model.named_modules())
     parameters = _parameters(members)
@@ -97,15 +164,15 @@ def _recorded(ops: list[Op], model: nn.Module, args: Any, kwargs: Any, mode: str
         paused_collection(),
         restored(list(held)),
         quiet_torch(device, is_recurrent),
-        torch.no_grad(),
-        # A dispatch mode then sees operators whole, before torch decomposes them for autograd.
-        torch._C._AutoDispatchBelowAutograd(),
+        torch.set_grad_enabled(autograd),
+        # Below autograd, a dispatch mode sees operators whole, before torch decomposes them.
+        nullcontext() if autograd else torch._C._AutoDispatchBelowAutograd(),
     ):
         _set_training(model, members.values(), mode == "train")
         args, kwargs = stand_ins((args, kwargs), recorder.admit)
         inputs = [spec_of(leaf) for leaf in tensors_in((args, kwargs))]
         with stack, recorder:
-            result = _forward(model, members, args, kwargs)
+            result = _forward(partial(call, model), members, args, kwargs)
         outputs = list(tensors_in(result))
         return Graph(
             ops=tuple(ops),
@@ -118,6 +185,7 @@ def _recorded(ops: list[Op], model: nn.Module, args: Any, kwargs: Any, mode: str
             modules={path: type(module).__name__ for path, module in members.items()},
             calls=stack.calls,
             mode=mode,
+            notes=tuple(recorder.notes),
         )
 
 
@@ -135,8 +203,6 @@ def _set_training(model: nn.Module, members: Iterable[nn.Module], training: bool
 
 def _unwrapped(model: nn.Module) -> nn.Module:
     """Return the network inside `torch.compile` and data-parallel wrappers."""
-    if not isinstance(model, nn.Module):
-        raise RequestError(f"{model!r} is a {type(model).__name__}; expected an nn.Module")
     inner = getattr(model, "module" if isinstance(model, DATA_PARALLEL) else "_orig_mod", None)
     return model if inner is None else _unwrapped(inner)
 
@@ -156,10 +222,10 @@ def _copied(model: nn.Module) -> nn.Module:
         ) from error
 
 
-def _forward(model: nn.Module, members: dict[str, nn.Module], args: Any, kwargs: Any) -> Any:
+def _forward(call: Call, members: dict[str, nn.Module], args: Any, kwargs: Any) -> Any:
     """Call the model; an error that it raises becomes one line that names the module, file and line."""
     try:
-        return model(*args, **kwargs)
+        return call(*args, **kwargs)
     except Exception as error:
         module = _raised_in(error, members)
         if isinstance(error, DataDependentError) or lacks_values(error):
@@ -199,15 +265,26 @@ def _is_users(path: Path) -> bool:
     return not is_ours or path.is_relative_to(PACKAGE / "zoo")
 
 
+def _is_lazy(module: nn.Module) -> bool:
+    return isinstance(module, LazyModuleMixin) and module.has_uninitialized_params()
+
+
+def _with_shapes(model: nn.Module, call: Call, args: Any, kwargs: Any) -> nn.Module:
+    """Return a copy of a model with lazy layers after one pass on real tensors, which gives their weights a shape."""
+    copied = copy.deepcopy(model)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad(), quiet_torch(CPU, is_recurrent=False):
+        real = stand_ins(
+            (args, kwargs), lambda x: InputSpec.of(x).random(generator) if x.is_meta else x.detach().clone()
+        )
+        _forward(partial(call, copied), dict(copied.named_modules()), *stand_ins((args, kwargs), real))
+    return copied
+
+
 def _parameters(members: dict[str, nn.Module]) -> dict[str, Tensor]:
     """Return every unique parameter by its first qualified name."""
     unique: dict[int, tuple[str, Tensor]] = {}
     for path, module in members.items():
-        if isinstance(module, LazyModuleMixin):
-            raise RequestError(
-                f"{f'module {path!r}' if path else 'the model'} is a {type(module).__name__}: its weights have no "
-                "shapes before its first forward pass; run the model once on an input, model(x), and trace it then"
-            )
         for name, tensor in module._parameters.items():
             if tensor is not None and id(tensor) not in unique:
                 unique[id(tensor)] = (f"{path}.{name}" if path else name, tensor)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import CellType, FrameType, GeneratorType, ModuleType
 from typing import Any
@@ -57,7 +57,10 @@ def _tensors_of(ops: list[Op]) -> list[Tensor]:
 
 
 def _taken(value: Any, ignored: set[int], depth: int) -> Iterator[str]:
-    """Take `value` out of all that refers to it; yield the names of the holders."""
+    """Take `value` out of all that refers to it; yield the names of the holders.
+
+    No inner function may use `value`: its cell would be a holder too.
+    """
     holders = gc.get_referrers(value)
     ignored = {*ignored, id(holders)}
     for holder in holders:
@@ -68,13 +71,11 @@ def _taken(value: Any, ignored: set[int], depth: int) -> Iterator[str]:
             holder.cache_clear()
             yield f"{holder.__module__}.{holder.__qualname__}"
         elif owner is None:
-            for key in [key for key, item in holder.items() if item is value]:
+            for key in _keys(holder, value):
                 del holder[key]
             yield _name(holder, ignored)
         elif isinstance(holder, list | deque):
-            kept = [item for item in holder if item is not value]
-            holder.clear()
-            holder.extend(kept)
+            _remove(holder, value)
             yield _name(holder, ignored)
         elif isinstance(holder, set):
             holder.discard(value)
@@ -84,12 +85,22 @@ def _taken(value: Any, ignored: set[int], depth: int) -> Iterator[str]:
         elif isinstance(holder, CellType):
             holder.cell_contents = None
             yield "a variable of a closure"
-        elif keys := [key for key, item in getattr(owner, "__dict__", {}).items() if item is value]:
+        elif keys := _keys(getattr(owner, "__dict__", {}), value):
             for key in keys:
                 _reset(owner, key)
                 yield f"{_title(owner)}.{key}"
         else:
             yield f"a {type(holder).__qualname__}?"
+
+
+def _keys(mapping: Mapping[Any, Any], value: Any) -> list[Any]:
+    return [key for key, item in mapping.items() if item is value]
+
+
+def _remove(items: list[Any] | deque[Any], value: Any) -> None:
+    kept = [item for item in items if item is not value]
+    items.clear()
+    items.extend(kept)
 
 
 def _is_iterator(holder: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch._ops import OpOverload
+from torch._ops import HigherOrderOperator, OpOverload
 
 from netcost.graph import rules
 from netcost.tracing.shapes import SHAPE_RULES, WORKSPACES
@@ -17,7 +17,11 @@ DROPOUTS = frozenset({"aten.dropout_", "aten.feature_dropout_", "aten.alpha_drop
 class Plan:
     """The way to run and record one operator, read from its schema and the tables of rules."""
 
-    def __init__(self, func: OpOverload) -> None:
+    def __init__(self, func: OpOverload | HigherOrderOperator) -> None:
+        self.takes_functions = isinstance(func, HigherOrderOperator)
+        if isinstance(func, HigherOrderOperator):
+            self.decompose = True
+            return
         schema = func._schema
         namespace, _, base = func._name.partition("::")
         self.name = f"{namespace}.{base.partition('.')[0]}"

@@ -7,17 +7,19 @@ operator is decomposed, and its parts are recorded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from netcost.graph import rules
 from netcost.graph.graph import CONSTANT, MODEL_INPUT, Op, Storage, TensorSpec
 from netcost.text.errors import DataDependentError
+from netcost.tracing import higher_order
 from netcost.tracing.answers import on_own_device
 from netcost.tracing.arguments import (
     SCALARS,
@@ -43,7 +45,23 @@ CPU = torch.device("cpu")
 MASKED = frozenset({"aten.index", "aten._unsafe_index", "aten.index_put", "aten.index_put_"})
 """Operators whose second argument may hold boolean masks; the result's size then depends on their values."""
 
+SHAPED_LIKE = frozenset(
+    {"aten.zeros_like", "aten.ones_like", "aten.full_like", "aten.new_zeros", "aten.new_ones", "aten.new_full"}
+)
+"""Operators that use the shape and type of their tensor alone, so that their result has values even beside a shape."""
+
+LARGE_LIKE = 1 << 16
+"""Elements above which such a result is kept as a shape only."""
+
 TENSORS = frozenset({Tensor, nn.Parameter})
+
+
+class Position(NamedTuple):
+    """Lengths of a recorder's lists at one moment."""
+
+    ops: int
+    memories: int
+    workspaces: int
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves __init_subclass__ untyped
@@ -56,6 +74,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         device: the model's own.
         concrete: run on the real tensors instead of on shapes.
     """
+
+    supports_higher_order_operators = True
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -72,12 +92,14 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it so
         self.ops = ops
+        self.notes: list[str] = []
+        self._keeps_constants = True  # with their values
         self._memories: list[Memory] = []
         self._workspaces: list[Storage] = []
         self._stack = stack
         self._names = {id(tensor): name for name, tensor in parameters.items()}
         self.parameters = {name: spec_of(tensor) for name, tensor in parameters.items()}
-        self._concrete = concrete
+        self.concrete = concrete
         self._device = device
         self._plans = _PLANS.setdefault(len(rules.RULES), {})
         # The caller's tensors by id, each with its stand-in: a tensor passed twice stays one tensor in the model.
@@ -88,7 +110,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
     def admit(self, tensor: Tensor) -> Tensor:
         """Return the stand-in for a tensor of the caller, who holds it during the whole forward pass."""
         if id(tensor) not in self._admitted:
-            if not self._concrete:
+            if not self.concrete:
                 stand_in = tensor.detach().clone() if has_values(tensor) else shadow(tensor)
             elif tensor.is_meta:
                 stand_in = InputSpec.of(tensor).random(torch.Generator().manual_seed(0)).to(self._device)
@@ -105,13 +127,14 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         """Return the index of the operator that last wrote `tensor`, or `MODEL_INPUT` or `CONSTANT`."""
         return self._handle(tensor).memory.writer
 
-    def __torch_dispatch__(self, func: OpOverload, types: Any, args: Args = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Args = (), kwargs: Any = None) -> Any:
         plan = self._plans.get(func)
         if plan is None:
             plan = self._plans[func] = Plan(func)
         if plan.decompose:
-            with self:
-                return func.decompose(*args, **(kwargs or {}))
+            if plan.takes_functions:
+                return higher_order.run(self, func, args, kwargs or {})
+            return self._decomposed(func, args, kwargs or {})
         if plan.is_idle(args):
             return args[0]
         tensors: list[Tensor] = []
@@ -147,12 +170,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             parameters.append(memory.parameter)
         result = None
         # A shape rule reads shapes alone, so its operands need no shadows, but its result must be a meta tensor.
-        if plan.shape_rule is not None and not self._concrete and self._yields_shapes(plan, tensors):
+        if plan.shape_rule is not None and not self.concrete and self._yields_shapes(plan, tensors):
             result = plan.shape_rule(*args, **kwargs)
         if result is not None:
             outputs, is_view = self._shaped(plan, result, tensors[0], handles[0]), False
         else:
-            if not self._concrete and (plan.takes_device or len(tensors) != 1 or not tensors[0].is_meta):
+            if not self.concrete and (plan.takes_device or len(tensors) != 1 or not tensors[0].is_meta):
                 args, kwargs, tensors = self._on_meta(plan, args, kwargs, tensors, roles)
             result = self._kernel(func, plan, args, kwargs, tensors)
             outputs, is_view = self._outputs(plan, result, tensors, roles, handles)
@@ -175,6 +198,27 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             self.ops.append(op)
         return result
 
+    def _decomposed(self, func: OpOverload, args: Args, kwargs: Keywords) -> Any:
+        """Run the parts of a composite operator; some compare the devices of their tensors first."""
+        before = self.position()
+        try:
+            with self:
+                return func.decompose(*args, **kwargs)
+        except RuntimeError as error:
+            leaves = tree_leaves((args, kwargs))
+            if isinstance(error, DataDependentError) or self.concrete or not lacks_values(error):
+                raise
+            if len({leaf.is_meta for leaf in leaves if isinstance(leaf, Tensor)}) < 2:
+                raise
+        self.return_to(before)
+        args, kwargs = tree_map_only(Tensor, self._shadow_of, (args, kwargs))
+        self._keeps_constants = False  # they would meet shapes again
+        try:
+            with self:
+                return func.decompose(*args, **kwargs)
+        finally:
+            self._keeps_constants = True
+
     def _on_meta(
         self, plan: Plan, args: Args, kwargs: Keywords, tensors: list[Tensor], roles: list[str]
     ) -> tuple[Args, Keywords, list[Tensor]]:
@@ -187,7 +231,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         real = [tensor for tensor in tensors if not tensor.is_meta]
         if not tensors and plan.takes_device:
             kwargs = {"device": CPU, **kwargs}
-            device = META if is_large(args) else CPU
+            device = CPU if self._keeps_constants and not is_large(args) else META
+        elif plan.name in SHAPED_LIKE and self._may_hold_values(args, tensors[0]):
+            tensors = [torch.empty_strided(tensors[0].shape, tensors[0].stride(), dtype=tensors[0].dtype)]
+            args = (tensors[0], *args[1:])
+            kwargs, device = {**kwargs, "device": CPU}, CPU
         elif real and len(real) == len(tensors) and not self._must_shadow(plan, args, tensors, roles):
             device = real[0].device
         elif real:
@@ -199,6 +247,14 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         if plan.takes_device:
             args, kwargs = on_device(args, kwargs, device)
         return args, kwargs, tensors
+
+    def _may_hold_values(self, args: Args, like: Tensor) -> bool:
+        """True for a small tensor of ones, say, that the network asks for; not for the seed of a gradient.
+
+        Autograd demands that one on the device of what it differentiates.
+        """
+        is_seed = torch.is_grad_enabled() or like.numel() == 1
+        return like.numel() <= LARGE_LIKE and not is_large(args) and not is_seed and self._keeps_constants
 
     def _must_shadow(self, plan: Plan, args: Args, tensors: list[Tensor], roles: list[str]) -> bool:
         """True where operands that all hold values must lose them: weights, large ones, and written constants."""
@@ -318,6 +374,38 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             if torch._C._is_alias_of(tensor, candidate):  # type: ignore[attr-defined]  # left out of torch's stubs
                 return handle.memory
         return None
+
+    def record(
+        self, name: str, operands: Mapping[str, Tensor], arguments: Mapping[str, Any], outputs: Sequence[Tensor]
+    ) -> None:
+        """Record an operator that did not come through torch's dispatcher; its outputs are new tensors."""
+        handles = [self._handle(tensor) for tensor in operands.values()]
+        index = len(self.ops)
+        for tensor in outputs:
+            memory = Memory(tensor.nbytes, index, index)
+            self._memories.append(memory)
+            tensor.__dict__["_netcost"] = Handle(self.ops, spec_of(tensor), memory)
+        self.ops.append(
+            Op(
+                name,
+                inputs=tuple(handle.spec for handle in handles),
+                outputs=tuple(map(spec_of, outputs)),
+                roles=tuple(operands),
+                arguments=arguments,
+                sources=tuple(handle.memory.writer for handle in handles),
+                parameters=tuple(handle.memory.parameter for handle in handles),
+                module=self._stack.path,
+                call=self._stack.call,
+            )
+        )
+
+    def position(self) -> Position:
+        """Return the place that recording has come to."""
+        return Position(len(self.ops), len(self._memories), len(self._workspaces))
+
+    def return_to(self, position: Position) -> None:
+        """Forget everything recorded since."""
+        del self.ops[position.ops :], self._memories[position.memories :], self._workspaces[position.workspaces :]
 
     def lifetimes(self) -> tuple[Storage, ...]:
         """Return every block of activation memory with its lifetime; a block that is alive now lives to the end."""

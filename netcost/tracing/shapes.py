@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from netcost.graph.graph import Op
+from netcost.tracing.answers import THREAD
 from netcost.tracing.layouts import arranged, is_channels_last, like, new
 
 Maybe = Tensor | None
@@ -57,11 +58,21 @@ def spread(value: int | Sequence[int], rank: int) -> tuple[int, ...]:
     return tuple(value) * rank if len(value) == 1 < rank else tuple(value)
 
 
+def refuse_mixed(x: Tensor, weight: Tensor) -> None:
+    """Raise where an input and a weight have two floating-point types, which kernels refuse and meta kernels do not.
+
+    Autocast, which a trace ignores, would make them equal.
+    """
+    if x.dtype != weight.dtype and {x.dtype, weight.dtype} <= FLOATS and not THREAD.asked_for_autocast:
+        raise RuntimeError(f"expected mat1 and mat2 to have the same dtype, but got: {x.dtype} != {weight.dtype}")
+
+
 @shape_rule("aten.conv1d", "aten.conv2d", "aten.conv3d")
 def convolution(
     x: Tensor, weight: Tensor, bias: Maybe = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Maybe:
     """x (N, C, *S), weight (O, C/g, *K) -> (N, O, *S')."""
+    refuse_mixed(x, weight)
     shape, kernel = x.shape, weight.shape
     rank = len(kernel) - 2
     if len(shape) != len(kernel) or isinstance(padding, str) or groups < 1 or x.dtype != weight.dtype:
@@ -129,6 +140,7 @@ def dropout(x: Tensor, p: float, train: bool) -> Maybe:
 @shape_rule("aten.linear")
 def linear(x: Tensor, weight: Tensor, bias: Maybe = None) -> Maybe:
     """x (*, I), weight (O, I) -> (*, O)."""
+    refuse_mixed(x, weight)
     if weight.dim() != 2 or x.dim() < 2 or x.shape[-1] != weight.shape[1] or x.dtype != weight.dtype:
         return None
     return new(x, (*x.shape[:-1], weight.shape[0])) if fit(x, weight.shape[:1], bias) else None
@@ -137,6 +149,7 @@ def linear(x: Tensor, weight: Tensor, bias: Maybe = None) -> Maybe:
 @shape_rule("aten.matmul")
 def matmul(a: Tensor, b: Tensor, rank: int | None = None) -> Maybe:
     """a (*, M, K), b (*, K, N) with equal batch dimensions -> (*, M, N); `rank` is the only one taken, if given."""
+    refuse_mixed(a, b)
     if a.dim() < 2 or a.dim() != b.dim() or rank not in (None, a.dim()) or a.dtype != b.dtype or a.dtype not in FLOATS:
         return None
     alike = a.shape[:-2] == b.shape[:-2] and a.shape[-1] == b.shape[-2]

@@ -43,7 +43,11 @@ def paused_collection() -> Iterator[None]:
 @contextmanager
 def restored(members: Sequence[nn.Module]) -> Iterator[None]:
     """Restore every module's attributes, parameters, buffers, submodules, hooks and plain objects at the end."""
-    scripted = [(module, module.training) for module in members if isinstance(module, torch.jit.ScriptModule)]
+    scripted = [
+        (module, module.training)
+        for module in members
+        if isinstance(module, torch.jit.ScriptModule) and hasattr(module, "training")  # a frozen one has no flag
+    ]
     filled, empty = _contents([module.__dict__ for module in members if not isinstance(module, torch.jit.ScriptModule)])
     parameters = [tensor for module in members for tensor in module._parameters.values() if tensor is not None]
     gradients = [(tensor, tensor.requires_grad, tensor.grad) for tensor in parameters]

@@ -37,3 +37,21 @@ def scaled_dot_product_attention(op: Op) -> Cost:
         activations=output,
         written=output,
     )
+
+
+@rule("higher_order.flex_attention", kind=Kind.ATTENTION)
+def flex_attention(op: Op) -> Cost:
+    """Count as scaled dot-product attention over the scores in blocks that the mask keeps.
+
+    The function that changes scores is not counted: its own work per score is not known by shape.
+    """
+    query, _, value = op.inputs
+    scores = op.arguments["scores"]
+    output = op.outputs[0].numel
+    return access(
+        op,
+        mult_adds=scores * (query.shape[-1] + value.shape[-1]),
+        flops=scores * 6,  # the scale and softmax
+        activations=output,
+        written=output,
+    )
