@@ -273,10 +273,11 @@ def _with_shapes(model: nn.Module, call: Call, args: Any, kwargs: Any) -> nn.Mod
     """Return a copy of a model with lazy layers after one pass on real tensors, which gives their weights a shape."""
     copied = copy.deepcopy(model)
     generator = torch.Generator().manual_seed(0)
+
+    def real(tensor: Tensor) -> Tensor:
+        return InputSpec.of(tensor).random(generator) if tensor.is_meta else tensor.detach().clone()
+
     with torch.no_grad(), quiet_torch(CPU, is_recurrent=False):
-        real = stand_ins(
-            (args, kwargs), lambda x: InputSpec.of(x).random(generator) if x.is_meta else x.detach().clone()
-        )
         _forward(partial(call, copied), dict(copied.named_modules()), *stand_ins((args, kwargs), real))
     return copied
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils._pytree import tree_map_only
 
 from netcost.graph import rules
 from netcost.graph.graph import CONSTANT, MODEL_INPUT, Op, Storage, TensorSpec
@@ -205,10 +205,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             with self:
                 return func.decompose(*args, **kwargs)
         except RuntimeError as error:
-            leaves = tree_leaves((args, kwargs))
             if isinstance(error, DataDependentError) or self.concrete or not lacks_values(error):
-                raise
-            if len({leaf.is_meta for leaf in leaves if isinstance(leaf, Tensor)}) < 2:
                 raise
         self.return_to(before)
         args, kwargs = tree_map_only(Tensor, self._shadow_of, (args, kwargs))
