@@ -1,6 +1,18 @@
 """Counting rules, one pure function of shapes per operator; importing this package registers them all."""
 
-from netcost.graph.rules import algebra, attention, conv, layout, linear, losses, norm, pointwise, pooling, reduction
+from netcost.graph.rules import (
+    algebra,
+    attention,
+    backward,
+    conv,
+    layout,
+    linear,
+    losses,
+    norm,
+    pointwise,
+    pooling,
+    reduction,
+)
 from netcost.graph.rules.registry import RULES, Rule, access, find, free, rule
 
 __all__ = [
@@ -9,6 +21,7 @@ __all__ = [
     "access",
     "algebra",
     "attention",
+    "backward",
     "conv",
     "find",
     "free",

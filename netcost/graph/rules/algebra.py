@@ -88,6 +88,13 @@ def factored_solve(op: Op) -> Cost:
     return access(op, flops=2 * output.numel * output.shape[-2] * (1 + is_complex(output)))
 
 
+@rule("aten.linalg_householder_product", "aten.ormqr", kind=Kind.OTHER)
+def reflections(op: Op) -> Cost:
+    """Apply n reflections of length m to a matrix of k columns: 4 m n k FLOPs."""
+    reflectors, output = op.inputs[0], op.outputs[0]
+    return access(op, flops=4 * output.numel * reflectors.shape[-1] * (1 + is_complex(reflectors)))
+
+
 @rule("aten.linalg_lstsq", kind=Kind.OTHER)
 def least_squares(op: Op) -> Cost:
     """Factor (m, n) by Householder, 2 n² (m - n/3) FLOPs, for m the longer and n the shorter side."""

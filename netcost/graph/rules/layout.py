@@ -55,7 +55,7 @@ def copy(op: Op) -> Cost:
     return access(op, read=op.inputs[-1:])
 
 
-@rule(*aten("index _unsafe_index index_select gather embedding take"), kind=Kind.MOVEMENT)
+@rule(*aten("index _unsafe_index _unsafe_masked_index index_select gather embedding take"), kind=Kind.MOVEMENT)
 def gather(op: Op) -> Cost:
     """Read the elements that are looked up and the indices, not the whole table."""
     looked_up = op.inputs[0]._replace(shape=op.outputs[0].shape, broadcast=1)
@@ -94,7 +94,7 @@ def embedding_bag(op: Op) -> Cost:
     return access(op, flops=flops, read=(looked_up, *op.inputs[1:]), written=output.numel)
 
 
-@rule(*aten("scatter_add index_add scatter_reduce col2im bincount"), kind=Kind.OTHER)
+@rule(*aten("scatter_add index_add scatter_reduce index_reduce col2im bincount"), kind=Kind.OTHER)
 def scatter_add(op: Op) -> Cost:
     """Count one addition per value."""
     return access(op, flops=op.inputs[-1].numel)
@@ -106,8 +106,8 @@ free(
         """
         empty empty_like empty_strided empty_permuted new_empty new_empty_strided detach alias lift_fresh lift
         scalar_tensor sym_size sym_numel sym_stride sym_storage_offset sym_is_contiguous sym_constrain_range
-        sym_constrain_range_for_size is_same_size is_nonzero is_set_to equal allclose
-        _assert_async _assert_scalar _assert_tensor_metadata _local_scalar_dense set_data resize resize_ set set_
+        sym_constrain_range_for_size is_same_size _linalg_check_errors is_nonzero is_set_to equal allclose
+        _assert_async _assert_scalar _assert_tensor_metadata _local_scalar_dense set_data resize_ set_
         """
     )
 )

@@ -48,7 +48,7 @@ def vecdot(op: Op) -> Cost:
     return _product(op, max(shape[dim] for shape in shapes))
 
 
-@rule("aten._scaled_mm", kind=product_kind)
+@rule("aten._scaled_mm", "aten._scaled_mm_v2", kind=product_kind)
 def scaled_product(op: Op) -> Cost:
     """Multiply (M, K) @ (K, N) in 8 bits or fewer, and scale each output; add a bias (N) if there is one."""
     return _product(op, op.inputs[0].shape[-1], (1 + (op.operand("bias") is not None)) * op.outputs[0].numel)
@@ -117,7 +117,19 @@ def bilinear(op: Op) -> Cost:
     return _product(op, rows * (columns + 1), bias_adds)
 
 
-@rule("aten.cdist", "aten._cdist_forward", "aten._euclidean_dist", kind=Kind.OTHER)
+@rule(*aten("cdist _cdist_forward _euclidean_dist _pdist_forward"), kind=Kind.OTHER)
 def pairwise_distance(op: Op) -> Cost:
-    """Compare (*, P, D) with (*, R, D): subtract, square, add for each of D, and a root."""
+    """Compare (*, P, D) with (*, R, D), or rows of (P, D): subtract, square, add for each of D, and a root."""
     return access(op, flops=op.outputs[0].numel * (3 * op.inputs[0].shape[-1] + 1))
+
+
+@rule("aten.linalg_cross", kind=Kind.OTHER)
+def cross(op: Op) -> Cost:
+    """Multiply vectors of 3: two products and a difference per output."""
+    return access(op, flops=3 * op.outputs[0].numel)
+
+
+@rule("aten.dist", kind=Kind.REDUCTION)
+def distance(op: Op) -> Cost:
+    """Subtract, square and add per element, and a root."""
+    return access(op, flops=3 * max(tensor.numel for tensor in op.inputs) + 1)

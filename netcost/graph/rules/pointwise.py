@@ -56,6 +56,8 @@ MORE_STEPS = {
     "special_expit": 4,
     "sinc": 3,
     "addr": 3,  # two products and a sum
+    "special_entr": 3,  # log, multiply, negate
+    "special_xlog1py": 3,  # add, log, multiply
     "xlogy": 2,  # log, multiply
     "logaddexp": 4,  # subtract, exp, add, log
     "quantize_per_tensor": 4,  # divide, round, two comparisons

@@ -45,7 +45,7 @@ def extremum(op: Op) -> Cost:
 
 @rule(
     *aten("sum nansum amin prod argmax argmin all any cumsum cumprod cummax cummin count_nonzero trace"),
-    *aten("_cummax_helper _cummin_helper _is_all_true _is_any_true _logcumsumexp"),
+    *aten("_cummax_helper _cummin_helper _is_all_true _is_any_true"),
     kind=Kind.REDUCTION,
 )
 def fold(op: Op) -> Cost:
@@ -59,7 +59,7 @@ def two_per_element(op: Op) -> Cost:
     return access(op, flops=2 * op.inputs[0].numel)
 
 
-@rule("aten.logsumexp", kind=Kind.REDUCTION)
+@rule(*aten("logsumexp logcumsumexp"), kind=Kind.REDUCTION)
 def logsumexp(op: Op) -> Cost:
     """Compare, subtract, exponentiate, add per element read, and a logarithm per output."""
     return access(op, flops=4 * op.inputs[0].numel + op.outputs[0].numel)
