@@ -83,11 +83,17 @@ def convolution(
     ]
     if min(size) < 1:
         return None
-    # So the kernels of all devices choose; torch's meta kernel is always contiguous.
+    # So the kernels of all devices choose; torch's meta kernel is always contiguous. In three dimensions the size
+    # decides as well; in one, the strides of single channels do, which say nothing.
     channels_last = is_channels_last(x) or is_channels_last(weight)
-    if min(pads) < 0 or (channels_last and rank == 3 and (groups > 1 or x.is_contiguous() or is_channels_last(weight))):
+    if min(pads) < 0 or (channels_last and rank == 3) or (rank == 1 and _are_loose(x, weight)):
         return None
     return new(x, (shape[0], outputs, *size), channels_last)
+
+
+def _are_loose(*tensors: Tensor) -> bool:
+    """True where a channel of (N, C, L) has another stride than its length."""
+    return any(tensor.stride(1) < tensor.shape[2] for tensor in tensors)
 
 
 @shape_rule("aten.batch_norm")
@@ -153,6 +159,15 @@ def matmul(a: Tensor, b: Tensor, rank: int | None = None) -> Maybe:
 
 shape_rule("aten.mm")(partial(matmul, rank=2))
 shape_rule("aten.bmm")(partial(matmul, rank=3))
+
+
+@shape_rule("aten._grouped_mm")
+def grouped_product(a: Tensor, b: Tensor, offs: Maybe = None, *rest: Any) -> Maybe:
+    """a (M, K), b (G, K, N) in float32 -> (M, N): the kernel of the CPU takes it, torch's meta kernel does not."""
+    known = a.dim() == 2 and b.dim() == 3 and a.dtype == b.dtype == torch.float32 and not any(rest)
+    if not known or offs is None or offs.dtype != torch.int32 or offs.shape != b.shape[:1] or not a.is_contiguous():
+        return None
+    return new(a, (a.shape[0], b.shape[2])) if a.shape[1] == b.shape[1] and a.numel() and b.numel() else None
 
 
 @shape_rule("aten.scaled_dot_product_attention")

@@ -653,6 +653,15 @@ SPECIAL = (
         call("aten._scaled_mm", (4, 6), self=(4, 8), mat2=(8, 6), scale_a=(), scale_b=(), bias=(6,)),
         Kind.MATMUL, 32 + 48 + 2 + 6 + 24, 4 * 8 * 6, 2 * 24, 24,
     ),
+    # A graph of 4 nodes and 5 edges, from either side: 5 products per column, and no zeros are read.
+    Row(
+        call("aten.mm", (4, 3), self=tensor(4, 4)._replace(stored=5), mat2=(4, 3)),
+        Kind.MATMUL, 5 + 12 + 12, 5 * 3, 0, 12,
+    ),
+    Row(
+        call("aten.addmm", (3, 4), self=(3, 4), mat1=(3, 4), mat2=tensor(4, 4)._replace(stored=5)),
+        Kind.MATMUL, 12 + 12 + 5 + 12, 5 * 3, 12, 12,
+    ),
     # 10 rows, each to one of 3 experts; and 10 inner terms shared out among 3 products.
     Row(
         call("aten._grouped_mm", (10, 6), self=(10, 8), mat2=(3, 8, 6), offs=(3,)),

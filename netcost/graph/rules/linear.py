@@ -20,6 +20,15 @@ def _product(op: Op, inner: int, flops: int = 0) -> Cost:
     return access(op, mult_adds=written * inner, flops=flops, activations=written)
 
 
+def _sparse_product(op: Op, a: TensorSpec, b: TensorSpec, flops: int = 0) -> Cost | None:
+    """Count one multiply-add per stored element and column (or row) of the other operand; None if both are dense."""
+    if a.stored is None and b.stored is None:
+        return None
+    columns = b.shape[-1] if len(b.shape) > 1 else 1
+    mult_adds = prod(a.shape[:-1]) * (b.stored or 0) if a.stored is None else a.stored * columns
+    return access(op, mult_adds=mult_adds, flops=flops, activations=op.outputs[0].elements)
+
+
 @rule("aten.linear", kind=Kind.LINEAR)
 def linear(op: Op) -> Cost:
     """Multiply x (*, I) by weight (O, I) transposed, plus bias (O)."""
@@ -34,9 +43,10 @@ def linear(op: Op) -> Cost:
 def matmul(op: Op) -> Cost:
     """Multiply (*, M, K) @ (*, K, N), batch dimensions broadcast: each output sums K terms.
 
-    Packed weights of 8 or 4 bits, and their scales, are read at their own size.
+    Packed weights of 8 or 4 bits, and their scales, are read at their own size. A sparse operand multiplies with the
+    elements that it stores only.
     """
-    return _product(op, op.inputs[0].shape[-1])
+    return _sparse_product(op, op.inputs[0], op.inputs[1]) or _product(op, op.inputs[0].shape[-1])
 
 
 @rule("aten.linalg_vecdot", kind=product_kind)
@@ -102,9 +112,12 @@ def quantized_convolution(op: Op) -> Cost:
     return access(op, mult_adds=mult_adds, flops=output.numel, activations=output.numel, read=read)
 
 
-@rule(*aten("addmm addmv baddbmm addbmm"), kind=product_kind)
+@rule(*aten("addmm addmv baddbmm addbmm _sparse_addmm"), kind=product_kind)
 def addmm(op: Op) -> Cost:
-    """Add self to a (*, M, K) @ b (*, K, N); `addbmm` sums over the batch as well."""
+    """Add self to a (*, M, K) @ b (*, K, N), which may be sparse; `addbmm` sums over the batch as well."""
+    sparse = _sparse_product(op, op.inputs[1], op.inputs[2], op.outputs[0].numel)
+    if sparse is not None:
+        return sparse
     batch = op.inputs[1].shape[0] if op.name == "aten.addbmm" else 1
     return _product(op, op.inputs[1].shape[-1] * batch, op.outputs[0].numel)
 
