@@ -24,6 +24,7 @@ class TensorSpec(NamedTuple):
     dtype: str = "float32"
     itemsize: int = 4
     broadcast: int = 1  # elements of the shape per element in memory: more than 1 where it was expanded
+    stored: int | None = None  # of a sparse tensor: the elements that have a value
 
     @property
     def numel(self) -> int:
@@ -32,8 +33,8 @@ class TensorSpec(NamedTuple):
 
     @property
     def elements(self) -> int:
-        """Elements that lie in memory: an expanded tensor is read at its own size."""
-        return prod(self.shape) // self.broadcast
+        """Elements that lie in memory: an expanded tensor is read at its own size, a sparse one without its zeros."""
+        return prod(self.shape) // self.broadcast if self.stored is None else self.stored
 
     @property
     def size_bytes(self) -> int:
@@ -44,8 +45,8 @@ class TensorSpec(NamedTuple):
 def extent(tensors: Iterable[TensorSpec]) -> tuple[int, int]:
     """Add up the elements and bytes of tensors in memory."""
     elements = size_bytes = 0
-    for shape, _, itemsize, broadcast in tensors:
-        count = prod(shape) // broadcast
+    for shape, _, itemsize, broadcast, stored in tensors:
+        count = prod(shape) // broadcast if stored is None else stored
         elements += count
         size_bytes += count * itemsize
     return elements, size_bytes

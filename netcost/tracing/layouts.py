@@ -11,9 +11,10 @@ META = torch.device("meta")
 
 
 def new(x: Tensor, shape: Sequence[int], channels_last: bool = False) -> Tensor:
-    """Return a tensor of that shape, of the element type of `x`, contiguous or channels last (N, C, H, W)."""
+    """Return a tensor of that shape, of the element type of `x`, contiguous or channels last (N, C, *S)."""
     if channels_last:
-        return torch.empty(shape, dtype=x.dtype, device=META, memory_format=torch.channels_last)
+        order = torch.channels_last if len(shape) == 4 else torch.channels_last_3d
+        return torch.empty(shape, dtype=x.dtype, device=META, memory_format=order)
     return torch.empty(shape, dtype=x.dtype, device=META)
 
 

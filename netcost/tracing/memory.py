@@ -53,6 +53,11 @@ class Handle:
 def spec_of(tensor: Tensor) -> TensorSpec:
     """Return shape and element type of a tensor; strides of 0 tell how many times it repeats its memory."""
     shape = tuple(tensor.shape)
+    if tensor.layout is not torch.strided:
+        stored = (
+            tensor._nnz() * prod(tensor.shape[tensor.sparse_dim() :]) if tensor.is_sparse else tensor.values().numel()
+        )
+        return TensorSpec(shape, dtype_name(tensor.dtype), tensor.itemsize, stored=stored)
     broadcast = 1
     if 0 in (strides := tensor.stride()):
         broadcast = prod(size for size, stride in zip(shape, strides, strict=True) if stride == 0) or 1

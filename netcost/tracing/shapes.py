@@ -20,7 +20,7 @@ from torch import Tensor
 
 from netcost.graph.graph import Op
 from netcost.tracing.answers import THREAD
-from netcost.tracing.layouts import arranged, is_channels_last, like, new
+from netcost.tracing.layouts import META, arranged, is_channels_last, like, new
 
 Maybe = Tensor | None
 ShapeRule = Callable[..., Maybe]
@@ -71,7 +71,7 @@ def refuse_mixed(x: Tensor, weight: Tensor) -> None:
 def convolution(
     x: Tensor, weight: Tensor, bias: Maybe = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Maybe:
-    """x (N, C, *S), weight (O, C/g, *K) -> (N, O, *S')."""
+    """x (N, C, *S), weight (O, C/g, *K) -> (N, O, *S'), channels last where an image or its weight is."""
     refuse_mixed(x, weight)
     shape, kernel = x.shape, weight.shape
     rank = len(kernel) - 2
@@ -83,7 +83,7 @@ def convolution(
             f"convolution takes {kernel[1] * groups} input channels and got {shape[1]} "
             f"(input {tuple(shape)}, weight {tuple(kernel)}, {groups} groups)"
         )
-    if outputs % groups or not fit(x, kernel[:1], bias):
+    if outputs % groups or x.dtype not in FLOATS or not fit(x, kernel[:1], bias):
         return None
     strides, pads, dilations = spread(stride, rank), spread(padding, rank), spread(dilation, rank)
     if not len(strides) == len(pads) == len(dilations) == rank or min(strides) < 1 or min(dilations) < 1:
@@ -92,18 +92,32 @@ def convolution(
     size = [
         (length + 2 * pad - dilation * (side - 1) - 1) // stride + 1 for length, side, stride, pad, dilation in lengths
     ]
-    return new(x, (shape[0], outputs, *size)) if min(size) > 0 else None
+    if min(size) < 1:
+        return None
+    # So the kernels of all devices choose; torch's meta kernel is always contiguous. In three dimensions the size
+    # decides as well; in one, the strides of single channels do, which say nothing.
+    channels_last = is_channels_last(x) or is_channels_last(weight)
+    if min(pads) < 0 or (channels_last and rank == 3) or (rank == 1 and _are_loose(x, weight)):
+        return None
+    return new(x, (shape[0], outputs, *size), channels_last)
+
+
+def _are_loose(*tensors: Tensor) -> bool:
+    """True where a channel of (N, C, L) has another stride than its length."""
+    return any(tensor.stride(1) < tensor.shape[2] for tensor in tensors)
 
 
 @shape_rule("aten.batch_norm")
 def batch_norm(x: Tensor, weight: Maybe, bias: Maybe, mean: Maybe, variance: Maybe, training: bool, *_: Any) -> Maybe:
-    """x (N, C, *S) -> the same; everything else is (C)."""
+    """x (N, C, *S) -> the same, contiguous or channels last; everything else is (C)."""
     channels = x.shape[1:2]
     if x.dtype not in FLOATS or not fit(x, channels, weight, bias, mean, variance):
         return None
     if (mean is None) != (variance is None) or (mean is None and not training):
         return None
-    return like(x) if x.numel() > channels.numel() else None  # one value per channel has no variance: torch's own error
+    if x.numel() <= channels.numel():
+        return None  # one value per channel has no variance: torch's own error
+    return new(x, x.shape, is_channels_last(x))
 
 
 @shape_rule("aten.layer_norm")
@@ -160,16 +174,53 @@ shape_rule("aten.mm")(partial(matmul, rank=2))
 shape_rule("aten.bmm")(partial(matmul, rank=3))
 
 
+@shape_rule("aten._grouped_mm")
+def grouped_product(a: Tensor, b: Tensor, offs: Maybe = None, *rest: Any) -> Maybe:
+    """a (M, K), b (G, K, N) in float32 -> (M, N): the kernel of the CPU takes it, torch's meta kernel does not."""
+    known = a.dim() == 2 and b.dim() == 3 and a.dtype == b.dtype == torch.float32 and not any(rest)
+    if not known or offs is None or offs.dtype != torch.int32 or offs.shape != b.shape[:1] or not a.is_contiguous():
+        return None
+    return new(a, (a.shape[0], b.shape[2])) if a.shape[1] == b.shape[1] and a.numel() and b.numel() else None
+
+
 @shape_rule("aten.scaled_dot_product_attention")
-def attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Maybe = None, *rest: Any, **options: Any) -> Maybe:
-    """query (N, H, L, E), key (N, H, S, E), value (N, H, S, V) -> (N, H, L, V)."""
-    alike = query.dtype == key.dtype == value.dtype and query.shape[-1] == key.shape[-1]
-    batch = query.shape[:-2] == key.shape[:-2] == value.shape[:-2] and key.shape[-2] == value.shape[-2]
-    if query.dim() != 4 or not alike or not batch or query.dtype not in FLOATS or (rest and rest[0]):
+def attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Maybe = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *,
+    enable_gqa: bool = False,
+    **_scale: Any,
+) -> Maybe:
+    """query (N, H, L, E), key and value (N, H, S, E) -> (N, H, L, E), laid out as the query.
+
+    So the fused kernel of the CPU does. It takes only what is named here; torch's other kernel writes a contiguous
+    result, also on the meta device. Reference: `use_flash_attention_cpp` in torch's transformers/sdp_utils_cpp.cpp.
+    """
+    if (
+        query.dim() != 4
+        or key.dim() != 4
+        or key.shape != value.shape
+        or dropout_p
+        or not torch._C._get_flash_sdp_enabled()
+    ):
         return None
-    if attn_mask is not None or options.get("dropout_p"):
+    (batch, heads, length, width), (_, groups, source, _) = query.shape, key.shape
+    alike = query.dtype == key.dtype == value.dtype and query.dtype in FLOATS and key.shape[::3] == (batch, width)
+    shared = groups in (heads, 1) or (enable_gqa and groups and heads % groups == 0)
+    dense = query.stride(-1) == key.stride(-1) == value.stride(-1) == 1
+    if not alike or not shared or not dense or not query.numel() or not source:
         return None
-    return new(query, (*query.shape[:-1], value.shape[-1]))
+    if attn_mask is not None:
+        full = (batch, heads, length, source)[-attn_mask.dim() :]
+        if is_causal or attn_mask.dim() not in (2, 4) or attn_mask.dtype not in (torch.bool, query.dtype):
+            return None
+        if any(size not in (1, whole) for size, whole in zip(attn_mask.shape, full, strict=True)):
+            return None
+    return torch.empty_like(query, device=META)
 
 
 @shape_rule("aten.embedding")
@@ -218,7 +269,7 @@ def max_pool2d(
     """x (N, C, H, W) -> (N, C, H', W')."""
     kernel, pads, dilations = spread(kernel_size, 2), spread(padding, 2), spread(dilation, 2)
     strides = spread(stride, 2) if stride or isinstance(stride, int) else kernel
-    if x.dim() != 4 or x.dtype not in FLOATS or not x.is_contiguous() or not x.numel():
+    if x.dim() != 4 or x.dtype not in FLOATS or not x.is_contiguous() or is_channels_last(x) or not x.numel():
         return None
     if any(pad < 0 or 2 * pad > side for pad, side in zip(pads, kernel, strict=True)):
         return None

@@ -22,14 +22,16 @@ from netcost.graph.rules.registry import access, rule
 def scaled_dot_product_attention(op: Op) -> Cost:
     """Count both matrix products in full, causal or not; scores are not materialised.
 
-    query (*, H, L, E), key (*, H, S, E), value (*, H, S, V). A score takes E multiply-adds, a multiplication by the
-    scale, an addition if there is a mask, and 5 FLOPs of softmax (compare, subtract, exp, add, divide); an output
-    takes S multiply-adds. The operator reads q, k, v and the mask, and writes its output.
+    query (*, H, L, E), key (*, H, S, E), value (*, H, S, V) give (*, H, L, V), of which each element belongs to a
+    row of S scores: whatever is broadcast or shared (grouped queries), the output tells how many rows there are. A
+    score takes E multiply-adds, a multiplication by the scale, an addition if there is a mask, and 5 FLOPs of softmax
+    (compare, subtract, exp, add, divide); an output takes S multiply-adds. The operator reads q, k, v and the mask,
+    and writes its output.
     """
     query, key, value = op.inputs[:3]
-    scores = prod(query.shape[:-1]) * key.shape[-2]
-    masked = op.operand("attn_mask") is not None
     output = op.outputs[0].numel
+    scores = prod(op.outputs[0].shape[:-1]) * key.shape[-2]
+    masked = op.operand("attn_mask") is not None or op.operand("attn_bias") is not None
     return access(
         op,
         mult_adds=scores * (query.shape[-1] + value.shape[-1]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from netcost.graph.cost import Cost, Kind
-from netcost.graph.graph import Op, aten
+from netcost.graph.graph import Op, TensorSpec, aten
 from netcost.graph.rules.registry import access, rule
 
 
@@ -20,21 +20,104 @@ def _product(op: Op, inner: int, flops: int = 0) -> Cost:
     return access(op, mult_adds=written * inner, flops=flops, activations=written)
 
 
+def _sparse_product(op: Op, a: TensorSpec, b: TensorSpec, flops: int = 0) -> Cost | None:
+    """Count one multiply-add per stored element and column (or row) of the other operand; None if both are dense."""
+    if a.stored is None and b.stored is None:
+        return None
+    columns = b.shape[-1] if len(b.shape) > 1 else 1
+    mult_adds = prod(a.shape[:-1]) * (b.stored or 0) if a.stored is None else a.stored * columns
+    return access(op, mult_adds=mult_adds, flops=flops, activations=op.outputs[0].elements)
+
+
 @rule("aten.linear", kind=Kind.LINEAR)
 def linear(op: Op) -> Cost:
     """Multiply x (*, I) by weight (O, I) transposed, plus bias (O)."""
     return _product(op, op.inputs[1].shape[-1], op.outputs[0].numel if len(op.inputs) > 2 else 0)
 
 
-@rule(*aten("matmul mm bmm mv dot linalg_vecdot"), kind=product_kind)
+@rule(
+    *aten("matmul mm bmm mv dot vdot inner _int_mm _weight_int8pack_mm _weight_int4pack_mm"),
+    *aten("_weight_int4pack_mm_for_cpu _weight_int4pack_mm_with_scales_and_zeros _dyn_quant_matmul_4bit"),
+    kind=product_kind,
+)
 def matmul(op: Op) -> Cost:
-    """Multiply (*, M, K) @ (*, K, N), batch dimensions broadcast: each output sums K terms."""
-    return _product(op, op.inputs[0].shape[-1])
+    """Multiply (*, M, K) @ (*, K, N), batch dimensions broadcast: each output sums K terms.
+
+    Packed weights of 8 or 4 bits, and their scales, are read at their own size. A sparse operand multiplies with the
+    elements that it stores only.
+    """
+    return _sparse_product(op, op.inputs[0], op.inputs[1]) or _product(op, op.inputs[0].shape[-1])
 
 
-@rule(*aten("addmm addmv baddbmm addbmm"), kind=product_kind)
+@rule("aten.linalg_vecdot", kind=product_kind)
+def vecdot(op: Op) -> Cost:
+    """Multiply two tensors that broadcast, and sum along `dim` [default: the last]."""
+    dim = op.arguments.get("dim", -1)
+    ranks = max(len(tensor.shape) for tensor in op.inputs[:2])
+    shapes = [(1,) * (ranks - len(tensor.shape)) + tensor.shape for tensor in op.inputs[:2]]
+    return _product(op, max(shape[dim] for shape in shapes))
+
+
+@rule("aten._scaled_mm", "aten._scaled_mm_v2", kind=product_kind)
+def scaled_product(op: Op) -> Cost:
+    """Multiply (M, K) @ (K, N) in 8 bits or fewer, and scale each output; add a bias (N) if there is one."""
+    return _product(op, op.inputs[0].shape[-1], (1 + (op.operand("bias") is not None)) * op.outputs[0].numel)
+
+
+@rule("aten._grouped_mm", "aten._scaled_grouped_mm", kind=product_kind)
+def grouped_product(op: Op) -> Cost:
+    """Multiply each group of rows of (M, K) by its own matrix of (G, K, N), as a mixture of experts does: M·K·N.
+
+    All rows are counted, as where each is routed: shapes do not tell the ends of the groups. Both operands may have
+    groups (G, M, K), or neither: then the K inner terms are shared out among G outputs (G, M, N).
+    """
+    a, b = op.inputs[:2]
+    written = op.outputs[0].numel
+    mult_adds = a.numel * b.shape[-1] if len(a.shape) == len(b.shape) == 2 else written * a.shape[-1]
+    return access(op, mult_adds=mult_adds, flops=written * (op.operand("bias") is not None), activations=written)
+
+
+@rule("aten.affine_grid_generator", kind=Kind.OTHER)
+def affine_grid(op: Op) -> Cost:
+    """Multiply theta (N, D, D + 1) by the homogeneous coordinates of each output position (N, *S, D)."""
+    return access(op, mult_adds=op.outputs[0].numel * op.inputs[0].shape[-1])
+
+
+def _packed_weight(op: Op) -> TensorSpec:
+    """Return the 8-bit weight inside torch's packed parameters of a quantised layer."""
+    packed = next(value for value in op.arguments.values() if hasattr(value, "unpack"))
+    return TensorSpec(tuple(packed.unpack()[0].shape), "qint8", 1)
+
+
+@rule(
+    *(f"quantized.{name}" for name in "linear linear_relu linear_dynamic linear_relu_dynamic".split()),
+    kind=Kind.LINEAR,
+)
+def quantized_linear(op: Op) -> Cost:
+    """Multiply x (*, I) by an 8-bit weight (O, I) transposed, plus bias (O); static or dynamic."""
+    weight, output = _packed_weight(op), op.outputs[0]
+    read = (*op.inputs, weight, TensorSpec(weight.shape[:1]))
+    return access(op, mult_adds=output.numel * weight.shape[1], flops=output.numel, activations=output.numel, read=read)
+
+
+@rule(
+    *(f"quantized.{name}" for name in "conv1d conv1d_relu conv2d conv2d_relu conv3d conv3d_relu".split()),
+    kind=Kind.CONVOLUTION,
+)
+def quantized_convolution(op: Op) -> Cost:
+    """Convolve with an 8-bit weight (O, C/g, *K), plus bias (O): each output sums C/g·K terms."""
+    weight, output = _packed_weight(op), op.outputs[0]
+    read = (*op.inputs, weight, TensorSpec(weight.shape[:1]))
+    mult_adds = output.numel * prod(weight.shape[1:])
+    return access(op, mult_adds=mult_adds, flops=output.numel, activations=output.numel, read=read)
+
+
+@rule(*aten("addmm addmv baddbmm addbmm _sparse_addmm"), kind=product_kind)
 def addmm(op: Op) -> Cost:
-    """Add self to a (*, M, K) @ b (*, K, N); `addbmm` sums over the batch as well."""
+    """Add self to a (*, M, K) @ b (*, K, N), which may be sparse; `addbmm` sums over the batch as well."""
+    sparse = _sparse_product(op, op.inputs[1], op.inputs[2], op.outputs[0].numel)
+    if sparse is not None:
+        return sparse
     batch = op.inputs[1].shape[0] if op.name == "aten.addbmm" else 1
     return _product(op, op.inputs[1].shape[-1] * batch, op.outputs[0].numel)
 
@@ -47,20 +130,19 @@ def bilinear(op: Op) -> Cost:
     return _product(op, rows * (columns + 1), bias_adds)
 
 
-@rule("aten.outer", "aten.ger", kind=product_kind)
-def outer(op: Op) -> Cost:
-    """Multiply (M) x (N): one product per output."""
-    return _product(op, 1)
-
-
-@rule("aten.cdist", "aten._cdist_forward", "aten._euclidean_dist", kind=Kind.OTHER)
+@rule(*aten("cdist _cdist_forward _euclidean_dist _pdist_forward"), kind=Kind.OTHER)
 def pairwise_distance(op: Op) -> Cost:
-    """Compare (*, P, D) with (*, R, D): subtract, square, add for each of D, and a root."""
+    """Compare (*, P, D) with (*, R, D), or rows of (P, D): subtract, square, add for each of D, and a root."""
     return access(op, flops=op.outputs[0].numel * (3 * op.inputs[0].shape[-1] + 1))
 
 
-@rule("aten.linalg_inv_ex", "aten.linalg_inv", kind=Kind.OTHER)
-def inverse(op: Op) -> Cost:
-    """Invert (*, N, N) by LU: about 2 N³ FLOPs. Reference: Golub and Van Loan, Matrix Computations, section 3.2."""
-    size = op.inputs[0].shape[-1]
-    return access(op, flops=2 * prod(op.inputs[0].shape[:-2]) * size**3)
+@rule("aten.linalg_cross", kind=Kind.OTHER)
+def cross(op: Op) -> Cost:
+    """Multiply vectors of 3: two products and a difference per output."""
+    return access(op, flops=3 * op.outputs[0].numel)
+
+
+@rule("aten.dist", kind=Kind.REDUCTION)
+def distance(op: Op) -> Cost:
+    """Subtract, square and add per element, and a root."""
+    return access(op, flops=3 * max(tensor.numel for tensor in op.inputs) + 1)

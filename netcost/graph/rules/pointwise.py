@@ -1,23 +1,26 @@
 """Activations and point-wise arithmetic (G4): FLOPs per output element, as the sum of elementary steps.
 
 An addition, multiplication, comparison, exp, logarithm, trigonometric function and root is one step each.
+Between complex numbers a product is 6 FLOPs, a division 11, a magnitude 4, and every other step 2.
 """
 
 from __future__ import annotations
 
 from netcost.graph.cost import Cost, Kind
 from netcost.graph.graph import Op
-from netcost.graph.rules.registry import CostRule, access, rule
+from netcost.graph.rules.registry import CostRule, access, is_complex, rule
 
 ONE_STEP = """
     relu relu6 threshold neg abs sign exp exp2 expm1 log log2 log10 log1p sqrt rsqrt reciprocal square sin cos tan
-    asin acos atan sinh cosh asinh acosh atanh tanh erf erfc erfinv floor ceil round trunc frac
-    mul multiply div divide true_divide floor_divide sub subtract rsub pow float_power atan2 hypot
-    fmod remainder maximum minimum fmax fmin eq ne lt le gt ge isnan isinf isfinite logical_and logical_or logical_not
-    logical_xor bitwise_and bitwise_or bitwise_not bitwise_xor bitwise_left_shift bitwise_right_shift
-    where masked_fill __and__ __or__ __xor__ __iand__ __ior__ __ixor__ copysign
-    bernoulli rand randn rand_like randn_like randint randint_like uniform normal normal_functional exponential
-    randperm multinomial heaviside signbit complex polar view_as_real_copy angle
+    asin acos atan sinh cosh asinh acosh atanh tanh erf erfc erfinv floor ceil round trunc frac mul multiply div
+    divide true_divide floor_divide sub subtract rsub pow float_power atan2 hypot fmod remainder maximum minimum fmax
+    fmin eq ne lt le gt ge isnan isinf isfinite logical_and logical_or logical_not logical_xor bitwise_and bitwise_or
+    bitwise_not bitwise_xor bitwise_left_shift bitwise_right_shift where masked_fill __and__ __or__ __xor__ __iand__
+    __ior__ __ixor__ copysign bernoulli rand randn rand_like randn_like randint randint_like uniform normal
+    normal_functional exponential randperm multinomial poisson heaviside signbit sgn complex polar view_as_real_copy
+    angle outer ger conj_physical _conj_physical gamma lgamma digamma i0 deg2rad rad2deg nextafter ldexp gcd lcm
+    logaddexp2 isposinf isneginf isreal isin cauchy geometric log_normal random __lshift__ __rshift__ __ilshift__
+    __irshift__ resolve_conj resolve_neg positive
 """.split()
 
 MORE_STEPS = {
@@ -52,6 +55,17 @@ MORE_STEPS = {
     "frexp": 1,
     "special_expit": 4,
     "sinc": 3,
+    "addr": 3,  # two products and a sum
+    "special_entr": 3,  # log, multiply, negate
+    "special_xlog1py": 3,  # add, log, multiply
+    "xlogy": 2,  # log, multiply
+    "logaddexp": 4,  # subtract, exp, add, log
+    "quantize_per_tensor": 4,  # divide, round, two comparisons
+    "quantize_per_tensor_dynamic": 6,  # and the least and the largest element
+    "quantize_per_channel": 4,
+    "dequantize": 2,  # subtract, multiply
+    "fake_quantize_per_tensor_affine": 6,  # quantise and back
+    "fake_quantize_per_channel_affine": 6,
     "isclose": 6,  # subtract, two absolute values, scale, add, compare
 }
 
@@ -65,8 +79,23 @@ def pointwise(steps: int) -> CostRule:
     return cost
 
 
+def complex_pointwise(steps: int) -> CostRule:
+    """Make the rule of an operator that takes one FLOP on real numbers, and `steps` on complex ones alone."""
+
+    def cost(op: Op) -> Cost:
+        others = [value for value in op.arguments.values() if isinstance(value, int | float)]
+        if others or not all(is_complex(tensor) for tensor in op.inputs):
+            return pointwise(1)(op)
+        return access(op)._replace(flops=steps * op.outputs[0].numel)
+
+    return cost
+
+
+COMPLEX = {"mul": 6, "multiply": 6, "outer": 6, "ger": 6, "div": 11, "divide": 11, "true_divide": 11, "abs": 4}
+
 for _name, _steps in (dict.fromkeys(ONE_STEP, 1) | MORE_STEPS).items():
-    rule(f"aten.{_name}", kind=Kind.ELEMENTWISE)(pointwise(_steps))
+    _rule = complex_pointwise(COMPLEX[_name]) if _name in COMPLEX else pointwise(_steps)
+    rule(f"aten.{_name}", kind=Kind.ELEMENTWISE)(_rule)
 
 
 @rule("aten.gelu", kind=Kind.ELEMENTWISE)

@@ -72,8 +72,8 @@ def nearest(op: Op) -> Cost:
     return access(op)
 
 
-TAPS = {"linear1d": 2, "bilinear2d": 4, "trilinear3d": 8, "bicubic2d": 16}
-"""Input elements that an interpolated output is a weighted sum of."""
+WIDTHS = {"linear": 2, "cubic": 4, "lanczos": 6}
+"""Input elements along one dimension that an interpolated output is a weighted sum of."""
 
 
 @rule(
@@ -82,12 +82,66 @@ TAPS = {"linear1d": 2, "bilinear2d": 4, "trilinear3d": 8, "bicubic2d": 16}
     kind=Kind.OTHER,
 )
 def interpolate(op: Op) -> Cost:
-    """Count a weighted sum of n taps per output: n products and n - 1 sums."""
-    taps = next(taps for ending, taps in TAPS.items() if ending in op.name)
-    return access(op, flops=(2 * taps - 1) * op.outputs[0].numel)
+    """Count a weighted sum of n taps per output: n products and n - 1 sums.
+
+    The window is 2 wide (cubic 4) in each dimension; with antialiasing it grows by as much as the image shrinks.
+    """
+    width = next(width for name, width in WIDTHS.items() if name in op.name)
+    x, output = op.inputs[0].shape[2:], op.outputs[0]
+    grown = [
+        max(source, target) if op.name.endswith("_aa") else target
+        for source, target in zip(x, output.shape[2:], strict=True)
+    ]
+    taps = prod(-(-width * source // target) for source, target in zip(grown, output.shape[2:], strict=True))
+    return access(op, flops=(2 * taps - 1) * output.numel)
+
+
+GRID_WIDTHS = {0: 2, 1: 1, 2: 4}
+"""Input elements along one dimension by torch's code of the interpolation: (bi- or tri-)linear, nearest, cubic."""
 
 
 @rule("aten.grid_sampler", "aten.grid_sampler_2d", "aten.grid_sampler_3d", kind=Kind.OTHER)
 def grid_sampler(op: Op) -> Cost:
-    """Sample bilinearly: 7 per output (4 products, 3 sums)."""
-    return access(op, flops=7 * op.outputs[0].numel)
+    """Count a weighted sum of n taps per output, as `interpolate`: 7 FLOPs bilinear, 15 trilinear, 31 bicubic.
+
+    Nearest copies, and computes nothing.
+    """
+    taps = GRID_WIDTHS[op.arguments.get("interpolation_mode", 0)] ** (len(op.inputs[0].shape) - 2)
+    return access(op, flops=(2 * taps - 1 if taps > 1 else 0) * op.outputs[0].numel)
+
+
+def _largest_window(op: Op) -> int:
+    """Return the elements per output of a region that covers the whole map: regions are not known by shape."""
+    return prod(
+        -(-wide // narrow) for wide, narrow in zip(op.inputs[0].shape[2:], op.outputs[0].shape[2:], strict=True)
+    )
+
+
+@rule("torchvision.roi_align", "torchvision.ps_roi_align", kind=Kind.POOLING)
+def roi_align(op: Op) -> Cost:
+    """Sample s² points per output bilinearly (7) and add them; s is `sampling_ratio`.
+
+    Without one there are as many points as elements, here of a region that covers the whole map.
+    """
+    ratio = op.arguments.get("sampling_ratio", -1)
+    samples = ratio**2 if ratio > 0 else _largest_window(op)
+    written = op.outputs[0].numel
+    return access(op, flops=8 * samples * written, written=written)
+
+
+@rule("torchvision.roi_pool", "torchvision.ps_roi_pool", kind=Kind.POOLING)
+def roi_pool(op: Op) -> Cost:
+    """Compare (or add) the elements of a bin, of a region that covers the whole map."""
+    written = op.outputs[0].numel
+    return access(op, flops=_largest_window(op) * written, written=written)
+
+
+@rule("torchvision.nms", kind=Kind.OTHER)
+def non_maximum_suppression(op: Op) -> Cost:
+    """Compare each box with each later one, as where none is dropped: 13 FLOPs per pair, and 3 per box for its area.
+
+    A pair takes two maxima and two minima, two sides (subtract, and compare with 0), their product, the union (2), a
+    division and a comparison.
+    """
+    boxes = op.inputs[0].shape[0]
+    return access(op, flops=13 * (boxes * (boxes - 1) // 2) + 3 * boxes)

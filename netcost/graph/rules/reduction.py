@@ -32,15 +32,34 @@ def mean(op: Op) -> Cost:
     return access(op, flops=op.inputs[0].numel)
 
 
+def extremum_kind(op: Op) -> Kind:
+    """Tell the larger of two tensors from the largest element of one: torch calls both `max`."""
+    return Kind.ELEMENTWISE if "other" in op.roles else Kind.REDUCTION
+
+
+@rule("aten.max", "aten.min", kind=extremum_kind)
+def extremum(op: Op) -> Cost:
+    """Count one comparison per element read, or per output where two tensors are compared."""
+    return access(op, flops=op.outputs[0].numel if "other" in op.roles else op.inputs[0].numel)
+
+
 @rule(
-    *aten("sum nansum amin max min prod argmax argmin all any cumsum cumprod count_nonzero trace"), kind=Kind.REDUCTION
+    *aten("sum nansum amin prod argmax argmin all any cumsum cumprod cummax cummin count_nonzero trace"),
+    *aten("_cummax_helper _cummin_helper _is_all_true _is_any_true equal allclose"),
+    kind=Kind.REDUCTION,
 )
 def fold(op: Op) -> Cost:
     """Count one FLOP per element read."""
     return access(op, flops=op.inputs[0].numel)
 
 
-@rule("aten.logsumexp", kind=Kind.REDUCTION)
+@rule("aten.aminmax", "aten._aminmax", "aten.histc", kind=Kind.REDUCTION)
+def two_per_element(op: Op) -> Cost:
+    """Count two comparisons per element read; for a histogram, the bin's subtraction and multiplication."""
+    return access(op, flops=2 * op.inputs[0].numel)
+
+
+@rule(*aten("logsumexp logcumsumexp"), kind=Kind.REDUCTION)
 def logsumexp(op: Op) -> Cost:
     """Compare, subtract, exponentiate, add per element read, and a logarithm per output."""
     return access(op, flops=4 * op.inputs[0].numel + op.outputs[0].numel)
@@ -58,7 +77,7 @@ def variance(op: Op) -> Cost:
     return access(op, flops=4 * op.inputs[0].numel + 2 * op.outputs[0].numel)
 
 
-@rule(*aten("topk sort argsort msort kthvalue median"), kind=Kind.REDUCTION)
+@rule(*aten("topk sort argsort msort kthvalue median nanmedian mode"), kind=Kind.REDUCTION)
 def order(op: Op) -> Cost:
     """Count n log2 n comparisons along the sorted dimension, rounded up."""
     rank = len(op.inputs[0].shape)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 
 from netcost.graph.cost import Cost, Kind
 from netcost.graph.graph import Op, TensorSpec, extent
@@ -48,8 +49,12 @@ def rule(*names: str, kind: Kind | KindRule = Kind.OTHER) -> Callable[[CostRule]
     """
 
     def register(function: CostRule) -> CostRule:
+        @wraps(function)
+        def cost(op: Op) -> Cost:
+            return function(without_results(op))
+
         for name in names:
-            RULES.add(name.replace("::", "."), Rule(kind, function))
+            RULES.add(name.replace("::", "."), Rule(kind, cost))
         return function
 
     return register
@@ -66,6 +71,29 @@ def find(name: str) -> Rule | None:
     return RULES.find(name) or RULES.find(name.removesuffix("_"))
 
 
+RESULTS = frozenset({"out", *(f"out{index}" for index in range(8)), "max", "max_values", "min", "min_indices"})
+"""Argument names of torch for tensors that `out=` passes; sorting calls them `values` and `indices`, in this order."""
+
+
+def without_results(op: Op) -> Op:
+    """Return the operator without the operands of `out=`: they are written, not read."""
+    sorts = op.roles[-2:] == ("values", "indices")
+    if not sorts and RESULTS.isdisjoint(op.roles):
+        return op
+    kept = [index for index, role in enumerate(op.roles) if role not in RESULTS][: -2 if sorts else None]
+    return op._replace(
+        inputs=tuple(op.inputs[index] for index in kept),
+        roles=tuple(op.roles[index] for index in kept),
+        sources=tuple(op.sources[index] for index in kept),
+        parameters=tuple(op.parameters[index] for index in kept),
+    )
+
+
+def is_complex(tensor: TensorSpec) -> bool:
+    """True where the elements are complex numbers."""
+    return tensor.dtype.startswith("complex")
+
+
 def access(
     op: Op,
     *,
@@ -76,6 +104,8 @@ def access(
     written: int | None = None,
 ) -> Cost:
     """Make the cost of an operator that reads its inputs once and writes its outputs once.
+
+    On complex inputs a multiply-add is 4 real ones, and another operation 2 (the sum of two numbers is two sums).
 
     Args:
         mult_adds: multiply-accumulates (count); two FLOPs each, which are added here.
@@ -89,6 +119,8 @@ def access(
         written, written_bytes = extent(op.outputs)
     else:
         written_bytes = written * op.outputs[0].itemsize if op.outputs else 0
+    if any(is_complex(tensor) for tensor in op.inputs):
+        mult_adds, flops = 4 * mult_adds, 2 * flops
     return Cost(
         mult_adds=mult_adds,
         flops=2 * mult_adds + flops,
