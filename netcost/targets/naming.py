@@ -6,7 +6,7 @@ import copy
 import importlib
 import inspect
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from netcost.targets.weightless import weightless
 from netcost.text.errors import RequestError, TargetError
 from netcost.text.registry import suggestion, without_folders
 from netcost.tracing import InputSpec, described, parse_input
+from netcost.tracing.arguments import lacks_values
 from netcost.zoo import ARCHITECTURES, MODULES
 
 Options = dict[str, Any]
@@ -65,12 +66,12 @@ class Target:
 
     def build_weightless(self) -> nn.Module:
         """Return the module without values, or with real weights if its constructor needs them."""
-        for mixing in (False, True):
-            try:
-                with weightless(mixing):
-                    return self.build()
-            except TargetError:
-                continue
+        try:
+            with weightless():
+                return self.build()
+        except TargetError as error:
+            if not any(map(lacks_values, _chain(error))):
+                raise  # real weights would change nothing
         return self.build()
 
     def with_batch(self, batch: int) -> Target:
@@ -86,6 +87,14 @@ class Target:
         if self.inputs is None:
             raise RequestError(f"{self.name!r} has no input of its own; give one: --input 1x3x224x224")
         return self.inputs
+
+
+def _chain(error: BaseException | None) -> Iterator[Exception]:
+    """Yield the error and those that it was raised from, or while they were handled."""
+    while error is not None:
+        if isinstance(error, Exception):
+            yield error
+        error = error.__cause__ or error.__context__
 
 
 def resolve(text: str, arguments: Mapping[str, Any] | None = None, inputs: Sequence[str | InputSpec] = ()) -> Target:
