@@ -58,14 +58,26 @@ class Weightless(TorchFunctionMode):
         handle = _HANDLERS.get(function)
         if handle is not None:
             return handle(function, args, kwargs)
+        if torch._C._len_torch_dispatch_stack():  # torch.export records an operator, refused or not
+            args, kwargs = _on_one_device(args, kwargs) or (args, kwargs)
         try:
             return function(*args, **kwargs)
-        except RuntimeError:  # torch refuses to mix them
-            tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-            if len({tensor.is_meta for tensor in tensors}) < 2:
+        except (RuntimeError, TypeError) as error:  # torch refuses to mix them
+            if torch._C._get_tracing_state() is not None:
+                raise RuntimeError("torch.jit.trace cannot run on meta tensors") from error
+            on_meta = _on_one_device(args, kwargs)
+            if on_meta is None:
                 raise
-            args, kwargs = tree_map_only(Tensor, lambda tensor: tensor.to(META), (args, kwargs))
-            return function(*args, **kwargs)
+            return function(*on_meta[0], **on_meta[1])
+
+
+def _on_one_device(args: Args, kwargs: Keywords) -> tuple[Args, Keywords] | None:
+    """Return arguments without values, where some tensors have values and some have none; else None."""
+    tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+    if len({tensor.is_meta for tensor in tensors}) < 2:
+        return None
+    moved: tuple[Args, Keywords] = tree_map_only(Tensor, lambda tensor: tensor.to(META), (args, kwargs))
+    return moved
 
 
 @contextmanager

@@ -15,7 +15,7 @@ This belongs here: everything that decides which operators a graph has, and with
 operator costs; `targets` finds the module.
 """
 
-from netcost.tracing.forward import described, paused_collection, trace, trace_call
+from netcost.tracing.forward import described, paused_collection, set_training, trace, trace_call
 from netcost.tracing.inputs import InputSpec, call_arguments, input_specs, parse_input
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "input_specs",
     "parse_input",
     "paused_collection",
+    "set_training",
     "trace",
     "trace_call",
 ]

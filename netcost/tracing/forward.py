@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import copy
 import gc
+import inspect
 import sys
 import traceback
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields, is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
+from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_map_only
 
 from netcost.graph.graph import Graph
@@ -75,6 +78,8 @@ def trace_call(
 
 def _traced(model: nn.Module, args: Any, kwargs: Any, mode: str, concrete: bool) -> Graph:
     original = _unwrapped(model)
+    if concrete:
+        _parameters(dict(original.named_modules()))  # which refuses what cannot be copied
     model = _copied(original) if concrete else original
     members = dict(model.named_modules())
     parameters = _parameters(members)
@@ -84,7 +89,7 @@ def _traced(model: nn.Module, args: Any, kwargs: Any, mode: str, concrete: bool)
     # Hooks of a copy may still write to lists of the original.
     held = original.modules() if concrete else members.values()
     with paused_collection(), _untouched(list(held)), _quiet_torch(real_rnn), torch.inference_mode():
-        _set_training(model, members.values(), mode == "train")
+        set_training(model, mode == "train")
         args, kwargs = tree_map_only(Tensor, recorder.admit, (args, kwargs))
         inputs = [spec_of(leaf) for leaf in _tensors_in((args, kwargs), set())]
         with stack, recorder:
@@ -104,20 +109,55 @@ def _traced(model: nn.Module, args: Any, kwargs: Any, mode: str, concrete: bool)
         )
 
 
-def _set_training(model: nn.Module, members: Iterable[nn.Module], training: bool) -> None:
-    """Do what `model.train(training)` does, without its cost where no module overrides it."""
-    for module in members:
-        kind = type(module)
-        is_plain = kind.train is nn.Module.train and kind.eval is nn.Module.eval
-        if not is_plain or isinstance(module, torch.jit.ScriptModule):  # which keeps its flag elsewhere
-            model.train(training)
-            return
-    for module in members:
-        module.__dict__["training"] = training
+def set_training(model: nn.Module, training: bool) -> None:
+    """Do what `model.train(training)` does, without its cost where no module overrides it.
+
+    A `train` that takes no mode, as that of a class which trains itself, is not called: the flags are set.
+    """
+    members = list(model.modules())
+    kinds: set[type[nn.Module]] = set(map(type, members))
+    is_plain = all(kind.train is nn.Module.train and kind.eval is nn.Module.eval for kind in kinds)
+    if is_plain and not any(
+        issubclass(kind, torch.jit.ScriptModule) for kind in kinds
+    ):  # which keeps its flag elsewhere
+        for module in members:
+            module.__dict__["training"] = training
+        return
+    others = [module for module in members if not _takes_mode(type(module))]
+    for module in others:
+        module.__dict__["train"] = partial(nn.Module.train, module)  # before that of the class
+    try:
+        model.train(training)
+    finally:
+        for module in others:
+            del module.__dict__["train"]
+
+
+def _takes_mode(kind: type[nn.Module]) -> bool:
+    """True where the class's `train` takes a mode, as `nn.Module.train` does."""
+    if kind.train is nn.Module.train:
+        return True
+    _, *parameters = inspect.signature(kind.train).parameters.values()
+    first = parameters[0] if parameters else None
+    if first is None or first.kind is first.KEYWORD_ONLY or first.kind is first.VAR_KEYWORD:
+        return False
+    says_so = first.name == "mode" or type(first.default) is bool or first.annotation in (bool, "bool")
+    return says_so or first.kind is first.VAR_POSITIONAL
+
+
+def _advice(model: nn.Module) -> str:
+    """Name the network inside a class that trains itself; empty for an ordinary network."""
+    inner = getattr(model, "model", None)
+    if _takes_mode(type(model)) or not isinstance(inner, nn.Module):
+        return ""
+    return f"; {type(model).__name__} trains itself, and wraps a {type(inner).__name__}: take its attribute `model`"
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:
     """Return the network inside `torch.compile` and data-parallel wrappers."""
+    if type(model).__name__ == "ExportedProgram":  # no import of torch.export, which takes seconds
+        exported: Any = model
+        return _unwrapped(exported.module())
     if not isinstance(model, nn.Module):
         raise RequestError(f"{model!r} is a {type(model).__name__}; expected an nn.Module")
     inner = getattr(model, "module" if isinstance(model, DATA_PARALLEL) else "_orig_mod", None)
@@ -154,7 +194,7 @@ def _forward(model: nn.Module, members: dict[str, nn.Module], args: Any, kwargs:
         if isinstance(error, NetcostError):
             raise
         where = f" in module {module!r}" if module else ""
-        raise ForwardError(f"the forward pass raised{where}: {described(error)}") from error
+        raise ForwardError(f"the forward pass raised{where}: {described(error)}{_advice(model)}") from error
 
 
 def _raised_in(error: Exception, members: dict[str, nn.Module]) -> str:
@@ -210,10 +250,23 @@ def _parameters(members: dict[str, nn.Module]) -> dict[str, Tensor]:
                 f"{f'module {path!r}' if path else 'the model'} is a {type(module).__name__}: its weights have no "
                 "shapes before its first forward pass; run the model once on an input, model(x), and trace it then"
             )
-        for name, tensor in module._parameters.items():
-            if tensor is not None and id(tensor) not in unique:
-                unique[id(tensor)] = (f"{path}.{name}" if path else name, tensor)
+        for name, tensor in (*module._parameters.items(), *module._buffers.items()):
+            full_name = f"{path}.{name}" if path else name
+            if tensor is not None:
+                _refuse_without_shape(full_name, tensor)
+            if tensor is not None and name in module._parameters and id(tensor) not in unique:
+                unique[id(tensor)] = (full_name, tensor)
     return dict(unique.values())
+
+
+def _refuse_without_shape(name: str, tensor: Tensor) -> None:
+    """Refuse a weight or buffer that a shape cannot stand for."""
+    if is_lazy(tensor):
+        raise RequestError(
+            f"{name!r} is a {type(tensor).__name__}: it has no shape yet; give it one before it is traced"
+        )
+    if tensor.layout is not torch.strided:
+        raise RequestError(f"{name!r} is a tensor of layout {tensor.layout}; expected a dense one, tensor.to_dense()")
 
 
 def _weight_bytes(members: dict[str, nn.Module], parameters: dict[str, Tensor]) -> int:
@@ -238,7 +291,11 @@ def paused_collection() -> Iterator[None]:
 @contextmanager
 def _untouched(members: Sequence[nn.Module]) -> Iterator[None]:
     """Restore every module's attributes, parameters, buffers, submodules and hooks at the end."""
-    scripted = [(module, module.training) for module in members if isinstance(module, torch.jit.ScriptModule)]
+    scripted = [
+        (module, module.training)
+        for module in members
+        if isinstance(module, torch.jit.ScriptModule) and hasattr(module, "training")  # a frozen one has no mode
+    ]
     filled, empty = _contents([module.__dict__ for module in members if not isinstance(module, torch.jit.ScriptModule)])
     parameters = [tensor for module in members for tensor in module._parameters.values() if tensor is not None]
     gradients = [(tensor, tensor.requires_grad, tensor.grad) for tensor in parameters]
@@ -297,6 +354,9 @@ def _quiet_torch(real_rnn: bool) -> Iterator[None]:
             torch.set_autocast_enabled(device, False)
         undo.callback(setattr, torch, "set_autocast_enabled", torch.set_autocast_enabled)
         torch.set_autocast_enabled = lambda *_: None  # entering `torch.autocast` calls it
+        # TorchScript compares the constants of a frozen module by value before it optimises it.
+        undo.callback(torch._C._set_graph_executor_optimize, torch._C._get_graph_executor_optimize())
+        torch._C._set_graph_executor_optimize(False)
         if "torch._dynamo" in sys.modules:  # nothing is compiled before the compiler is imported
             undo.enter_context(torch.compiler.set_stance("force_eager"))
         yield
