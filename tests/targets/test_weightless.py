@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 import netcost
-from netcost.targets import Target, weightless
-from netcost.text.errors import TargetError
+from netcost.targets import Target, resolve, weightless
+from netcost.text.errors import ForwardError, RequestError, TargetError
 from netcost.tracing import InputSpec
 
 SHOWN: dict[str, Any] = {
@@ -116,3 +116,117 @@ def test_only_missing_values_have_a_network_built_again(reason: Callable[[], Any
     with pytest.raises(TargetError):
         Target("wrong", lambda: Wrong(reason)).build_weightless()
     assert Wrong.tries == tries
+
+
+class Pair(nn.Module):
+    """Two convolutions of 16 x 16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.second(self.first(x).relu())
+        return y
+
+
+IMAGE = torch.zeros(1, 3, 16, 16)
+EXPORTS: dict[str, Callable[[], Any]] = {
+    "exported": lambda: torch.export.export(Pair().eval(), (IMAGE,)).module(),
+    "frozen": lambda: torch.jit.freeze(torch.jit.script(Pair().eval())),
+    "traced": lambda: torch.jit.trace(Pair().eval(), IMAGE),
+}
+
+
+@pytest.mark.parametrize("way", EXPORTS)
+@pytest.mark.parametrize("concrete", [False, True])
+def test_a_network_exported_in_its_factory_counts_each_layer_once(way: str, concrete: bool) -> None:
+    analysis = netcost.analyze(Target(way, EXPORTS[way], (InputSpec((1, 3, 16, 16)),)), concrete=concrete)
+    assert (analysis.mult_adds, analysis.unknown_ops) == (16 * 16 * 8 * (3 * 9 + 4), {})
+
+
+def test_an_exported_program_is_a_target() -> None:
+    program: Any = torch.export.export(Pair().eval(), (IMAGE,))
+    assert netcost.analyze(program, (1, 3, 16, 16)).mult_adds == 16 * 16 * 8 * (3 * 9 + 4)
+
+
+class Trainer(nn.Module):
+    """Trains itself, as ultralytics' YOLO does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5))
+
+    def train(self, trainer: Any = None, **_: Any) -> Any:  # type: ignore[override]
+        raise AssertionError(f"a training run began, of {trainer}")
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not x.dim():
+            raise ValueError("expected a path")
+        y: Tensor = self.model(x)
+        return y
+
+
+class Frozen(nn.Module):
+    """Keeps its norm in evaluation mode, and counts how often it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.inner = nn.BatchNorm1d(4), Trainer()
+        self.told: list[bool] = []
+
+    def train(self, mode: bool = True) -> Frozen:
+        super().train(mode)
+        self.norm.eval()
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.told += [self.training, self.norm.training, self.inner.training, self.inner.model[1].training]
+        y: Tensor = self.inner(self.norm(x))
+        return y
+
+
+@pytest.mark.parametrize("mode", ["eval", "train"])
+def test_a_train_that_takes_no_mode_is_not_called_and_an_ordinary_one_is(mode: str) -> None:
+    seen: list[bool] = []
+    model = Frozen()
+    model.norm.register_forward_hook(lambda *_: seen.extend(model.told))
+    assert netcost.analyze(model, (2, 4), mode=mode).mult_adds == 2 * 4 * 4
+    trains = mode == "train"
+    assert seen[:4] == [trains, False, trains, trains]
+    assert "train" not in vars(model.inner) and model.training and model.inner.training
+
+
+def test_a_class_that_trains_itself_names_the_network_inside_where_it_fails() -> None:
+    with pytest.raises(ForwardError, match=r"Trainer trains itself.*Sequential.*`model`"):
+        netcost.analyze(Trainer(), torch.zeros(()))
+
+
+class Holding(nn.Module):
+    """Holds a tensor as a buffer."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("held", tensor)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+@pytest.mark.parametrize("concrete", [False, True])
+@pytest.mark.parametrize(
+    "make", [lambda: torch.eye(4).to_sparse(), lambda: torch.eye(4).to_sparse_csr(), nn.UninitializedBuffer]
+)
+def test_a_tensor_that_a_shape_cannot_stand_for_is_refused_by_name(make: Any, concrete: bool) -> None:
+    target = Target("holding", lambda: Holding(make()), (InputSpec((2, 4)),))
+    with pytest.raises(RequestError, match=r"^'held' is a [^\n]*$"):
+        netcost.analyze(target, concrete=concrete)
+
+
+def test_a_detector_has_a_list_of_images_of_its_own() -> None:
+    target = resolve("torchvision:fasterrcnn_mobilenet_v3_large_320_fpn")
+    assert target.inputs == (InputSpec((1, 3, 320, 320), as_list=True),)
+    analysis = netcost.analyze(target, concrete=True)
+    assert [spec.shape for spec in analysis.graph.inputs] == [(3, 320, 320)]
+    assert analysis.mult_adds > 500_000_000
+    assert any("random" in note for note in analysis.notes())
