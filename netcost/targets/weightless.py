@@ -144,14 +144,17 @@ def _move(move: Function, args: Args, kwargs: Keywords) -> Any:
 
 def _refill(fill: Function, args: Args, kwargs: Keywords) -> Any:
     """Take the values of a large tensor, as `torch.Tensor(n, m)` makes it, before it is filled."""
-    tensor = args[0]
-    if not tensor.is_meta and tensor.numel() >= LARGE and not tensor._is_view():
-        torch.utils.swap_tensors(tensor, _without_values(tensor))  # type: ignore[no-untyped-call]
+    _take_values(args[0])
     return _change(fill, args, kwargs)
 
 
 def _change(fill: Function, args: Args, kwargs: Keywords) -> Any:
     return args[0] if args[0].is_meta else fill(*args, **kwargs)
+
+
+def _take_values(tensor: Tensor) -> None:
+    if type(tensor) is Tensor and not tensor.is_meta and tensor.numel() >= LARGE and not tensor._is_view():
+        torch.utils.swap_tensors(tensor, _without_values(tensor))  # type: ignore[no-untyped-call]
 
 
 def _without_values(tensor: Tensor) -> Tensor:
@@ -165,6 +168,7 @@ def _skipping(initialise: Function) -> Function:
         if _is_open():
             tensor = args[0]
             with torch._C.DisableTorchFunction():
+                _take_values(tensor)
                 if tensor.is_meta:
                     return tensor
         return initialise(*args, **kwargs)

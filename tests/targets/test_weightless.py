@@ -74,6 +74,8 @@ MADE: dict[str, Callable[[], Tensor]] = {
     "Tensor filled": lambda: torch.Tensor(WIDE, WIDE).normal_(0, 0.02),
     "FloatTensor": lambda: nn.Parameter(torch.FloatTensor(WIDE, WIDE).uniform_(-1, 1)),
     "initialised": lambda: nn.init.xavier_uniform_(nn.Parameter(torch.Tensor(WIDE, WIDE))),
+    "truncated": lambda: nn.init.trunc_normal_(torch.Tensor(WIDE, WIDE)),
+    "scaled": lambda: nn.init.kaiming_uniform_(torch.Tensor(WIDE, WIDE)),
     "normal": lambda: torch.normal(0.0, 0.02, (WIDE, WIDE)),
     "normal by name": lambda: torch.normal(mean=0.0, std=0.02, size=(WIDE, WIDE)),
     "eye": lambda: torch.eye(WIDE),
