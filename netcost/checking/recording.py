@@ -12,9 +12,10 @@ from netcost.checking.baseline import Baseline, parse, render
 from netcost.checking.config import Guard, TargetConfig, root_of
 from netcost.checking.places import place_of
 from netcost.checking.regression import Place
-from netcost.checking.revision import place_in, refuse_strays
+from netcost.checking.revision import own_folders, place_in, refuse_strays
 from netcost.checking.snapshot import Snapshot, take
 from netcost.counting.analysis import analyze
+from netcost.targets.loading import importable
 from netcost.targets.naming import resolve
 from netcost.text.errors import MeasurementError, NetcostError, RequestError
 from netcost.timing.workers import Recipe, Worker
@@ -35,14 +36,15 @@ def record_all(guards: Iterable[Guard], folder: Path, progress: Progress | None 
     """Count targets as they are in a folder; return the records by name.
 
     Args:
-        folder: models' files and modules are looked up there; it is the current folder meanwhile.
+        folder: models' files and modules are looked up there, and in `src` as for `place_in`; it is the current folder
+            meanwhile.
         progress: receives the share done and a text.
 
     Raises:
         NetcostError: a target cannot be counted; the message says which.
     """
     root = root_of(folder)
-    with chdir(folder):
+    with chdir(folder), importable(*own_folders(root, folder.resolve())):
         return _count_each(guards, lambda subject: _record(recipe_of(subject), root, **_mode(subject)), progress)
 
 

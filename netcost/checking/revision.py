@@ -90,11 +90,16 @@ def place_in(root: Path, folder: Path, replaces: Path | None = None) -> WorkerPl
         replaces: root of the working tree that this tree stands in for; its `sys.path` entries are redirected to
             `root`, so that its code is not imported.
     """
-    own = [folder, *(source for source in (folder / "src", root / "src") if source.is_dir())]
+    own = own_folders(root, folder)
     path = [Path(entry or ".").resolve() for entry in sys.path]
     if replaces is not None:
         path = [root / entry.relative_to(replaces) if is_own_code(entry, replaces) else entry for entry in path]
     return WorkerPlace(folder, (*dict.fromkeys(map(str, own)), *map(str, path)))
+
+
+def own_folders(root: Path, folder: Path) -> list[Path]:
+    """Return the folders from which a tree's own code is imported: `folder`, and `src` there and in the root."""
+    return [folder, *(source for source in (folder / "src", root / "src") if source.is_dir())]
 
 
 def refuse_strays(replaces: str, root: str) -> dict[str, Any]:

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     import pandas
 
 
+DETECTOR_NOTE = (
+    "The network proposes boxes and drops those that overlap (nms): what it does per box hangs on the values of its "
+    "weights and its input, here random"
+)
+
+
 @dataclass(frozen=True)
 class Analysis:
     """Cost of one forward pass of a network.
@@ -158,7 +164,8 @@ class Analysis:
 
     def notes(self) -> list[str]:
         """Make the notes under every table of this analysis."""
-        return self.figures.notes()
+        is_detector = any(op.name == "torchvision.nms" for op in self.graph.ops)
+        return [*self.figures.notes(), *([DETECTOR_NOTE] if is_detector else [])]
 
     def by_module(self, depth: int | None = None) -> pandas.DataFrame:
         """Return a row per module, in the order of first use; `depth` levels of modules, or all for None."""

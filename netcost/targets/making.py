@@ -30,6 +30,8 @@ def maker(text: str, function: Callable[..., Any], options: dict[str, Any]) -> C
             takes = f"It takes --arg name=value of {', '.join(accepted)}" if accepted else "It takes no --arg"
             near = suggestion(wrong, accepted) or "."
             raise TargetError(f"{text!r} cannot be built: {described(error)}{near} {takes}") from error
+        if type(module).__name__ == "ExportedProgram":  # no import of torch.export, which takes seconds
+            module = module.module()
         if not isinstance(module, nn.Module):
             raise TargetError(f"{text!r} made a {type(module).__name__}; expected an nn.Module")
         return module

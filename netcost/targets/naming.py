@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import importlib
 import inspect
+import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from netcost.targets.weightless import weightless
 from netcost.text.errors import RequestError, TargetError
 from netcost.text.registry import suggestion, without_folders
 from netcost.tracing import InputSpec, described, parse_input
+from netcost.tracing.arguments import lacks_values
 from netcost.zoo import ARCHITECTURES, MODULES
 
 Options = dict[str, Any]
@@ -65,12 +67,12 @@ class Target:
 
     def build_weightless(self) -> nn.Module:
         """Return the module without values, or with real weights if its constructor needs them."""
-        for mixing in (False, True):
-            try:
-                with weightless(mixing):
-                    return self.build()
-            except TargetError:
-                continue
+        try:
+            with weightless():
+                return self.build()
+        except TargetError as error:
+            if not any(map(lacks_values, _chain(error))):
+                raise  # real weights would change nothing
         return self.build()
 
     def with_batch(self, batch: int) -> Target:
@@ -86,6 +88,14 @@ class Target:
         if self.inputs is None:
             raise RequestError(f"{self.name!r} has no input of its own; give one: --input 1x3x224x224")
         return self.inputs
+
+
+def _chain(error: BaseException | None) -> Iterator[Exception]:
+    """Yield the error and those that it was raised from, or while they were handled."""
+    while error is not None:
+        if isinstance(error, Exception):
+            yield error
+        error = error.__cause__ or error.__context__
 
 
 def resolve(text: str, arguments: Mapping[str, Any] | None = None, inputs: Sequence[str | InputSpec] = ()) -> Target:
@@ -163,12 +173,15 @@ def _of_torchvision(text: str, name: str, options: Options, given: Inputs) -> Ta
     models = _library("torchvision.models", text)
     if name not in models.list_models():
         raise RequestError(f"torchvision has no model {name!r}{suggestion(name, models.list_models())}")
-    own = _torchvision_input(models, name)
+    is_detector = name in models.list_models(models.detection)
+    own = _detector_input(models, name) if is_detector else _torchvision_input(models, name)
     accepted = inspect.signature(models.get_model_builder(name)).parameters
     optional = {"weights_backbone": None, "aux_loss": True}  # no download; as the published weights have it
     defaults: Options = {option: value for option, value in optional.items() if option in accepted}
     if name.startswith("vit_") and own is not None:
         defaults["image_size"] = own.shape[-1]
+    if is_detector:
+        given = tuple(replace(spec, as_list=spec.name is None) for spec in given)
     make = maker(text, partial(models.get_model, name, weights=None, **defaults), options)
     return Target(text, make, given or (None if own is None else (own,)))
 
@@ -190,6 +203,13 @@ def _torchvision_input(models: ModuleType, name: str) -> InputSpec | None:
         return None
     frames = (max(weights.meta.get("min_temporal_size", CLIP_FRAMES), CLIP_FRAMES),) if is_video else ()
     return InputSpec((1, 3, *frames, *(size * 2 if len(size) == 1 else size)))
+
+
+def _detector_input(models: ModuleType, name: str) -> InputSpec:
+    """Return one square image as large as the detector makes it: by its name, or FasterRCNN's `min_size`."""
+    named = re.search(r"[0-9]{3}", name)
+    side = int(named[0]) if named else inspect.signature(models.detection.FasterRCNN).parameters["min_size"].default
+    return InputSpec((1, 3, side, side), as_list=True)
 
 
 def _of_timm(text: str, name: str, options: Options, given: Inputs) -> Target:

@@ -20,19 +20,20 @@ from netcost.tracing.layouts import META
 LAYERS: tuple[type[nn.Module], ...] = (
     *(nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear, nn.Embedding),
     *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.LayerNorm, nn.GroupNorm),
-    *(nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Hardswish, nn.Hardsigmoid, nn.Softmax),
+    *(nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish, nn.Hardsigmoid, nn.Softmax),
     *(nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d),
     *(nn.Dropout, nn.Dropout2d, nn.Identity, nn.Flatten),
 )
-CONSTRUCTORS: dict[type[nn.Module], Callable[..., None]] = {kind: kind.__init__ for kind in LAYERS}
 MODULE = nn.Module.__init__
+CONSTRUCTORS: tuple[Callable[..., None], ...] = tuple(dict.fromkeys(kind.__init__ for kind in LAYERS))
+"""Those of the layers; some share their base class's."""
 
 PLAIN = frozenset({int, bool, float, str, type(None), torch.dtype, torch.device})
 CONTAINERS = frozenset({dict, OrderedDict, set, list})
 MOST = 4096
 """Prototypes kept at most; each holds the values of its buffers."""
 
-_make_empty = torch.empty  # kept, because `weightless` replaces it
+_KINDS = frozenset(LAYERS)
 _prototypes: dict[Any, Prototype | None] = {}
 
 
@@ -58,7 +59,7 @@ class Prototype:
         own["_parameters"] = {
             name: weight
             if weight is None
-            else nn.Parameter(_make_empty(weight.shape, dtype=weight.dtype, device=META), weight.requires_grad)
+            else nn.Parameter(torch.empty(weight.shape, dtype=weight.dtype, device=META), weight.requires_grad)
             for name, weight in self._parameters.items()
         }
         own["_buffers"] = {name: buffer if buffer is None else buffer.clone() for name, buffer in self._buffers.items()}
@@ -74,39 +75,36 @@ def _is_container(value: Any) -> bool:
     raise TypeError(f"copies would share a {kind.__name__}")
 
 
-def is_intact(kind: type[nn.Module]) -> bool:
-    """True while `kind` has the constructor that torch was imported with; torch's compiler, for one, replaces it."""
-    return nn.Module.__init__ is MODULE and kind.__init__ is CONSTRUCTORS[kind]
-
-
-def copying(kind: type[nn.Module], is_open: Callable[[], bool]) -> Callable[..., None]:
-    """Return a constructor of `kind` that copies a prototype while `is_open()`; subclasses are not copied."""
-    construct = CONSTRUCTORS[kind]
+def copying(is_open: Callable[[], bool], construct: Callable[..., None]) -> Callable[..., None]:
+    """Return a constructor that copies a prototype while `is_open()`; subclasses of the layers are not copied."""
 
     def initialise(self: nn.Module, *args: Any, **kwargs: Any) -> None:
-        prototype = _prototype_of(kind, args, kwargs) if type(self) is kind and is_open() else None
+        prototype = _prototype_of(type(self), construct, args, kwargs) if type(self) in _KINDS and is_open() else None
         if prototype is None:
             construct(self, *args, **kwargs)
         else:
-            prototype.copy_to(self)
+            with torch._C.DisableTorchFunction():
+                prototype.copy_to(self)
 
     return initialise
 
 
-def _prototype_of(kind: type[nn.Module], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Prototype | None:
+def _prototype_of(
+    kind: type[nn.Module], construct: Callable[..., None], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Prototype | None:
     """Return the prototype for these arguments, made at first use; None if there can be none."""
     values = (*args, *kwargs.values())
     types = tuple(map(type, values))
     if not PLAIN.issuperset(types) and not all(map(_is_plain, values)):
         return None
-    if torch._C._len_torch_function_stack() or _has_registration_hooks():  # which may change what is constructed
+    if torch._C._len_torch_function_stack() > 1 or _has_registration_hooks():  # which may change what is constructed
         return None
     key = (kind, args, tuple(kwargs.items()), types, torch.get_default_dtype())  # 1 == 1.0 == True, hence the types
     if key not in _prototypes:
         if len(_prototypes) >= MOST:
             _prototypes.clear()
         layer = kind.__new__(kind)
-        CONSTRUCTORS[kind](layer, *args, **kwargs)
+        construct(layer, *args, **kwargs)
         _prototypes[key] = None
         with suppress(TypeError):
             _prototypes[key] = Prototype(layer)

@@ -16,6 +16,7 @@ from netcost.timing.devices import Device, TimedRun, translating_out_of_memory
 from netcost.timing.placement import Placement, UntimedSetup, placed
 from netcost.timing.sampling import Clock, Run
 from netcost.timing.setting import COMPILE, EffectiveSetting, Timing
+from netcost.tracing import set_training
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,10 @@ def ready_to_run(
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Put every module into evaluation mode within, and back into its own mode afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
+    modes = [
+        (module, module.training) for module in model.modules() if hasattr(module, "training")
+    ]  # a frozen one has no mode
+    set_training(model, False)
     try:
         yield
     finally:

@@ -15,7 +15,7 @@ This belongs here: everything that decides which operators a graph has, and with
 operator costs; `targets` finds the module.
 """
 
-from netcost.tracing.forward import described, trace, trace_call
+from netcost.tracing.forward import described, set_training, trace, trace_call
 from netcost.tracing.inputs import InputSpec, call_arguments, input_specs, parse_input
 from netcost.tracing.state import paused_collection
 
@@ -26,6 +26,7 @@ __all__ = [
     "input_specs",
     "parse_input",
     "paused_collection",
+    "set_training",
     "trace",
     "trace_call",
 ]

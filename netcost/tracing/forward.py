@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -16,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
+from torch.nn.parameter import is_lazy
 
 from netcost.graph.graph import Graph, Op
 from netcost.text.errors import DataDependentError, ForwardError, NetcostError, RequestError
@@ -151,6 +153,8 @@ def _recorded(
     concrete: bool,
     autograd: bool,
 ) -> Graph:
+    if concrete:
+        _parameters(dict(original.named_modules()))  # which refuses what cannot be copied
     model = _copied(original) if concrete else original
     members = dict(model.named_modules())
     parameters = _parameters(members)
@@ -168,7 +172,7 @@ def _recorded(
         # Below autograd, a dispatch mode sees operators whole, before torch decomposes them.
         nullcontext() if autograd else torch._C._AutoDispatchBelowAutograd(),
     ):
-        _set_training(model, members.values(), mode == "train")
+        set_training(model, mode == "train")
         args, kwargs = stand_ins((args, kwargs), recorder.admit)
         inputs = [spec_of(leaf) for leaf in tensors_in((args, kwargs))]
         with stack, recorder:
@@ -189,16 +193,48 @@ def _recorded(
         )
 
 
-def _set_training(model: nn.Module, members: Iterable[nn.Module], training: bool) -> None:
-    """Do what `model.train(training)` does, without its cost where no module overrides it."""
-    for module in members:
-        kind = type(module)
-        is_plain = kind.train is nn.Module.train and kind.eval is nn.Module.eval
-        if not is_plain or isinstance(module, torch.jit.ScriptModule):  # which keeps its flag elsewhere
-            model.train(training)
-            return
-    for module in members:
-        module.__dict__["training"] = training
+def set_training(model: nn.Module, training: bool) -> None:
+    """Do what `model.train(training)` does, without its cost where no module overrides it.
+
+    A `train` that takes no mode, as that of a class which trains itself, is not called: the flags are set.
+    """
+    members = list(model.modules())
+    kinds: set[type[nn.Module]] = set(map(type, members))
+    is_plain = all(kind.train is nn.Module.train and kind.eval is nn.Module.eval for kind in kinds)
+    if is_plain and not any(
+        issubclass(kind, torch.jit.ScriptModule) for kind in kinds
+    ):  # which keeps its flag elsewhere
+        for module in members:
+            module.__dict__["training"] = training
+        return
+    others = [module for module in members if not _takes_mode(type(module))]
+    for module in others:
+        module.__dict__["train"] = partial(nn.Module.train, module)  # before that of the class
+    try:
+        model.train(training)
+    finally:
+        for module in others:
+            del module.__dict__["train"]
+
+
+def _takes_mode(kind: type[nn.Module]) -> bool:
+    """True where the class's `train` takes a mode, as `nn.Module.train` does."""
+    if kind.train is nn.Module.train:
+        return True
+    _, *parameters = inspect.signature(kind.train).parameters.values()
+    first = parameters[0] if parameters else None
+    if first is None or first.kind is first.KEYWORD_ONLY or first.kind is first.VAR_KEYWORD:
+        return False
+    says_so = first.name == "mode" or type(first.default) is bool or first.annotation in (bool, "bool")
+    return says_so or first.kind is first.VAR_POSITIONAL
+
+
+def _advice(model: nn.Module) -> str:
+    """Name the network inside a class that trains itself; empty for an ordinary network."""
+    inner = getattr(model, "model", None)
+    if _takes_mode(type(model)) or not isinstance(inner, nn.Module):
+        return ""
+    return f"; {type(model).__name__} trains itself, and wraps a {type(inner).__name__}: take its attribute `model`"
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:
@@ -237,7 +273,7 @@ def _forward(call: Call, members: dict[str, nn.Module], args: Any, kwargs: Any) 
         if isinstance(error, NetcostError):
             raise
         where = f" in module {module!r}" if module else ""
-        raise ForwardError(f"the forward pass raised{where}: {described(error)}") from error
+        raise ForwardError(f"the forward pass raised{where}: {described(error)}{_advice(members[''])}") from error
 
 
 def _raised_in(error: Exception, members: dict[str, nn.Module]) -> str:
@@ -286,10 +322,23 @@ def _parameters(members: dict[str, nn.Module]) -> dict[str, Tensor]:
     """Return every unique parameter by its first qualified name."""
     unique: dict[int, tuple[str, Tensor]] = {}
     for path, module in members.items():
-        for name, tensor in module._parameters.items():
-            if tensor is not None and id(tensor) not in unique:
-                unique[id(tensor)] = (f"{path}.{name}" if path else name, tensor)
+        for name, tensor in (*module._parameters.items(), *module._buffers.items()):
+            full_name = f"{path}.{name}" if path else name
+            if tensor is not None:
+                _refuse_without_shape(full_name, tensor)
+            if tensor is not None and name in module._parameters and id(tensor) not in unique:
+                unique[id(tensor)] = (full_name, tensor)
     return dict(unique.values())
+
+
+def _refuse_without_shape(name: str, tensor: Tensor) -> None:
+    """Refuse a weight or buffer that a shape cannot stand for."""
+    if is_lazy(tensor):
+        raise RequestError(
+            f"{name!r} is a {type(tensor).__name__}: it has no shape yet; give it one before it is traced"
+        )
+    if tensor.layout is not torch.strided:
+        raise RequestError(f"{name!r} is a tensor of layout {tensor.layout}; expected a dense one, tensor.to_dense()")
 
 
 def _weight_bytes(members: dict[str, nn.Module], parameters: dict[str, Tensor]) -> int:

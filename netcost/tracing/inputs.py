@@ -28,11 +28,13 @@ class InputSpec:
         shape: sizes, batch first.
         dtype: name of a torch element type.
         name: keyword argument of the forward that it is passed as; None for a positional one.
+        as_list: True where the forward takes a list with a tensor per image, as detectors do: N of (3, H, W).
     """
 
     shape: tuple[int, ...]
     dtype: str = "float32"
     name: str | None = None
+    as_list: bool = False
 
     @classmethod
     def of(cls, tensor: Tensor) -> InputSpec:
@@ -115,7 +117,8 @@ def is_shape(value: Any) -> bool:
 
 def _made(value: Any, make: Callable[[InputSpec], Any]) -> Any:
     if isinstance(value, InputSpec):
-        return make(value)
+        made = make(value)
+        return list(made) if value.as_list and isinstance(made, Tensor) else made
     if is_shape(value):
         return make(InputSpec(tuple(value)))
     if isinstance(value, Tensor | Mapping | tuple | list):

@@ -125,6 +125,9 @@ def quiet_torch(device: torch.device, is_recurrent: bool) -> Iterator[None]:
         for kind in filter(torch.is_autocast_enabled, ("cpu", "cuda")):
             undo.callback(torch.set_autocast_enabled, kind, True)
             torch.set_autocast_enabled(kind, False)
+        # TorchScript compares the constants of a frozen module by value before it optimises it.
+        undo.callback(torch._C._set_graph_executor_optimize, torch._C._get_graph_executor_optimize())
+        torch._C._set_graph_executor_optimize(False)
         undo.enter_context(believed_device(device))
         if "torch._dynamo" in sys.modules:  # nothing is compiled before the compiler is imported
             undo.enter_context(torch.compiler.set_stance("force_eager"))

@@ -125,6 +125,15 @@ def test_each_side_has_its_own_package(
     repository.commit()
     repository.write(f"{layout}/guarded_project/width.py", "WIDTH = 24\n")
     assert "conv" in checked(capsys, 1, "--base", "HEAD").lower()
+    # In this process, `check` without a revision finds the package in the same folders.
+    path = sys.path[:]
+    try:
+        assert run(["baseline", "update", "--quiet"]) == 0
+        assert "nothing changed" in checked(capsys, 0)
+    finally:
+        for name in [name for name in sys.modules if name.startswith("guarded_project")]:
+            del sys.modules[name]
+    assert sys.path == path
     # As `pip install -e` has it, which puts the working tree's folder on everyone's path.
     ours = os.environ.get("PYTHONPATH", "")
     monkeypatch.setenv("PYTHONPATH", f"{repository.folder / layout}{os.pathsep}{ours}")

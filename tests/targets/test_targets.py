@@ -112,7 +112,7 @@ def test_a_torchvision_model_downloads_no_weights(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_torchvision_model_without_a_size_of_its_own_needs_an_input() -> None:
-    target = resolve("torchvision:fasterrcnn_resnet50_fpn")
+    target = resolve("torchvision:raft_small")
     with pytest.raises(RequestError, match="--input 1x3x224x224"):
         target.required_inputs()
 
