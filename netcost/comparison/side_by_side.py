@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from operator import attrgetter, itemgetter, methodcaller
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from netcost.comparison.entry import Entry, Run
 from netcost.counting.figures import Figures
@@ -71,6 +72,11 @@ METHODS = {True: "round by round", False: "between runs from independent bootstr
 """Methods of taking a ratio, by "within the same rounds"."""
 
 
+def input_text(written: Any) -> str:
+    """Write one input of a result: a shape as 1x3x8x8, a value as JSON has it."""
+    return "x".join(map(str, written)) if isinstance(written, tuple) else json.dumps(written)
+
+
 def _unknown(figures: Figures) -> str | None:
     return " ".join(f"{name}:{times}" for name, times in figures.unknown_ops.items()) or None
 
@@ -81,9 +87,7 @@ RECORD_COLUMNS = (
     *of_part(
         "entry.figures",
         (
-            Column(
-                "input", "Input", of=lambda figures: " ".join("x".join(map(str, shape)) for shape in figures.inputs)
-            ),
+            Column("input", "Input", of=lambda figures: " ".join(map(input_text, figures.inputs))),
             *of_part("values", (replace(column, of=itemgetter(name)) for name, column in METRICS.items())),
             Column("unknown_ops", "Unknown operators", of=_unknown),
         ),
@@ -159,7 +163,7 @@ def notes(lines: Sequence[Line], runs: Sequence[Run], peaks: Peaks | None) -> li
     """Make the notes under the table: errors, unknown operators, conditions of the timing, and every warning."""
     return [
         *(_failure(line) for line in lines if line.entry.error is not None),
-        *(note for line in lines if line.entry.figures for note in line.entry.figures.notes()),
+        *dict.fromkeys(note for line in lines if line.entry.figures for note in line.entry.figures.notes()),
         *_timing_notes(lines, runs),
         *_peaks_notes(peaks, runs),
         *_warning_notes(lines),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import importlib
 import inspect
 import warnings
@@ -20,11 +19,12 @@ from netcost.targets.making import maker
 from netcost.targets.weightless import weightless
 from netcost.text.errors import RequestError, TargetError
 from netcost.text.registry import suggestion, without_folders
-from netcost.tracing import InputSpec, described, parse_input
+from netcost.tracing import Input, InputSpec, described, parse_input
+from netcost.tracing.nests import copied_module
 from netcost.zoo import ARCHITECTURES, MODULES
 
 Options = dict[str, Any]
-Inputs = tuple[InputSpec, ...]
+Inputs = tuple[Input, ...]
 
 PICKLES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".t7"})
 
@@ -88,14 +88,14 @@ class Target:
         return self.inputs
 
 
-def resolve(text: str, arguments: Mapping[str, Any] | None = None, inputs: Sequence[str | InputSpec] = ()) -> Target:
+def resolve(text: str, arguments: Mapping[str, Any] | None = None, inputs: Sequence[str | Input] = ()) -> Target:
     """Return the target that `text` names.
 
     Args:
         text: "googlenet", "module:inception_v1", "torchvision:resnet50", "timm:convnext_tiny",
             "package.module:callable" or "file.py:Net".
         arguments: arguments of the architecture: {"width": 0.5}.
-        inputs: inputs in place of the target's own, as InputSpecs or written like "1x3x160x160".
+        inputs: inputs in place of the target's own, as `input_specs` makes them or written like "1x3x160x160".
 
     Raises:
         RequestError: the name is unknown (near names are suggested) or an input does not parse.
@@ -227,7 +227,7 @@ def _of_code(text: str, place: str, attribute: str, options: Options, given: Inp
     if isinstance(value, nn.Module):
         if options:
             raise RequestError(f"{text!r} is a built module; --arg goes to a class or function that builds one")
-        return Target(text, lambda: copy.deepcopy(value), given or None)  # each build is an instance of its own
+        return Target(text, lambda: copied_module(value), given or None)  # each build is an instance of its own
     if not callable(value):
         raise TargetError(f"{text!r} is a {type(value).__name__}; expected a class or function that makes an nn.Module")
     make = maker(text, value, options)

@@ -16,9 +16,11 @@ operator costs; `targets` finds the module.
 """
 
 from netcost.tracing.forward import described, paused_collection, trace, trace_call
-from netcost.tracing.inputs import InputSpec, call_arguments, input_specs, parse_input
+from netcost.tracing.inputs import GivenInput, Input, InputSpec, call_arguments, input_specs, parse_input
 
 __all__ = [
+    "GivenInput",
+    "Input",
     "InputSpec",
     "call_arguments",
     "described",
