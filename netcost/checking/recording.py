@@ -15,6 +15,7 @@ from netcost.checking.regression import Place
 from netcost.checking.revision import place_in, refuse_strays
 from netcost.checking.snapshot import Snapshot, take
 from netcost.counting.analysis import analyze
+from netcost.targets.inputs import is_code
 from netcost.targets.naming import resolve
 from netcost.text.errors import MeasurementError, NetcostError, RequestError
 from netcost.timing.workers import Recipe, Worker
@@ -97,7 +98,11 @@ def recipe_of(subject: TargetConfig) -> Recipe:
     Raises:
         RequestError: an input does not parse.
     """
-    return Recipe(subject.model, subject.arguments, tuple(map(parse_input, subject.inputs)))
+    return Recipe(
+        subject.model,
+        subject.arguments,
+        tuple(written if is_code(written) else parse_input(written) for written in subject.inputs),
+    )
 
 
 def _mode(subject: TargetConfig) -> dict[str, Any]:

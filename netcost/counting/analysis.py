@@ -21,6 +21,7 @@ from netcost.text.metrics import METRICS
 from netcost.text.tables import Column, Table, table_of
 from netcost.tracing import call_arguments, input_specs, paused_collection, trace_call
 from netcost.tracing.inputs import drawing, notes_on, small_values, written_inputs
+from netcost.tracing.nests import is_fixed, with_tensors
 
 if TYPE_CHECKING:
     import pandas
@@ -220,5 +221,7 @@ def analyze(
     specs = input_specs(inputs)
     args, kwargs = call_arguments(specs, drawing(model) if concrete else small_values(model))
     written = written_inputs((*args, *kwargs.values()))
+    if not all(map(is_fixed, (*args, *kwargs.values()))):
+        args, kwargs = with_tensors((args, kwargs), lambda tensor: tensor)  # a cache would grow
     graph = trace_call(model, args, kwargs, mode=mode, concrete=concrete)
     return Analysis(count(graph), name or type(model).__name__, written, notes_on(specs))

@@ -8,13 +8,15 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from torch import nn
 
-from netcost.targets.loading import importable, load_file, load_module
+from netcost.targets.inputs import is_code, load_inputs
+from netcost.targets.loading import importable, is_file, load_attribute
 from netcost.targets.making import maker
 from netcost.targets.weightless import weightless
 from netcost.text.errors import RequestError, TargetError
@@ -95,15 +97,19 @@ def resolve(text: str, arguments: Mapping[str, Any] | None = None, inputs: Seque
         text: "googlenet", "module:inception_v1", "torchvision:resnet50", "timm:convnext_tiny",
             "package.module:callable" or "file.py:Net".
         arguments: arguments of the architecture: {"width": 0.5}.
-        inputs: inputs in place of the target's own, as `input_specs` makes them or written like "1x3x160x160".
+        inputs: inputs in place of the target's own, as `input_specs` makes them, written like "1x3x160x160", or code
+            that makes them: "inputs.py:make_inputs".
 
     Raises:
         RequestError: the name is unknown (near names are suggested) or an input does not parse.
         TargetError: the target cannot be loaded.
     """
-    given = tuple(parse_input(spec) if isinstance(spec, str) else spec for spec in inputs)
+    code = [entry for entry in inputs if isinstance(entry, str) and is_code(entry)]
+    given = tuple(parse_input(entry) if isinstance(entry, str) else entry for entry in inputs if entry not in code)
     options = dict(arguments or {})
-    return replace(_resolved(text, options, given), name=without_folders(text), arguments=options, text=text)
+    target = replace(_resolved(text, options, given), name=without_folders(text), arguments=options, text=text)
+    # The model's code is loaded first: inputs from the same file are of its classes.
+    return replace(target, inputs=(*chain(*map(load_inputs, code)), *given)) if code else target
 
 
 def build(name: str, **arguments: Any) -> nn.Module:
@@ -216,14 +222,7 @@ LIBRARIES = {"module": _of_modules, "torchvision": _of_torchvision, "timm": _of_
 
 def _of_code(text: str, place: str, attribute: str, options: Options, given: Inputs) -> Target:
     """Resolve a class, function or module instance in the user's own code."""
-    is_file = place.endswith(".py") or "/" in place or Path(place).is_file()
-    module = load_file(text, Path(place)) if is_file else load_module(text, place, [*LIBRARIES, *ARCHITECTURES])
-    value: Any = module
-    for part in attribute.split("."):
-        if not hasattr(value, part):
-            public = [name for name in dir(value) if not name.startswith("_")]
-            raise TargetError(f"{place!r} has no {attribute!r}{suggestion(part, public)}")
-        value = getattr(value, part)
+    value = load_attribute(text, place, attribute, [*LIBRARIES, *ARCHITECTURES])
     if isinstance(value, nn.Module):
         if options:
             raise RequestError(f"{text!r} is a built module; --arg goes to a class or function that builds one")
@@ -231,7 +230,7 @@ def _of_code(text: str, place: str, attribute: str, options: Options, given: Inp
     if not callable(value):
         raise TargetError(f"{text!r} is a {type(value).__name__}; expected a class or function that makes an nn.Module")
     make = maker(text, value, options)
-    folder = Path(place).resolve().parent if is_file else Path.cwd()
+    folder = Path(place).resolve().parent if is_file(place) else Path.cwd()
 
     def make_there() -> nn.Module:
         with importable(folder):
