@@ -73,7 +73,9 @@ METHODS = {True: "round by round", False: "between runs from independent bootstr
 
 
 def input_text(written: Any) -> str:
-    """Write one input of a result: a shape as 1x3x8x8, a value as JSON has it."""
+    """Write one input of a result: a shape as 1x3x8x8, text as it is, another value as JSON has it."""
+    if isinstance(written, str):
+        return written
     return "x".join(map(str, written)) if isinstance(written, tuple) else json.dumps(written)
 
 

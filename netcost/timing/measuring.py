@@ -15,6 +15,7 @@ from typing import Any, Unpack
 
 import torch
 from torch import nn
+from torch.nn.utils.rnn import PackedSequence
 
 from netcost.text.errors import MeasurementError
 from netcost.timing.arguments import both
@@ -29,7 +30,7 @@ from netcost.timing.sampling import Clock, Progress, Series, Subject, sample_rou
 from netcost.timing.setting import COMPILE, EffectiveSetting, Timing, TimingOptions, timing_of
 from netcost.tracing import InputSpec, call_arguments
 from netcost.tracing.inputs import drawing
-from netcost.tracing.nests import tensors_in, with_tensors
+from netcost.tracing.nests import parts, tensors_in, with_tensors
 
 
 def measure(
@@ -172,5 +173,13 @@ def random_call(inputs: Any, dtype: torch.dtype = torch.float32, model: nn.Modul
 
 
 def batch_of(call: Call) -> int | None:
-    """Return the first size of the first tensor that has one, or None."""
-    return next((int(tensor.shape[0]) for tensor in tensors_in(call) if tensor.dim() > 0), None)
+    """Return the first size of the first tensor that has one, or the sequences of a packed one; None if there is none.
+
+    An empty batch is none either: it has no throughput.
+    """
+    for part in parts(call):
+        if isinstance(part, PackedSequence):
+            return int(part.batch_sizes[0])
+        if isinstance(part, torch.Tensor) and part.dim() > 0:
+            return int(part.shape[0]) or None
+    return None
