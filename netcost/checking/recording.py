@@ -116,7 +116,7 @@ def _record(recipe: Recipe, root: Path, train: bool, concrete: bool, depth: int 
         model = target.build() if concrete else target.build_weightless()
         mode = "train" if train else "eval"
         analysis = analyze(model, target.required_inputs(), mode=mode, concrete=concrete)
-    snapshot = take(analysis.count, analysis.metrics(), recipe.target, depth)
+    snapshot = take(analysis.count, analysis.metrics(), recipe.target, depth, analysis.input_values)
     return Record(snapshot, place_of(type(model), recipe.target, root))
 
 

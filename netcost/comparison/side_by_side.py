@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from operator import attrgetter, itemgetter, methodcaller
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from netcost.comparison.entry import Entry, Run
-from netcost.counting.figures import Figures
+from netcost.counting.figures import Figures, input_text
 from netcost.profiling.roofline import ROOFLINE_COLUMNS, Peaks, Roofline
 from netcost.text import units
 from netcost.text.explanations import more_about
@@ -70,13 +69,6 @@ OPTIONAL = frozenset({"device_s", "compile_s", *(column.name for column in ROOF_
 
 METHODS = {True: "round by round", False: "between runs from independent bootstraps of both medians"}
 """Methods of taking a ratio, by "within the same rounds"."""
-
-
-def input_text(written: Any) -> str:
-    """Write one input of a result: a shape as 1x3x8x8, text as it is, another value as JSON has it."""
-    if isinstance(written, str):
-        return written
-    return "x".join(map(str, written)) if isinstance(written, tuple) else json.dumps(written)
 
 
 def _unknown(figures: Figures) -> str | None:

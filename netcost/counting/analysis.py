@@ -10,7 +10,7 @@ from torch import nn
 
 from netcost.counting import breakdown
 from netcost.counting.count import Count, count
-from netcost.counting.figures import Figures
+from netcost.counting.figures import Figures, input_text
 from netcost.graph import liveness
 from netcost.graph.cost import Cost, total
 from netcost.graph.graph import Graph
@@ -147,6 +147,11 @@ class Analysis:
         """The figures alone, without the graph."""
         inputs = tuple(spec.shape for spec in self.graph.inputs) if self.inputs is None else self.inputs
         return Figures(self.model, inputs, self.metrics(), self.unknown_ops, self.input_notes)
+
+    @property
+    def input_values(self) -> tuple[str, ...]:
+        """The inputs that are no tensors, as text."""
+        return tuple(input_text(written) for written in self.inputs or () if not isinstance(written, tuple))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers under the JSON keys."""

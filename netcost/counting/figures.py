@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,3 +59,10 @@ class Figures:
             "unknown_ops": dict(self.unknown_ops),
             **({"input_notes": list(self.input_notes)} if self.input_notes else {}),
         }
+
+
+def input_text(written: Any) -> str:
+    """Write one input of the figures: a shape as 1x3x8x8, text as it is, another value as JSON has it."""
+    if isinstance(written, str):
+        return written
+    return "x".join(map(str, written)) if isinstance(written, tuple) else json.dumps(written)

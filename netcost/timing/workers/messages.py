@@ -63,7 +63,7 @@ class Recipe:
         for name, value in self.arguments.items():
             if not _is_literal(written[name], value):
                 raise RequestError(
-                    f"{self.target!r} has the argument {name}={value!r}, which cannot go to another process; "
+                    f"{self.target!r} has the argument {name}={brief(value)}, which cannot go to another process; "
                     "expected numbers, text, True, False, None, and tuples, lists or dicts of them"
                 )
         return {"target": self.target, "arguments": written, "inputs": [*map(_plain_input, self.inputs)]}
