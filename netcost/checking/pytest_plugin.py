@@ -161,7 +161,7 @@ def _counted(model: Any, inputs: Any, mode: str, concrete: bool) -> Snapshot:
     from netcost.counting.analysis import analyze
 
     analysis = analyze(model, inputs, mode=mode, concrete=concrete)
-    return take(analysis.count, analysis.metrics(), analysis.model)
+    return take(analysis.count, analysis.metrics(), analysis.model, values=analysis.input_values)
 
 
 def _fail_on(report: CheckReport) -> None:

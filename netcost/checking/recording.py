@@ -15,6 +15,7 @@ from netcost.checking.regression import Place
 from netcost.checking.revision import own_folders, place_in, refuse_strays
 from netcost.checking.snapshot import Snapshot, take
 from netcost.counting.analysis import analyze
+from netcost.targets.inputs import is_code
 from netcost.targets.loading import importable
 from netcost.targets.naming import resolve
 from netcost.text.errors import MeasurementError, NetcostError, RequestError
@@ -99,7 +100,11 @@ def recipe_of(subject: TargetConfig) -> Recipe:
     Raises:
         RequestError: an input does not parse.
     """
-    return Recipe(subject.model, subject.arguments, tuple(map(parse_input, subject.inputs)))
+    return Recipe(
+        subject.model,
+        subject.arguments,
+        tuple(written if is_code(written) else parse_input(written) for written in subject.inputs),
+    )
 
 
 def _mode(subject: TargetConfig) -> dict[str, Any]:
@@ -113,7 +118,7 @@ def _record(recipe: Recipe, root: Path, train: bool, concrete: bool, depth: int 
         model = target.build() if concrete else target.build_weightless()
         mode = "train" if train else "eval"
         analysis = analyze(model, target.required_inputs(), mode=mode, concrete=concrete)
-    snapshot = take(analysis.count, analysis.metrics(), recipe.target, depth)
+    snapshot = take(analysis.count, analysis.metrics(), recipe.target, depth, analysis.input_values)
     return Record(snapshot, place_of(type(model), recipe.target, root))
 
 

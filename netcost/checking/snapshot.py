@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,7 +35,7 @@ class Snapshot:
     """A network's cost on one input."""
 
     model: str  # the target that was counted
-    inputs: tuple[str, ...] = ()  # like "1x3x224x224", one per tensor
+    inputs: tuple[str, ...] = ()  # like "1x3x224x224", one per tensor, then the values and objects
     totals: Mapping[str, int | None] = field(default_factory=dict)  # None: undefined, like fragments without blocks
     modules: Mapping[str, Module] = field(default_factory=dict)  # by path
     operators: Mapping[str, int] = field(default_factory=dict)  # calls of each operator
@@ -47,7 +47,9 @@ class Snapshot:
         return sum(self.unknown_ops.values()) if name == "unknown_ops" else self.totals[name]
 
 
-def take(count: Count, metrics: Mapping[str, Any], model: str, depth: int | None = None) -> Snapshot:
+def take(
+    count: Count, metrics: Mapping[str, Any], model: str, depth: int | None = None, values: Sequence[str] = ()
+) -> Snapshot:
     """Return the snapshot of a counted network.
 
     Args:
@@ -55,10 +57,11 @@ def take(count: Count, metrics: Mapping[str, Any], model: str, depth: int | None
         metrics: of the whole network, by name.
         model: the target that was counted.
         depth: levels of modules to record; None for the innermost modules.
+        values: inputs that are no tensors.
     """
     return Snapshot(
         model=model,
-        inputs=tuple(map(input_text, count.graph.inputs)),
+        inputs=(*map(input_text, count.graph.inputs), *values),
         totals={name: metrics[name] for name in TOTALS},
         modules=_modules(count, depth),
         operators=dict(Counter(op.name for op in count.graph.ops)),

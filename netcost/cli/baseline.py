@@ -14,6 +14,7 @@ def update(
     models: options.Models = None,
     config: options.ConfigFile = None,
     inputs: options.Inputs = None,
+    code: options.InputsCode = None,
     arguments: options.Arguments = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
@@ -31,7 +32,7 @@ def update(
     from netcost.checking.formats import update as summary
 
     with output.progress_bar(quiet) as progress:
-        new = run(loaded, models or (), inputs=inputs or (), arguments=parsed, progress=progress)
+        new = run(loaded, models or (), inputs=options.all_inputs(inputs, code), arguments=parsed, progress=progress)
     output.emit(baseline.render(new.baseline), str(new.path))
     if not quiet:
         typer.echo(summary.render(new.report, new.dropped, new.remarks), nl=False)

@@ -40,6 +40,7 @@ def check(
     ] = None,
     config: options.ConfigFile = None,
     inputs: options.Inputs = None,
+    code: options.InputsCode = None,
     arguments: options.Arguments = None,
     format_name: Format = "table",
     out: options.Output = None,
@@ -64,7 +65,7 @@ def check(
         report = run(
             loaded,
             models or (),
-            inputs=inputs or (),
+            inputs=options.all_inputs(inputs, code),
             arguments=parsed,
             exact=exact,
             base=base,

@@ -31,6 +31,7 @@ def compare(
     ] = None,
     device: options.DeviceOrNone = "cpu",
     inputs: options.Inputs = None,
+    code: options.InputsCode = None,
     batch: options.Batches = None,
     threads: options.Threads = None,
     dtype: options.Dtype = None,
@@ -85,7 +86,8 @@ def compare(
     from netcost.targets.naming import resolve
     from netcost.timing.subjects import subjects
 
-    targets = [resolve(model, parsed, inputs or ()) for model in models]
+    given = options.all_inputs(inputs, code)
+    targets = [resolve(model, parsed, given) for model in models]
     subjects(targets, None, timing)  # refuses a wrong request before peaks are measured
     with output.progress_bar(quiet) as progress:
         roof = None if peaks is None else given_peaks(peaks, device, threads, progress)

@@ -31,7 +31,23 @@ ConfigFile = Annotated[
 ]
 Output = Annotated[str | None, typer.Option("--output", "-o", help="File to write; written whole or not at all.")]
 Inputs = Annotated[
-    list[str] | None, typer.Option("--input", "-i", help="Shape like 1x3x224x224 or ids=1x128:int64; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--input",
+        "-i",
+        metavar="[NAME=]VALUE",
+        help="Shape like 1x3x224x224, ids=1x128:int64 or step=:int64 (one number), or a value by name: "
+        "use_cache=false, x=none, step=50, mode=train; text that reads otherwise in quotes: \"mode='none'\". "
+        "May be repeated.",
+    ),
+]
+InputsCode = Annotated[
+    str | None,
+    typer.Option(
+        "--inputs",
+        metavar="FILE.py:FUNCTION",
+        help="Function that makes the inputs: it returns a tuple args, a dict of keywords, or (args, kwargs).",
+    ),
 ]
 Arguments = Annotated[
     list[str] | None, typer.Option("--arg", help="Argument of the architecture, like width=0.5; may be repeated.")
@@ -88,6 +104,19 @@ def target(model: str, arguments: Sequence[str] | None, inputs: Sequence[str] | 
 
     resolved = resolve(model, parsed, inputs or ())
     return resolved if batch is None else resolved.with_batch(batch)
+
+
+def all_inputs(written: Sequence[str] | None, code: str | None) -> tuple[str, ...]:
+    """Return the values of `--input`, and that of `--inputs`."""
+    if code is None:
+        return tuple(written or ())
+    from netcost.targets.inputs import is_code
+
+    if not is_code(code):
+        raise RequestError(
+            f"--inputs {code!r} does not parse; expected path/to/file.py:function or package.module:function"
+        )
+    return (code, *(written or ()))
 
 
 def parse_batches(written: str | None) -> tuple[int, ...]:

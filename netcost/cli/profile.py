@@ -17,6 +17,7 @@ def profile(
     ] = None,
     depth: options.Depth = 1,
     inputs: options.Inputs = None,
+    code: options.InputsCode = None,
     batch: options.Batch = None,
     threads: options.Threads = None,
     dtype: options.Dtype = None,
@@ -61,7 +62,7 @@ def profile(
 
     if by is not None:
         breakdown.require_grouping(by)
-    target = options.target(model, arguments, inputs, batch)
+    target = options.target(model, arguments, options.all_inputs(inputs, code), batch)
     require_device(device)
     target.required_inputs()
     with output.progress_bar(quiet) as progress:

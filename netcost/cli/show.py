@@ -18,6 +18,7 @@ def show(
     ] = False,
     peaks: options.Peaks = None,
     inputs: options.Inputs = None,
+    code: options.InputsCode = None,
     batch: options.Batch = None,
     arguments: options.Arguments = None,
     train: options.Train = False,
@@ -40,7 +41,7 @@ def show(
 
     if by is not None:
         require_grouping(by)
-    target = options.target(model, arguments, inputs, batch)
+    target = options.target(model, arguments, options.all_inputs(inputs, code), batch)
     analysis = analyze(target, mode="train" if train else "eval", concrete=concrete)
     roof = None
     if peaks is not None:

@@ -62,7 +62,7 @@ class Entry:
 
     @property
     def batch(self) -> int | None:
-        """The first size of the first input."""
+        """The first size of the first tensor among the inputs."""
         if self.measurement is not None:
             return self.measurement.batch
-        return self.figures.inputs[0][0] if self.figures and self.figures.inputs and self.figures.inputs[0] else None
+        return None if self.figures is None else self.figures.batch

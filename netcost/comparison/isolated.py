@@ -27,8 +27,9 @@ def counted_in(
     plain_peaks = None if peaks is None else peaks.to_dict()
     answer = worker.call(count_here, recipe.to_dict(), asdict(timing), mode, concrete, plain_peaks)
     figures, roofline = answer["figures"], answer["roofline"]
-    shapes = tuple(map(tuple, figures.pop("inputs")))
-    return Entry(name, Figures(inputs=shapes, **figures), roofline=None if roofline is None else Roofline(**roofline))
+    inputs = tuple(tuple(entry) if isinstance(entry, list) else entry for entry in figures.pop("inputs"))
+    counted = Figures(inputs=inputs, input_notes=tuple(figures.pop("input_notes")), **figures)
+    return Entry(name, counted, roofline=None if roofline is None else Roofline(**roofline))
 
 
 def count_here(

@@ -16,6 +16,7 @@ from netcost.counting.analysis import analyze
 from netcost.profiling.roofline import Peaks
 from netcost.targets.naming import Target
 from netcost.text.errors import MeasurementError, NetcostError
+from netcost.timing.arguments import copies_note
 from netcost.timing.conversion import Call
 from netcost.timing.devices import require_device
 from netcost.timing.environment import load_per_core, read_environment
@@ -48,8 +49,8 @@ def compare(
         models: targets ("googlenet", "torchvision:resnet50") or modules; the first is the base of the ratios. A
             module needs `inputs`; a copy of it that was never traced is timed.
         device: "cpu", "cuda", "cuda:1", or "none" to time nothing.
-        inputs: for every network instead of its own: a shape, tensors, or InputSpecs.
-        batch: first dimension of every input instead of 1.
+        inputs: for every network instead of its own, as for `analyze`; what is given as values is timed with them.
+        batch: first dimension of every input instead of 1; the rows of a given tensor are repeated.
         mode: "eval" or "train", of the count; timing is always in eval.
         concrete: trace on real tensors.
         timing: device and all options in one value, instead of them.
@@ -88,6 +89,7 @@ def compared(
             entries.append(_counted(target, mode, concrete, timing, peaks, isolated))
         if not timing.is_timed:
             return Comparison(tuple(entries), peaks=peaks)
+        entries = [_with_copies_note(entry, target) for entry, target in zip(entries, targets, strict=True)]
         load = load_per_core()  # before our own work is in it
         results = _timed(entries, targets, workers, timing, say)
     for index, result in results.items():
@@ -129,6 +131,14 @@ def _counted(
     return Entry(target.name, analysis.figures, analysis)
 
 
+def _with_copies_note(entry: Entry, target: Target) -> Entry:
+    """Add the note on inputs that the timed calls may change."""
+    if entry.figures is None:
+        return entry
+    notes = (*entry.figures.input_notes, *copies_note(target.required_inputs()))
+    return replace(entry, figures=replace(entry.figures, input_notes=notes))
+
+
 def _built(entries: list[Entry], targets: Sequence[Target], say: Progress) -> dict[int, tuple[nn.Module, Call]]:
     """Build each network that was counted, and its inputs, by index; an error becomes part of the entry.
 
@@ -145,7 +155,7 @@ def _built(entries: list[Entry], targets: Sequence[Target], say: Progress) -> di
         try:
             if instance not in made:
                 made[instance] = target.build()
-            ready[index] = made[instance], random_call(target.required_inputs())
+            ready[index] = made[instance], random_call(target.required_inputs(), model=made[instance])
         except NetcostError as error:
             entries[index] = replace(entry, error=error)
     return ready

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from netcost.comparison.batches import Sweep
 from netcost.comparison.entry import Entry, Run
@@ -24,7 +24,7 @@ from netcost.timing.setting import EffectiveSetting
 
 Seconds = tuple[NonNegativeFloat, ...]
 Times = Annotated[Seconds, Constraint("one time or more", len)]
-Shape = Annotated[tuple[int, ...], Constraint("sizes of 1 or more", lambda sizes: min(sizes, default=1) >= 1)]
+Shape = Annotated[tuple[int, ...], Constraint("sizes of 0 or more", lambda sizes: min(sizes, default=0) >= 0)]
 
 WRITTEN = "netcost compare … --format json -o FILE"
 
@@ -109,15 +109,26 @@ def _figures(model: Node) -> Figures | None:
     """Read the counted figures; None if the network could not be counted."""
     nodes = {name: model[name] for name in METRICS}  # a count stays a whole number
     values = {name: node.read(int if isinstance(node.value, int) else float | None) for name, node in nodes.items()}
-    unknown, shapes = model["unknown_ops"].read(dict[str, int]), model["input"].optional(_shapes)
-    return None if shapes is None else Figures(model["model"].read(str), shapes, values, unknown)
+    inputs = model["input"].optional(_inputs)
+    if inputs is None:
+        return None
+    notes = model.get("input_notes", []).read(tuple[str, ...])
+    return Figures(model["model"].read(str), inputs, values, model["unknown_ops"].read(dict[str, int]), notes)
 
 
-def _shapes(inputs: Node) -> tuple[tuple[int, ...], ...]:
-    """Read one shape, or a list of several."""
-    several = any(isinstance(node.value, list) for node in inputs.items()) or not inputs.value
-    shapes: tuple[tuple[int, ...], ...] = inputs.read(tuple[Shape, ...]) if several else (inputs.read(Shape),)
-    return shapes
+def _inputs(node: Node) -> tuple[Any, ...]:
+    """Read one shape, or a list of inputs: shapes, plain values, and names of classes."""
+    entries = node.items()
+    if entries and all(type(entry.value) is int for entry in entries):
+        return (node.read(Shape),)
+    return tuple(entry.read(Shape) if isinstance(entry.value, list) else _value(entry) for entry in entries)
+
+
+def _value(node: Node) -> Any:
+    """Read one plain value."""
+    if isinstance(node.value, dict):
+        node.refuse("a shape or a plain value")
+    return node.read(float if isinstance(node.value, float) else type(node.value)) if node.value is not None else None
 
 
 def _measurement(latency: Node) -> Measurement:

@@ -8,7 +8,7 @@ from operator import attrgetter, itemgetter, methodcaller
 from typing import NamedTuple
 
 from netcost.comparison.entry import Entry, Run
-from netcost.counting.figures import Figures
+from netcost.counting.figures import Figures, input_text
 from netcost.profiling.roofline import ROOFLINE_COLUMNS, Peaks, Roofline
 from netcost.text import units
 from netcost.text.explanations import more_about
@@ -81,9 +81,7 @@ RECORD_COLUMNS = (
     *of_part(
         "entry.figures",
         (
-            Column(
-                "input", "Input", of=lambda figures: " ".join("x".join(map(str, shape)) for shape in figures.inputs)
-            ),
+            Column("input", "Input", of=lambda figures: " ".join(map(input_text, figures.inputs))),
             *of_part("values", (replace(column, of=itemgetter(name)) for name, column in METRICS.items())),
             Column("unknown_ops", "Unknown operators", of=_unknown),
         ),
@@ -159,7 +157,7 @@ def notes(lines: Sequence[Line], runs: Sequence[Run], peaks: Peaks | None) -> li
     """Make the notes under the table: errors, unknown operators, conditions of the timing, and every warning."""
     return [
         *(_failure(line) for line in lines if line.entry.error is not None),
-        *(note for line in lines if line.entry.figures for note in line.entry.figures.notes()),
+        *dict.fromkeys(note for line in lines if line.entry.figures for note in line.entry.figures.notes()),
         *_timing_notes(lines, runs),
         *_peaks_notes(peaks, runs),
         *_warning_notes(lines),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import nn
 
 from netcost.counting import breakdown
 from netcost.counting.count import Count, count
-from netcost.counting.figures import Figures
+from netcost.counting.figures import Figures, input_text
 from netcost.graph import liveness
 from netcost.graph.cost import Cost, total
 from netcost.graph.graph import Graph
@@ -20,7 +20,8 @@ from netcost.text import frames
 from netcost.text.errors import RequestError
 from netcost.text.metrics import METRICS
 from netcost.text.tables import Column, Table, table_of
-from netcost.tracing import InputSpec, call_arguments, input_specs, paused_collection, trace_call
+from netcost.tracing import call_arguments, input_specs, paused_collection, trace_call
+from netcost.tracing.inputs import drawing, notes_on, small_values, written_inputs
 
 if TYPE_CHECKING:
     import pandas
@@ -39,10 +40,14 @@ class Analysis:
     Args:
         count: the counted graph.
         model: the name of the network, as the user gave it.
+        inputs: as `written_inputs` makes them; None for the shapes of the graph's inputs.
+        input_notes: what stands for inputs that were given by shape.
     """
 
     count: Count
     model: str = ""
+    inputs: tuple[Any, ...] | None = None
+    input_notes: tuple[str, ...] = ()
 
     @property
     def graph(self) -> Graph:
@@ -146,7 +151,13 @@ class Analysis:
     @property
     def figures(self) -> Figures:
         """The figures alone, without the graph."""
-        return Figures(self.model, tuple(spec.shape for spec in self.graph.inputs), self.metrics(), self.unknown_ops)
+        inputs = tuple(spec.shape for spec in self.graph.inputs) if self.inputs is None else self.inputs
+        return Figures(self.model, inputs, self.metrics(), self.unknown_ops, self.input_notes)
+
+    @property
+    def input_values(self) -> tuple[str, ...]:
+        """The inputs that are no tensors, as text."""
+        return tuple(input_text(written) for written in self.inputs or () if not isinstance(written, tuple))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers under the JSON keys."""
@@ -195,14 +206,19 @@ class Analysis:
 
 @paused_collection()
 def analyze(
-    model: nn.Module | str | Target, inputs: Any = None, *, mode: str = "eval", concrete: bool = False
+    model: nn.Module | Callable[..., Any] | str | Target,
+    inputs: Any = None,
+    *,
+    mode: str = "eval",
+    concrete: bool = False,
 ) -> Analysis:
     """Count one forward pass of `model`; no tensor of its size is allocated or computed.
 
     Args:
-        model: an nn.Module, or a target such as "googlenet" or "torchvision:resnet50".
-        inputs: a shape (1, 3, 224, 224); a tensor; a tuple or list of shapes or tensors, one per positional input;
-            or a dict of them by keyword. None for a target's own input.
+        model: an nn.Module, a method of one, a function of tensors, or a target such as "torchvision:resnet50".
+        inputs: all that the forward takes, as `call_arguments` describes it: a shape (1, 3, 224, 224) or a tensor; a
+            tuple or list of these and of any other values, one per positional input, () for none; or a mapping of
+            them by keyword. None for a target's own input.
         mode: "eval" or "train".
         concrete: run on real tensors, for a forward pass that looks at values.
 
@@ -218,6 +234,9 @@ def analyze(
         model = model.build() if concrete else model.build_weightless()
     if inputs is None:
         raise RequestError("analyze needs the inputs of the model: a shape like (1, 3, 224, 224), or tensors")
-    make = partial(InputSpec.random, generator=torch.Generator().manual_seed(0)) if concrete else InputSpec.on_meta
-    args, kwargs = call_arguments(inputs, make)
-    return Analysis(count(trace_call(model, args, kwargs, mode=mode, concrete=concrete)), name or type(model).__name__)
+    specs = input_specs(inputs)
+    args, kwargs = call_arguments(specs, drawing(model) if concrete else small_values(model))
+    written = written_inputs((*args, *kwargs.values()))
+    graph = trace_call(model, args, kwargs, mode=mode, concrete=concrete)
+    name = name or getattr(model, "__qualname__", type(model).__name__)
+    return Analysis(count(graph), name, written, notes_on(specs))

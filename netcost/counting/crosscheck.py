@@ -22,6 +22,8 @@ from netcost.targets.naming import Target
 from netcost.text import units
 from netcost.text.tables import Column, Table, table_of
 from netcost.tracing import InputSpec, call_arguments, described
+from netcost.tracing.inputs import drawing
+from netcost.tracing.nests import with_tensors
 
 CONVOLUTION, PRODUCTS, ATTENTION, OTHER = "convolution", "linear and matrix product", "attention", "everything else"
 CLASSES = (CONVOLUTION, PRODUCTS, ATTENTION, OTHER)
@@ -138,8 +140,7 @@ def count_with_fvcore(target: Target, analysis: Analysis) -> OtherCount:
 
     module = copy.deepcopy(target.build_weightless()).eval()
     module._apply(lambda tensor: torch.zeros_like(tensor, device="cpu") if tensor.is_meta else tensor)  # type: ignore[no-untyped-call]
-    generator = torch.Generator().manual_seed(0)
-    args, kwargs = call_arguments(target.required_inputs(), lambda spec: spec.random(generator))
+    args, kwargs = call_arguments(target.required_inputs(), drawing(module))
     if kwargs:
         return OtherCount("fvcore", None, failure="it takes no keyword inputs")
     logging.getLogger("fvcore.nn.jit_analysis").setLevel(logging.ERROR)
@@ -165,7 +166,8 @@ def count_with_fvcore(target: Target, analysis: Analysis) -> OtherCount:
 def count_with_torch(target: Target, analysis: Analysis) -> OtherCount:
     """Count with torch's FlopCounterMode, two FLOPs per multiply-add; on the meta device it decomposes attention."""
     module = copy.deepcopy(target.build_weightless()).to("meta").eval()  # it needs everything on that device
-    args, kwargs = call_arguments(target.required_inputs(), InputSpec.on_meta)
+    call = call_arguments(target.required_inputs(), InputSpec.on_meta)
+    args, kwargs = with_tensors(call, lambda tensor: tensor.to("meta"))
     with FlopCounterMode(display=False) as counter:
         module(*args, **kwargs)
     by_class = dict.fromkeys(CLASSES, 0)

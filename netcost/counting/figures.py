@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,15 +17,17 @@ class Figures:
 
     Args:
         model: the name of the network, as the user gave it.
-        inputs: the shape of each input.
+        inputs: each input as `written_inputs` has it: a tensor's shape, a plain value, or an object's class.
         values: every metric by its identifier; a missing one is None.
         unknown_ops: operators without a counting rule, and the runs of each: the totals leave their work out.
+        input_notes: what stands for inputs that were given by shape.
     """
 
     model: str
-    inputs: tuple[tuple[int, ...], ...]
+    inputs: tuple[Any, ...]
     values: Mapping[str, Any]
     unknown_ops: Mapping[str, int]
+    input_notes: tuple[str, ...] = ()
 
     def shown(self, name: str) -> Any:
         """Return the value of metric `name`, marked as a lower bound if it leaves unknown operators out."""
@@ -35,16 +38,31 @@ class Figures:
     def notes(self) -> list[str]:
         """Make the notes under every table of these figures."""
         if not self.unknown_ops:
-            return []
+            return [*self.input_notes]
         listed = ", ".join(f"{name} ({times})" for name, times in self.unknown_ops.items())
-        return [f"{self.model or 'model'}: no rule counts {listed}; totals marked ≥ leave that work out."]
+        unknown = f"{self.model or 'model'}: no rule counts {listed}; totals marked ≥ leave that work out."
+        return [unknown, *self.input_notes]
+
+    @property
+    def batch(self) -> int | None:
+        """The first size of the first tensor among the inputs; None without one."""
+        return next((shape[0] for shape in self.inputs if isinstance(shape, tuple) and shape), None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers under the JSON keys."""
-        shapes = [list(shape) for shape in self.inputs]
+        written = [list(entry) if isinstance(entry, tuple) else entry for entry in self.inputs]
+        is_one_shape = len(written) == 1 and isinstance(written[0], list)
         return {
             "model": self.model,
-            "input": shapes[0] if len(shapes) == 1 else shapes,
+            "input": written[0] if is_one_shape else written,
             **self.values,
             "unknown_ops": dict(self.unknown_ops),
+            **({"input_notes": list(self.input_notes)} if self.input_notes else {}),
         }
+
+
+def input_text(written: Any) -> str:
+    """Write one input of the figures: a shape as 1x3x8x8, text as it is, another value as JSON has it."""
+    if isinstance(written, str):
+        return written
+    return "x".join(map(str, written)) if isinstance(written, tuple) else json.dumps(written)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import replace
 from typing import Any, Unpack
 
 import torch
@@ -21,6 +21,7 @@ from netcost.profiling.result import Profile
 from netcost.profiling.roofline import Peaks
 from netcost.targets import Target
 from netcost.text.errors import MeasurementError, NetcostError
+from netcost.timing.arguments import Arguments, both, copies_note
 from netcost.timing.conversion import Call, converted, converted_call, first_line, observed
 from netcost.timing.devices import Device, open_device, translating_out_of_memory
 from netcost.timing.doubts import doubts_about, throttled
@@ -74,18 +75,19 @@ def profile(
     if peaks is not None:
         peaks.require(opened.name)
     target = subject(model, inputs, asked)
-    # Given tensors are counted with their values, unless another element type was asked for.
-    analysis = analyze(target, inputs if asked.dtype is None else None, concrete=concrete)
+    analysis = analyze(target, concrete=concrete)
+    analysis = replace(analysis, input_notes=(*analysis.input_notes, *copies_note(target.required_inputs())))
     ops = analysis.graph.ops
     with opened.active(), thread_number(asked.threads) as used, flushed_denormals(), _attention_in_parts():
-        placed, (args, kwargs) = _prepared(opened, target, inputs, asked)
-        setting, run = observed(placed, (args, kwargs), asked), partial(placed, *args, **kwargs)
+        placed, call = _prepared(opened, target, asked)
+        setting, arguments = observed(placed, call, asked), Arguments(call)
         with evaluating(placed), torch.inference_mode():
+            run = arguments.bound(placed)
             # Operators are finished when they return on a CPU; on a GPU they are then only launched.
             on_host = opened.name == "cpu"
             probe = HostProbe(run, ops, clock) if on_host else KernelProbe(run, ops, clock, opened.synchronize)
             _try_out(probe, analysis.model, opened.name)
-            prepare = opened.cold_cache() if asked.cold_cache else None
+            prepare = both(opened.cold_cache() if asked.cold_cache else None, arguments.renewing)
             load = meter()
             rounds = sample_rounds(
                 [
@@ -116,11 +118,11 @@ def profile(
     )
 
 
-def _prepared(device: Device, target: Target, inputs: Any, timing: Timing) -> tuple[nn.Module, Call]:
+def _prepared(device: Device, target: Target, timing: Timing) -> tuple[nn.Module, Call]:
     """Build the model as its timing asks for it, with its inputs, on the device."""
     built = converted(target.build(), timing)
     dtype = next((weight.dtype for weight in built.parameters() if weight.is_floating_point()), torch.float32)
-    call = random_call(target.required_inputs() if inputs is None else inputs, dtype)
+    call = random_call(target.required_inputs(), dtype, built)
     return device.place(built, converted_call(call, timing))
 
 

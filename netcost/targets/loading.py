@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from netcost.text.errors import TargetError
 from netcost.text.registry import suggestion
@@ -45,7 +46,34 @@ _NEIGHBOURS: dict[str, ModuleType] = {}
 """Modules that file targets have imported. The next file may have others of the same names beside it."""
 
 
-def load_file(text: str, path: Path) -> ModuleType:
+def load_attribute(text: str, place: str, attribute: str, known: Sequence[str], *, again: bool = True) -> Any:
+    """Return an attribute of the user's code.
+
+    Args:
+        text: as the user wrote it, for messages.
+        place: a file, or the dotted name of a module.
+        attribute: its name there, with dots for one of a class.
+        known: names to suggest if there is no such module.
+        again: run a file again that has been loaded before.
+
+    Raises:
+        TargetError: it cannot be loaded, or there is no such attribute.
+    """
+    value: Any = load_file(text, Path(place), again=again) if is_file(place) else load_module(text, place, known)
+    for part in attribute.split("."):
+        if not hasattr(value, part):
+            public = [name for name in dir(value) if not name.startswith("_")]
+            raise TargetError(f"{place!r} has no {attribute!r}{suggestion(part, public)}")
+        value = getattr(value, part)
+    return value
+
+
+def is_file(place: str) -> bool:
+    """True for the path of a file, and not the name of a module."""
+    return place.endswith(".py") or "/" in place or Path(place).is_file()
+
+
+def load_file(text: str, path: Path, *, again: bool = True) -> ModuleType:
     """Run a file as a module that can import its neighbours, also relatively if it is part of a package."""
     if not path.is_file():
         raise TargetError(f"{text!r}: there is no file {str(path)!r}")
@@ -59,6 +87,9 @@ def load_file(text: str, path: Path) -> ModuleType:
         raise TargetError(f"{text!r} is not Python: {described(error)}") from error
     path = path.resolve()
     root, name = _package(path)
+    loaded = None if again else sys.modules.get(_name_of(path))
+    if loaded is not None and loaded.__file__ == str(path):
+        return loaded
     folders = (root,) if root == path.parent else (root, path.parent)
     _forget_namesakes(folders)
     before = set(sys.modules)
@@ -86,7 +117,7 @@ def _package(path: Path) -> tuple[Path, str]:
 
 def _run(path: Path) -> ModuleType:
     """Run the file's code as a module under a name that no other module has."""
-    name = f"netcost_target_{path.stem}"
+    name = _name_of(path)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None  # a name that ends in .py has both
     module = importlib.util.module_from_spec(spec)
@@ -97,6 +128,11 @@ def _run(path: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _name_of(path: Path) -> str:
+    """Return the module name of a file that is no part of a package."""
+    return f"netcost_target_{path.stem}"
 
 
 def _imported_since(before: set[str], folders: Sequence[Path]) -> dict[str, ModuleType]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import importlib
 import inspect
 import re
@@ -10,23 +9,26 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from torch import nn
 
-from netcost.targets.loading import importable, load_file, load_module
+from netcost.targets.inputs import is_code, load_inputs
+from netcost.targets.loading import importable, is_file, load_attribute
 from netcost.targets.making import maker
 from netcost.targets.weightless import weightless
 from netcost.text.errors import RequestError, TargetError
 from netcost.text.registry import suggestion, without_folders
-from netcost.tracing import InputSpec, described, parse_input
+from netcost.tracing import Input, InputSpec, described, parse_input
 from netcost.tracing.arguments import lacks_values
+from netcost.tracing.nests import copied_module
 from netcost.zoo import ARCHITECTURES, MODULES
 
 Options = dict[str, Any]
-Inputs = tuple[InputSpec, ...]
+Inputs = tuple[Input, ...]
 
 PICKLES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".t7"})
 
@@ -98,22 +100,26 @@ def _chain(error: BaseException | None) -> Iterator[Exception]:
         error = error.__cause__ or error.__context__
 
 
-def resolve(text: str, arguments: Mapping[str, Any] | None = None, inputs: Sequence[str | InputSpec] = ()) -> Target:
+def resolve(text: str, arguments: Mapping[str, Any] | None = None, inputs: Sequence[str | Input] = ()) -> Target:
     """Return the target that `text` names.
 
     Args:
         text: "googlenet", "module:inception_v1", "torchvision:resnet50", "timm:convnext_tiny",
             "package.module:callable" or "file.py:Net".
         arguments: arguments of the architecture: {"width": 0.5}.
-        inputs: inputs in place of the target's own, as InputSpecs or written like "1x3x160x160".
+        inputs: inputs in place of the target's own, as `input_specs` makes them, written like "1x3x160x160", or code
+            that makes them: "inputs.py:make_inputs".
 
     Raises:
         RequestError: the name is unknown (near names are suggested) or an input does not parse.
         TargetError: the target cannot be loaded.
     """
-    given = tuple(parse_input(spec) if isinstance(spec, str) else spec for spec in inputs)
+    code = [entry for entry in inputs if isinstance(entry, str) and is_code(entry)]
+    given = tuple(parse_input(entry) if isinstance(entry, str) else entry for entry in inputs if entry not in code)
     options = dict(arguments or {})
-    return replace(_resolved(text, options, given), name=without_folders(text), arguments=options, text=text)
+    target = replace(_resolved(text, options, given), name=without_folders(text), arguments=options, text=text)
+    # The model's code is loaded first: inputs from the same file are of its classes.
+    return replace(target, inputs=(*chain(*map(load_inputs, code)), *given)) if code else target
 
 
 def build(name: str, **arguments: Any) -> nn.Module:
@@ -181,7 +187,9 @@ def _of_torchvision(text: str, name: str, options: Options, given: Inputs) -> Ta
     if name.startswith("vit_") and own is not None:
         defaults["image_size"] = own.shape[-1]
     if is_detector:
-        given = tuple(replace(spec, as_list=spec.name is None) for spec in given)
+        given = tuple(
+            replace(spec, as_list=spec.name is None) if isinstance(spec, InputSpec) else spec for spec in given
+        )
     make = maker(text, partial(models.get_model, name, weights=None, **defaults), options)
     return Target(text, make, given or (None if own is None else (own,)))
 
@@ -236,22 +244,15 @@ LIBRARIES = {"module": _of_modules, "torchvision": _of_torchvision, "timm": _of_
 
 def _of_code(text: str, place: str, attribute: str, options: Options, given: Inputs) -> Target:
     """Resolve a class, function or module instance in the user's own code."""
-    is_file = place.endswith(".py") or "/" in place or Path(place).is_file()
-    module = load_file(text, Path(place)) if is_file else load_module(text, place, [*LIBRARIES, *ARCHITECTURES])
-    value: Any = module
-    for part in attribute.split("."):
-        if not hasattr(value, part):
-            public = [name for name in dir(value) if not name.startswith("_")]
-            raise TargetError(f"{place!r} has no {attribute!r}{suggestion(part, public)}")
-        value = getattr(value, part)
+    value = load_attribute(text, place, attribute, [*LIBRARIES, *ARCHITECTURES])
     if isinstance(value, nn.Module):
         if options:
             raise RequestError(f"{text!r} is a built module; --arg goes to a class or function that builds one")
-        return Target(text, lambda: copy.deepcopy(value), given or None)  # each build is an instance of its own
+        return Target(text, lambda: copied_module(value), given or None)  # each build is an instance of its own
     if not callable(value):
         raise TargetError(f"{text!r} is a {type(value).__name__}; expected a class or function that makes an nn.Module")
     make = maker(text, value, options)
-    folder = Path(place).resolve().parent if is_file else Path.cwd()
+    folder = Path(place).resolve().parent if is_file(place) else Path.cwd()
 
     def make_there() -> nn.Module:
         with importable(folder):

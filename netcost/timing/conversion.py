@@ -5,11 +5,10 @@ The caller's model stays as it is: changes are made on a deep copy, and nothing 
 
 from __future__ import annotations
 
-import copy
 import inspect
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from netcost.text.errors import MeasurementError, RequestError
 from netcost.timing.setting import COMPILE, EffectiveSetting, Timing, observed_dtype
+from netcost.tracing.nests import copied_module, tensors_in, with_tensors
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]  # positional and named arguments of a model
 
@@ -43,16 +43,16 @@ def converted(model: nn.Module, timing: Timing) -> nn.Module:
 
 def converted_call(call: Call, timing: Timing) -> Call:
     """Return the inputs in the element type and memory format asked for, by the same rules."""
-    changed: Call = over_tensors(call, lambda tensor: _in_setting(tensor, timing))
+    changed: Call = with_tensors(call, lambda tensor: _in_setting(tensor, timing))
     return changed
 
 
 def observed(model: nn.Module, call: Call, timing: Timing) -> EffectiveSetting:
     """Return the timing's setting; parts that it leaves open are read from the model and its inputs."""
-    floating = [tensor for tensor in (*_weights(model), *_tensors(call)) if tensor.is_floating_point()]
+    floating = [tensor for tensor in (*_weights(model), *tensors_in(call)) if tensor.is_floating_point()]
     names = (str(tensor.dtype).removeprefix("torch.") for tensor in floating)
     # With one channel, or one pixel, both formats are the same.
-    images = (tensor for tensor in floating if tensor.dim() == 4 and not tensor.is_contiguous())
+    images = (tensor for tensor in floating if _is_image(tensor) and not tensor.is_contiguous())
     last = any(tensor.is_contiguous(memory_format=torch.channels_last) for tensor in images)
     return EffectiveSetting(
         dtype=timing.dtype or observed_dtype(names),
@@ -69,7 +69,7 @@ def moved(model: nn.Module, call: Call, where: torch.device) -> tuple[nn.Module,
         raise RequestError(f"{type(model).__name__} is on the meta device and has no weights to run; build a real one")
     if any(tensor.device != where for tensor in weights):
         model = copied(model).to(where)
-    return model, over_tensors(call, lambda tensor: tensor.to(where))
+    return model, with_tensors(call, lambda tensor: tensor.to(where))
 
 
 def copied(model: nn.Module) -> nn.Module:
@@ -79,7 +79,7 @@ def copied(model: nn.Module) -> nn.Module:
         MeasurementError: a part of the model cannot be copied.
     """
     try:
-        return copy.deepcopy(model)
+        return copied_module(model)
     except Exception as error:
         if is_out_of_memory(error):
             raise
@@ -89,27 +89,6 @@ def copied(model: nn.Module) -> nn.Module:
 def is_out_of_memory(error: Exception) -> bool:
     """True for an error of memory: torch has an exception for GPUs; on a CPU, a plain RuntimeError with these words."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
-
-
-def over_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """Return the same tuple, list, mapping, tensor or other value, with each of its tensors changed."""
-    if isinstance(value, Tensor):
-        return change(value)
-    if isinstance(value, Mapping):
-        return {name: over_tensors(entry, change) for name, entry in value.items()}
-    if not isinstance(value, tuple | list):
-        return value
-    parts = [over_tensors(entry, change) for entry in value]
-    return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    """Yield the tensors in a tuple, list, mapping, tensor or other value."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping | tuple | list):
-        for entry in value.values() if isinstance(value, Mapping) else value:
-            yield from _tensors(entry)
 
 
 def compiled(model: nn.Module) -> Callable[..., object]:
@@ -158,6 +137,11 @@ def _in_setting(tensor: Tensor, timing: Timing) -> Tensor:
         return tensor
     if timing.torch_dtype is not None:
         tensor = tensor.to(getattr(torch, timing.torch_dtype))
-    if timing.memory_format is not None and tensor.dim() == 4:
+    if timing.memory_format is not None and _is_image(tensor):
         tensor = tensor.contiguous(memory_format=FORMATS[timing.memory_format])
     return tensor
+
+
+def _is_image(tensor: Tensor) -> bool:
+    """True for a tensor that has a memory format."""
+    return tensor.layout == torch.strided and not tensor.is_nested and tensor.dim() == 4

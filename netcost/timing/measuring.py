@@ -8,15 +8,17 @@ the same rounds: the times of one `measure_all` stand side by side, and `stats.r
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Unpack
 
 import torch
 from torch import nn
+from torch.nn.utils.rnn import PackedSequence
 
 from netcost.text.errors import MeasurementError
+from netcost.timing.arguments import both
 from netcost.timing.conversion import Call
 from netcost.timing.devices import Device, RunTimes, open_device
 from netcost.timing.doubts import Doubt, doubts_about, launch_bound, throttled
@@ -27,13 +29,13 @@ from netcost.timing.preparation import Ready, ready_to_run
 from netcost.timing.sampling import Clock, Progress, Series, Subject, sample_rounds
 from netcost.timing.setting import COMPILE, EffectiveSetting, Timing, TimingOptions, timing_of
 from netcost.tracing import InputSpec, call_arguments
-
-Inputs = torch.Tensor | InputSpec | Sequence[Any] | Mapping[str, Any]  # a shape, one of these, or several
+from netcost.tracing.inputs import drawing
+from netcost.tracing.nests import parts, tensors_in, with_tensors
 
 
 def measure(
     model: nn.Module,
-    inputs: Inputs,
+    inputs: Any,
     device: str = "cpu",
     *,
     timing: Timing | None = None,
@@ -43,8 +45,8 @@ def measure(
     """Measure the time of one forward pass.
 
     Args:
-        inputs: a shape such as (1, 3, 224, 224), a tensor, an InputSpec, or several of these in order or by name; a
-            shape stands for random normal values of the model's own floating-point type.
+        inputs: as for `analyze`; a shape stands for random normal values of the model's own floating-point type. The
+            caller's own tensors and objects are not passed on, but copies, and anew to each call that changes them.
         timing: device and all options in one value, instead of them.
         options: the parts of a `Timing`: threads, dtype, memory_format, backend, cold_cache, budget_s (5 unless given)
             and precision (0.02); a model that has to change for them is copied.
@@ -57,7 +59,7 @@ def measure(
     asked = timing_of(timing, device, options).or_else(5.0, 0.02)
     asked.refuse("measuring one module", "isolate")
     dtype = next((weight.dtype for weight in model.parameters() if weight.is_floating_point()), torch.float32)
-    [result] = measure_all([(type(model).__name__, model, random_call(inputs, dtype))], asked, progress)
+    [result] = measure_all([(type(model).__name__, model, random_call(inputs, dtype, model))], asked, progress)
     if isinstance(result, MeasurementError):
         raise result
     return result
@@ -100,7 +102,7 @@ def measure_all(
         load, begun = meter(), clock()
         with torch.inference_mode():
             rounds = sample_rounds(
-                [Subject(name, entry.run, prepare, entry.set_up) for name, _, entry in named],
+                [Subject(name, entry.run, both(prepare, entry.prepare), entry.set_up) for name, _, entry in named],
                 clock=clock,
                 synchronize=device.synchronize,
                 budget_s=budget_s,
@@ -153,28 +155,31 @@ class Context:
         )
 
 
-def random_call(inputs: Inputs, dtype: torch.dtype = torch.float32, seed: int = 0) -> Call:
-    """Return the arguments that `inputs` stand for: tensors as they are, shapes and InputSpecs as random CPU values.
-
-    The values come from a generator of their own; torch's random state stays as it is.
+def random_call(inputs: Any, dtype: torch.dtype = torch.float32, model: nn.Module | None = None, seed: int = 0) -> Call:
+    """Return the arguments that `inputs` stand for: values as they are, shapes and InputSpecs as `drawing` fills them.
 
     Args:
         dtype: of a shape, and of an InputSpec that says float32, its default.
+        model: whose embeddings bound the indices.
 
     Raises:
-        RequestError: the inputs are none of these.
+        RequestError: the inputs have no form that `call_arguments` takes.
     """
-    generator = torch.Generator().manual_seed(seed)
-    floating = str(dtype).removeprefix("torch.")
-
-    def make(spec: InputSpec) -> torch.Tensor:
-        return (replace(spec, dtype=floating) if spec.dtype == "float32" else spec).random(generator)
-
-    return call_arguments(inputs, make)
+    draw = drawing(model, dtype, seed)
+    call = call_arguments(inputs, draw)
+    if any(tensor.is_meta for tensor in tensors_in(call)):
+        call = with_tensors(call, lambda tensor: draw(InputSpec.of(tensor)) if tensor.is_meta else tensor)
+    return call
 
 
 def batch_of(call: Call) -> int | None:
-    """Return the first size of the first tensor, or None where there is no tensor."""
-    args, kwargs = call
-    values = (value for value in (*args, *kwargs.values()) if isinstance(value, torch.Tensor) and value.dim() > 0)
-    return next((int(tensor.shape[0]) for tensor in values), None)
+    """Return the first size of the first tensor that has one, or the sequences of a packed one; None if there is none.
+
+    An empty batch is none either: it has no throughput.
+    """
+    for part in parts(call):
+        if isinstance(part, PackedSequence):
+            return int(part.batch_sizes[0])
+        if isinstance(part, torch.Tensor) and part.dim() > 0:
+            return int(part.shape[0]) or None
+    return None

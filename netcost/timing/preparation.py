@@ -11,6 +11,7 @@ from torch import nn
 
 from netcost.text.errors import MeasurementError
 from netcost.timing import conversion
+from netcost.timing.arguments import Arguments
 from netcost.timing.conversion import Call
 from netcost.timing.devices import Device, TimedRun, translating_out_of_memory
 from netcost.timing.placement import Placement, UntimedSetup, placed
@@ -31,6 +32,7 @@ class Ready:
     setting: EffectiveSetting
     compile_s: float | None = None  # the first call of a compiled model; None for eager
     untimed_setup: Run | None = None
+    prepare: Run | None = None  # before each timed call: gives it inputs that the call before has changed
 
     def set_up(self) -> None:
         """Run the untimed setup, then begin a sample."""
@@ -89,12 +91,12 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 def _start(device: Device, model: nn.Module, call: Call, timing: Timing, clock: Clock) -> Ready:
     """Return the model's run on its device; compiled, where the timing asks for it."""
-    args, kwargs = call
     setting = conversion.observed(model, call, timing)
     function = conversion.compiled(model) if timing.backend == COMPILE else model
-    run = device.watch(_naming_dtype(lambda: function(*args, **kwargs), timing))
+    arguments = Arguments(call)
+    run = device.watch(_naming_dtype(arguments.bound(function, trial=model), timing))
     if timing.backend != COMPILE:
-        return Ready(run, setting)
+        return Ready(run, setting, prepare=arguments.renewing)
     begun = clock()
     try:
         with conversion.quiet_compiler(), torch.inference_mode():
@@ -102,7 +104,7 @@ def _start(device: Device, model: nn.Module, call: Call, timing: Timing, clock: 
             device.synchronize()
     except MeasurementError as error:
         return Ready.failed(error)
-    return Ready(run, setting, clock() - begun)
+    return Ready(run, setting, clock() - begun, prepare=arguments.renewing)
 
 
 def _naming_dtype(run: Run, timing: Timing) -> Run:

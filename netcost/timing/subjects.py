@@ -13,7 +13,8 @@ from netcost.targets import Target, resolve
 from netcost.text.errors import RequestError
 from netcost.timing.conversion import copied
 from netcost.timing.setting import Timing
-from netcost.tracing import input_specs
+from netcost.tracing import Input, InputSpec, input_specs
+from netcost.tracing.nests import with_tensors
 
 
 def subjects(models: Sequence[str | Target | nn.Module], inputs: Any, timing: Timing) -> list[Target]:
@@ -33,16 +34,16 @@ def subject(model: str | Target | nn.Module, inputs: Any, timing: Timing) -> Tar
     Raises:
         RequestError: the target is unknown, or its input is missing.
     """
-    specs = () if inputs is None else input_specs(inputs)
-    target = resolve(model, inputs=specs) if isinstance(model, str) else model
+    specs = None if inputs is None else input_specs(inputs)
+    target = resolve(model, inputs=specs or ()) if isinstance(model, str) else model
     if isinstance(target, nn.Module):
         module = target
-        if not specs:
+        if specs is None:
             raise RequestError(
                 f"{type(module).__name__} has no input; give inputs=(1, 3, 224, 224), tensors, or --input 1x3x224x224"
             )
         target = Target(type(module).__name__, lambda: copied(module), None)
-    if specs:
+    if specs is not None:
         target = replace(target, inputs=specs)
     target.required_inputs()
     return in_element_type(target, timing)
@@ -53,8 +54,14 @@ def in_element_type(target: Target, timing: Timing) -> Target:
     make, dtype = target.make, timing.torch_dtype
     if dtype is None:
         return target
-    inputs = tuple(
-        replace(spec, dtype=dtype) if getattr(torch, spec.dtype).is_floating_point else spec
-        for spec in target.required_inputs()
-    )
+    inputs = tuple(_in_type(entry, dtype) for entry in target.required_inputs())
     return replace(target, make=lambda: make().to(getattr(torch, dtype)), inputs=inputs)
+
+
+def _in_type(entry: Input, dtype: str) -> Input:
+    """Return an input with floating-point numbers of that type."""
+    if isinstance(entry, InputSpec):
+        return replace(entry, dtype=dtype) if getattr(torch, entry.dtype).is_floating_point else entry
+    cast = getattr(torch, dtype)
+    value = with_tensors(entry.value, lambda tensor: tensor.to(cast) if tensor.is_floating_point() else tensor)
+    return replace(entry, value=value)

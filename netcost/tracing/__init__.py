@@ -16,10 +16,12 @@ operator costs; `targets` finds the module.
 """
 
 from netcost.tracing.forward import described, set_training, trace, trace_call
-from netcost.tracing.inputs import InputSpec, call_arguments, input_specs, parse_input
+from netcost.tracing.inputs import GivenInput, Input, InputSpec, call_arguments, input_specs, parse_input
 from netcost.tracing.state import paused_collection
 
 __all__ = [
+    "GivenInput",
+    "Input",
     "InputSpec",
     "call_arguments",
     "described",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import sys
 import traceback
@@ -26,9 +25,9 @@ from netcost.tracing.attribution import ModuleStack
 from netcost.tracing.inputs import InputSpec
 from netcost.tracing.leftovers import is_held, taken_out
 from netcost.tracing.memory import spec_of
+from netcost.tracing.nests import brief, copied_module, tensors_in, with_tensors
 from netcost.tracing.recorder import CPU, Recorder
 from netcost.tracing.state import paused_collection, quiet_torch, restored
-from netcost.tracing.values import stand_ins, tensors_in
 
 MODES = ("eval", "train")
 Call = Callable[..., Any]
@@ -116,7 +115,7 @@ def _model_and_call(model: Any) -> tuple[nn.Module, Call]:
         return model.module(), nn.Module.__call__
     if callable(model) and not isinstance(model, type):
         return Function(model), nn.Module.__call__
-    kind = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
+    kind = f"the class {model.__name__}" if isinstance(model, type) else brief(model)
     raise RequestError(f"the model is {kind}; expected an nn.Module, a method of one, or a function of tensors")
 
 
@@ -173,7 +172,7 @@ def _recorded(
         nullcontext() if autograd else torch._C._AutoDispatchBelowAutograd(),
     ):
         set_training(model, mode == "train")
-        args, kwargs = stand_ins((args, kwargs), recorder.admit)
+        args, kwargs = with_tensors((args, kwargs), recorder.admit)
         inputs = [spec_of(leaf) for leaf in tensors_in((args, kwargs))]
         with stack, recorder:
             result = _forward(partial(call, model), members, args, kwargs)
@@ -247,11 +246,8 @@ def _copied(model: nn.Module) -> nn.Module:
     """Return a copy of the model with its values."""
     if any(tensor.is_meta for tensor in model.parameters()):
         raise RequestError("concrete=True runs on values, and this model has none (meta device); build it on the CPU")
-    attributes = [value for module in model.modules() for value in module.__dict__.values()]
-    computed = [value for value in attributes if isinstance(value, Tensor) and not value.is_leaf]
     try:
-        # Torch refuses to copy tensors that are not leaves.
-        return copy.deepcopy(model, {id(tensor): tensor.detach().clone() for tensor in computed})
+        return copied_module(model)
     except Exception as error:
         raise RequestError(
             f"concrete=True runs a copy of the model, and it cannot be copied: {described(error)}"
@@ -307,14 +303,14 @@ def _is_lazy(module: nn.Module) -> bool:
 
 def _with_shapes(model: nn.Module, call: Call, args: Any, kwargs: Any) -> nn.Module:
     """Return a copy of a model with lazy layers after one pass on real tensors, which gives their weights a shape."""
-    copied = copy.deepcopy(model)
+    copied = copied_module(model)
     generator = torch.Generator().manual_seed(0)
 
     def real(tensor: Tensor) -> Tensor:
         return InputSpec.of(tensor).random(generator) if tensor.is_meta else tensor.detach().clone()
 
     with torch.no_grad(), quiet_torch(CPU, is_recurrent=False):
-        _forward(partial(call, copied), dict(copied.named_modules()), *stand_ins((args, kwargs), real))
+        _forward(partial(call, copied), dict(copied.named_modules()), *with_tensors((args, kwargs), real))
     return copied
 
 

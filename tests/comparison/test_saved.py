@@ -199,7 +199,7 @@ def latency(plain):
         (lambda plain: plain["models"][0].pop("params"), "$.models[0].params: expected a number, found nothing"),
         (lambda plain: plain["models"][0].update(flops="many"), "models[0].flops: expected a number"),
         (lambda plain: plain["models"][0].update(flops=10**40), "models[0].flops: expected a whole number of at most"),
-        (lambda plain: plain["models"][0].update(input=[1, -3]), "models[0].input: expected sizes of 1 or more"),
+        (lambda plain: plain["models"][0].update(input=[1, -3]), "models[0].input: expected sizes of 0 or more"),
         (lambda plain: plain["models"][0].update(model=None), "models[0].model: expected text, found null"),
         (lambda plain: plain.update(environment=None), "null where there is no environment"),
         (lambda plain: plain["environment"].pop("torch"), "environment.torch: expected text, found nothing"),

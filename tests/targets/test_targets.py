@@ -17,7 +17,9 @@ from torch import nn
 import netcost
 from netcost.targets.naming import PICKLES, Target, resolve
 from netcost.text.errors import NetcostError, RequestError, TargetError
-from netcost.tracing import InputSpec, call_arguments, parse_input
+from netcost.timing.workers import Recipe, recipe_of
+from netcost.tracing import GivenInput, InputSpec, call_arguments, parse_input
+from netcost.tracing.inputs import drawing, notes_on
 
 NET = """
     from torch import nn
@@ -489,7 +491,10 @@ def test_a_package_that_is_missing_is_asked_for(package: str, monkeypatch: pytes
         ("ids=1x128:int64", InputSpec((1, 128), "int64", "ids")),
         ("attention_mask=1x128:bool", InputSpec((1, 128), "bool", "attention_mask")),
         ("1x8:bfloat16", InputSpec((1, 8), "bfloat16")),
-        ("x=2", InputSpec((2,), name="x")),
+        ("x=2:float32", InputSpec((2,), name="x")),
+        ("step=:int64", InputSpec((), "int64", "step")),
+        ("step=scalar", InputSpec((), name="step")),
+        (":float64", InputSpec((), "float64")),
     ],
 )
 def test_an_input_is_sizes_and_perhaps_a_name_and_a_type(written: str, spec: InputSpec) -> None:
@@ -497,9 +502,35 @@ def test_an_input_is_sizes_and_perhaps_a_name_and_a_type(written: str, spec: Inp
 
 
 @pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("x=none", None),
+        ("x=True", True),
+        ("x=false", False),
+        ("x=50", 50),
+        ("x=-1", -1),
+        ("x=0.5", 0.5),
+        ("x=1e-3", 0.001),
+        ("x=train", "train"),
+        ("x='none'", "none"),
+        ('x="1x3"', "1x3"),
+        ("x=(7, 7)", (7, 7)),
+    ],
+)
+def test_an_input_with_a_name_may_be_a_value(written: str, value: Any) -> None:
+    given = parse_input(written)
+    assert isinstance(given, GivenInput)
+    assert (given.value, type(given.value), given.name) == (value, type(value), "x")
+    assert call_arguments((given,), InputSpec.on_meta) == ((), {"x": value})  # (7, 7) is no shape here
+
+
+@pytest.mark.parametrize(
     ("written", "said"),
     [
         ("", "does not parse"),
+        ("x=", "does not parse"),
+        ("x=(1", "does not parse"),
+        ("x=1x", "does not parse"),
         ("x", "does not parse"),
         ("1x", "does not parse"),
         ("1xx3", "does not parse"),
@@ -537,7 +568,19 @@ def test_an_input_of_every_type_can_be_made(dtype: str) -> None:
     assert InputSpec.of(spec.on_meta()) == InputSpec.of(drawn) == spec
     assert spec.on_meta().is_meta
     assert torch.equal(drawn, spec.random(torch.Generator().manual_seed(0)))
-    assert drawn.any() if drawn.is_floating_point() else not drawn.any()  # zeros are good indices
+    assert drawn.any()
+
+
+def test_ids_are_spread_over_the_smallest_embedding_and_masks_are_ones() -> None:
+    model = nn.Sequential(nn.Embedding(50, 2), nn.Embedding(7, 2))
+    ids = InputSpec((1, 500), "int64")
+    before = torch.get_rng_state()
+    assert drawing(model)(ids).unique().tolist() == [0, 1, 2, 3, 4, 5, 6]
+    assert drawing()(ids).unique().tolist() == [0, 1]  # without a table: an index into any
+    for mask in (InputSpec((2, 3), "bool"), InputSpec((2, 3), "int32", "attention_mask")):
+        assert drawing(model)(mask).all()
+    assert torch.equal(before, torch.get_rng_state())
+    assert [note.count("attention_mask") for note in notes_on((ids, mask))] == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -552,6 +595,8 @@ def test_an_input_of_every_type_can_be_made(dtype: str) -> None:
         (torch.ones(2, 3), [(2, 3)], {}),
         ((torch.ones(2), (3,)), [(2,), (3,)], {}),
         ({"ids": (1, 7), "mask": torch.ones(2)}, [], {"ids": (1, 7), "mask": (2,)}),
+        ((), [], {}),
+        (torch.ones(0, 3), [(0, 3)], {}),
     ],
 )
 def test_inputs_of_a_library_call_are_shapes_tensors_and_specs(inputs: Any, positional: Any, keywords: Any) -> None:
@@ -565,16 +610,70 @@ def test_containers_of_tensors_go_through_as_they_are() -> None:
     assert call_arguments((images,), InputSpec.on_meta) == ((images,), {})
 
 
-@pytest.mark.parametrize("inputs", ["1x3", 3, (), [], None, (1, 0, 3), (1, -3), (1.5, 2), {"x": "1x3"}])
+@pytest.mark.parametrize("values", [(None, 1.5), ("b", 50), (True, {"x": 1}), ([torch.ones(1)], 2), (object(),)])
+def test_what_is_no_shape_is_passed_as_it_is(values: Any) -> None:
+    args, _ = call_arguments(values, InputSpec.on_meta)
+    assert all(passed is value for passed, value in zip(args, values, strict=True))
+    _, kwargs = call_arguments({"x": values[0]}, InputSpec.on_meta)
+    assert kwargs["x"] is values[0]
+
+
+@pytest.mark.parametrize("inputs", ["1x3", 3, None, True, (1, 0, 3), (1, -3), {3: torch.ones(9)}])
 def test_inputs_that_are_none_of_these_are_quoted(inputs: Any) -> None:
-    with pytest.raises(RequestError, match=r"expected the like of \(1, 3, 224, 224\)|give a shape like"):
+    with pytest.raises(RequestError, match=r"give a shape like \(1, 3, 224, 224\)|expected names") as caught:
         call_arguments(inputs, InputSpec.on_meta)
+    assert "tensor(" not in str(caught.value)
 
 
 def test_two_inputs_of_one_name_are_refused() -> None:
     twice = [parse_input("ids=1x3"), parse_input("ids=1x4")]
     with pytest.raises(RequestError, match="two inputs are called 'ids'"):
         call_arguments(twice, InputSpec.on_meta)
+
+
+CODE = """
+import torch
+from dataclasses import dataclass
+from torch import nn
+@dataclass
+class Batch:
+    x: torch.Tensor
+class Net(nn.Linear):
+    def __init__(self):
+        super().__init__(8, 4)
+    def forward(self, batch, flag):
+        assert isinstance(batch, Batch) and not flag
+        return super().forward(batch.x)
+def both(): return (Batch(torch.ones(2, 8)),), {"flag": False}
+def positional(): return Batch(torch.ones(2, 8)), False
+def keywords(): return {"batch": Batch(torch.ones(2, 8)), "flag": False}
+def nothing(): return 3
+def raising(): raise ValueError("no data")
+number = 3
+"""
+
+
+@pytest.mark.parametrize("function", ["both", "positional", "keywords"])
+def test_code_may_make_the_inputs_also_of_its_own_classes(tmp_path: Path, function: str) -> None:
+    (tmp_path / "net.py").write_text(CODE)
+    target = resolve(f"{tmp_path}/net.py:Net", inputs=[f"{tmp_path}/net.py:{function}"])
+    assert netcost.analyze(target).mult_adds == 2 * 8 * 4
+    assert Recipe.from_dict(recipe_of(target).to_dict()).inputs == (f"{tmp_path}/net.py:{function}",)
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        ("nothing", "returned 3; expected a tuple"),
+        ("raising", "cannot be made: ValueError: no data"),
+        ("number", "are a int; expected a function"),
+        ("absent", "has no 'absent'"),
+    ],
+)
+def test_code_that_makes_no_inputs_is_refused(tmp_path: Path, function: str, said: str) -> None:
+    (tmp_path / "net.py").write_text(CODE)
+    with pytest.raises(RequestError, match=said):
+        resolve("lenet5", inputs=[f"{tmp_path}/net.py:{function}"])
 
 
 def test_a_target_made_by_hand_needs_no_name_that_resolves() -> None:

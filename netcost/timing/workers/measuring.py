@@ -40,7 +40,7 @@ def measure_in(
         report(0.0, f"building {recipe.target}")
         try:
             built = worker.ask("build", recipe=recipe.to_dict(), timing=asdict(timing))
-            remotes[index] = _Remote(recipe.target, worker, built, timing.cold_cache)
+            remotes[index] = _Remote(recipe.target, worker, built, built.get("is_single", False))
         except NetcostError as error:
             died = isinstance(error, MeasurementError)
             results[index] = MeasurementError(f"{recipe.target} failed while it was built: {error}") if died else error

@@ -16,7 +16,8 @@ from netcost.targets.naming import Target, resolve
 from netcost.text import errors
 from netcost.text.errors import MeasurementError, NetcostError, RequestError
 from netcost.timing.sampling import one_line
-from netcost.tracing import InputSpec
+from netcost.tracing import GivenInput, Input, InputSpec
+from netcost.tracing.nests import brief
 
 Message = dict[str, Any]
 
@@ -50,29 +51,28 @@ class Recipe:
 
     target: str  # "googlenet", "torchvision:resnet50", "net.py:Net"
     arguments: Mapping[str, Any] = field(default_factory=dict)  # of the architecture; Python literals
-    inputs: tuple[InputSpec, ...] = ()  # of one forward pass; () stands for the target's own
+    inputs: tuple[Input | str, ...] = ()  # of one forward pass, or the code of some; () stands for the target's own
 
     def to_dict(self) -> dict[str, Any]:
         """Return the same as JSON values. Arguments are Python literals in text: JSON would turn a tuple into a list.
 
         Raises:
-            RequestError: an argument is not a literal.
+            RequestError: an argument or an input is not a literal.
         """
         written = {name: repr(value) for name, value in self.arguments.items()}
         for name, value in self.arguments.items():
             if not _is_literal(written[name], value):
                 raise RequestError(
-                    f"{self.target!r} has the argument {name}={value!r}, which cannot go to another process; "
+                    f"{self.target!r} has the argument {name}={brief(value)}, which cannot go to another process; "
                     "expected numbers, text, True, False, None, and tuples, lists or dicts of them"
                 )
-        return {"target": self.target, "arguments": written, "inputs": [asdict(spec) for spec in self.inputs]}
+        return {"target": self.target, "arguments": written, "inputs": [*map(_plain_input, self.inputs)]}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Recipe:
         """Return the recipe of such plain values."""
         arguments = {name: ast.literal_eval(value) for name, value in plain["arguments"].items()}
-        inputs = tuple(InputSpec(**{**spec, "shape": tuple(spec["shape"])}) for spec in plain["inputs"])
-        return cls(plain["target"], arguments, inputs)
+        return cls(plain["target"], arguments, tuple(map(_input_of, plain["inputs"])))
 
     def resolved(self) -> Target:
         """Resolve the target in this process.
@@ -96,11 +96,34 @@ def recipe_of(target: Target) -> Recipe:
             f"{target.name!r} is an nn.Module of this process and cannot be timed in another; "
             "name the code that builds it: package.module:callable or path/to/file.py:Net"
         )
-    return Recipe(target.text, target.arguments, target.inputs or ())
+    made = {entry.source: None for entry in target.inputs or () if isinstance(entry, GivenInput) and entry.source}
+    given = (entry for entry in target.inputs or () if isinstance(entry, InputSpec) or not entry.source)
+    return Recipe(target.text, target.arguments, (*made, *given))
+
+
+def _plain_input(entry: Input | str) -> Any:
+    if isinstance(entry, str):
+        return entry
+    if isinstance(entry, InputSpec):
+        return asdict(entry)
+    if not _is_literal(written := repr(entry.value), entry.value):
+        raise RequestError(
+            f"{brief(entry.value)} among the inputs cannot go to another process; give shapes or plain values, or the "
+            "code that makes the inputs: --inputs path/to/file.py:make_inputs"
+        )
+    return {"value": written, "name": entry.name}
+
+
+def _input_of(plain: Any) -> Input | str:
+    if isinstance(plain, str):
+        return plain
+    if "value" in plain:
+        return GivenInput(ast.literal_eval(plain["value"]), plain["name"])
+    return InputSpec(**{**plain, "shape": tuple(plain["shape"])})
 
 
 def _is_literal(written: str, value: Any) -> bool:
     try:
         return bool(ast.literal_eval(written) == value)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, RuntimeError):  # of a tensor, == is no single answer
         return False

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 import torch
 
 from netcost.text.errors import RequestError
+from netcost.timing.arguments import both
 from netcost.timing.devices import Device, open_device
 from netcost.timing.environment import flushed_denormals, thread_number
 from netcost.timing.measuring import batch_of, random_call
@@ -91,15 +92,16 @@ class Server:
             raise RequestError(f"a worker knows no setting {', '.join(map(repr, sorted(unknown)))}")
         asked = Timing(**timing)
         target = in_element_type(Recipe.from_dict(recipe).resolved(), asked)
-        model, call = target.build(), random_call(target.required_inputs())
+        model = target.build()
+        call = random_call(target.required_inputs(), model=model)
         device, enter = open_device(asked.device), self._stack.enter_context
         enter(device.active())
         threads = enter(thread_number(asked.threads))
         enter(flushed_denormals())
         ready = enter(ready_to_run(device, model, call, asked, {}, time.perf_counter))
         prepare = device.cold_cache() if asked.cold_cache else None
-        self._built = Subject(target.name, ready.run, prepare, ready.set_up), ready, device
-        return {"threads": threads, "batch": batch_of(call)}
+        self._built = Subject(target.name, ready.run, both(prepare, ready.prepare), ready.set_up), ready, device
+        return {"threads": threads, "batch": batch_of(call), "is_single": self._built[0].is_single}
 
     def sample(self, calls: int) -> Message:
         """Make `calls` calls in a row, and return the seconds that they took here."""
