@@ -62,7 +62,7 @@ def netcost(
 
 app.command("list")(list_models)
 for function in (show, compare, claims, guidelines, check, profile, device, report, explain):
-    app.command(function.__name__)(function)
+    app.command(function.__name__)(output.for_results(function))
 app.add_typer(baseline.app, name="baseline")
 
 

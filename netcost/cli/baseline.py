@@ -35,7 +35,7 @@ def update(
         new = run(loaded, models or (), inputs=options.all_inputs(inputs, code), arguments=parsed, progress=progress)
     output.emit(baseline.render(new.baseline), str(new.path))
     if not quiet:
-        typer.echo(summary.render(new.report, new.dropped, new.remarks), nl=False)
+        output.emit(summary.render(new.report, new.dropped, new.remarks), None)
     return 0
 
 

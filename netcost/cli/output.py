@@ -8,11 +8,12 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
@@ -24,6 +25,9 @@ Progress = Callable[[float, str], None]
 
 ARGUMENTS: ContextVar[tuple[str, ...]] = ContextVar("arguments", default=())
 """The arguments of the running command line."""
+
+STDOUT: ContextVar[TextIO | None] = ContextVar("stdout", default=None)
+"""Standard output while a command runs, for results alone; None outside of a command."""
 
 _ENDS_IN_OUTPUT = re.compile(r"-[hq]*o")
 """Flags in one word, of which the last is `-o`: its file is the next word."""
@@ -64,7 +68,7 @@ def show_result(
         page = replace(page_of(result), made_by=command())
         text = html.render(replace(page, sections=tuple(without_notes(page.sections))) if quiet else page)
     else:
-        in_terminal = format_name == "table" and output is None and sys.stdout.isatty()
+        in_terminal = format_name == "table" and output is None and (STDOUT.get() or sys.stdout).isatty()
         text = write(result, format_name, quiet=quiet, **(_terminal_style() if in_terminal else {}))
     emit(text, output)
 
@@ -77,11 +81,26 @@ def _terminal_style() -> dict[str, Any]:
 def emit(text: str, output: str | None) -> None:
     """Write text to a file or standard output; a file that cannot be written (OutputError) is unchanged."""
     if output is None:
-        typer.echo(text, nl=False)
+        typer.echo(text, file=STDOUT.get(), nl=False)
         return
     from netcost.text.writing import write_text
 
     write_text(output, text)
+
+
+def for_results(command: Callable[..., int]) -> Callable[..., int]:
+    """Keep standard output for the results of a command: what a network's own code prints goes to standard error."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> int:
+        token = STDOUT.set(sys.stdout)
+        try:
+            with redirect_stdout(sys.stderr):
+                return command(*args, **kwargs)
+        finally:
+            STDOUT.reset(token)
+
+    return run
 
 
 def command() -> str:

@@ -36,5 +36,6 @@ def report(
     with output.progress_bar(quiet) as progress:
         files = made(folder, measurements, progress)
     write(folder, files)
-    typer.echo(f"wrote {len(files)} file{'s' if len(files) > 1 else ''} to {out}; begin with {folder / 'README.md'}")
+    plural = "s" if len(files) > 1 else ""
+    output.emit(f"wrote {len(files)} file{plural} to {out}; begin with {folder / 'README.md'}\n", None)
     return 0

@@ -176,7 +176,16 @@ class Analysis:
     def notes(self) -> list[str]:
         """Make the notes under every table of this analysis."""
         is_detector = any(op.name == "torchvision.nms" for op in self.graph.ops)
-        return [*self.figures.notes(), *([DETECTOR_NOTE] if is_detector else [])]
+        holders = ", ".join(name.removesuffix("?") for name in self.graph.leftovers)
+        kept = [
+            f"The network's code kept tensors of the count, which have no values, in {holders}; they were taken out"
+        ]
+        return [
+            *self.figures.notes(),
+            *([DETECTOR_NOTE] if is_detector else []),
+            *self.graph.notes,
+            *(kept if holders else []),
+        ]
 
     def by_module(self, depth: int | None = None) -> pandas.DataFrame:
         """Return a row per module, in the order of first use; `depth` levels of modules, or all for None."""

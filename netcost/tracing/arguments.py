@@ -51,6 +51,11 @@ def shadow(tensor: Tensor) -> Tensor:
     return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
 
 
+def is_sparse(tensor: Tensor) -> bool:
+    """True for a sparse tensor, of which the work depends on the elements that it stores: it is never a shape only."""
+    return tensor.layout is not torch.strided
+
+
 def has_values(tensor: Tensor) -> bool:
     """True for an input whose values the forward pass may look at: it is real, and holds indices or is small."""
     if tensor.is_meta:

@@ -20,7 +20,7 @@ from torch.nn.parameter import is_lazy
 
 from netcost.graph.graph import Graph, Op
 from netcost.text.errors import DataDependentError, ForwardError, NetcostError, RequestError
-from netcost.tracing.arguments import lacks_values
+from netcost.tracing.arguments import is_sparse, lacks_values
 from netcost.tracing.attribution import ModuleStack
 from netcost.tracing.inputs import InputSpec
 from netcost.tracing.leftovers import is_held, taken_out
@@ -333,12 +333,15 @@ def _refuse_without_shape(name: str, tensor: Tensor) -> None:
         raise RequestError(
             f"{name!r} is a {type(tensor).__name__}: it has no shape yet; give it one before it is traced"
         )
-    if tensor.layout is not torch.strided:
-        raise RequestError(f"{name!r} is a tensor of layout {tensor.layout}; expected a dense one, tensor.to_dense()")
 
 
 def _weight_bytes(members: dict[str, nn.Module], parameters: dict[str, Tensor]) -> int:
     """Return the bytes of all unique parameters and buffers."""
     buffers = [buffer for module in members.values() for buffer in module._buffers.values() if buffer is not None]
     unique = {id(buffer): buffer for buffer in buffers}
-    return sum([tensor.nbytes for tensor in (*parameters.values(), *unique.values())])
+    return sum(
+        [
+            spec_of(tensor).size_bytes if is_sparse(tensor) else tensor.nbytes
+            for tensor in (*parameters.values(), *unique.values())
+        ]
+    )

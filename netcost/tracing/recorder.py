@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_map_only
 
 from netcost.graph import rules
 from netcost.graph.graph import CONSTANT, MODEL_INPUT, Op, Storage, TensorSpec
-from netcost.text.errors import DataDependentError
+from netcost.text.errors import DataDependentError, RequestError
 from netcost.tracing import higher_order
 from netcost.tracing.answers import on_own_device
 from netcost.tracing.arguments import (
@@ -28,6 +28,7 @@ from netcost.tracing.arguments import (
     classify,
     has_values,
     is_large,
+    is_sparse,
     lacks_values,
     on_device,
     replace,
@@ -109,9 +110,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
 
     def admit(self, tensor: Tensor) -> Tensor:
         """Return the stand-in for a tensor of the caller, who holds it during the whole forward pass."""
+        if tensor.is_nested:
+            raise RequestError("a nested (jagged) tensor is among the inputs; give a padded one, and a mask")
         if id(tensor) not in self._admitted:
             if not self.concrete:
-                stand_in = tensor.detach().clone() if has_values(tensor) else shadow(tensor)
+                stand_in = tensor.detach().clone() if has_values(tensor) or is_sparse(tensor) else shadow(tensor)
             elif tensor.is_meta:
                 stand_in = InputSpec.of(tensor).random(torch.Generator().manual_seed(0)).to(self._device)
             else:
@@ -263,7 +266,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
 
     def _shadow_of(self, tensor: Tensor) -> Tensor:
         """Return the meta tensor that stands for `tensor`, always the same one."""
-        if tensor.is_meta:
+        if tensor.is_meta or is_sparse(tensor):
             return tensor
         handle = self._handle(tensor)
         if handle.shadow is None:
@@ -336,11 +339,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             if (known is not None and known.ops is self.ops) or id(tensor) in self._outside:
                 continue
             memory = self._aliased(tensor, tensors, handles) if plan.aliases else None
+            spec = spec_of(tensor)
             if memory is None:
                 is_view = False
-                memory = Memory(tensor.untyped_storage().nbytes(), index, index)
+                size = spec.size_bytes if is_sparse(tensor) else tensor.untyped_storage().nbytes()
+                memory = Memory(size, index, index)
                 self._memories.append(memory)
-            spec = spec_of(tensor)
             tensor.__dict__["_netcost"] = Handle(self.ops, spec, memory)
             specs.append(spec)
         if plan.reshapes:

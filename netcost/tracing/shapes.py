@@ -170,8 +170,14 @@ def matmul(a: Tensor, b: Tensor, rank: int | None = None) -> Maybe:
     return new(a, (*a.shape[:-1], b.shape[-1])) if alike else None
 
 
-shape_rule("aten.mm")(partial(matmul, rank=2))
+shape_rule("aten.mm", "aten._sparse_mm")(partial(matmul, rank=2))
 shape_rule("aten.bmm")(partial(matmul, rank=3))
+
+
+@shape_rule("aten.addmm", "aten._sparse_addmm")
+def addmm(x: Tensor, a: Tensor, b: Tensor, **_: Any) -> Maybe:
+    """x that broadcasts to (M, N), a sparse (M, K), b (K, N) -> (M, N)."""
+    return None if a.layout is torch.strided else matmul(a, b, rank=2)
 
 
 @shape_rule("aten._grouped_mm")
