@@ -70,9 +70,11 @@ def machine(packages: Sequence[str]) -> str:
     return f"{here.cpu or here.machine}, {here.cores} cores, Python {here.python}, {', '.join(torch_and_others)}."
 
 
-def add_output(parser: argparse.ArgumentParser) -> None:
-    """Add the option that all benchmarks have."""
+def parser_of(description: str | None) -> argparse.ArgumentParser:
+    """Return the parser of a benchmark, with the option that all have."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", metavar="FILE", help="write a report in Markdown as well")
+    return parser
 
 
 def finish(

@@ -9,13 +9,12 @@ must be that of their lengths, ± 30 %. The time excludes building the module, w
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from findings import Requirement, add_output, finish
+from findings import Requirement, finish, parser_of
 from rounds import Series, interleave
 from torch import Tensor, nn
 
@@ -103,11 +102,10 @@ COLUMNS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Time the chains, print the tables; return 1 if a ratio is out of bounds."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--models", nargs="+", choices=list(CHAINS), default=list(CHAINS), metavar="CHAIN")
     parser.add_argument("--lengths", nargs=2, type=int, default=(1_000, 10_000), metavar=("SHORT", "LONG"))
     parser.add_argument("--rounds", type=int, default=9)
-    add_output(parser)
     asked = parser.parse_args(arguments)
     runs = {
         (name, length): partial(analyse, CHAINS[name], CHAINS[name].build(length))

@@ -10,11 +10,10 @@ instrument made the operators slower, or missed some of them.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
-from findings import Requirement, add_output, finish
+from findings import Requirement, finish, parser_of
 
 import netcost
 from netcost.text.tables import Column, from_records
@@ -65,12 +64,11 @@ def record(name: str, found: netcost.Profile) -> dict[str, object]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Profile the networks, print the table; return 1 if a sum is off."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--models", nargs="+", default=list(NETWORKS), metavar="NAME")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--budget", type=float, default=10.0, help="seconds per network")
-    add_output(parser)
     asked = parser.parse_args(arguments)
     records = []
     notes: list[str] = []

@@ -72,16 +72,6 @@ def rows(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
 
 
-def test_profile_prints_kinds_and_operators_with_their_sum(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(PROFILE) == 0
-    out = capsys.readouterr().out
-    kinds, operators = out.split("\n\n")[:2]
-    assert "normalisation" in kinds
-    assert "batch_norm" in operators
-    assert all(words in out for words in ("(gap)", "total", "100 %", "plain run"))
-    assert out.count("plain run") == 1
-
-
 @pytest.mark.parametrize("by", ["op", "kind", "module", "block"])
 def test_every_grouping_is_a_partition_of_the_run(by: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*PROFILE, "--by", by, "--format", "csv"]) == 0
@@ -130,14 +120,6 @@ def test_peaks_are_measured_when_asked_to(made_up_device: None, capsys: pytest.C
     assert json.loads(capsys.readouterr().out)["roofline"]["bound_s"] > 0
 
 
-def test_device_prints_its_peaks(made_up_device: None, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["device", "--budget", "0", "--threads", "1"]) == 0
-    out = capsys.readouterr().out
-    for words in ("Matrix product, fp32 (16 x 16)", "Streaming, memory, triad", "Launch overhead", "Ridge point, fp32"):
-        assert words in out
-    assert ", 1 thread" in out
-
-
 def test_what_device_saves_can_be_given_as_peaks(
     made_up_device: None, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,26 +127,6 @@ def test_what_device_saves_can_be_given_as_peaks(
     assert json.loads((folder / "mine.json").read_text())["schema"] == 1
     assert run([*PROFILE, "--peaks", "mine.json"]) == 0
     assert "Not of one run" not in capsys.readouterr().out
-
-
-def test_show_says_what_a_network_takes_at_least_and_times_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["show", *NETWORK, "--peaks", "peaks.json"]) == 0
-    out = capsys.readouterr().out
-    for words in ("Roofline bound", "Ridge point, FLOP/byte", "Bound by", "compute", "Nothing was timed"):
-        assert words in out
-    assert run(["show", *NETWORK, "--peaks", "peaks.json", "--by", "op", "--format", "json"]) == 0
-    plain = json.loads(capsys.readouterr().out)
-    assert plain["roofline"]["bound_s"] == pytest.approx(sum(row["roofline_bound_s"] for row in plain["rows"]))
-    assert (plain["roofline"]["side"], plain["roofline"]["share"]) == ("compute", None)  # the caches hold all of it
-    assert run(["show", *NETWORK, "--peaks", "peaks.json", "--format", "csv"]) == 0
-    assert all(float(row["roofline_bound_s"]) >= 0 for row in rows(capsys))
-
-
-def test_without_peaks_show_has_no_roofline(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["show", *NETWORK]) == 0
-    assert "Roofline" not in capsys.readouterr().out
-    assert run(["show", *NETWORK, "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["roofline"] is None
 
 
 def test_compare_says_how_much_of_the_device_each_network_uses(capsys: pytest.CaptureFixture[str]) -> None:
@@ -183,36 +145,22 @@ def test_compare_says_how_much_of_the_device_each_network_uses(capsys: pytest.Ca
     assert all(float(row["roofline_share"]) > 0 for row in rows(capsys))
 
 
-def test_compare_without_a_device_has_the_bound_and_attains_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["compare", *NETWORK, "--device", "none", "--peaks", "peaks.json"]) == 0
-    out = capsys.readouterr().out
-    assert "Roofline bound" in out
-    assert "Attained" not in out
-    assert run(["compare", *NETWORK, "--device", "none", "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["models"][0]["roofline"] is None
-
-
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "said"),
     [
-        (["profile", "googlnet"], 2, "googlenet"),
-        (["profile", *NETWORK, "--by", "colour"], 2, "block"),
-        (["profile", *NETWORK, "--trace", "no/such/folder/t.json"], 2, "no folder"),
-        (["profile", *NETWORK, "--peaks", "nothere.json"], 2, "netcost device"),
-        (["profile", *NETWORK, "--peaks", "net.py"], 2, "not JSON"),
-        (["profile", *NETWORK, "--threads", "0"], 2, "--threads"),
-        (["profile", *NETWORK, "--device", "none"], 2, "'none'"),
-        (["profile", "net.py:Net"], 2, "--input"),
-        (["show", *NETWORK, "--peaks", "nothere.json"], 2, "netcost device"),
-        (["compare", *NETWORK, "--peaks", "nothere.json"], 2, "netcost device"),
-        (["device", "--device", "tpu"], 2, "tpu"),
-        (["device", "--format", "xml"], 2, "expected one of"),
+        (["profile", *NETWORK, "--by", "colour"], "block"),
+        (["profile", *NETWORK, "--trace", "no/such/folder/t.json"], "no folder"),
+        (["profile", *NETWORK, "--peaks", "nothere.json"], "netcost device"),
+        (["profile", *NETWORK, "--peaks", "net.py"], "not JSON"),
+        (["profile", *NETWORK, "--threads", "0"], "--threads"),
+        (["compare", *NETWORK, "--peaks", "nothere.json"], "netcost device"),
+        (["device", "--device", "tpu"], "tpu"),
     ],
 )
 def test_a_wrong_request_gets_one_line_and_its_exit_code(
-    arguments: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert said in fails(capsys, arguments, code)
+    assert said in fails(capsys, arguments, 2)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_the_same_weights_give_timms_output():
     theirs = with_lively_weights(theirs, images)
     ours = on_meta(lambda: NASNetA(6, 8, stem=12, skip=True)).eval()
     ours.load_state_dict(dict(zip(ours.state_dict(), in_our_order(theirs.state_dict()), strict=True)), assign=True)
-    assert_same_output(ours, theirs, images)
+    assert_same_output(ours, theirs, images, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
