@@ -3,8 +3,6 @@
 All that tests of fixed results replace inside netcost is named here, and nowhere else.
 """
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

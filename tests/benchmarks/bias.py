@@ -11,8 +11,6 @@ memory before each sample (see `netcost.timing.placement`); each block of Timer'
     python tests/benchmarks/bias.py [--models TARGET ...] [--blocks N] [--block-seconds S] [--threads N] [-o FILE]
 """
 
-from __future__ import annotations
-
 import random
 import sys
 from collections.abc import Sequence

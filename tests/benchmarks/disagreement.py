@@ -7,8 +7,6 @@ halved. An operator that a tool does not report is 0 to its user: the table show
     python tests/benchmarks/disagreement.py [-o FILE]
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import logging

@@ -1,7 +1,5 @@
 """Findings of a benchmark: tables and the figures it must reach; printed, written, and turned into an exit code."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass

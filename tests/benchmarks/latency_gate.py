@@ -7,8 +7,6 @@ a chain) it must fail every time. Only the verdict on latency is looked at: doub
     python tests/benchmarks/latency_gate.py [--times N] [--budget S] [--limit SHARE] [--threads N] [-o FILE]
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import subprocess

@@ -7,8 +7,6 @@ must be that of their lengths, ± 30 %. The time excludes building the module, w
     python tests/benchmarks/linearity.py [--models CHAIN ...] [--lengths SHORT LONG] [--rounds N] [-o FILE]
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

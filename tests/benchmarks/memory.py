@@ -10,8 +10,6 @@ so that a child would report at least its parent's memory at that moment.
     python tests/benchmarks/memory.py [--models TARGET ...] [--rounds N] [-o FILE]
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import random

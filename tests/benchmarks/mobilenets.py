@@ -7,8 +7,6 @@ a table compares their kinds of operator, in mult-adds, in memory access and in 
     python tests/benchmarks/mobilenets.py [--threads N ...] [--budget SECONDS] [-o FILE]
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from dataclasses import replace

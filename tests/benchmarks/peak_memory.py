@@ -16,8 +16,6 @@ much again on VGG-16). That part depends on the processor and on the build of to
     python tests/benchmarks/peak_memory.py [--models TARGET ...] [-o FILE]
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable, Sequence

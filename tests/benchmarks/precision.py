@@ -7,8 +7,6 @@ of their ratio is within ± 2 %: the same chain twice, and chains of two kinds. 
     python tests/benchmarks/precision.py [--repeats N] [--threads N] [-o FILE]
 """
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Sequence

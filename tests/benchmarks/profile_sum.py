@@ -8,8 +8,6 @@ instrument made the operators slower, or missed some of them.
     python tests/benchmarks/profile_sum.py [--models NAME ...] [--device cpu|cuda] [--threads N] [--budget S] [-o FILE]
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 

@@ -7,8 +7,6 @@ open within 2 s.
     python tests/benchmarks/reports.py [--from DIR] [--times N] [-o FILE]
 """
 
-from __future__ import annotations
-
 import shutil
 import sys
 import tempfile

@@ -22,8 +22,6 @@ the five, each in the faster of its ways; and on every model netcost is faster t
     python tests/benchmarks/speed.py [--models N | NAME ...] [--tools TOOL ...] [--rounds N] [--budget S] [-o FILE]
 """
 
-from __future__ import annotations
-
 import logging
 import sys
 import warnings

@@ -12,8 +12,6 @@ there, and the report covers all comparisons in the file, quiet and loaded.
     python tests/benchmarks/verdicts.py [--results FILE] [--load] [--threads N] [--minutes M] [-o FILE]
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import json

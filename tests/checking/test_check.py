@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from commands import refused
 
 from netcost.cli.app import run
 
@@ -74,15 +75,6 @@ def checked(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> s
     out, err = capsys.readouterr()
     assert err == ""
     return out
-
-
-def refused(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int = 2) -> str:
-    assert run(arguments) == code
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("netcost: ")
-    assert err.count("\n") == 1
-    return err
 
 
 def test_the_story_of_a_layer_that_was_widened(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from commands import commands
+from commands import commands, refused
 
 from netcost.cli.app import run
 
@@ -57,16 +57,6 @@ def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "net.py").write_text(NET)
     return tmp_path
-
-
-def fails(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int) -> str:
-    """Run a command that must fail with `code`, one line on standard error and nothing on standard output."""
-    assert run(arguments) == code
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("netcost: ")
-    assert err.count("\n") == 1
-    return err
 
 
 def test_help_version_and_option_errors_import_nothing_heavy() -> None:
@@ -208,15 +198,15 @@ def test_a_wrong_request_gets_one_line_and_its_exit_code(
     arguments: list[str], said: str, net: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = sorted(net.iterdir())
-    assert said in fails(capsys, arguments, 2)
+    assert said in refused(capsys, arguments)
     assert [path for path in sorted(net.iterdir()) if path.name != "__pycache__"] == before
 
 
 def test_a_file_that_is_not_python_is_refused(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (net / "broken.py").write_text("def (:\n")
-    assert "not Python" in fails(capsys, ["show", "broken.py:Net"], 2)
+    assert "not Python" in refused(capsys, ["show", "broken.py:Net"])
     (net / "binary.py").write_bytes(b"\x00\xff\x00")
-    assert "not Python" in fails(capsys, ["show", "binary.py:Net"], 2)
+    assert "not Python" in refused(capsys, ["show", "binary.py:Net"])
 
 
 def test_a_pickle_is_never_opened(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -225,8 +215,8 @@ def test_a_pickle_is_never_opened(net: Path, capsys: pytest.CaptureFixture[str])
             return (os.mkdir, (str(net / "sprung"),))
 
     torch.save(Trap(), net / "model.pt")
-    assert "refused" in fails(capsys, ["show", "model.pt"], 2)
-    assert "refused" in fails(capsys, ["show", "model.pt:Net"], 2)
+    assert "refused" in refused(capsys, ["show", "model.pt"])
+    assert "refused" in refused(capsys, ["show", "model.pt:Net"])
     assert not (net / "sprung").exists()
 
 
@@ -240,7 +230,7 @@ def test_an_unwritable_file_is_left_as_it_was(
 
     monkeypatch.setattr(os, "replace", refuse)
     monkeypatch.setattr(Path, "replace", refuse)
-    said = fails(capsys, ["show", "lenet5", "--format", "csv", "-o", "old.csv"], 2)
+    said = refused(capsys, ["show", "lenet5", "--format", "csv", "-o", "old.csv"])
     assert "old.csv" in said
     assert (net / "old.csv").read_text() == "precious\n"
     assert sorted(path.name for path in net.iterdir()) == ["net.py", "old.csv"]
@@ -248,7 +238,7 @@ def test_an_unwritable_file_is_left_as_it_was(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_cuda_without_a_gpu_names_the_build_and_offers_the_cpu(capsys: pytest.CaptureFixture[str]) -> None:
-    said = fails(capsys, ["compare", "googlenet", "--device", "cuda"], 3)
+    said = refused(capsys, ["compare", "googlenet", "--device", "cuda"], 3)
     assert torch.__version__ in said
     assert "--device cpu" in said
     assert "--device none" in said

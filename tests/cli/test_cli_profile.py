@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from commands import refused
 from fake_bench import Bench
 from fake_clock import Clock
 from fake_device import quiet_meter
@@ -57,15 +58,6 @@ def made_up_device(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(workbench, "TorchWorkbench", Small)
     monkeypatch.setattr(saved, "measure_peaks", partial(measure_peaks, budget_s=0.0))
-
-
-def fails(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int) -> str:
-    assert run(arguments) == code
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("netcost: ")
-    assert err.count("\n") == 1
-    return err
 
 
 def rows(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
@@ -160,7 +152,7 @@ def test_compare_says_how_much_of_the_device_each_network_uses(capsys: pytest.Ca
 def test_a_wrong_request_gets_one_line_and_its_exit_code(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert said in fails(capsys, arguments, 2)
+    assert said in refused(capsys, arguments)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +175,7 @@ def test_a_wrong_request_is_refused_before_peaks_are_measured(
     arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(workbench, "TorchWorkbench", lambda _: pytest.fail("peaks were measured"))
-    assert said in fails(capsys, [*arguments, "--peaks", "measure"], 2)
+    assert said in refused(capsys, [*arguments, "--peaks", "measure"])
 
 
 def test_guidelines_without_a_device_measure_the_peaks_of_the_cpu(
@@ -197,4 +189,4 @@ def test_guidelines_without_a_device_measure_the_peaks_of_the_cpu(
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 @pytest.mark.parametrize("arguments", [["profile", *NETWORK], ["device"]])
 def test_cuda_without_a_gpu_cannot_be_measured(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert "--device cpu" in fails(capsys, [*arguments, "--device", "cuda"], 3)
+    assert "--device cpu" in refused(capsys, [*arguments, "--device", "cuda"], 3)

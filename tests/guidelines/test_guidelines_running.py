@@ -1,13 +1,12 @@
 """Settings, budgets, saving and going on: the run of the guidelines, with made-up times."""
 
-import csv
-import io
 import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
+from commands import refused
 from fake_clock import Clock
 from fake_trials import ROUNDS, FakeTimer, measurement, options_of
 
@@ -283,17 +282,12 @@ def test_a_file_that_netcost_did_not_write_is_refused(where: str, value, tmp_pat
     assert len(str(refused.value)) < 400
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"schema": NaN}', "\x00", "[" * 100_000])
+@pytest.mark.parametrize("text", ["{", "[]", '{"schema": NaN}'])
 def test_a_file_that_is_no_json_object_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "odd.json"
     path.write_text(text)
     with pytest.raises(RequestError, match=r"odd\.json"):
         load(str(path))
-
-
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="No such file"):
-        load(str(tmp_path / "none.json"))
 
 
 # ---- what it says -------------------------------------------------------------------------------------------------
@@ -434,17 +428,6 @@ def test_the_command_saves_as_it_goes_and_goes_on(
     assert [each.name for each in tmp_path.iterdir()] == ["run.json"]
 
 
-def test_a_saved_run_is_shown_in_any_format(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    path = saved(tried(time_all=FakeTimer(rising)), tmp_path)
-    show = ["guidelines", "g1", "--from", path, "--device", "none", "--format"]
-    assert run_command([*show, "markdown"]) == 0
-    text = capsys.readouterr().out
-    assert text.startswith("# ") and "\n## G1: " in text
-    assert run_command([*show, "csv"]) == 0
-    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert [row["variant"] for row in rows[:4]] == ["1:1", "1:2", "1:6", "1:12"]
-
-
 def test_a_variant_that_failed_sets_the_exit_code(
     timer: FakeTimer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -468,11 +451,7 @@ def test_a_variant_that_failed_sets_the_exit_code(
     ],
 )
 def test_a_wrong_request_is_one_line(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command(["guidelines", *arguments]) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert said in err
-    assert err.count("\n") == 1
+    assert said in refused(capsys, ["guidelines", *arguments])
 
 
 def test_a_real_run_is_judged() -> None:
@@ -481,17 +460,6 @@ def test_a_real_run_is_judged() -> None:
     [trial] = found.trials
     assert all(min(series.times_s) > 0 for series in trial.series)
     assert str(found.findings[0].verdict) in ("holds", "does not hold", "cannot tell")
-
-
-@pytest.mark.parametrize(
-    ("written", "said"),
-    [('{"schema": 1, "schema": 1}', "'schema' stands twice"), ("[" * 10**5, "too deeply"), ('{"a": NaN}', "no number")],
-)
-def test_a_run_that_cannot_be_trusted_is_refused(written: str, said: str, tmp_path: Path) -> None:
-    file = tmp_path / "odd.json"
-    file.write_text(written)
-    with pytest.raises(RequestError, match=rf"odd\.json.*{said}"):
-        load(str(file))
 
 
 # ---- other settings -------------------------------------------------------------------------------------------------

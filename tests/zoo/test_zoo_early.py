@@ -1,7 +1,5 @@
 """LeNet-5, AlexNet, network in network and VGG against their papers' counts and against torchvision."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch import nn

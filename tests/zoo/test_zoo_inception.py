@@ -1,7 +1,5 @@
 """The Inception families against their papers' tables, and against torchvision's and timm's models of one layout."""
 
-from __future__ import annotations
-
 import csv
 import functools
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """MobileNet and ShuffleNet, both generations, against their papers' tables and against torchvision and timm."""
 
-from __future__ import annotations
-
 import doctest
 import functools
 

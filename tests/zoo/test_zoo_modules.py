@@ -1,7 +1,5 @@
 """The targets `module:…`: what each module costs at its own widths and at others, and that its network has the same."""
 
-from __future__ import annotations
-
 import csv
 import functools
 import io

@@ -1,7 +1,5 @@
 """NASNet-A against its paper's counts, ShuffleNet V2's reading of it and timm."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from timm.layers.pool2d_same import AvgPool2dSame

@@ -1,7 +1,5 @@
 """ResNet, ResNeXt, SENet and DenseNet against their papers' tables and against torchvision and timm."""
 
-from __future__ import annotations
-
 import functools
 
 import pytest

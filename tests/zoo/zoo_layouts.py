@@ -1,7 +1,5 @@
 """The zoo's layouts by torch alone, for tests that hold them against papers' tables and others' code."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import NamedTuple
