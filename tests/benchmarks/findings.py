@@ -44,6 +44,11 @@ class Requirement:
         return ", ".join(f"{sign} {units.text(bound, self.unit)}" for sign, bound in bounds if bound is not None)
 
 
+def within(figure: str, found: float | None, tolerance: float) -> Requirement:
+    """Require that a ratio is 1, to a tolerance."""
+    return Requirement(figure, found, 1 - tolerance, 1 + tolerance, "ratio")
+
+
 def requirements_table(requirements: Sequence[Requirement], packages: Sequence[str]) -> Table:
     """Return a table with a row per required figure, and the machine below it."""
     if not requirements:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from findings import Requirement, finish, parser_of
+from findings import finish, parser_of, within
 from rounds import Series, interleave
 from torch import Tensor, nn
 
@@ -117,14 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     short, long = asked.lengths
     records = [record(name, found[name, short], found[name, long]) for name in asked.models]
     requirements = [
-        Requirement(
-            f"{each['chain']}: ratio of times by ratio of lengths",
-            each["per_length"],
-            1 - TOLERANCE,
-            1 + TOLERANCE,
-            "ratio",
-        )
-        for each in records
+        within(f"{row['chain']}: ratio of times by ratio of lengths", row["per_length"], TOLERANCE) for row in records
     ]
     table = from_records(COLUMNS, records, f"Time to analyse a chain, median of {asked.rounds} rounds")
     return finish("Analysis time against the number of operators", [table], requirements, asked.output)

@@ -11,7 +11,7 @@ instrument made the operators slower, or missed some of them.
 import sys
 from collections.abc import Sequence
 
-from findings import Requirement, finish, parser_of
+from findings import finish, parser_of, within
 
 import netcost
 from netcost.text.tables import Column, from_records
@@ -76,14 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         notes += [f"{name}: {doubt}" for doubt in found.doubts]
         print(f"{name}: off by {found.deviation:+.1%}", file=sys.stderr)
     requirements = [
-        Requirement(
-            f"{each['model']}: operators + gap, by the plain run",
-            each["total_s"] / each["plain_s"],
-            1 - TOLERANCE,
-            1 + TOLERANCE,
-            "ratio",
-        )
-        for each in records
+        within(f"{row['model']}: operators + gap, by the plain run", row["total_s"] / row["plain_s"], TOLERANCE)
+        for row in records
     ]
     table = from_records(COLUMNS, records, "Where the time goes adds up to the time", notes)
     return finish("Operators and gap against the plain run", [table], requirements, asked.output)

@@ -72,16 +72,11 @@ def test_help_version_and_option_errors_import_nothing_heavy() -> None:
     assert result.stdout.splitlines()[-1] == "[0, 0, 0, 2, 2, 2, 2, 2, 0, 0, 2] []"
 
 
-def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     overview = capsys.readouterr().out
     for name in commands():
         assert name.split()[0] in overview
-        assert run([*name.split(), "--help"]) == 0
-        text = capsys.readouterr().out
-        if name != "baseline update":  # which writes its own file
-            assert "--format" in text
-            assert "--output" in text
 
 
 def test_every_command_is_in_the_readme() -> None:

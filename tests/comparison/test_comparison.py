@@ -1,7 +1,6 @@
 """Several networks, counted and timed together."""
 
 import getpass
-import json
 import platform
 import re
 import socket
@@ -67,11 +66,6 @@ def test_the_json_has_every_key_of_the_design(timed: netcost.Comparison) -> None
         assert set(LATENCY_KEYS) <= set(model["latency"])
     assert plain["models"][0]["ratio"] is None
     assert set(plain["models"][1]["ratio"]) == {"to", "median", "ci95", "half_width", "same_rounds", "verdict"}
-
-
-def test_the_json_is_plain_values_that_survive_a_round_trip(timed: netcost.Comparison) -> None:
-    plain = timed.to_dict()
-    assert json.loads(render(plain)) == plain
 
 
 def test_work_is_counted_beside_the_clock(timed: netcost.Comparison) -> None:

@@ -27,7 +27,7 @@ from netcost.profiling.probes import HostProbe, KernelProbe, Pass, joined, kerne
 from netcost.profiling.roofline import measure_peaks
 from netcost.targets.naming import Target, resolve
 from netcost.text.errors import MeasurementError, RequestError
-from netcost.text.formats import result_text, terminal
+from netcost.text.formats import terminal
 from netcost.text.formats.json_text import render
 from netcost.timing import stats
 from netcost.timing.measuring import random_call
@@ -267,12 +267,6 @@ def test_the_share_of_the_roofline_is_the_bound_by_the_time(peaks):
     assert found.to_dict()["roofline"]["bound_s"] == bound_s
 
 
-def test_without_peaks_there_is_no_roofline():
-    found = profiled()
-    assert found.to_dict()["roofline"] is None
-    assert not {"bound_s", "roofline_share"} & set(found.table("op").names)
-
-
 def test_peaks_of_another_run_are_noted(peaks):
     found = profiled(threads=torch.get_num_threads() + 1, peaks=peaks)
     assert any(note.startswith("Not of one run") for note in found.notes())
@@ -447,11 +441,6 @@ def test_a_fused_path_that_is_off_is_said():
     found = netcost.profile(encoder, (1, 3, 8), budget_s=0.0)
     assert any(note.startswith(said) for note in found.notes())
     assert not any(note.startswith(said) for note in profiled().notes())
-
-
-def test_another_grouping_is_refused():
-    with pytest.raises(RequestError, match="module, kind, block, op"):
-        profiled().table("colour")
 
 
 def test_the_function_is_not_hidden_by_a_module():
@@ -760,11 +749,3 @@ def test_a_line_of_80_characters_holds_the_kinds_with_all_their_figures(peaks):
     assert all(word in heading for word in ("Share", "Mult-adds", "FLOP/s", "Bytes/s", "Roof"))
     assert any(line.startswith("depthwise conv.") for line in lines)
     assert any(line.startswith("(gap)") for line in lines)
-
-
-def test_every_format_renders_every_table(peaks):
-    found = profiled(peaks=peaks)
-    for by in GROUPINGS:
-        for name in ("table", "markdown", "csv", "json"):
-            assert result_text(found.table(by), name)
-            assert result_text(found.summary(by), name)

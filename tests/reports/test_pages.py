@@ -24,7 +24,6 @@ from torch import Tensor, nn
 
 import netcost
 from netcost.claims import review
-from netcost.cli.app import run as run_command
 from netcost.comparison.batches import Sweep
 from netcost.comparison.entry import Entry, Run
 from netcost.comparison.result import Comparison
@@ -379,22 +378,6 @@ def test_every_chart_becomes_a_picture_without_a_browser(name: str) -> None:
         for figure in section.figures:
             assert svg(figure).startswith("<svg")
             assert figure.description
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["claims", "inception-854-358"],
-        ["guidelines", "g1", "--device", "none"],
-        ["profile", "lenet5", "--budget", "0", "--quiet"],
-    ],
-    ids=lambda command: command[0],
-)
-def test_a_command_writes_its_page(command: list[str], tmp_path: Path) -> None:
-    file = tmp_path / "page.html"
-    assert run_command([*command, "--format", "html", "-o", str(file)]) == 0
-    text = file.read_text(encoding="utf-8")
-    assert text.startswith("<!DOCTYPE html>") and "<table>" in text
 
 
 # --- in a browser

@@ -116,12 +116,7 @@ def test_every_kind_of_doubt_is_shown_above():
 
 
 def test_a_doubt_carries_its_own_numbers():
-    assert doubts.Throttled(("power cap",)).to_dict() == {
-        "doubt": "Throttled",
-        "reasons": ["power cap"],
-        "seen": "the device lowered its clocks: power cap",
-        "remedy": doubts.Throttled.remedy,
-    }
-    assert (
-        str(doubts.WideSpread(median_s=2.0, iqr_s=0.5)) == "the middle half of the times spans 25.0 % of their median"
-    )
+    throttled = doubts.Throttled(("power cap",)).to_dict()
+    assert throttled["reasons"] == ["power cap"]
+    assert throttled["seen"].endswith(": power cap")
+    assert "25.0 %" in str(doubts.WideSpread(median_s=2.0, iqr_s=0.5))
