@@ -141,14 +141,6 @@ def test_running_out_of_memory_in_another_type_is_told_as_such():
     assert str(failed).startswith("big failed in its first call: out of memory")
 
 
-def test_a_model_that_cannot_be_copied_is_its_own_error():
-    stuck, clock = nn.Linear(2, 2), Clock()
-    stuck.generator = (each for each in ())
-    failed, fine = measured(Gpu(clock, 0.0, LONG), clock, stuck, Plain(), dtype="bf16")
-    assert str(failed).startswith("net0 failed in its first call: cannot be copied: TypeError")
-    assert fine.samples == stats.MIN_ROUNDS
-
-
 # ---- on the CPU ---------------------------------------------------------------------------------------------------
 
 
