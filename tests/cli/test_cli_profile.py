@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from commands import refused
-from fake_bench import Bench
-from fake_clock import Clock
-from fake_device import quiet_meter
+from fake_bench import made_up_peaks
 
 from netcost.cli.app import run
 from netcost.profiling.roofline import measure_peaks, saved, workbench
@@ -38,9 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a network and a file of peaks, to run in; whatever is measured is made up."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "net.py").write_text(NET)
-    bench = Bench(Clock())
-    peaks = measure_peaks(threads=1, budget_s=0.0, clock=bench.clock, workbench=lambda _: bench, meter=quiet_meter)
-    (tmp_path / "peaks.json").write_text(render(peaks.to_dict()))
+    (tmp_path / "peaks.json").write_text(render(made_up_peaks(threads=1).to_dict()))
     return tmp_path
 
 

@@ -6,7 +6,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_up import comparison, figures, machine, measurement
+from made_up import DOUBTS, comparison, figures, machine, measurement
 
 import netcost
 from netcost.comparison import saved
@@ -18,22 +18,10 @@ from netcost.comparison.saved import load_comparison
 from netcost.text.errors import MeasurementError, RequestError
 from netcost.text.formats import result_text
 from netcost.text.formats.json_text import render
-from netcost.timing import doubts
 from netcost.timing.gpu import Gpu
 from netcost.timing.setting import EffectiveSetting
 
 GPU = Gpu("Quick GPU", "9.0", "580.1", 1410, 1980, ("power cap",), 92400, False, False, True)
-
-DOUBTS = (
-    doubts.TooFewRounds(3, 10),
-    doubts.WideSpread(1.0, 0.5),
-    doubts.Drift(1.0, 2.0),
-    doubts.OtherLoad(0.5, 2),
-    doubts.Throttled(("power cap", "power brake")),
-    doubts.TooFast(1e-6),
-    doubts.SlowFirstCall(5.0, 0.1),
-    doubts.LaunchBound(1.0, 0.9, 0.5),
-)
 
 
 def save(folder, name, result):

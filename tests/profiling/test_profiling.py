@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import pytest
 import torch
-from fake_bench import Bench
+from fake_bench import made_up_peaks
 from fake_clock import LONG, Clock
 from fake_device import quiet_meter
 from torch import Tensor, nn
@@ -24,7 +24,6 @@ from netcost.profiling import probes
 from netcost.profiling.chrome import middle
 from netcost.profiling.operator_timer import OperatorTimer, Span
 from netcost.profiling.probes import HostProbe, KernelProbe, Pass, joined, kernel_seconds, kernels_of
-from netcost.profiling.roofline import measure_peaks
 from netcost.targets.naming import Target, resolve
 from netcost.text.errors import MeasurementError, RequestError
 from netcost.text.formats import terminal
@@ -254,8 +253,7 @@ def first_row(found):
 
 @pytest.fixture(scope="module")
 def peaks():
-    bench = Bench(Clock())
-    return measure_peaks(budget_s=0.0, clock=bench.clock, workbench=lambda _: bench, meter=quiet_meter)
+    return made_up_peaks()
 
 
 def test_the_share_of_the_roofline_is_the_bound_by_the_time(peaks):

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import made_up
 import pytest
 from chromium import browser, chromium, opened
-from fake_bench import Bench
-from fake_clock import Clock
-from fake_device import quiet_meter
+from fake_bench import made_up_peaks
 from fake_trials import FakeTimer, options_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,8 +33,7 @@ from netcost.guidelines.networks.overview import HEADINGS
 from netcost.guidelines.networks.study import METRICS, Study
 from netcost.guidelines.running import run
 from netcost.profiling import Profile
-from netcost.profiling.probes import Pass
-from netcost.profiling.roofline import Peaks, measure_peaks
+from netcost.profiling.roofline import Peaks
 from netcost.reports import html
 from netcost.reports.charts import compare as compare_charts
 from netcost.reports.charts import guidelines as guideline_charts
@@ -82,22 +80,8 @@ def swept() -> Sweep:
     return Sweep(Comparison(tuple(entries), (Run(machine()),)), (1, 2, 4))
 
 
-def peaks() -> Peaks:
-    """Of a made-up device: 2^36 FLOP/s, and 2^32 bytes a second from memory."""
-    bench = Bench(Clock())
-    return measure_peaks(budget_s=0.0, clock=bench.clock, workbench=lambda _: bench, meter=quiet_meter)
-
-
 def profiled(name: str, over: Peaks | None = None) -> Profile:
-    """A network as if each operator had taken a nanosecond an element that it reads or writes, and 1 ms beside them."""
-    analysis = netcost.analyze(name)
-    times_s = tuple(1e-9 * cost.memory_access for cost in analysis.count.costs)
-    whole_s = sum(times_s) + 1e-3
-    passes = (Pass((None,) * len(times_s), times_s, 1e-3),) * 12
-    whole = (whole_s,) * 12
-    return Profile(
-        analysis=analysis, environment=machine(), plain_s=whole, instrumented_s=whole, passes=passes, peaks=over
-    )
+    return made_up.profile(netcost.analyze(name), machine(), over)
 
 
 @cache
@@ -132,13 +116,13 @@ class Hostile(nn.Module):
 
 PAGES: dict[str, Any] = {
     "compare": lambda: compare_page(compared("googlenet", "mobilenet_v2", "shufflenet_v2_x1_0"), "netcost compare …"),
-    "compare_roofline": lambda: compare_page(replace(compared("googlenet", "mobilenet_v2"), peaks=peaks())),
+    "compare_roofline": lambda: compare_page(replace(compared("googlenet", "mobilenet_v2"), peaks=made_up_peaks())),
     "compare_untimed": lambda: compare_page(compare(["lenet5", "alexnet"], "none")),
     "sweep": lambda: sweep_page(swept()),
     "show": lambda: show_page(netcost.analyze("googlenet")),
     "show_plain": lambda: show_page(netcost.analyze("lenet5")),
     "profile": lambda: profile_page(profiled("nasnet_a_mobile"), "netcost profile …"),
-    "profile_roofline": lambda: profile_page(profiled("googlenet", peaks())),
+    "profile_roofline": lambda: profile_page(profiled("googlenet", made_up_peaks())),
     "guidelines": lambda: guidelines_page(tried("g1", "g2", "g3", "g4"), "netcost guidelines …"),
     "guidelines_untimed": lambda: guidelines_page(run(["g1"], options_of(device="none"))),
     "networks": lambda: guidelines_page(tried("networks")),
@@ -273,7 +257,7 @@ def test_an_operator_lies_where_its_work_and_time_put_it() -> None:
 
 
 def test_the_roof_is_the_slope_of_the_memory_up_to_the_peak() -> None:
-    figure = profile_charts.under_roof(profiled("googlenet", peaks()))
+    figure = profile_charts.under_roof(profiled("googlenet", made_up_peaks()))
     assert figure is not None
     corners = figure.spec["layer"][0]["data"]["values"]
     slope = [each for each in corners if each["line"].startswith("memory")]
@@ -354,7 +338,7 @@ def test_the_networks_of_figure_2_are_divided_by_kind_once_they_are_profiled() -
 
 
 def test_a_network_lies_under_the_roof_where_its_work_and_time_put_it() -> None:
-    comparison = replace(compared("googlenet", "mobilenet_v2"), peaks=peaks())
+    comparison = replace(compared("googlenet", "mobilenet_v2"), peaks=made_up_peaks())
     figure = compare_charts.under_roof(comparison)
     assert figure is not None
     values = [value for layer in figure.spec["layer"] for value in layer["data"]["values"]]

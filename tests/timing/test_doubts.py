@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from made_up import DOUBTS
 
 from netcost.timing import doubts, stats
 
@@ -87,18 +88,6 @@ def test_throttling_is_a_doubt_only_where_a_reason_is_named():
     assert doubts.throttled(None) is None
     assert doubts.throttled(()) is None
     assert doubts.throttled(("power cap",)) == doubts.Throttled(("power cap",))
-
-
-DOUBTS = [
-    doubts.TooFewRounds(4, 10),
-    doubts.WideSpread(1.0, 0.5),
-    doubts.Drift(1.0, 2.0),
-    doubts.OtherLoad(0.5, 2),
-    doubts.Throttled(("power cap", "power brake")),
-    doubts.TooFast(1e-6),
-    doubts.SlowFirstCall(2.0, 0.1),
-    doubts.LaunchBound(10e-3, 9e-3, 8e-3),
-]
 
 
 @pytest.mark.parametrize("doubt", DOUBTS, ids=lambda doubt: type(doubt).__name__)
