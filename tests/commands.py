@@ -1,9 +1,11 @@
-"""Every command of the command line by its words: "show", "baseline update"."""
+"""The command line: every command by its words ("show", "baseline update"), and a run that is refused."""
 
 from collections.abc import Callable
 from typing import Any
 
-from netcost.cli.app import app
+import pytest
+
+from netcost.cli.app import app, run
 
 
 def commands() -> dict[str, Callable[..., Any]]:
@@ -14,3 +16,13 @@ def commands() -> dict[str, Callable[..., Any]]:
         inner = group.typer_instance.registered_commands
         found |= {f"{group.name} {command.name}": command.callback for command in inner}
     return {name: function for name, function in found.items() if name is not None and function is not None}
+
+
+def refused(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int = 2) -> str:
+    """Run a command that must fail with `code`, one line on standard error and nothing on standard output."""
+    assert run(arguments) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("netcost: ")
+    assert err.count("\n") == 1
+    return err

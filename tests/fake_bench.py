@@ -2,6 +2,10 @@
 
 from contextlib import nullcontext
 
+from fake_clock import Clock
+from fake_device import quiet_meter
+
+from netcost.profiling.roofline import Peaks, measure_peaks
 from netcost.profiling.roofline.caches import Cache
 
 CACHES = (Cache("L2", 2**21), Cache("L3", 2**25))
@@ -35,7 +39,7 @@ class Bench:
     def streams(self, elements):
         size = 4 * elements
         self.asked.append(("streams", size))
-        level = next((each.level for each in self._caches if 3 * size <= each.size_bytes), "memory")
+        level = next((cache.level for cache in self._caches if 3 * size <= cache.size_bytes), "memory")
         rate = BYTES_PER_S.get(level, BYTES_PER_S["memory"])
         return lambda: self._queue(2 * size / rate), lambda: self._queue(3 * size / (rate / 2))
 
@@ -54,3 +58,9 @@ class Bench:
 
     def _queue(self, seconds):
         self.queued_s += seconds
+
+
+def made_up_peaks(threads: int | None = None) -> Peaks:
+    """Those of the made-up device: 2^36 FLOP/s, and 2^32 bytes a second from memory."""
+    bench = Bench(Clock())
+    return measure_peaks(threads=threads, budget_s=0.0, clock=bench.clock, workbench=lambda _: bench, meter=quiet_meter)

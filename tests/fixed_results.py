@@ -3,16 +3,14 @@
 All that tests of fixed results replace inside netcost is named here, and nowhere else.
 """
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 
+import made_up
 import pytest
 import torch
 
 import netcost
-from netcost.profiling.probes import Pass
 from netcost.profiling.roofline import Peaks, read_peaks
 
 PROFILE, PEAKS, REPORT = "netcost.profiling.profile", "netcost.profiling.roofline.measure_peaks", "netcost.reports.made"
@@ -70,20 +68,8 @@ def put_in_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fixed_profile(target: netcost.Target, *, peaks: Peaks | None, **_: object) -> netcost.Profile:
-    """As if each operator had taken a nanosecond an element that it reads or writes, and Python 1 ms beside them."""
-    analysis = netcost.analyze(target)
+    """A made-up profile on the machine of the saved comparison."""
     saved = netcost.load_comparison(INPUTS / "compare.json")
     assert isinstance(saved, netcost.Comparison)
     assert saved.environment is not None
-    times_s = tuple(1e-9 * cost.memory_access for cost in analysis.count.costs)
-    whole_s = sum(times_s) + 1e-3
-    passes = (Pass((None,) * len(times_s), times_s, 1e-3),) * 12
-    whole = (whole_s,) * 12
-    return netcost.Profile(
-        analysis=analysis,
-        environment=saved.environment,
-        plain_s=whole,
-        instrumented_s=whole,
-        passes=passes,
-        peaks=peaks,
-    )
+    return made_up.profile(netcost.analyze(target), saved.environment, peaks)

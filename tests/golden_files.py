@@ -6,8 +6,6 @@ After a change that is meant, renew all of them and read the difference before i
     git diff tests/golden
 """
 
-from __future__ import annotations
-
 import os
 import re
 from html.parser import HTMLParser

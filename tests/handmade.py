@@ -1,7 +1,5 @@
 """Operators and graphs written down by hand, so that counting is tested in milliseconds and without torch."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 

@@ -5,8 +5,10 @@ from dataclasses import replace
 from netcost.comparison.entry import Entry, Run
 from netcost.comparison.result import Comparison
 from netcost.counting.figures import Figures
+from netcost.profiling import Profile
+from netcost.profiling.probes import Pass
 from netcost.text.metrics import METRICS
-from netcost.timing import environment
+from netcost.timing import doubts, environment
 from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.sampling import Stop
 from netcost.timing.setting import EffectiveSetting
@@ -16,7 +18,7 @@ STEADY = (1.0, 1.0, 1.0, 1.25, 1.0, 0.75, 1.0, 1.0, 1.25, 1.0, 0.75, 1.0)
 
 
 def times(scale):
-    return tuple(scale * each for each in STEADY)
+    return tuple(scale * seconds for seconds in STEADY)
 
 
 def measurement(scale=1.0, batch=1, **changes):
@@ -46,6 +48,28 @@ def machine(**changes):
     """The environment of a machine, always the same one."""
     plain = replace(environment.read_environment(), cpu="Quick CPU", threads=2, load_per_core=0.0, variables={})
     return replace(plain, **changes)
+
+
+def profile(analysis, environment, peaks=None):
+    """As if each operator had taken a nanosecond an element that it reads or writes, and Python 1 ms beside them."""
+    times_s = tuple(1e-9 * cost.memory_access for cost in analysis.count.costs)
+    passes = (Pass((None,) * len(times_s), times_s, 1e-3),) * 12
+    whole = (sum(times_s) + 1e-3,) * 12
+    parts = {"plain_s": whole, "instrumented_s": whole, "passes": passes, "peaks": peaks}
+    return Profile(analysis=analysis, environment=environment, **parts)
+
+
+DOUBTS = (
+    doubts.TooFewRounds(3, 10),
+    doubts.WideSpread(1.0, 0.5),
+    doubts.Drift(1.0, 2.0),
+    doubts.OtherLoad(0.5, 2),
+    doubts.Throttled(("power cap", "power brake")),
+    doubts.TooFast(1e-6),
+    doubts.SlowFirstCall(5.0, 0.1),
+    doubts.LaunchBound(1.0, 0.9, 0.5),
+)
+"""One of each kind."""
 
 
 def comparison(*measurements, environment=None):

@@ -1,7 +1,5 @@
 """Snapshots written down by hand, and any that hypothesis thinks of."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from hypothesis import strategies as st

@@ -11,16 +11,13 @@ memory before each sample (see `netcost.timing.placement`); each block of Timer'
     python tests/benchmarks/bias.py [--models TARGET ...] [--blocks N] [--block-seconds S] [--threads N] [-o FILE]
 """
 
-from __future__ import annotations
-
-import argparse
 import random
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-from findings import Requirement, add_output, finish
+from findings import Requirement, finish, parser_of
 from torch import nn
 from torch.utils.benchmark import Timer
 
@@ -110,13 +107,12 @@ COLUMNS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Time the networks, print the table; return 1 if the medians differ."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--models", nargs="+", default=list(MODELS), metavar="TARGET")
     parser.add_argument("--blocks", type=int, default=24)
     parser.add_argument("--block-seconds", type=float, default=1.5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="two short blocks of two networks, to see that it runs")
-    add_output(parser)
     asked = parser.parse_args(arguments)
     if asked.quick:
         asked.models, asked.blocks, asked.block_seconds = ["lenet5", "torchvision:squeezenet1_1"], 2, 0.05

@@ -1,7 +1,5 @@
 """Chains of equal links, whose true cost is their length: 22 links take 10 % longer than 20."""
 
-from __future__ import annotations
-
 import statistics
 import time
 from collections.abc import Callable

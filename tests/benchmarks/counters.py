@@ -8,8 +8,6 @@ activations are computed, has that as a second way. fvcore and torchprofile do n
 Counts differ from tool to tool, and netcost's claims do not rest on them; the time until the answer is what counts.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout

@@ -7,9 +7,6 @@ halved. An operator that a tool does not report is 0 to its user: the table show
     python tests/benchmarks/disagreement.py [-o FILE]
 """
 
-from __future__ import annotations
-
-import argparse
 import contextlib
 import io
 import logging
@@ -20,7 +17,7 @@ from dataclasses import dataclass
 
 import torch
 from counters import FIVE, FLOP_COUNTER_MODE, Counter
-from findings import Requirement, add_output, finish
+from findings import Requirement, finish, parser_of
 from torch import Tensor, nn
 
 import netcost
@@ -101,9 +98,7 @@ def count(counter: Counter, case: Case) -> int | None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the table; return 1 if netcost itself is not exact."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    add_output(parser)
-    options = parser.parse_args(arguments)
+    options = parser_of(__doc__).parse_args(arguments)
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     counters = [counter for counter in (FLOP_COUNTER_MODE, *FIVE) if counter.installed]

@@ -1,7 +1,5 @@
 """Findings of a benchmark: tables and the figures it must reach; printed, written, and turned into an exit code."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,6 +44,11 @@ class Requirement:
         return ", ".join(f"{sign} {units.text(bound, self.unit)}" for sign, bound in bounds if bound is not None)
 
 
+def within(figure: str, found: float | None, tolerance: float) -> Requirement:
+    """Require that a ratio is 1, to a tolerance."""
+    return Requirement(figure, found, 1 - tolerance, 1 + tolerance, "ratio")
+
+
 def requirements_table(requirements: Sequence[Requirement], packages: Sequence[str]) -> Table:
     """Return a table with a row per required figure, and the machine below it."""
     if not requirements:
@@ -70,9 +73,11 @@ def machine(packages: Sequence[str]) -> str:
     return f"{here.cpu or here.machine}, {here.cores} cores, Python {here.python}, {', '.join(torch_and_others)}."
 
 
-def add_output(parser: argparse.ArgumentParser) -> None:
-    """Add the option that all benchmarks have."""
+def parser_of(description: str | None) -> argparse.ArgumentParser:
+    """Return the parser of a benchmark, with the option that all have."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", metavar="FILE", help="write a report in Markdown as well")
+    return parser
 
 
 def finish(

@@ -7,8 +7,6 @@ a chain) it must fail every time. Only the verdict on latency is looked at: doub
     python tests/benchmarks/latency_gate.py [--times N] [--budget S] [--limit SHARE] [--threads N] [-o FILE]
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import subprocess
@@ -19,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from findings import Requirement, add_output, finish
+from findings import Requirement, finish, parser_of
 
 from netcost.text.tables import Column, Table, from_records
 
@@ -64,12 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--times", type=int, default=20, help="checks of each of the two networks")
     parser.add_argument("--budget", type=float, default=10.0, help="seconds per sampling")
     parser.add_argument("--limit", default="5%", help="slowdown that still passes")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
-    add_output(parser)
     return parser.parse_args(arguments)
 
 

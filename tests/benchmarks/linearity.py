@@ -7,15 +7,12 @@ must be that of their lengths, ± 30 %. The time excludes building the module, w
     python tests/benchmarks/linearity.py [--models CHAIN ...] [--lengths SHORT LONG] [--rounds N] [-o FILE]
 """
 
-from __future__ import annotations
-
-import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from findings import Requirement, add_output, finish
+from findings import finish, parser_of, within
 from rounds import Series, interleave
 from torch import Tensor, nn
 
@@ -103,11 +100,10 @@ COLUMNS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Time the chains, print the tables; return 1 if a ratio is out of bounds."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--models", nargs="+", choices=list(CHAINS), default=list(CHAINS), metavar="CHAIN")
     parser.add_argument("--lengths", nargs=2, type=int, default=(1_000, 10_000), metavar=("SHORT", "LONG"))
     parser.add_argument("--rounds", type=int, default=9)
-    add_output(parser)
     asked = parser.parse_args(arguments)
     runs = {
         (name, length): partial(analyse, CHAINS[name], CHAINS[name].build(length))
@@ -121,14 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     short, long = asked.lengths
     records = [record(name, found[name, short], found[name, long]) for name in asked.models]
     requirements = [
-        Requirement(
-            f"{each['chain']}: ratio of times by ratio of lengths",
-            each["per_length"],
-            1 - TOLERANCE,
-            1 + TOLERANCE,
-            "ratio",
-        )
-        for each in records
+        within(f"{row['chain']}: ratio of times by ratio of lengths", row["per_length"], TOLERANCE) for row in records
     ]
     table = from_records(COLUMNS, records, f"Time to analyse a chain, median of {asked.rounds} rounds")
     return finish("Analysis time against the number of operators", [table], requirements, asked.output)

@@ -10,8 +10,6 @@ so that a child would report at least its parent's memory at that moment.
     python tests/benchmarks/memory.py [--models TARGET ...] [--rounds N] [-o FILE]
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import random
@@ -21,7 +19,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from findings import Requirement, add_output, finish
+from findings import Requirement, finish, parser_of
 from torch import Tensor, nn
 
 import netcost
@@ -96,11 +94,10 @@ def in_fresh_process(targets: Sequence[str]) -> dict[str, int]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the processes, print the tables; return 1 if a network adds too much."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--models", nargs="+", default=list(SUBJECTS), metavar="TARGET")
     parser.add_argument("--rounds", type=int, default=3, help="number of processes of each kind")
     parser.add_argument("--child", nargs="+", metavar="TARGET", help=argparse.SUPPRESS)
-    add_output(parser)
     asked = parser.parse_args(arguments)
     if asked.child:
         print(json.dumps(analyse(asked.child)))

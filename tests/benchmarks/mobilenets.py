@@ -7,14 +7,11 @@ a table compares their kinds of operator, in mult-adds, in memory access and in 
     python tests/benchmarks/mobilenets.py [--threads N ...] [--budget SECONDS] [-o FILE]
 """
 
-from __future__ import annotations
-
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from findings import add_output, finish
+from findings import finish, parser_of
 
 import netcost
 from netcost.text import units
@@ -81,11 +78,10 @@ def _threads(threads: int) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Time both, profile both, print the tables; no figure is required."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--budget", type=float, default=60.0, metavar="SECONDS", help="time budget of each comparison")
     parser.add_argument("--quick", action="store_true", help="on small images and for a moment, to see that it runs")
-    add_output(parser)
     asked = parser.parse_args(arguments)
     inputs, budget_s = (("1x3x64x64",), 0.3) if asked.quick else ((), asked.budget)
     tables = [timed(threads, inputs, budget_s) for threads in asked.threads]

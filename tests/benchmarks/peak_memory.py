@@ -16,16 +16,13 @@ much again on VGG-16). That part depends on the processor and on the build of to
     python tests/benchmarks/peak_memory.py [--models TARGET ...] [-o FILE]
 """
 
-from __future__ import annotations
-
-import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from findings import Requirement, add_output, finish
+from findings import Requirement, finish, parser_of
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.profiler import ProfilerActivity, profile
@@ -132,9 +129,8 @@ COLUMNS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the models, print the tables; return 1 if prediction and real run differ."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--models", nargs="+", default=list(MODELS), metavar="TARGET")
-    add_output(parser)
     asked = parser.parse_args(arguments)
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler's library would report each start and stop
     records = [record(name) for name in asked.models]

@@ -7,16 +7,13 @@ of their ratio is within ± 2 %: the same chain twice, and chains of two kinds. 
     python tests/benchmarks/precision.py [--repeats N] [--threads N] [-o FILE]
 """
 
-from __future__ import annotations
-
-import argparse
 import sys
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from chains import KINDS, calibrated
-from findings import Requirement, add_output, finish
+from findings import Requirement, finish, parser_of
 
 import netcost
 from netcost.targets.naming import Target
@@ -64,11 +61,10 @@ COLUMNS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare, print the table; return 1 if it takes too long."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="once, on networks of 1 ms, to see that it runs")
-    add_output(parser)
     asked = parser.parse_args(arguments)
     repeats, call_s, budget_s = (1, 1e-3, 0.3) if asked.quick else (asked.repeats, CALL_S, 30.0)
     kinds = dict.fromkeys(kind for pair in PAIRS for kind in pair)

@@ -8,13 +8,10 @@ instrument made the operators slower, or missed some of them.
     python tests/benchmarks/profile_sum.py [--models NAME ...] [--device cpu|cuda] [--threads N] [--budget S] [-o FILE]
 """
 
-from __future__ import annotations
-
-import argparse
 import sys
 from collections.abc import Sequence
 
-from findings import Requirement, add_output, finish
+from findings import finish, parser_of, within
 
 import netcost
 from netcost.text.tables import Column, from_records
@@ -65,12 +62,11 @@ def record(name: str, found: netcost.Profile) -> dict[str, object]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Profile the networks, print the table; return 1 if a sum is off."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--models", nargs="+", default=list(NETWORKS), metavar="NAME")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--budget", type=float, default=10.0, help="seconds per network")
-    add_output(parser)
     asked = parser.parse_args(arguments)
     records = []
     notes: list[str] = []
@@ -80,14 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         notes += [f"{name}: {doubt}" for doubt in found.doubts]
         print(f"{name}: off by {found.deviation:+.1%}", file=sys.stderr)
     requirements = [
-        Requirement(
-            f"{each['model']}: operators + gap, by the plain run",
-            each["total_s"] / each["plain_s"],
-            1 - TOLERANCE,
-            1 + TOLERANCE,
-            "ratio",
-        )
-        for each in records
+        within(f"{row['model']}: operators + gap, by the plain run", row["total_s"] / row["plain_s"], TOLERANCE)
+        for row in records
     ]
     table = from_records(COLUMNS, records, "Where the time goes adds up to the time", notes)
     return finish("Operators and gap against the plain run", [table], requirements, asked.output)

@@ -7,9 +7,6 @@ open within 2 s.
     python tests/benchmarks/reports.py [--from DIR] [--times N] [-o FILE]
 """
 
-from __future__ import annotations
-
-import argparse
 import shutil
 import sys
 import tempfile
@@ -17,7 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from findings import Requirement, add_output, finish
+from findings import Requirement, finish, parser_of
 from playwright.sync_api import Browser, sync_playwright
 
 from netcost.reports import made, write
@@ -47,10 +44,9 @@ def opened_s(browser: Browser, page: Path) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the reports, open the pages, print the table; return 1 if a figure is missed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--from", dest="saved", type=Path, metavar="DIR", help="folder of saved measurements")
     parser.add_argument("--times", type=int, default=5, metavar="N", help="number of times that each page is opened")
-    add_output(parser)
     asked = parser.parse_args(arguments)
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     begun = time.perf_counter()

@@ -1,7 +1,5 @@
 """Times several subjects side by side: rounds in random order, every time kept, failures kept as failures."""
 
-from __future__ import annotations
-
 import gc
 import math
 import random

@@ -22,9 +22,6 @@ the five, each in the faster of its ways; and on every model netcost is faster t
     python tests/benchmarks/speed.py [--models N | NAME ...] [--tools TOOL ...] [--rounds N] [--budget S] [-o FILE]
 """
 
-from __future__ import annotations
-
-import argparse
 import logging
 import sys
 import warnings
@@ -33,7 +30,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from counters import FIVE, FLOP_COUNTER_MODE, META, Counter, Network, builds_on_meta
-from findings import Requirement, add_output, finish
+from findings import Requirement, finish, parser_of
 from rounds import Run, Series, interleave
 from torchvision import models
 
@@ -222,13 +219,12 @@ def installed(names: Sequence[str]) -> list[Counter]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Time everything, print the tables; return 1 if netcost is too slow."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--models", nargs="+", metavar="NAME", help="names, or a number of models to pick")
     names = [counter.name for counter in OTHERS]
     parser.add_argument("--tools", nargs="+", choices=names, default=names, metavar="TOOL", help=", ".join(names))
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--budget", type=float, default=3.0, help="seconds for the rounds of one subject on one model")
-    add_output(parser)
     asked = parser.parse_args(arguments)
     counters = installed(asked.tools)
     found: dict[str, Found] = {}

@@ -12,8 +12,6 @@ there, and the report covers all comparisons in the file, quiet and loaded.
     python tests/benchmarks/verdicts.py [--results FILE] [--load] [--threads N] [--minutes M] [-o FILE]
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import json
@@ -29,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from chains import KINDS, LINKS, calibrated
-from findings import Requirement, add_output, finish, machine
+from findings import Requirement, finish, machine, parser_of
 
 import netcost
 from netcost.text.tables import Column, Table, from_records
@@ -233,7 +231,7 @@ def requirements(results: Results) -> list[Requirement]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare, print the tables; return 1 if verdicts are not honest."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--results", type=Path, metavar="FILE", help="file of all comparisons, to continue from")
     parser.add_argument("--load", action="store_true", help="with another process that is busy half of the time")
     parser.add_argument("--threads", type=int, default=1)
@@ -242,7 +240,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--budget", type=float, default=10.0, metavar="SECONDS", help="time budget of one comparison")
     parser.add_argument("--minutes", type=float, default=math.inf, metavar="M", help="stop after this many minutes")
     parser.add_argument("--quick", action="store_true", help="three comparisons of each, to see that it runs")
-    add_output(parser)
     asked = parser.parse_args(arguments)
     if asked.quick:
         asked.equal, asked.longer, asked.budget = 3, 3, 0.3

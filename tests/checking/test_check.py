@@ -7,30 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fixed_results
 import pytest
 import torch
+from commands import refused
 
 from netcost.cli.app import run
 
-NET = """
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self, width=16):
-        super().__init__()
-        self.stem = nn.Conv2d(3, 8, 3, bias=False)
-        self.body = nn.Conv2d(8, width, 3, bias=False)
-        self.head = nn.Linear(width, 10)
-
-    def forward(self, x):
-        x = self.body(self.stem(x).relu()).relu()
-        return self.head(x.mean((2, 3)))
-
+NET = (
+    fixed_results.NET.replace("width=24", "width=16")
+    + """
 
 def build():
     return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())
 """
+)
 
 SETTINGS = """
 [[targets]]
@@ -76,15 +67,6 @@ def checked(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> s
     return out
 
 
-def refused(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int = 2) -> str:
-    assert run(arguments) == code
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("netcost: ")
-    assert err.count("\n") == 1
-    return err
-
-
 def test_the_story_of_a_layer_that_was_widened(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "nothing changed" in checked(capsys, 0)
 
@@ -110,16 +92,6 @@ def test_the_story_of_a_layer_that_was_widened(recorded: Path, capsys: pytest.Ca
     assert "nothing changed" in checked(capsys, 0)
 
 
-def test_an_improvement_is_said_and_fails_where_nothing_may_differ(
-    recorded: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    rewrite(recorded, "width=16", "width=15")
-    out = checked(capsys, 0)
-    assert "1 changed, 1 cost less" in out
-    assert "netcost baseline update --config netcost.toml small" in out
-    assert "FAILS" in checked(capsys, 1, "--exact")
-
-
 def test_a_budget_is_broken_by_one_parameter(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rewrite(project, "input", f'budget = {{params = "<= {PARAMS}"}}\ninput', "netcost.toml")
     assert "1 target passes (budgets alone, no baseline)" in checked(capsys, 0)
@@ -136,12 +108,6 @@ def test_a_tolerance_lets_a_little_more_pass(recorded: Path, capsys: pytest.Capt
     rewrite(recorded, "[[targets]]", f"tolerance = {{{tolerance}}}\n[[targets]]", "netcost.toml")
     out = checked(capsys, 0)
     assert "at most 5% more  tolerated" in out
-
-
-def test_a_rename_without_change_in_work_passes_with_a_note(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rewrite(recorded, "self.body", "self.trunk")
-    assert "body → trunk" in checked(capsys, 0)
-    assert "renamed" in checked(capsys, 0, "--exact")
 
 
 def test_a_target_without_an_entry_and_an_entry_without_a_target_are_named(
@@ -166,12 +132,6 @@ def test_naming_one_target_updates_one(recorded: Path, capsys: pytest.CaptureFix
     after = json.loads((recorded / "netcost-baseline.json").read_text())
     assert after["targets"]["small"] == before["targets"]["small"]
     assert after["targets"]["lenet5"]["totals"]["params"] == 61_706
-
-
-def test_a_changed_input_fails_although_it_costs_less(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rewrite(recorded, "1x3x34x34", "1x3x16x16", "netcost.toml")
-    out = checked(capsys, 1)
-    assert "1x3x16x16" in out and "1x3x34x34" in out
 
 
 def test_the_baseline_says_how_many_levels_of_modules_are_compared(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import pytest
+from commands import refused
 from git_repository import Repository
 
 from netcost.checking import recording
@@ -59,15 +60,6 @@ def checked(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> s
     out, err = capsys.readouterr()
     assert err == ""
     return out
-
-
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 2) -> str:
-    assert run(["check", *arguments]) == code
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("netcost: ")
-    assert err.count("\n") == 1
-    return err
 
 
 def test_a_revision_is_a_baseline_without_a_file(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,7 +151,7 @@ def test_the_working_tree_s_code_is_never_taken_for_the_revision_s(
         "sys.meta_path.append(Finder)\n"
     )
     monkeypatch.setenv("PYTHONPATH", f"{finder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    said = refused(capsys, "--base", "HEAD")
+    said = refused(capsys, ["check", "--base", "HEAD"])
     assert "at revision 'HEAD': 'guarded_project' was imported from the working tree" in said
 
 
@@ -178,7 +170,7 @@ def test_settings_may_lie_in_a_folder_of_the_repository(
 ) -> None:
     repository.write("part/net.py", NET)
     repository.write("part/netcost.toml", SETTINGS.replace("tool.netcost.", ""))
-    assert "there is no folder 'part'" in refused(capsys, "--base", "HEAD", "--config", "part/netcost.toml")
+    assert "there is no folder 'part'" in refused(capsys, ["check", "--base", "HEAD", "--config", "part/netcost.toml"])
     repository.commit()
     repository.write("part/net.py", NET.replace("width=16", "width=24"))
     out = checked(capsys, 1, "--base", "HEAD", "--config", "part/netcost.toml", "--format", "github")
@@ -213,7 +205,7 @@ def test_a_revision_that_cannot_be_counted_gets_one_line(
     repository.commit("broken")
     repository.write("net.py", NET)
     repository.commit("mended")
-    answer = refused(capsys, "--base", "HEAD~1")
+    answer = refused(capsys, ["check", "--base", "HEAD~1"])
     assert answer.startswith("netcost: at revision 'HEAD~1': ")
     assert said in answer
 
@@ -273,7 +265,7 @@ def test_a_model_that_never_ends_is_one_line_and_leaves_no_process(
 def test_what_is_no_revision_is_refused(
     revision: str, said: str, repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer = refused(capsys, f"--base={revision}")
+    answer = refused(capsys, ["check", f"--base={revision}"])
     assert said in answer
     assert answer.isprintable() or answer.rstrip("\n").isprintable()
 
@@ -282,7 +274,7 @@ def test_a_broken_working_tree_is_not_blamed_on_the_revision(
     repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     repository.write("net.py", "class Other: pass\n")
-    said = refused(capsys, "--base", "HEAD")
+    said = refused(capsys, ["check", "--base", "HEAD"])
     assert said.startswith("netcost: pyproject.toml: $.tool.netcost.targets[0] ('small'): 'net.py' has no 'Net'")
 
 
@@ -292,9 +284,9 @@ def test_without_a_repository_there_is_no_revision(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     (tmp_path / "netcost.toml").write_text('[[targets]]\nmodel = "lenet5"\n')
-    assert "is not in a git repository" in refused(capsys, "--config", "netcost.toml", "--base", "HEAD")
+    assert "is not in a git repository" in refused(capsys, ["check", "--config", "netcost.toml", "--base", "HEAD"])
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "git cannot be run" in refused(capsys, "--config", "netcost.toml", "--base", "HEAD")
+    assert "git cannot be run" in refused(capsys, ["check", "--config", "netcost.toml", "--base", "HEAD"])
 
 
 def test_an_interrupt_removes_the_worktree(
@@ -305,7 +297,7 @@ def test_an_interrupt_removes_the_worktree(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("netcost.checking.running.record_in", interrupt)
-    assert "interrupted" in refused(capsys, "--base", "HEAD", code=130)
+    assert "interrupted" in refused(capsys, ["check", "--base", "HEAD"], 130)
 
 
 def test_ctrl_c_while_a_revision_is_counted_removes_the_worktree(repository: Repository) -> None:

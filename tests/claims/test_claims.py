@@ -183,11 +183,6 @@ def test_what_is_handed_out_says_how_to_read_it_and_has_every_claim_below_its_to
     assert [part.paragraphs[1] for part in claims].count("Verdict: fails.") == 1
 
 
-def test_errata_are_figures_in_papers() -> None:
-    first = sections(review("googlenet-5a", errata=True))[0]
-    assert (first.title, first.paragraphs[0]) == ("Figures in papers, recomputed", "1 figure: fails 1.")
-
-
 def test_a_layer_left_out_takes_its_own_cost_away() -> None:
     whole, without = counted("googlenet"), altered("googlenet", {"inception_4b": nn.Identity})
     missing = part("googlenet", "inception_4b", {})

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from commands import commands
+from commands import commands, refused
 
 from netcost.cli.app import run
 
@@ -59,16 +59,6 @@ def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def fails(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int) -> str:
-    """Run a command that must fail with `code`, one line on standard error and nothing on standard output."""
-    assert run(arguments) == code
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("netcost: ")
-    assert err.count("\n") == 1
-    return err
-
-
 def test_help_version_and_option_errors_import_nothing_heavy() -> None:
     script = (
         "import sys\nfrom netcost.cli.app import run\n"
@@ -82,16 +72,11 @@ def test_help_version_and_option_errors_import_nothing_heavy() -> None:
     assert result.stdout.splitlines()[-1] == "[0, 0, 0, 2, 2, 2, 2, 2, 0, 0, 2] []"
 
 
-def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     overview = capsys.readouterr().out
     for name in commands():
         assert name.split()[0] in overview
-        assert run([*name.split(), "--help"]) == 0
-        text = capsys.readouterr().out
-        if name != "baseline update":  # which writes its own file
-            assert "--format" in text
-            assert "--output" in text
 
 
 def test_every_command_is_in_the_readme() -> None:
@@ -116,25 +101,16 @@ def test_json_goes_to_a_file_whole(net: Path, capsys: pytest.CaptureFixture[str]
     assert sorted(path.name for path in net.iterdir()) == ["cost.json", "net.py"]
 
 
-def test_a_sweep_has_a_row_a_point_and_names_the_knee(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["compare", "lenet5", "--batch", "1,4,2", "--budget", "1", "--threads", "1"]) == 0
-    out = capsys.readouterr().out
-    assert [line.split()[1] for line in out.splitlines() if line.startswith("lenet5 ")] == ["1", "2", "4"]
-    assert "lenet5: " in out
-    assert "knee" in out
-
-
-def test_a_sweep_s_csv_and_json_have_every_point(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sweep = ["compare", "lenet5", "lenet5", "--batch", "1,2", "--budget", "0.3", "--threads", "1"]
-    assert run([*sweep, "--format", "csv"]) == 0
-    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert [row["batch"] for row in rows] == ["1", "2", "1", "2"]
+def test_a_sweep_has_every_point_in_order_and_is_shown_again(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep = ["compare", "lenet5", "lenet5", "--batch", "1,4,2", "--budget", "0.3", "--threads", "1"]
     assert run([*sweep, "--format", "json", "-o", "sweep.json"]) == 0
     plain = json.loads((net / "sweep.json").read_text())
-    assert [model["latency"]["batch"] for model in plain["models"]] == [1, 2, 1, 2]
-    assert plain["sweep"]["batches"] == [1, 2]
+    assert [model["latency"]["batch"] for model in plain["models"]] == [1, 2, 4, 1, 2, 4]
+    assert plain["sweep"]["batches"] == [1, 2, 4]
     assert run(["compare", "--from", "sweep.json"]) == 0
-    assert "knee" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("lenet5 ")] == [*"124124"]
+    assert "knee" in out
 
 
 def test_saved_runs_are_shown_side_by_side(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -157,14 +133,6 @@ def test_a_setting_is_in_the_note(capsys: pytest.CaptureFixture[str]) -> None:
     assert "bf16, channels_last, eager, cold caches" in capsys.readouterr().out
 
 
-def test_csv_is_a_row_a_model(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["compare", "lenet5", "resnet18", "--device", "none", "--format", "csv"]) == 0
-    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert [row["model"] for row in rows] == ["lenet5", "resnet18"]
-    assert rows[1]["params"] == "11689512"
-    assert rows[1]["latency_median_s"] == ""
-
-
 def test_show_says_where_the_cost_sits_and_which_heads_do_not_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["show", "googlenet"]) == 0
     out = capsys.readouterr().out
@@ -180,27 +148,11 @@ def test_show_groups_and_its_rows_add_up(by: str, capsys: pytest.CaptureFixture[
     assert sum(int(row["params"]) for row in rows) == 6_998_552
 
 
-def test_show_json_has_totals_and_rows(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["show", "resnet18", "--by", "block", "--format", "json"]) == 0
-    shown = json.loads(capsys.readouterr().out)
-    assert shown["params"] == sum(row["params"] for row in shown["rows"]) == 11_689_512
-
-
 def test_show_verify_explains_the_differences(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["show", "mobilenet_v2", "--verify"]) == 0
     out = capsys.readouterr().out
     assert "batch_norm" in out
     assert "FlopCounterMode agrees" in out
-
-
-def test_list_shows_the_zoo_with_published_figures(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["list"]) == 0
-    assert "arXiv:1807.11164 Table 5" in capsys.readouterr().out
-    assert run(["list", "shufflenet*", "--format", "csv"]) == 0
-    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert {row["name"] for row in rows} >= {"shufflenet_v1_g3_x1_0", "shufflenet_v2_x1_0"}
-    assert all(row["name"].startswith("shufflenet") for row in rows)
-    assert "did you mean" in fails(capsys, ["list", "googlnet"], 2)
 
 
 def test_an_argument_and_an_input_reach_the_architecture(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -215,60 +167,41 @@ def test_train_mode_runs_the_auxiliary_heads(capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "said"),
     [
-        (["compare", "googlnet"], 2, "did you mean googlenet"),
-        (["show", "inception_v1"], 2, "module:inception_v1"),
-        (["show", "torchvision:resnet5"], 2, "resnet50"),
-        (["show", "timm:convnext_tin"], 2, "convnext_tiny"),
-        (["show", "nothere.py:Net"], 2, "no file"),
-        (["show", "no_such_package.x:Net"], 2, "no_such_package"),
-        (["show", "weights.pt"], 2, "pickle"),
-        (["show", "net.py:Nett", "--input", "1x3x8x8"], 2, "did you mean Net"),
-        (["show", "net.py:number", "--input", "1x3x8x8"], 2, "expected an nn.Module"),
-        (["show", "net.py:Net"], 2, "--input 1x3x224x224"),
-        (["show", "net.py:Net", "--input", "1x5x8x8"], 2, "got 5"),
-        (["show", "net.py:Raising", "--input", "1x3x8x8"], 2, "broken on purpose (net.py:14)"),
-        (["show", "net.py:Looking", "--input", "1x3x8x8"], 2, "--concrete"),
-        (["show", "googlenet", "--input", "1x3xbig"], 2, "does not parse"),
-        (["show", "googlenet", "--input", "1x0x8x8"], 2, "size of 0"),
-        (["show", "googlenet", "--by", "colour"], 2, "module, kind, block, op"),
-        (["show", "googlenet", "--format", "xml"], 2, "table, markdown, csv, json"),
-        (["show", "googlenet", "--arg", "width"], 2, "name=value"),
-        (["show", "googlenet", "--arg", "widht=2"], 2, "widht"),
-        (["show", "googlenet", "-o", "no/such/folder/x.txt"], 2, "no folder"),
-        (["show", "googlenet", "-o", "."], 2, "folder"),
-        (["compare", "googlenet", "--device", "tpu"], 2, "tpu"),
-        (["compare", "googlenet", "--batch", "0"], 2, "--batch"),
-        (["compare", "googlenet", "--batch", "1,x"], 2, "1,2,4,8"),
-        (["compare", "googlenet", "--batch", "2,2"], 2, "twice"),
-        (["compare", "googlenet", "--batch", "1,"], 2, "--batch '1,'"),
-        (["compare", "googlenet", "--dtype", "fp8"], 2, "fp32, bf16, fp16"),
-        (["compare", "googlenet", "--memory-format", "channels"], 2, "channels_last"),
-        (["compare", "googlenet", "--backend", "inductor"], 2, "eager, compile"),
-        (["compare", "--from", "none.json"], 2, "no file 'none.json'"),
-        (["compare", "--from", "net.py"], 2, "not JSON"),
-        (["compare", "--from", "."], 2, "'.' cannot be read"),
-        (["compare", "--from", "net.py", "googlenet"], 2, "no file 'googlenet'"),
-        (["compare", "--from", "net.py", "--threads", "2"], 2, "--threads"),
-        (["compare", "--from", "net.py", "--device", "cpu"], 2, "--device"),
-        (["nonsense"], 2, "nonsense"),
-        (["compare"], 2, "MODEL"),
+        (["show", "inception_v1"], "module:inception_v1"),
+        (["show", "torchvision:resnet5"], "resnet50"),
+        (["show", "timm:convnext_tin"], "convnext_tiny"),
+        (["show", "net.py:number", "--input", "1x3x8x8"], "expected an nn.Module"),
+        (["show", "net.py:Raising", "--input", "1x3x8x8"], "broken on purpose (net.py:14)"),
+        (["show", "net.py:Looking", "--input", "1x3x8x8"], "--concrete"),
+        (["show", "googlenet", "--input", "1x3xbig"], "does not parse"),
+        (["show", "googlenet", "--input", "1x0x8x8"], "size of 0"),
+        (["show", "googlenet", "-o", "."], "folder"),
+        (["compare", "googlenet", "--batch", "0"], "--batch"),
+        (["compare", "googlenet", "--batch", "1,"], "--batch '1,'"),
+        (["compare", "googlenet", "--memory-format", "channels"], "channels_last"),
+        (["compare", "googlenet", "--backend", "inductor"], "eager, compile"),
+        (["compare", "--from", "."], "'.' cannot be read"),
+        (["compare", "--from", "net.py", "googlenet"], "no file 'googlenet'"),
+        (["compare", "--from", "net.py", "--device", "cpu"], "--device"),
+        (["list", "googlnet"], "did you mean"),
+        (["nonsense"], "nonsense"),
     ],
 )
 def test_a_wrong_request_gets_one_line_and_its_exit_code(
-    arguments: list[str], code: int, said: str, net: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], said: str, net: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = sorted(net.iterdir())
-    assert said in fails(capsys, arguments, code)
+    assert said in refused(capsys, arguments)
     assert [path for path in sorted(net.iterdir()) if path.name != "__pycache__"] == before
 
 
 def test_a_file_that_is_not_python_is_refused(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (net / "broken.py").write_text("def (:\n")
-    assert "not Python" in fails(capsys, ["show", "broken.py:Net"], 2)
+    assert "not Python" in refused(capsys, ["show", "broken.py:Net"])
     (net / "binary.py").write_bytes(b"\x00\xff\x00")
-    assert "not Python" in fails(capsys, ["show", "binary.py:Net"], 2)
+    assert "not Python" in refused(capsys, ["show", "binary.py:Net"])
 
 
 def test_a_pickle_is_never_opened(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -277,8 +210,8 @@ def test_a_pickle_is_never_opened(net: Path, capsys: pytest.CaptureFixture[str])
             return (os.mkdir, (str(net / "sprung"),))
 
     torch.save(Trap(), net / "model.pt")
-    assert "refused" in fails(capsys, ["show", "model.pt"], 2)
-    assert "refused" in fails(capsys, ["show", "model.pt:Net"], 2)
+    assert "refused" in refused(capsys, ["show", "model.pt"])
+    assert "refused" in refused(capsys, ["show", "model.pt:Net"])
     assert not (net / "sprung").exists()
 
 
@@ -292,7 +225,7 @@ def test_an_unwritable_file_is_left_as_it_was(
 
     monkeypatch.setattr(os, "replace", refuse)
     monkeypatch.setattr(Path, "replace", refuse)
-    said = fails(capsys, ["show", "lenet5", "--format", "csv", "-o", "old.csv"], 2)
+    said = refused(capsys, ["show", "lenet5", "--format", "csv", "-o", "old.csv"])
     assert "old.csv" in said
     assert (net / "old.csv").read_text() == "precious\n"
     assert sorted(path.name for path in net.iterdir()) == ["net.py", "old.csv"]
@@ -300,7 +233,7 @@ def test_an_unwritable_file_is_left_as_it_was(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_cuda_without_a_gpu_names_the_build_and_offers_the_cpu(capsys: pytest.CaptureFixture[str]) -> None:
-    said = fails(capsys, ["compare", "googlenet", "--device", "cuda"], 3)
+    said = refused(capsys, ["compare", "googlenet", "--device", "cuda"], 3)
     assert torch.__version__ in said
     assert "--device cpu" in said
     assert "--device none" in said

@@ -4,8 +4,6 @@ Results that were timed are fixed ones (fixed_results.py); how the golden files 
 Of a page, only what a reader of its text sees is kept.
 """
 
-from __future__ import annotations
-
 import inspect
 import json
 import re

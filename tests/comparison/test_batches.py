@@ -1,5 +1,3 @@
-import json
-
 import pytest
 import torch
 from hypothesis import given
@@ -12,7 +10,6 @@ from netcost.comparison.batches import KNEE, Knee, Share, Sweep, sweep
 from netcost.comparison.entry import Entry, Run
 from netcost.comparison.result import Comparison
 from netcost.text.errors import MeasurementError, RequestError
-from netcost.text.formats.json_text import render
 
 BATCHES = (1, 2, 4, 8)
 
@@ -86,26 +83,6 @@ def test_a_batch_that_was_not_measured_leaves_the_knee_open():
     [knee] = swept(1.0, 1.5, 2.5, None).knees
     assert [share.median is None for share in knee.shares] == [False, False, False, True]
     assert knee.batches == ()
-
-
-def test_the_table_has_a_row_a_point_and_names_the_knee():
-    table = swept(1.0, 1.25, 2.0, 4.0).table()
-    assert table.names == ("model", "batch", "latency_s", "latency_interval", "throughput_per_s", "share")
-    assert [row[1] for row in table.rows] == list(BATCHES)
-    assert [row[4] for row in table.rows] == [1.0, 1.6, 2.0, 2.0]
-    assert table.notes[0] == "net: knee at batch 4."
-    assert any("batch 1, 2, 4, 8" in note for note in table.notes)
-
-
-def test_the_json_has_every_point_with_its_raw_times_and_the_knees():
-    plain = swept(1.0, 1.25, 2.0, 4.0).to_dict()
-    assert json.loads(render(plain)) == plain
-    assert [model["latency"]["batch"] for model in plain["models"]] == list(BATCHES)
-    assert all(len(model["latency"]["times_s"]) == 12 for model in plain["models"])
-    assert plain["sweep"]["batches"] == list(BATCHES)
-    [knee] = plain["sweep"]["knees"]
-    assert (knee["model"], knee["batches"], knee["verdict"]) == ("net", [4], "knee at batch 4")
-    assert [share["batch"] for share in knee["shares"]] == list(BATCHES)
 
 
 # ---- for real -----------------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """Several networks, counted and timed together."""
 
 import getpass
-import json
 import platform
 import re
 import socket
@@ -67,11 +66,6 @@ def test_the_json_has_every_key_of_the_design(timed: netcost.Comparison) -> None
         assert set(LATENCY_KEYS) <= set(model["latency"])
     assert plain["models"][0]["ratio"] is None
     assert set(plain["models"][1]["ratio"]) == {"to", "median", "ci95", "half_width", "same_rounds", "verdict"}
-
-
-def test_the_json_is_plain_values_that_survive_a_round_trip(timed: netcost.Comparison) -> None:
-    plain = timed.to_dict()
-    assert json.loads(render(plain)) == plain
 
 
 def test_work_is_counted_beside_the_clock(timed: netcost.Comparison) -> None:
@@ -180,16 +174,6 @@ def test_networks_are_counted_in_another_type_without_an_unknown_operator(name: 
     assert entry.figures.unknown_ops == {}
 
 
-def test_a_setting_is_stated_and_leaves_the_caller_s_module_alone() -> None:
-    model = Small()
-    result = compare([model], "cpu", inputs=SMALL, threads=1, budget_s=0.2, dtype="bf16", memory_format="channels_last")
-    [plain] = result.to_dict()["models"]
-    assert (plain["latency"]["dtype"], plain["latency"]["memory_format"]) == ("bf16", "channels_last")
-    assert "bf16, channels_last, eager" in result.notes()[0]
-    assert model.conv.weight.dtype is torch.float32
-    assert model.conv.weight.is_contiguous()
-
-
 def test_the_load_is_read_before_our_own_work_adds_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     loads = iter((0.25, 0.75, 0.75))
     monkeypatch.setattr("netcost.comparison.running.load_per_core", lambda: next(loads))
@@ -292,11 +276,9 @@ def test_without_a_base_there_are_no_ratios() -> None:
     assert result.to_dict()["models"][1]["ratio"] is None
 
 
-def test_batch_scales_work_and_is_what_throughput_counts() -> None:
-    one, eight = compare(["lenet5"], "none"), compare(["lenet5"], "none", batch=8)
-    assert eight.to_dict()["models"][0]["mult_adds"] == 8 * one.to_dict()["models"][0]["mult_adds"]
-    assert eight.to_dict()["models"][0]["input"] == [8, 1, 32, 32]
+def test_a_batch_is_what_throughput_counts() -> None:
     [timed] = compare(["lenet5"], "cpu", batch=8, threads=1, budget_s=0.2).to_dict()["models"]
+    assert timed["input"] == [8, 1, 32, 32]
     assert timed["latency"]["throughput_per_s"] == pytest.approx(8 / timed["latency"]["median_s"])
 
 

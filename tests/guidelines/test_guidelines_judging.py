@@ -1,7 +1,6 @@
 """Verdicts follow from times: a guideline that they support holds, one that they contradict does not."""
 
 import dataclasses
-import re
 
 import pytest
 from fake_trials import ROUNDS, trial
@@ -163,16 +162,3 @@ def test_long_settings_have_the_ends_of_each_order_only(name: str) -> None:
     assert len(long.variants) == 1 + len(guideline.orders)
     everything = Task(guideline, dataclasses.replace(long.setting, device="cuda"))
     assert len(everything.variants) == len(guideline.variants(guideline.width_sets[0], 4))
-
-
-def test_a_finding_is_plain_values() -> None:
-    plain = g1(to1=1.0, to4=1.25, to16=1.5).to_dict()
-    assert plain["verdict"] == "holds"
-    assert plain["steps"][0] == {
-        "fast": "1:1",
-        "slow": "1:4",
-        "ratio": 1.25,
-        "ci95": [1.25, 1.25],
-        "outcome": "slower",
-    }
-    assert re.match("holds: ", plain["sentence"])

@@ -8,9 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from fake_bench import Bench
+from fake_bench import made_up_peaks
 from fake_clock import Clock
-from fake_device import quiet_meter
 from fake_trials import ROUNDS, FakeTimer, measurement, options_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,19 +30,13 @@ from netcost.guidelines.records import tables
 from netcost.guidelines.running import run
 from netcost.guidelines.saved import load
 from netcost.guidelines.trial import Goal
-from netcost.profiling.roofline import Peaks, bounds_s, measure_peaks
+from netcost.profiling.roofline import Peaks, bounds_s
 from netcost.targets.naming import Target
 from netcost.text.errors import MeasurementError, RequestError, TargetError
 from netcost.text.formats.json_text import render
 from netcost.zoo import ARCHITECTURES
 
 really_built = panels.built
-
-
-def made_up_peaks() -> Peaks:
-    """Those of the made-up device."""
-    bench = Bench(Clock())
-    return measure_peaks(threads=1, budget_s=0.0, clock=bench.clock, workbench=lambda _: bench, meter=quiet_meter)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -295,7 +288,7 @@ def test_orders_of_table_8_are_compared_with_the_papers(found: Findings) -> None
 
 
 def test_peaks_add_a_roofline() -> None:
-    peaks = made_up_peaks()
+    peaks = made_up_peaks(threads=1)
     study = studied(peaks=peaks).networks
     assert [each.metric for each in study.explanations] == [*METRICS, "roofline_s"]
     bounds = bounds_s(counted("lenet5").count, peaks)
@@ -303,7 +296,7 @@ def test_peaks_add_a_roofline() -> None:
 
 
 def test_a_roofline_says_whose_it_is_and_in_what_it_is_not_of_this_run() -> None:
-    peaks = made_up_peaks()
+    peaks = made_up_peaks(threads=1)
     own, other = (sections(studied(peaks=each))[-1].tables[0].notes for each in (peaks, replace(peaks, threads=7)))
     assert own[0].startswith("Roofline of ")
     assert not any("threads, times of" in note for note in own)
@@ -313,7 +306,7 @@ def test_a_roofline_says_whose_it_is_and_in_what_it_is_not_of_this_run() -> None
 def test_peaks_of_another_kind_of_device_are_refused_before_anything_runs() -> None:
     timer = FakeTimer()
     with pytest.raises(RequestError, match="--peaks measure"):
-        studied(peaks=replace(made_up_peaks(), device="cuda"), time_all=timer)
+        studied(peaks=replace(made_up_peaks(threads=1), device="cuda"), time_all=timer)
     assert timer.calls == []
 
 
@@ -359,7 +352,7 @@ def test_what_cannot_be_profiled_has_no_share(monkeypatch: pytest.MonkeyPatch) -
 
 def test_what_was_saved_reads_back_as_it_was_and_is_not_measured_again(found: Findings, tmp_path: Path) -> None:
     path = tmp_path / "networks.json"
-    with_peaks = studied(peaks=made_up_peaks(), time_by_kind=lambda *_: {"linear": 1.0})
+    with_peaks = studied(peaks=made_up_peaks(threads=1), time_by_kind=lambda *_: {"linear": 1.0})
     path.write_text(render(with_peaks.to_dict()))
     timer = FakeTimer()
     again = studied(saved=load(str(path)), time_all=timer)
@@ -477,7 +470,7 @@ def test_a_row_a_network_for_programs(found: Findings) -> None:
 def test_the_command_adds_a_roofline_to_a_saved_study(
     found: Findings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made, study, peaks = made_up_peaks(), tmp_path / "networks.json", tmp_path / "peaks.json"
+    made, study, peaks = made_up_peaks(threads=1), tmp_path / "networks.json", tmp_path / "peaks.json"
     study.write_text(render(found.to_dict()))
     peaks.write_text(render(made.to_dict()))
     command = ["guidelines", "--from", str(study), "--device", "none", "--peaks", str(peaks), "--format", "json"]
@@ -489,7 +482,7 @@ def test_the_command_adds_a_roofline_to_a_saved_study(
 
 def test_peaks_without_networks_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     peaks = tmp_path / "peaks.json"
-    peaks.write_text(render(made_up_peaks().to_dict()))
+    peaks.write_text(render(made_up_peaks(threads=1).to_dict()))
     assert run_command(["guidelines", "g1", "--device", "none", "--peaks", str(peaks)]) == 2
     assert "netcost guidelines networks --peaks" in capsys.readouterr().err
 

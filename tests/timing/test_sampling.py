@@ -4,7 +4,7 @@ from itertools import chain, repeat
 
 import pytest
 from fake_clock import LONG, Clock
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from netcost.text.errors import MeasurementError
@@ -129,7 +129,6 @@ def test_however_small_the_budget_there_are_three_rounds_and_no_more(budget_s):
     assert clock.now == 3 * 1.0 + 3 * 2.0 + 3 * (1.0 + 2.0)
 
 
-@settings(deadline=None)
 @given(st.floats(0.0, 100.0, allow_subnormal=False), st.integers(-3, 3))
 def test_the_budget_is_overrun_by_less_than_a_round_or_there_are_the_fewest(budget_s, exponent):
     clock, call_s = Clock(), 2.0**exponent
@@ -445,7 +444,6 @@ def test_nothing_to_time_gives_nothing():
     assert sample_rounds([]).series == ()
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([1, 2, 3, 5, 8]), min_size=12, max_size=30), st.integers(0, 6))
 def test_scaling_every_time_scales_the_result_and_not_the_ratio(pattern, exponent):
     def run(scale):

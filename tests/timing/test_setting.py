@@ -42,12 +42,7 @@ def test_a_setting_reads_as_words_and_as_plain_values():
         "bf16, channels_last, compile, cold caches"
     )
     assert str(EffectiveSetting(dtype=None)) == "contiguous, eager"
-    assert EffectiveSetting().to_dict() == {
-        "dtype": "fp32",
-        "memory_format": "contiguous",
-        "backend": "eager",
-        "cold_cache": False,
-    }
+    assert EffectiveSetting().to_dict()["cold_cache"] is False
 
 
 @pytest.mark.parametrize("given", [{"budget_s": -1.0}, {"budget_s": float("inf")}, {"precision": float("nan")}])

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from netcost.timing import stats
@@ -61,14 +61,12 @@ def test_intervals_cover_the_true_median_as_often_as_they_say():
     assert abs(covered / runs - exactly) < 4 * math.sqrt(exactly * (1 - exactly) / runs)
 
 
-@settings(deadline=None)
 @given(SERIES)
 def test_an_interval_lies_within_the_times_and_around_their_median(times):
     low, high = stats.ci95(times)
     assert min(times) <= low <= stats.median(times) <= high <= max(times)
 
 
-@settings(deadline=None)
 @given(SERIES, st.integers(-12, 12))
 def test_scaling_all_times_scales_the_interval(times, exponent):
     scale = 2.0**exponent  # a power of two: floating point then scales to the digit
@@ -76,7 +74,6 @@ def test_scaling_all_times_scales_the_interval(times, exponent):
     assert stats.ci95([scale * each for each in times]) == (scale * low, scale * high)
 
 
-@settings(deadline=None)
 @given(SERIES)
 def test_a_series_against_itself_has_ratio_one_and_no_verdict(times):
     estimate = stats.ratio(times, times)
@@ -84,7 +81,6 @@ def test_a_series_against_itself_has_ratio_one_and_no_verdict(times):
     assert stats.verdict(estimate.ci95) is SpeedVerdict.CANNOT_TELL
 
 
-@settings(deadline=None)
 @given(PAIRS)
 def test_exchanging_base_and_other_inverts_the_ratio(pairs):
     base, other = zip(*pairs, strict=True)
@@ -93,7 +89,6 @@ def test_exchanging_base_and_other_inverts_the_ratio(pairs):
     assert back.ci95 == pytest.approx((1 / there.ci95[1], 1 / there.ci95[0]))  # 1 / (a / b) is not b / a to the digit
 
 
-@settings(deadline=None)
 @given(PAIRS, st.floats(0, 0.2, allow_subnormal=False))
 def test_exchanging_base_and_other_turns_faster_into_slower(pairs, threshold):
     base, other = zip(*pairs, strict=True)

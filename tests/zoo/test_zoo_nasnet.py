@@ -1,49 +1,24 @@
 """NASNet-A against its paper's counts, ShuffleNet V2's reading of it and timm."""
 
-from __future__ import annotations
-
-import functools
-
 import pytest
 import torch
-from test_zoo_layouts import forward_pass, on_meta, with_lively_weights
 from timm.layers.pool2d_same import AvgPool2dSame
 from timm.models.nasnet import NASNetALarge
 from torch import Tensor, nn
 from torch.nn import functional as F
+from zoo_layouts import COUNTS, assert_same_output, on_meta, with_lively_weights, zoo_pass
 
 import netcost
-from netcost import build
 from netcost.zoo import ARCHITECTURES
 from netcost.zoo.nasnet import Halve, NASNetA, NormalCell, ReductionCell, Squeeze
 
-COUNTS = {
-    "nasnet_a_mobile": (5_289_978, 563.639),  # parameters as osmr/imgclsmob gluon/README.md lists them to the unit
-    "nasnet_a_large": (88_753_150, 23783.415),
-}
 
-analyze = functools.cache(netcost.analyze)
-
-
-@pytest.mark.parametrize("name", COUNTS)
-def test_parameters_and_mult_adds_are_those_of_the_cells(name):
-    analysis = analyze(name)
-    assert (analysis.params, round(analysis.mult_adds / 1e6, 3)) == COUNTS[name]
-    assert analysis.params_total == analysis.params
-    assert analysis.unknown_ops == {}
-
-
-@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("name", ["nasnet_a_mobile", "nasnet_a_large"])
 def test_printed_figures_are_within_half_a_percent(name):
     figures = ARCHITECTURES.get(name).published
     assert figures.params == pytest.approx(COUNTS[name][0], rel=0.005)
     assert figures.mult_adds == pytest.approx(COUNTS[name][1] * 1e6, rel=0.005)
     assert not figures.why
-
-
-def test_counts_are_those_of_timm():
-    ours, theirs = analyze("nasnet_a_large"), analyze("timm:nasnetalarge")
-    assert (ours.params, ours.mult_adds, ours.activations) == (theirs.params, theirs.mult_adds, theirs.activations)
 
 
 def fitted_first(key: str) -> tuple[str, bool, bool]:
@@ -74,9 +49,7 @@ def test_the_same_weights_give_timms_output():
     theirs = with_lively_weights(theirs, images)
     ours = on_meta(lambda: NASNetA(6, 8, stem=12, skip=True)).eval()
     ours.load_state_dict(dict(zip(ours.state_dict(), in_our_order(theirs.state_dict()), strict=True)), assign=True)
-    expected = theirs(images)
-    torch.testing.assert_close(ours(images), expected, rtol=1e-4, atol=1e-4)
-    assert (expected[0] - expected[1]).abs().max() > 0.1  # the images still matter at the end, so equality says much
+    assert_same_output(ours, theirs, images, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +57,7 @@ def test_the_same_weights_give_timms_output():
     [("nasnet_a_mobile", 4, 44, (28, 14, 7)), ("nasnet_a_large", 6, 168, (42, 21, 11))],
 )
 def test_the_rows_of_normal_cells_double_their_channels_and_halve_the_map(name, repeats, width, sides):
-    ran = forward_pass(on_meta(ARCHITECTURES.get(name).build), ARCHITECTURES.get(name).input_shape)
+    ran = zoo_pass(name)
     for row, scale, side in zip((1, 2, 3), (1, 2, 4), sides, strict=True):
         assert ran[f"row{row}.{repeats - 1}"].shape == (1, 6 * scale * width, side, side)
         assert f"row{row}.{repeats}" not in ran
@@ -99,9 +72,9 @@ def test_the_name_gives_the_cells_in_a_row_and_the_channels_before_the_classifie
     assert model.fc.in_features == channels
 
 
-@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("name", ["nasnet_a_mobile", "nasnet_a_large"])
 def test_no_operator_cuts_the_network_into_blocks(name):
-    analysis = analyze(name)
+    analysis = netcost.analyze(name)
     assert analysis.max_fragments is None  # each cell reads the two before it
     assert analysis.parallelism > 2
 
@@ -153,15 +126,3 @@ def test_a_squeeze_leaves_its_input_as_it_is_for_others_to_read():
     before = x.clone()
     Squeeze(2, 4).eval()(x)
     assert torch.equal(x, before)
-
-
-@pytest.mark.parametrize("name", COUNTS)
-def test_logits_follow_the_number_of_classes_and_the_input_its_channels(name):
-    model = on_meta(lambda: build(name, num_classes=7, in_channels=2))
-    assert forward_pass(model, (3, 2, 64, 64))[""].shape == (3, 7)
-
-
-def test_gradients_flow_back_to_every_parameter():
-    model = on_meta(ARCHITECTURES.get("nasnet_a_mobile").build).train()
-    model(torch.empty(2, 3, 64, 64, device="meta")).sum().backward()
-    assert [key for key, parameter in model.named_parameters() if parameter.grad is None] == []
