@@ -175,8 +175,8 @@ shape_rule("aten.bmm")(partial(matmul, rank=3))
 
 
 @shape_rule("aten.addmm", "aten._sparse_addmm")
-def addmm(x: Tensor, a: Tensor, b: Tensor, **_: Any) -> Maybe:
-    """x that broadcasts to (M, N), a sparse (M, K), b (K, N) -> (M, N)."""
+def addmm(_: Tensor, a: Tensor, b: Tensor, beta: float = 1, alpha: float = 1) -> Maybe:  # noqa: ARG001  # scale only
+    """A tensor that broadcasts to (M, N), a sparse (M, K), b (K, N) -> (M, N)."""
     return None if a.layout is torch.strided else matmul(a, b, rank=2)
 
 

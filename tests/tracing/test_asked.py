@@ -1,0 +1,138 @@
+"""What a pass may ask and do: its device, values of small inputs, gradients, functions as operands, lazy layers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch._higher_order_ops.scan import scan
+from torch._higher_order_ops.while_loop import while_loop
+from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+
+import netcost
+from netcost.text.errors import ForwardError, RequestError
+from netcost.tracing import trace
+
+pytestmark = pytest.mark.filterwarnings("ignore:::torch")
+
+X, W = torch.randn(2, 3), torch.randn(3, 3)
+
+
+def mult_adds(model: Any, *inputs: Any) -> int:
+    analysis = netcost.analyze(model, inputs)
+    assert not analysis.unknown_ops
+    return analysis.mult_adds
+
+
+def test_a_shape_says_that_it_is_on_the_models_device() -> None:
+    def body(x: Tensor) -> Tensor:
+        assert (x.device.type, x.is_cpu, x.is_cuda) == ("cpu", True, False)
+        assert not torch.zeros(2, device=x.device).is_meta
+        return x.exp()
+
+    trace(body, torch.empty(2, 3, device="meta"))
+
+
+@pytest.mark.parametrize(
+    ("body", "want"),
+    [
+        (lambda x, w, mask: x @ w if mask.all() else x, 2 * 3 * 3),
+        (lambda x, w, mask: x[mask[0] > 0] @ w, 2 * 3 * 3),
+        (lambda x, w, mask: x[: int(mask.sum())] @ w, 2 * 3 * 3),
+        (lambda x, w, mask: x.repeat_interleave(mask[0] + 1, dim=0) @ w, 4 * 3 * 3),
+        (lambda x, w, mask: x.reshape(torch.as_tensor([[3, 2]], device=x.device)[0].tolist()) @ w[:2], 3 * 2 * 3),
+        (lambda x, w, mask: x @ w if x.new_ones(4).sum() == torch.ones_like(x).sum() - 2 else x, 2 * 3 * 3),
+    ],
+    ids=["all", "mask", "length", "repeats", "as_tensor", "ones"],
+)
+def test_small_integers_and_what_the_pass_makes_have_values(body: Callable[..., Tensor], want: int) -> None:
+    assert mult_adds(body, X, W, torch.ones(1, 2, dtype=torch.int64)) == want
+
+
+def test_a_scalar_has_its_value_and_an_activation_has_none() -> None:
+    assert mult_adds(lambda x, w, t: x @ w if t > 0.4 else x, X, W, torch.tensor(0.5)) == 2 * 3 * 3
+
+
+class Forces(nn.Module):
+    """An energy and the forces on three coordinates per atom: its gradient."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(3, 16), nn.Linear(16, 1)
+
+    def forward(self, positions: Tensor) -> Tensor:
+        positions.requires_grad_(True)
+        energy = self.second(self.first(positions).tanh()).sum()
+        return -torch.autograd.grad(energy, positions, create_graph=True)[0]
+
+
+def test_gradients_inside_the_pass_count_in_both_directions() -> None:
+    forward = 10 * (3 * 16 + 16 * 1)
+    assert mult_adds(Forces(), torch.randn(10, 3)) == 2 * forward  # the weights' own gradients are not asked for
+    assert mult_adds(lambda x, w: torch.func.grad(lambda a: (a @ w).sum())(x), X, W) == 2 * (2 * 3 * 3)
+
+
+def test_operators_that_take_functions() -> None:
+    graph = trace(lambda x, w: torch.cond(x.sum() > 0, lambda x: x @ w, lambda x: (x @ w) @ w, (x,)), X, W)
+    assert [op.name for op in graph.ops if "mm" in op.name or "matmul" in op.name] == ["aten.matmul"] * 2
+    assert "36 mult-adds" in graph.notes[0] and "18" in graph.notes[0]
+    assert mult_adds(lambda x, w: scan(lambda c, y: (c @ w, c @ w + y), x[0], x), torch.randn(5, 2, 3), W) == 5 * 2 * 18
+    loop = lambda x, w: while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, x @ w), (torch.tensor(0), x))  # noqa: E731
+    assert mult_adds(loop, X, W) == 3 * 18
+
+
+@pytest.mark.parametrize("concrete", [False, True])
+def test_flex_attention_counts_the_blocks_that_its_mask_keeps(concrete: bool) -> None:
+    q = torch.randn(1, 2, 256, 8)
+    causal = create_block_mask(lambda b, h, i, j: i >= j, None, None, 256, 256, device="cpu")  # 3 of 4 blocks of 128
+    for block_mask, scores in ((None, 256 * 256), (causal, 3 * 128 * 128)):
+        analysis = netcost.analyze(
+            lambda q, m=block_mask: flex_attention(q, q, q, block_mask=m), (q,), concrete=concrete
+        )
+        assert analysis.mult_adds == 2 * scores * (8 + 8)
+
+
+def test_composite_operators_take_real_tensors_beside_shapes() -> None:
+    x = torch.randn(4, 64)
+    bodies: list[Callable[[Tensor], Any]] = [
+        lambda x: torch.stft(x, 16, window=torch.hann_window(16), return_complex=True),
+        lambda x: torch.inner(x, torch.ones(64)),
+        lambda x: torch.quantile(x, 0.5),
+        lambda x: torch.meshgrid(x[0], torch.arange(3.0), indexing="ij"),
+    ]
+    for body in bodies:
+        assert trace(body, x).ops
+
+
+def test_methods_functions_and_exported_programs_are_models() -> None:
+    linear = nn.Linear(3, 4)
+    assert mult_adds(linear.forward, X) == mult_adds(linear, X) == 2 * 3 * 4
+    assert mult_adds(torch.export.export(linear, (X,)), X) == 2 * 3 * 4
+    assert netcost.analyze(F.relu, (X,)).model == "relu"
+    for wrong in (nn.Linear, "a name", 3):
+        with pytest.raises(RequestError):
+            trace(wrong, X)  # type: ignore[arg-type]
+
+
+def test_sparse_operands_multiply_with_what_they_store() -> None:
+    adjacency = torch.eye(4).to_sparse()
+    model = nn.Module()
+    model.register_buffer("adjacency", adjacency)
+    dense = torch.randn(4, 5)
+    assert mult_adds(lambda x: model.adjacency @ x, dense) == 4 * 5
+    for given in (adjacency, adjacency.to_sparse_csr()):
+        assert mult_adds(lambda x, a: torch.sparse.mm(a, x), dense, given) == 4 * 5
+
+
+def test_types_that_torch_refuses_are_refused() -> None:
+    for layer, x in ((nn.Linear(3, 4), X), (nn.Conv1d(2, 2, 1), torch.randn(1, 2, 5))):
+        with pytest.raises(ForwardError, match="same dtype"):
+            trace(layer.half(), x)
+
+
+def test_a_jagged_input_is_refused_in_one_line() -> None:
+    jagged = torch.nested.nested_tensor([torch.ones(2, 3), torch.ones(1, 3)], layout=torch.jagged)
+    with pytest.raises(RequestError, match="jagged"):
+        trace(lambda x: x + 1, jagged)

@@ -1,0 +1,211 @@
+"""Nothing of a trace stays behind: caches, plain objects, other threads and the next training step are as before."""
+
+import functools
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import netcost
+from netcost.text.errors import DataDependentError, ForwardError
+from netcost.tracing import trace
+
+CACHE: dict[str, Any] = {}
+KEPT: list[Any] = []
+MASK: Tensor | None = None
+
+
+class Table:
+    """A helper outside of the model; `values` is filled at first use."""
+
+    values: Tensor | None = None
+
+
+TABLE = Table()
+
+
+@functools.lru_cache
+def cached(scale: float) -> Tensor:
+    return torch.full((5000, 5000), scale)  # too large to be computed: a shape
+
+
+def keep_in_global(x: Tensor) -> None:
+    global MASK
+    MASK = x
+
+
+def in_closure() -> Callable[[Tensor], None]:
+    held: Any = None
+
+    def keep(x: Tensor) -> None:
+        nonlocal held
+        held = x
+
+    return keep
+
+
+PLACES: dict[str, tuple[Callable[[Tensor], Any], str]] = {
+    "dictionary": (lambda x: CACHE.__setitem__("y", x), "CACHE"),
+    "tuple in a dictionary": (lambda x: CACHE.__setitem__("y", (1, (x, x))), "CACHE"),
+    "list": (KEPT.append, "KEPT"),
+    "name of a Python module": (keep_in_global, "MASK"),
+    "class": (lambda x: setattr(Table, "values", x), "Table.values"),
+    "object": (lambda x: setattr(TABLE, "values", x), "Table.values"),
+    "lru_cache": (lambda _: cached(2.0), "cached"),
+    "closure": (in_closure(), "closure"),
+}
+
+
+class Keeping(nn.Module):
+    """A linear layer whose result `keep` sees."""
+
+    def __init__(self, keep: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.keep = keep
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.linear(x)
+        self.keep(y)
+        return y
+
+
+@pytest.fixture(autouse=True)
+def empty_places() -> Iterator[None]:
+    yield
+    CACHE.clear()
+    KEPT.clear()
+    keep_in_global(None)  # type: ignore[arg-type]
+    Table.values = None
+    vars(TABLE).clear()
+    cached.cache_clear()
+
+
+def shapes_alive() -> list[Tensor]:
+    held = [*CACHE.values(), *KEPT, MASK, Table.values, TABLE.values]
+    return [x for x in held if isinstance(x, Tensor) and x.is_meta]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_shape_that_a_network_keeps_is_taken_out_and_its_holder_named(place: str) -> None:
+    keep, name = PLACES[place]
+    graph = trace(Keeping(keep), torch.randn(2, 4))
+    (holder,) = graph.leftovers
+    assert holder.endswith(name)
+    assert not shapes_alive() and "y" not in CACHE
+    assert not cached(2.0).is_meta
+
+
+def test_a_holder_is_named_in_the_notes() -> None:
+    assert "CACHE" in " ".join(netcost.analyze(Keeping(PLACES["dictionary"][0]), (2, 4)).notes())
+
+
+def test_a_pass_that_raises_leaves_nothing_either() -> None:
+    def keep(x: Tensor) -> None:
+        CACHE["y"] = x
+        raise ValueError("no")
+
+    with pytest.raises(ForwardError):
+        trace(Keeping(keep), torch.randn(2, 4))
+    assert not CACHE
+
+
+def test_what_depends_on_no_input_is_cached_with_its_values() -> None:
+    def body(x: Tensor) -> Tensor:
+        if "mask" not in CACHE:
+            CACHE["mask"] = torch.ones(x.shape[0], x.shape[0], device=x.device).tril()
+        return CACHE["mask"] @ x
+
+    x = torch.randn(2048, 3)
+    assert trace(body, x).leftovers == ()
+    assert torch.equal(CACHE["mask"], torch.ones(2048, 2048).tril())
+    assert "_netcost" not in vars(CACHE["mask"])
+    weight = torch.ones(3, requires_grad=True)
+    body(x * weight).sum().backward()  # an inference tensor could not be saved for this
+    assert weight.grad is not None
+
+
+def test_plain_objects_of_the_model_are_put_back() -> None:
+    class Rotary:
+        length = 0
+        seen: dict[int, int]
+
+    rotary = Rotary()
+    rotary.seen = {1: 1}
+
+    def keep(x: Tensor) -> None:
+        rotary.length, rotary.values = len(x), x  # type: ignore[attr-defined]
+        rotary.seen[2] = 2
+
+    model = Keeping(keep)
+    model.rotary = rotary
+    assert trace(model, torch.randn(2, 4)).leftovers == ()
+    assert vars(rotary) == {"seen": {1: 1}}
+
+
+def test_inputs_are_copied_for_each_pass() -> None:
+    past = SimpleNamespace(keys=[torch.zeros(1, 3)])
+
+    def body(x: Tensor, past: Any) -> Tensor:
+        past.keys.append(x)
+        return torch.cat(past.keys)
+
+    graph = trace(body, torch.randn(1, 3), past)
+    assert graph.outputs[0].shape == (2, 3)
+    assert len(graph.inputs) == 2 and len(past.keys) == 1
+
+
+def test_other_threads_see_torch_as_it_is() -> None:
+    seen: dict[str, Any] = {}
+
+    def look() -> None:
+        seen["device"] = torch.empty(2, device="meta").device.type
+        with torch.autocast("cpu"):
+            seen["autocast"] = torch.is_autocast_enabled("cpu")
+
+    def body(x: Tensor) -> Tensor:
+        other = threading.Thread(target=look)
+        other.start()
+        other.join()
+        with torch.autocast(x.device.type):  # torch knows no autocast on "meta"
+            return x.exp()
+
+    before = torch.set_autocast_enabled, dict(vars(Tensor))
+    trace(body, torch.randn(2, 3))
+    assert seen == {"device": "meta", "autocast": True}
+    assert (torch.set_autocast_enabled, dict(vars(Tensor))) == before
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v1", "torchvision:vit_b_16", "torchvision:swin_t"])
+def test_a_training_step_after_an_analysis_has_the_same_loss(name: str) -> None:
+    def loss(analysed: bool) -> Tensor:
+        torch.manual_seed(0)
+        target = netcost.resolve(name)
+        model = target.build().train()
+        x = torch.randn(2, *target.required_inputs()[0].shape[1:])
+        if analysed:
+            netcost.analyze(model, x)
+        torch.manual_seed(1)
+        result: Tensor = model(x).square().mean()
+        result.backward()
+        return result.detach()
+
+    assert torch.equal(loss(False), loss(True))
+
+
+def test_importing_torchs_compiler_in_the_pass_is_no_error() -> None:
+    def body(x: Tensor) -> Tensor:
+        return torch.cond(x.sum() > 0, torch.exp, torch.sin, (x,))
+
+    assert trace(body, torch.randn(2, 3)).outputs[0].shape == (2, 3)
+    assert "torch._dynamo" in sys.modules
+
+
+def test_what_values_decide_is_still_said() -> None:
+    with pytest.raises(DataDependentError):
+        trace(lambda x: x if x.sum() > 0 else -x, torch.randn(2, 3))
