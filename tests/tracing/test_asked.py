@@ -42,8 +42,8 @@ def test_a_shape_says_that_it_is_on_the_models_device() -> None:
         (lambda x, w, mask: x[mask[0] > 0] @ w, 2 * 3 * 3),
         (lambda x, w, mask: x[: int(mask.sum())] @ w, 2 * 3 * 3),
         (lambda x, w, mask: x.repeat_interleave(mask[0] + 1, dim=0) @ w, 4 * 3 * 3),
-        (lambda x, w, mask: x.reshape(torch.as_tensor([[3, 2]], device=x.device)[0].tolist()) @ w[:2], 3 * 2 * 3),
-        (lambda x, w, mask: x @ w if x.new_ones(4).sum() == torch.ones_like(x).sum() - 2 else x, 2 * 3 * 3),
+        (lambda x, w, _: x.reshape(torch.as_tensor([[3, 2]], device=x.device)[0].tolist()) @ w[:2], 3 * 2 * 3),
+        (lambda x, w, _: x @ w if x.new_ones(4).sum() == torch.ones_like(x).sum() - 2 else x, 2 * 3 * 3),
     ],
     ids=["all", "mask", "length", "repeats", "as_tensor", "ones"],
 )
@@ -79,14 +79,14 @@ def test_operators_that_take_functions() -> None:
     assert [op.name for op in graph.ops if "mm" in op.name or "matmul" in op.name] == ["aten.matmul"] * 2
     assert "36 mult-adds" in graph.notes[0] and "18" in graph.notes[0]
     assert mult_adds(lambda x, w: scan(lambda c, y: (c @ w, c @ w + y), x[0], x), torch.randn(5, 2, 3), W) == 5 * 2 * 18
-    loop = lambda x, w: while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, x @ w), (torch.tensor(0), x))  # noqa: E731
+    loop = lambda x, w: while_loop(lambda i, _: i < 3, lambda i, x: (i + 1, x @ w), (torch.tensor(0), x))  # noqa: E731
     assert mult_adds(loop, X, W) == 3 * 18
 
 
 @pytest.mark.parametrize("concrete", [False, True])
 def test_flex_attention_counts_the_blocks_that_its_mask_keeps(concrete: bool) -> None:
     q = torch.randn(1, 2, 256, 8)
-    causal = create_block_mask(lambda b, h, i, j: i >= j, None, None, 256, 256, device="cpu")  # 3 of 4 blocks of 128
+    causal = create_block_mask(lambda _, __, i, j: i >= j, None, None, 256, 256, device="cpu")  # 3 of 4 blocks of 128
     for block_mask, scores in ((None, 256 * 256), (causal, 3 * 128 * 128)):
         analysis = netcost.analyze(
             lambda q, m=block_mask: flex_attention(q, q, q, block_mask=m), (q,), concrete=concrete
