@@ -124,6 +124,8 @@ def _counted(
         if isolated is not None:
             return counted_in(*isolated, target.name, timing, mode, concrete, peaks)
         analysis = analyze(target, mode=mode, concrete=concrete)
+        if timing.is_timed:
+            analysis.require_timeable()
     except MeasurementError as error:
         return Entry(target.name, error=MeasurementError(f"{target.name} failed while it was counted: {error}"))
     except NetcostError as error:

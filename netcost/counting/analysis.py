@@ -17,7 +17,7 @@ from netcost.graph.cost import Cost, total
 from netcost.graph.graph import Graph
 from netcost.targets.naming import Target, resolve
 from netcost.text import frames
-from netcost.text.errors import RequestError
+from netcost.text.errors import MeasurementError, RequestError
 from netcost.text.metrics import METRICS
 from netcost.text.tables import Column, Table, table_of
 from netcost.tracing import call_arguments, input_specs, paused_collection, trace_call
@@ -186,6 +186,20 @@ class Analysis:
             *self.graph.notes,
             *(kept if holders else []),
         ]
+
+    def require_timeable(self) -> Analysis:
+        """Return the analysis; refuse to time the network in this process where its code still holds a shape.
+
+        Raises:
+            MeasurementError: a tensor of the count, which has no values, could not be taken out of its holder.
+        """
+        holders = [name.removesuffix("?") for name in self.graph.leftovers if name.endswith("?")]
+        if holders:
+            raise MeasurementError(
+                f"{self.model}: {', '.join(holders)} still holds a tensor of the count, which has no values; time the "
+                "network in another process, with --isolate"
+            )
+        return self
 
     def by_module(self, depth: int | None = None) -> pandas.DataFrame:
         """Return a row per module, in the order of first use; `depth` levels of modules, or all for None."""

@@ -75,7 +75,7 @@ def profile(
     if peaks is not None:
         peaks.require(opened.name)
     target = subject(model, inputs, asked)
-    analysis = analyze(target, concrete=concrete)
+    analysis = analyze(target, concrete=concrete).require_timeable()
     analysis = replace(analysis, input_notes=(*analysis.input_notes, *copies_note(target.required_inputs())))
     ops = analysis.graph.ops
     with opened.active(), thread_number(asked.threads) as used, flushed_denormals(), _attention_in_parts():

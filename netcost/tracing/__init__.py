@@ -1,9 +1,15 @@
 """Tracing: an nn.Module and its inputs -> Graph, by shapes alone.
 
 The forward pass runs once, on torch's meta device. `recorder`, a `TorchDispatchMode` of torch, sees every operator with
-the shapes of its tensors. No weights and no activations are allocated, and the model is unchanged afterwards: weights,
-hooks, flags and random state. `forward` runs the pass. `attribution` knows the module in which an operator ran,
-`memory` the lifetime of each tensor. `shapes` computes the results of operators for which torch's own way is slow.
+the shapes of its tensors. No weights and no activations are allocated. Small inputs of integers and flags, and what the
+pass makes by itself, keep their values, so that a network may look at its mask.
+
+`forward` runs the pass. `state` puts the model and torch back as they were: weights, hooks, flags, plain objects and
+random state; `leftovers` finds tensors that live on elsewhere, in a cache of the network's code, and takes them out.
+`answers` lets a shape say that it is on the model's device. `nests` finds tensors in containers and objects, `inputs`
+reads them from a user. `attribution` knows the module in which an operator ran, `memory` the lifetime of each tensor.
+`shapes` computes the results of operators for which torch's own way is slow, and `higher_order` runs those that take
+functions, such as `torch.cond`.
 
     >>> import torch
     >>> from netcost.tracing import trace

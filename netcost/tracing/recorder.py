@@ -46,6 +46,10 @@ CPU = torch.device("cpu")
 MASKED = frozenset({"aten.index", "aten._unsafe_index", "aten.index_put", "aten.index_put_"})
 """Operators whose second argument may hold boolean masks; the result's size then depends on their values."""
 
+REPEAT = "aten.repeat_interleave"
+SIZED_BY_VALUES = MASKED | {REPEAT}
+"""Operators whose result has as many elements as the values of an operand say."""
+
 SHAPED_LIKE = frozenset(
     {"aten.zeros_like", "aten.ones_like", "aten.full_like", "aten.new_zeros", "aten.new_ones", "aten.new_full"}
 )
@@ -239,8 +243,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         elif real and len(real) == len(tensors) and not self._must_shadow(plan, args, tensors, roles):
             device = real[0].device
         elif real:
+            if plan.name in SIZED_BY_VALUES and any(self._handle(tensor).memory.lost for tensor in real):
+                raise DataDependentError(plan.name)
             if plan.name in MASKED:
                 args = (args[0], without_masks(args[1]), *args[2:])
+            elif plan.name == REPEAT and not tensors[-1].is_meta:
+                kwargs = {**kwargs, "output_size": int(tensors[-1].sum())}
             args = tuple([replace(value, self._shadow_of) for value in args])
             kwargs = {role: replace(value, self._shadow_of) for role, value in kwargs.items()}
             tensors = [self._shadow_of(tensor) for tensor in tensors]

@@ -119,7 +119,8 @@ def plan(device: str, threads: Sequence[int], quick: bool, batch: int | None = N
 
 def built(target: Target) -> tuple[nn.Module, Call]:
     """Return a network with real weights, and its input."""
-    return target.build(), random_call(target.required_inputs())
+    model = target.build()
+    return model, random_call(target.required_inputs(), model=model)
 
 
 def measure_panel(
