@@ -276,6 +276,22 @@ ATTENTION = (
         memory_access=2 * 4 * (10 * 8 + 12 * 8 + 12 * 6) + 2 * 4 * 10 * 6,
         activations=2 * 4 * 10 * 6,
     ),
+    # The scores that a mask of blocks keeps.
+    Row(
+        call(
+            "higher_order.flex_attention",
+            (2, 10, 6),
+            {"scores": 50},
+            query=(2, 10, 8),
+            key=(2, 10, 8),
+            value=(2, 10, 6),
+        ),
+        Kind.ATTENTION,
+        mult_adds=50 * (8 + 6),
+        other_flops=50 * (1 + 5),
+        memory_access=2 * 10 * (8 + 8 + 6) + 2 * 10 * 6,
+        activations=2 * 10 * 6,
+    ),
     # A mask is added, and read at its own size; a causal one costs no less.
     Row(
         call(
