@@ -23,6 +23,10 @@ Draw = Callable[[st.SearchStrategy[Any]], Any]
 LAYOUTS = ("contiguous",) * 10 + ("channels_last", "permuted", "broadcast", "strided", "half", "swapped", "loose")
 TYPES = (torch.float32,) * 20 + (torch.float16, torch.bfloat16, torch.float64, torch.int64, torch.bool)
 
+SPARSE = {"aten.addmm", "aten._sparse_mm", "aten._sparse_addmm"}
+"""Rules for sparse operands, which tests of whole networks try: a sparse tensor is never on the meta device here."""
+DENSE = [name for name in SHAPE_RULES if name not in SPARSE]
+
 CALLS: dict[str, st.SearchStrategy[Call]] = {}
 """Random arguments of every operator that has a shape rule, right ones mostly."""
 
@@ -400,14 +404,14 @@ def layout(x: Tensor) -> tuple[Any, ...]:
 SIMPLE = {f"aten.{name}{suffix}" for name in UNARY for suffix in ("", "_")}
 
 
-@pytest.mark.parametrize("name", [name for name in SHAPE_RULES if name in SIMPLE])
+@pytest.mark.parametrize("name", [name for name in DENSE if name in SIMPLE])
 @settings(deadline=None, max_examples=40)
 @given(data=st.data())
 def test_a_shape_rule_of_one_tensor_gives_what_torch_gives_or_no_answer(name: str, data: st.DataObject) -> None:
     check(name, data.draw(CALLS[name]))
 
 
-@pytest.mark.parametrize("name", [name for name in SHAPE_RULES if name not in SIMPLE])
+@pytest.mark.parametrize("name", [name for name in DENSE if name not in SIMPLE])
 @settings(deadline=None, max_examples=150)
 @given(data=st.data())
 def test_a_shape_rule_gives_what_torch_gives_or_no_answer(name: str, data: st.DataObject) -> None:
@@ -438,8 +442,11 @@ def check(name: str, call: Call) -> None:
     """
     answer, truth, first = asked(name, call)
     if isinstance(answer, Exception):
-        assert isinstance(answer, RuntimeError) and "input channels" in str(answer), answer
-        assert isinstance(truth, Exception)
+        assert isinstance(answer, RuntimeError), answer
+        if "same dtype" in str(answer):  # which torch's meta kernels do not refuse
+            assert computed(name, call) is None
+        else:
+            assert "input channels" in str(answer) and isinstance(truth, Exception), answer
     elif answer is not None:
         in_memory = computed(name, call)
         expected = truth if in_memory is None else in_memory
@@ -518,7 +525,7 @@ def test_slips_that_shape_rules_have_made_are_not_made_again(name: str, args: li
     check(f"aten.{name}", (args, {"approximate": "no such formula"} if name == "gelu" else {}))
 
 
-@pytest.mark.parametrize("name", SHAPE_RULES)
+@pytest.mark.parametrize("name", DENSE)
 def test_a_shape_rule_answers_its_ordinary_case(name: str) -> None:
     assert isinstance(asked(name, ORDINARY[name])[0], Tensor)
     check(name, ORDINARY[name])
@@ -544,7 +551,7 @@ def test_attention_is_laid_out_as_its_query_so_that_heads_are_joined_without_a_c
 
 
 def test_every_shape_rule_is_put_to_the_test() -> None:
-    assert set(CALLS) == set(ORDINARY) == set(SHAPE_RULES)
+    assert set(CALLS) == set(ORDINARY) == set(DENSE)
 
 
 @pytest.mark.parametrize("name", [*(f"aten.{name}" for name in (*UNARY, *BINARY)), "aten.batch_norm"])

@@ -22,6 +22,7 @@ from netcost.graph.rules.registry import access, free, rule
         unfold_backward atleast_1d atleast_2d atleast_3d lift_fresh_copy one_hot searchsorted bucketize block_diag
         cartesian_prod combinations masked_scatter select_scatter slice_scatter take_along_dim nonzero masked_select
         unique_consecutive _unique2 unique_dim nonzero_static fill_diagonal split_copy unsafe_split unsafe_chunk
+        _to_sparse _to_sparse_csr _to_dense to_sparse to_dense
         unsafe_split_with_sizes _pack_padded_sequence _pad_packed_sequence max_unpool2d max_unpool3d alias_copy
         as_strided_copy detach_copy diagonal_copy select_copy slice_copy squeeze_copy t_copy transpose_copy
         unsqueeze_copy unbind_copy narrow_copy _reshape_alias_copy diagonal_scatter as_strided_scatter int_repr
