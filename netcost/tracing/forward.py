@@ -187,6 +187,7 @@ def _recorded(
             storages=recorder.lifetimes(),
             modules={path: type(module).__name__ for path, module in members.items()},
             calls=stack.calls,
+            callers=stack.callers,
             mode=mode,
             notes=tuple(recorder.notes),
         )
