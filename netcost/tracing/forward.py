@@ -16,11 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
-from torch.nn.parameter import is_lazy
 
 from netcost.graph.graph import Graph, Op
 from netcost.text.errors import DataDependentError, ForwardError, NetcostError, RequestError
-from netcost.tracing.arguments import is_sparse, lacks_values
+from netcost.tracing.arguments import lacks_values
 from netcost.tracing.attribution import ModuleStack
 from netcost.tracing.inputs import InputSpec
 from netcost.tracing.leftovers import is_held, taken_out
@@ -28,8 +27,12 @@ from netcost.tracing.memory import spec_of
 from netcost.tracing.nests import brief, copied_module, tensors_in, with_tensors
 from netcost.tracing.recorder import CPU, Recorder
 from netcost.tracing.state import paused_collection, quiet_torch, restored
+from netcost.tracing.weights import FROZEN_NOTE, is_frozen, parameters_of, weight_bytes
 
 MODES = ("eval", "train")
+SCRIPTED = "TorchScript interpreter"
+"""Words in the first line of an error of TorchScript; the reason is in the last, behind a traceback of its own."""
+
 Call = Callable[..., Any]
 DATA_PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
@@ -153,10 +156,11 @@ def _recorded(
     autograd: bool,
 ) -> Graph:
     if concrete:
-        _parameters(dict(original.named_modules()))  # which refuses what cannot be copied
+        parameters_of(dict(original.named_modules()))  # which refuses what cannot be copied
     model = _copied(original) if concrete else original
     members = dict(model.named_modules())
-    parameters = _parameters(members)
+    parameters = parameters_of(members)
+    frozen_note = [FROZEN_NOTE] if any(map(is_frozen, members.values())) else []
     stack = ModuleStack({id(module): path for path, module in members.items()})
     device = next((tensor.device for tensor in parameters.values() if not tensor.is_meta), CPU)
     recorder = Recorder(ops, stack, parameters, device, concrete)
@@ -175,7 +179,7 @@ def _recorded(
         args, kwargs = with_tensors((args, kwargs), recorder.admit)
         inputs = [spec_of(leaf) for leaf in tensors_in((args, kwargs))]
         with stack, recorder:
-            result = _forward(partial(call, model), members, args, kwargs)
+            result = _forward(partial(_called, recorder, call, model), members, args, kwargs)
         outputs = list(tensors_in(result))
         return Graph(
             ops=tuple(ops),
@@ -183,13 +187,13 @@ def _recorded(
             outputs=tuple(spec_of(leaf) for leaf in outputs),
             output_sources=tuple(recorder.source_of(leaf) for leaf in outputs),
             parameters=recorder.parameters,
-            weight_bytes=_weight_bytes(members, parameters),
+            weight_bytes=weight_bytes(members, parameters),
             storages=recorder.lifetimes(),
             modules={path: type(module).__name__ for path, module in members.items()},
             calls=stack.calls,
             callers=stack.callers,
             mode=mode,
-            notes=tuple(recorder.notes),
+            notes=(*recorder.notes, *frozen_note),
         )
 
 
@@ -273,6 +277,16 @@ def _forward(call: Call, members: dict[str, nn.Module], args: Any, kwargs: Any) 
         raise ForwardError(f"the forward pass raised{where}: {described(error)}{_advice(members[''])}") from error
 
 
+def _called(recorder: Recorder, call: Call, /, *args: Any, **kwargs: Any) -> Any:
+    """Call the model; an error of TorchScript becomes that of the operator, whose words it drops."""
+    try:
+        return call(*args, **kwargs)
+    except RuntimeError as error:
+        if recorder.failure is None or SCRIPTED not in str(error):
+            raise
+        raise recorder.failure from error
+
+
 def _raised_in(error: Exception, members: dict[str, nn.Module]) -> str:
     """Return the name of the innermost module of the model that was running."""
     names = {id(module): path for path, module in members.items()}
@@ -282,7 +296,8 @@ def _raised_in(error: Exception, members: dict[str, nn.Module]) -> str:
 
 def described(error: BaseException) -> str:
     """Return the error's type and first line, and the file and line of the user's code that raised it."""
-    first = str(error).strip().partition("\n")[0] or "no message"
+    lines = (str(error).strip() or "no message").splitlines()
+    first = lines[-1 if SCRIPTED in lines[0] else 0]
     return _located(error, f"{type(error).__name__}: {first}")
 
 
@@ -313,36 +328,3 @@ def _with_shapes(model: nn.Module, call: Call, args: Any, kwargs: Any) -> nn.Mod
     with torch.no_grad(), quiet_torch(CPU, is_recurrent=False):
         _forward(partial(call, copied), dict(copied.named_modules()), *with_tensors((args, kwargs), real))
     return copied
-
-
-def _parameters(members: dict[str, nn.Module]) -> dict[str, Tensor]:
-    """Return every unique parameter by its first qualified name."""
-    unique: dict[int, tuple[str, Tensor]] = {}
-    for path, module in members.items():
-        for name, tensor in (*module._parameters.items(), *module._buffers.items()):
-            full_name = f"{path}.{name}" if path else name
-            if tensor is not None:
-                _refuse_without_shape(full_name, tensor)
-            if tensor is not None and name in module._parameters and id(tensor) not in unique:
-                unique[id(tensor)] = (full_name, tensor)
-    return dict(unique.values())
-
-
-def _refuse_without_shape(name: str, tensor: Tensor) -> None:
-    """Refuse a weight or buffer that a shape cannot stand for."""
-    if is_lazy(tensor):
-        raise RequestError(
-            f"{name!r} is a {type(tensor).__name__}: it has no shape yet; give it one before it is traced"
-        )
-
-
-def _weight_bytes(members: dict[str, nn.Module], parameters: dict[str, Tensor]) -> int:
-    """Return the bytes of all unique parameters and buffers."""
-    buffers = [buffer for module in members.values() for buffer in module._buffers.values() if buffer is not None]
-    unique = {id(buffer): buffer for buffer in buffers}
-    return sum(
-        [
-            spec_of(tensor).size_bytes if is_sparse(tensor) else tensor.nbytes
-            for tensor in (*parameters.values(), *unique.values())
-        ]
-    )

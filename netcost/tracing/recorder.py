@@ -94,6 +94,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it so
         self.ops = ops
         self.notes: list[str] = []
+        self.failure: Exception | None = None  # the last that an operator raised; TorchScript drops its words
         self._keeps_constants = True  # with their values
         self._memories: list[Memory] = []
         self._workspaces: list[Storage] = []
@@ -131,6 +132,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         return self._handle(tensor).memory.writer
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Args = (), kwargs: Any = None) -> Any:
+        try:
+            return self._dispatched(func, args, kwargs)
+        except Exception as error:
+            self.failure = error
+            raise
+
+    def _dispatched(self, func: Any, args: Args, kwargs: Any) -> Any:
         plan = self._plans.get(func)
         if plan is None:
             plan = self._plans[func] = Plan(func)
