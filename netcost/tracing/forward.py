@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import sys
 import traceback
@@ -10,7 +11,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import MethodType
+from types import CellType, MethodType
 from typing import Any
 
 import torch
@@ -138,11 +139,25 @@ def _swept(model: nn.Module, call: Call, args: Any, kwargs: Any, mode: str, conc
     try:
         graph = _recorded(ops, model, call, args, kwargs, mode, concrete, autograd)
     except Exception as error:
-        traceback.clear_frames(error.__traceback__)  # which hold tensors of the pass
+        _clear_frames(error)  # which hold tensors of the pass
         if is_held(ops):
             taken_out(ops)
         raise
     return replace(graph, leftovers=taken_out(ops)) if is_held(ops) else graph
+
+
+def _clear_frames(error: BaseException | None) -> None:
+    """Let go of the local variables in the frames of an error, and of those that it came from."""
+    while error is not None:
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        for frame in frames:
+            if frame.f_code is nn.Module._call_impl.__code__:  # whose arguments an inner function shares
+                for cell in [part for part in gc.get_referents(frame) if isinstance(part, CellType)]:
+                    del cell.cell_contents
+        traceback.clear_frames(error.__traceback__)
+        for frame in frames:
+            frame.f_locals  # noqa: B018  # which Python up to 3.12 keeps as a copy, and renews when it is asked for
+        error = error.__cause__ or error.__context__
 
 
 def _recorded(
