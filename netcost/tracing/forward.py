@@ -19,7 +19,15 @@ from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
 from netcost.graph.graph import Graph, Op
-from netcost.text.errors import DataDependentError, ForwardError, NetcostError, RequestError
+from netcost.text.errors import (
+    SCRIPTED,
+    DataDependentError,
+    ForwardError,
+    NetcostError,
+    RequestError,
+    reason_of,
+    text_of,
+)
 from netcost.tracing.arguments import lacks_values
 from netcost.tracing.attribution import ModuleStack
 from netcost.tracing.inputs import InputSpec
@@ -28,12 +36,9 @@ from netcost.tracing.memory import spec_of
 from netcost.tracing.nests import brief, copied_module, tensors_in, with_tensors
 from netcost.tracing.recorder import CPU, Recorder
 from netcost.tracing.state import paused_collection, quiet_torch, restored
-from netcost.tracing.weights import FROZEN_NOTE, is_frozen, parameters_of, weight_bytes
+from netcost.tracing.weights import FROZEN_NOTE, is_frozen, parameters_of, refuse_unsupported, weight_bytes
 
 MODES = ("eval", "train")
-SCRIPTED = "TorchScript interpreter"
-"""Words in the first line of an error of TorchScript; the reason is in the last, behind a traceback of its own."""
-
 Call = Callable[..., Any]
 DATA_PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
@@ -171,8 +176,12 @@ def _recorded(
     autograd: bool,
 ) -> Graph:
     if concrete:
-        parameters_of(dict(original.named_modules()))  # which refuses what cannot be copied
-    model = _copied(original) if concrete else original
+        weights = parameters_of(dict(original.named_modules())).values()  # which refuses what cannot be copied
+        if any(tensor.is_meta for tensor in weights):
+            raise RequestError(
+                "concrete=True runs on values, and this model has none (meta device); build it on the CPU"
+            )
+    model = _copied(original, "concrete=True runs a copy of the model") if concrete else original
     members = dict(model.named_modules())
     parameters = parameters_of(members)
     frozen_note = [FROZEN_NOTE] if any(map(is_frozen, members.values())) else []
@@ -262,16 +271,12 @@ def _unwrapped(model: nn.Module) -> nn.Module:
     return model if inner is None else _unwrapped(inner)
 
 
-def _copied(model: nn.Module) -> nn.Module:
+def _copied(model: nn.Module, why: str) -> nn.Module:
     """Return a copy of the model with its values."""
-    if any(tensor.is_meta for tensor in model.parameters()):
-        raise RequestError("concrete=True runs on values, and this model has none (meta device); build it on the CPU")
     try:
         return copied_module(model)
     except Exception as error:
-        raise RequestError(
-            f"concrete=True runs a copy of the model, and it cannot be copied: {described(error)}"
-        ) from error
+        raise RequestError(f"{why}, and it cannot be copied: {described(error)}") from error
 
 
 def _forward(call: Call, members: dict[str, nn.Module], args: Any, kwargs: Any) -> Any:
@@ -297,7 +302,7 @@ def _called(recorder: Recorder, call: Call, /, *args: Any, **kwargs: Any) -> Any
     try:
         return call(*args, **kwargs)
     except RuntimeError as error:
-        if recorder.failure is None or SCRIPTED not in str(error):
+        if recorder.failure is None or SCRIPTED not in text_of(error):
             raise
         raise recorder.failure from error
 
@@ -311,9 +316,7 @@ def _raised_in(error: Exception, members: dict[str, nn.Module]) -> str:
 
 def described(error: BaseException) -> str:
     """Return the error's type and first line, and the file and line of the user's code that raised it."""
-    lines = (str(error).strip() or "no message").splitlines()
-    first = lines[-1 if SCRIPTED in lines[0] else 0]
-    return _located(error, f"{type(error).__name__}: {first}")
+    return _located(error, f"{type(error).__name__}: {reason_of(error)}")
 
 
 def _located(error: BaseException, text: str) -> str:
@@ -334,10 +337,11 @@ def _is_lazy(module: nn.Module) -> bool:
 
 def _with_shapes(model: nn.Module, call: Call, args: Any, kwargs: Any) -> nn.Module:
     """Return a copy of a model with lazy layers after one pass on real tensors, which gives their weights a shape."""
-    copied = copied_module(model)
+    copied = _copied(model, "lazy layers get their shapes in a copy of the model")
     generator = torch.Generator().manual_seed(0)
 
     def real(tensor: Tensor) -> Tensor:
+        refuse_unsupported("an input", tensor)
         return InputSpec.of(tensor).random(generator) if tensor.is_meta else tensor.detach().clone()
 
     with torch.no_grad(), quiet_torch(CPU, is_recurrent=False):

@@ -29,7 +29,7 @@ def parameters_of(members: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         for name, tensor in (*module._parameters.items(), *module._buffers.items()):
             full_name = _joined(path, name)
             if tensor is not None:
-                _refuse_without_shape(full_name, tensor)
+                refuse_unsupported(repr(full_name), tensor)
             if tensor is not None and name in module._parameters and id(tensor) not in unique:
                 unique[id(tensor)] = (full_name, tensor)
         if is_frozen(module):
@@ -78,9 +78,13 @@ def _joined(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _refuse_without_shape(name: str, tensor: Tensor) -> None:
-    """Refuse a weight or buffer that a shape cannot stand for."""
+def refuse_unsupported(name: str, tensor: Tensor) -> None:
+    """Refuse a weight, buffer or input that a shape cannot stand for."""
     if is_lazy(tensor):
         raise RequestError(
-            f"{name!r} is a {type(tensor).__name__}: it has no shape yet; give it one before it is traced"
+            f"{name} is an {type(tensor).__name__}: it has no shape yet; give it one before it is traced"
         )
+    if tensor.is_nested:
+        raise RequestError(f"{name} is a nested (jagged) tensor; give a padded one, and a mask")
+    if tensor.is_mkldnn:
+        raise RequestError(f"{name} is in the layout of MKL-DNN, which hides its elements; give it as to_dense() does")
