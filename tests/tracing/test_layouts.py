@@ -24,8 +24,9 @@ TORCHVISION = """
     swin_v2_t:64 maxvit_t:224 vit_b_16:224
 """.split()
 TIMM = """
-    vit_tiny_patch16_224:224 convnextv2_atto:64 ghostnet_100:64 mobilevit_xxs:128 edgenext_xx_small:128 poolformer_s12:64
-    pit_ti_224:224 levit_128s:224 mixer_s32_224:224 fastvit_t8:64 xcit_nano_12_p16_224:224 inception_next_atto:64
+    vit_tiny_patch16_224:224 convnextv2_atto:64 ghostnet_100:64 mobilevit_xxs:128 edgenext_xx_small:128
+    poolformer_s12:64 pit_ti_224:224 levit_128s:224 mixer_s32_224:224 fastvit_t8:64 xcit_nano_12_p16_224:224
+    inception_next_atto:64
 """.split()
 LAST = "resnet18:64 shufflenet_v2_x0_5:64 densenet121:64 convnext_tiny:64 swin_t:64".split()
 SMALL = {"vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
