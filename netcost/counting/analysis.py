@@ -201,9 +201,12 @@ class Analysis:
             )
         return self
 
-    def by_module(self, depth: int | None = None) -> pandas.DataFrame:
-        """Return a row per module, in the order of first use; `depth` levels of modules, or all for None."""
-        return frames.frame(self.table("module", depth))
+    def by_module(self, depth: int | None = None, *, calls: bool = False) -> pandas.DataFrame:
+        """Return a row per module, in the order of first use; `depth` levels of modules, or all for None.
+
+        With `calls`, return a row per call of a module, numbered from 1: a shared module works once per call.
+        """
+        return frames.frame(self._noted(breakdown.by_module(self.count, depth, calls)))
 
     def by_op(self) -> pandas.DataFrame:
         """Return a row per operator, in the order in which they ran."""
@@ -223,7 +226,9 @@ class Analysis:
         Raises:
             RequestError: `by` is another grouping.
         """
-        rows = breakdown.table(self.count, by, depth)
+        return self._noted(breakdown.table(self.count, by, depth))
+
+    def _noted(self, rows: Table) -> Table:
         return replace(rows, notes=(*self.notes(), *rows.notes))
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from netcost.counting.count import Count
 from netcost.graph import structure
 from netcost.graph.cost import COST_FIELDS, Kind, total
-from netcost.graph.graph import TensorSpec
+from netcost.graph.graph import Graph, Op, TensorSpec
 from netcost.text.errors import RequestError
 from netcost.text.metrics import METRICS
 from netcost.text.tables import Column, Table, table_of
@@ -55,17 +55,30 @@ def members(count: Count, by: str, depth: int | None = None) -> list[tuple[int, 
     return [tuple(operators) for operators in _grouped(keys).values()]
 
 
-def by_module(count: Count, depth: int | None = None) -> Table:
-    """Make a row per module, in the order of first use; its operators are those that ran in it or below it."""
+def by_module(count: Count, depth: int | None = None, calls: bool = False) -> Table:
+    """Make a row per module, in the order of first use; its operators are those that ran in it or below it.
+
+    With `calls`, make a row per call of a module; parameters belong to the first call that uses them.
+    """
     graph = count.graph
+    number = Column("call", "Call", "count", of=lambda row: None if row.key[1] is None else row.key[1] + 1)
     columns = (
-        Column("module", "Module", of=lambda row: row.key or WHOLE),
-        Column("type", "Type", of=lambda row: graph.modules.get(row.key, "")),
-        Column("calls", "Calls", "count", of=lambda row: graph.calls.get(row.key)),
+        Column("module", "Module", of=lambda row: row.key[0] or WHOLE),
+        Column("type", "Type", of=lambda row: graph.modules.get(row.key[0], "")),
+        number if calls else Column("calls", "Calls", "count", of=lambda row: graph.calls.get(row.key[0])),
         Column("output", "Output", of=lambda row: _output(count, row.members)),
     )
-    groups = _grouped(truncated(op.module, depth) for op in graph.ops)
-    return _table(count, columns, groups, unused_note(count))
+    paths = (truncated(op.module, depth) for op in graph.ops)
+    keys = ((path, _call(graph, op, path) if calls else None) for path, op in zip(paths, graph.ops, strict=True))
+    return _table(count, columns, _grouped(keys), unused_note(count))
+
+
+def _call(graph: Graph, op: Op, path: str) -> int | None:
+    """Return the number of the call of module `path` in which an operator ran, from 0; None for a mere container."""
+    call: tuple[str, int] | None = (op.module, op.call)
+    while call is not None and call[0] != path:
+        call = graph.callers.get(call)
+    return None if call is None else call[1]
 
 
 def by_kind(count: Count) -> Table:

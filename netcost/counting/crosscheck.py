@@ -21,7 +21,7 @@ from netcost.graph.cost import CONVOLUTIONS, Kind
 from netcost.targets.naming import Target
 from netcost.text import units
 from netcost.text.tables import Column, Table, table_of
-from netcost.tracing import InputSpec, call_arguments, described
+from netcost.tracing import InputSpec, call_arguments, described, set_training
 from netcost.tracing.inputs import drawing
 from netcost.tracing.nests import with_tensors
 
@@ -138,7 +138,8 @@ def count_with_fvcore(target: Target, analysis: Analysis) -> OtherCount:
     """
     from fvcore.nn import FlopCountAnalysis
 
-    module = copy.deepcopy(target.build_weightless()).eval()
+    module = copy.deepcopy(target.build_weightless())
+    set_training(module, False)
     module._apply(lambda tensor: torch.zeros_like(tensor, device="cpu") if tensor.is_meta else tensor)  # type: ignore[no-untyped-call]
     args, kwargs = call_arguments(target.required_inputs(), drawing(module))
     if kwargs:
@@ -165,7 +166,8 @@ def count_with_fvcore(target: Target, analysis: Analysis) -> OtherCount:
 
 def count_with_torch(target: Target, analysis: Analysis) -> OtherCount:
     """Count with torch's FlopCounterMode, two FLOPs per multiply-add; on the meta device it decomposes attention."""
-    module = copy.deepcopy(target.build_weightless()).to("meta").eval()  # it needs everything on that device
+    module = copy.deepcopy(target.build_weightless()).to("meta")  # it needs everything on that device
+    set_training(module, False)
     call = call_arguments(target.required_inputs(), InputSpec.on_meta)
     args, kwargs = with_tensors(call, lambda tensor: tensor.to("meta"))
     with FlopCounterMode(display=False) as counter:

@@ -1,5 +1,13 @@
 """Errors that a user can act on: each message says what came, what was expected and what to do."""
 
+import re
+
+SCRIPTED = "TorchScript interpreter"
+"""Words in the first line of an error of TorchScript; the reason is in the last, behind a traceback of its own."""
+
+LONGEST_REASON = 160
+"""Characters of another's error in a message of ours."""
+
 
 class NetcostError(Exception):
     """Base of every error that netcost raises on purpose; `exit_code` is the exit status of the command line."""
@@ -37,3 +45,19 @@ class VerdictError(NetcostError):
     """Raised for an answer that fails the run: unknown operators under `--strict`."""
 
     exit_code = 1
+
+
+def text_of(error: BaseException) -> str:
+    """Return the error's text; empty where it has none to show."""
+    try:
+        return str(error)
+    except Exception:  # what the error holds cannot be written
+        return ""
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the error's reason as one short printable line, without the values of tensors."""
+    lines = text_of(error).strip().splitlines() or ["no message"]
+    reason = re.sub(r"\btensor\(.*", "tensor(…)", lines[-1 if SCRIPTED in lines[0] else 0])
+    reason = "".join(letter if letter.isprintable() else " " for letter in reason)
+    return reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}…"

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from netcost.text.errors import text_of
 from netcost.tracing.layouts import META
 
 Args = tuple[Any, ...]
@@ -111,4 +112,4 @@ def without_masks(indices: Sequence[Tensor | None]) -> list[Tensor | None]:
 
 def lacks_values(error: Exception) -> bool:
     """True where torch complains that a tensor on the meta device has no values."""
-    return isinstance(error, RuntimeError | TypeError) and _META_WORDS.search(str(error)) is not None
+    return isinstance(error, RuntimeError | TypeError) and _META_WORDS.search(text_of(error)) is not None

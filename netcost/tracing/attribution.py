@@ -21,6 +21,7 @@ class ModuleStack:
         self.path = ""
         self.call = 0
         self.calls: dict[str, int] = {}
+        self.callers: dict[tuple[str, int], tuple[str, int]] = {}
         self._names = names
         self._stack: list[tuple[str, int]] = []
 
@@ -39,9 +40,12 @@ class ModuleStack:
         self._stack.append((self.path, self.call))
         name = self._names.get(id(module))
         if name is not None:
+            caller = self._stack[-1]
             self.path = name
             self.call = self.calls.get(name, 0)
             self.calls[name] = self.call + 1
+            if caller != (name, self.call):  # as the model's own first call would be
+                self.callers[name, self.call] = caller
 
     def _leave_module(self, _module: nn.Module, _args: Any, _output: Any) -> None:
         self.path, self.call = self._stack.pop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import sys
 import traceback
@@ -10,17 +11,24 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import MethodType
+from types import CellType, MethodType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
-from torch.nn.parameter import is_lazy
 
 from netcost.graph.graph import Graph, Op
-from netcost.text.errors import DataDependentError, ForwardError, NetcostError, RequestError
-from netcost.tracing.arguments import is_sparse, lacks_values
+from netcost.text.errors import (
+    SCRIPTED,
+    DataDependentError,
+    ForwardError,
+    NetcostError,
+    RequestError,
+    reason_of,
+    text_of,
+)
+from netcost.tracing.arguments import lacks_values
 from netcost.tracing.attribution import ModuleStack
 from netcost.tracing.inputs import InputSpec
 from netcost.tracing.leftovers import is_held, taken_out
@@ -28,6 +36,7 @@ from netcost.tracing.memory import spec_of
 from netcost.tracing.nests import brief, copied_module, tensors_in, with_tensors
 from netcost.tracing.recorder import CPU, Recorder
 from netcost.tracing.state import paused_collection, quiet_torch, restored
+from netcost.tracing.weights import FROZEN_NOTE, is_frozen, parameters_of, refuse_unsupported, weight_bytes
 
 MODES = ("eval", "train")
 Call = Callable[..., Any]
@@ -135,11 +144,25 @@ def _swept(model: nn.Module, call: Call, args: Any, kwargs: Any, mode: str, conc
     try:
         graph = _recorded(ops, model, call, args, kwargs, mode, concrete, autograd)
     except Exception as error:
-        traceback.clear_frames(error.__traceback__)  # which hold tensors of the pass
+        _clear_frames(error)  # which hold tensors of the pass
         if is_held(ops):
             taken_out(ops)
         raise
     return replace(graph, leftovers=taken_out(ops)) if is_held(ops) else graph
+
+
+def _clear_frames(error: BaseException | None) -> None:
+    """Let go of the local variables in the frames of an error, and of those that it came from."""
+    while error is not None:
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        for frame in frames:
+            if frame.f_code is nn.Module._call_impl.__code__:  # whose arguments an inner function shares
+                for cell in [part for part in gc.get_referents(frame) if isinstance(part, CellType)]:
+                    del cell.cell_contents
+        traceback.clear_frames(error.__traceback__)
+        for frame in frames:
+            frame.f_locals  # noqa: B018  # which Python up to 3.12 keeps as a copy, and renews when it is asked for
+        error = error.__cause__ or error.__context__
 
 
 def _recorded(
@@ -153,10 +176,15 @@ def _recorded(
     autograd: bool,
 ) -> Graph:
     if concrete:
-        _parameters(dict(original.named_modules()))  # which refuses what cannot be copied
-    model = _copied(original) if concrete else original
+        weights = parameters_of(dict(original.named_modules())).values()  # which refuses what cannot be copied
+        if any(tensor.is_meta for tensor in weights):
+            raise RequestError(
+                "concrete=True runs on values, and this model has none (meta device); build it on the CPU"
+            )
+    model = _copied(original, "concrete=True runs a copy of the model") if concrete else original
     members = dict(model.named_modules())
-    parameters = _parameters(members)
+    parameters = parameters_of(members)
+    frozen_note = [FROZEN_NOTE] if any(map(is_frozen, members.values())) else []
     stack = ModuleStack({id(module): path for path, module in members.items()})
     device = next((tensor.device for tensor in parameters.values() if not tensor.is_meta), CPU)
     recorder = Recorder(ops, stack, parameters, device, concrete)
@@ -175,7 +203,7 @@ def _recorded(
         args, kwargs = with_tensors((args, kwargs), recorder.admit)
         inputs = [spec_of(leaf) for leaf in tensors_in((args, kwargs))]
         with stack, recorder:
-            result = _forward(partial(call, model), members, args, kwargs)
+            result = _forward(partial(_called, recorder, call, model), members, args, kwargs)
         outputs = list(tensors_in(result))
         return Graph(
             ops=tuple(ops),
@@ -183,12 +211,13 @@ def _recorded(
             outputs=tuple(spec_of(leaf) for leaf in outputs),
             output_sources=tuple(recorder.source_of(leaf) for leaf in outputs),
             parameters=recorder.parameters,
-            weight_bytes=_weight_bytes(members, parameters),
+            weight_bytes=weight_bytes(members, parameters),
             storages=recorder.lifetimes(),
             modules={path: type(module).__name__ for path, module in members.items()},
             calls=stack.calls,
+            callers=stack.callers,
             mode=mode,
-            notes=tuple(recorder.notes),
+            notes=(*recorder.notes, *frozen_note),
         )
 
 
@@ -242,16 +271,12 @@ def _unwrapped(model: nn.Module) -> nn.Module:
     return model if inner is None else _unwrapped(inner)
 
 
-def _copied(model: nn.Module) -> nn.Module:
+def _copied(model: nn.Module, why: str) -> nn.Module:
     """Return a copy of the model with its values."""
-    if any(tensor.is_meta for tensor in model.parameters()):
-        raise RequestError("concrete=True runs on values, and this model has none (meta device); build it on the CPU")
     try:
         return copied_module(model)
     except Exception as error:
-        raise RequestError(
-            f"concrete=True runs a copy of the model, and it cannot be copied: {described(error)}"
-        ) from error
+        raise RequestError(f"{why}, and it cannot be copied: {described(error)}") from error
 
 
 def _forward(call: Call, members: dict[str, nn.Module], args: Any, kwargs: Any) -> Any:
@@ -272,6 +297,16 @@ def _forward(call: Call, members: dict[str, nn.Module], args: Any, kwargs: Any) 
         raise ForwardError(f"the forward pass raised{where}: {described(error)}{_advice(members[''])}") from error
 
 
+def _called(recorder: Recorder, call: Call, /, *args: Any, **kwargs: Any) -> Any:
+    """Call the model; an error of TorchScript becomes that of the operator, whose words it drops."""
+    try:
+        return call(*args, **kwargs)
+    except RuntimeError as error:
+        if recorder.failure is None or SCRIPTED not in text_of(error):
+            raise
+        raise recorder.failure from error
+
+
 def _raised_in(error: Exception, members: dict[str, nn.Module]) -> str:
     """Return the name of the innermost module of the model that was running."""
     names = {id(module): path for path, module in members.items()}
@@ -281,8 +316,7 @@ def _raised_in(error: Exception, members: dict[str, nn.Module]) -> str:
 
 def described(error: BaseException) -> str:
     """Return the error's type and first line, and the file and line of the user's code that raised it."""
-    first = str(error).strip().partition("\n")[0] or "no message"
-    return _located(error, f"{type(error).__name__}: {first}")
+    return _located(error, f"{type(error).__name__}: {reason_of(error)}")
 
 
 def _located(error: BaseException, text: str) -> str:
@@ -303,45 +337,13 @@ def _is_lazy(module: nn.Module) -> bool:
 
 def _with_shapes(model: nn.Module, call: Call, args: Any, kwargs: Any) -> nn.Module:
     """Return a copy of a model with lazy layers after one pass on real tensors, which gives their weights a shape."""
-    copied = copied_module(model)
+    copied = _copied(model, "lazy layers get their shapes in a copy of the model")
     generator = torch.Generator().manual_seed(0)
 
     def real(tensor: Tensor) -> Tensor:
+        refuse_unsupported("an input", tensor)
         return InputSpec.of(tensor).random(generator) if tensor.is_meta else tensor.detach().clone()
 
     with torch.no_grad(), quiet_torch(CPU, is_recurrent=False):
         _forward(partial(call, copied), dict(copied.named_modules()), *with_tensors((args, kwargs), real))
     return copied
-
-
-def _parameters(members: dict[str, nn.Module]) -> dict[str, Tensor]:
-    """Return every unique parameter by its first qualified name."""
-    unique: dict[int, tuple[str, Tensor]] = {}
-    for path, module in members.items():
-        for name, tensor in (*module._parameters.items(), *module._buffers.items()):
-            full_name = f"{path}.{name}" if path else name
-            if tensor is not None:
-                _refuse_without_shape(full_name, tensor)
-            if tensor is not None and name in module._parameters and id(tensor) not in unique:
-                unique[id(tensor)] = (full_name, tensor)
-    return dict(unique.values())
-
-
-def _refuse_without_shape(name: str, tensor: Tensor) -> None:
-    """Refuse a weight or buffer that a shape cannot stand for."""
-    if is_lazy(tensor):
-        raise RequestError(
-            f"{name!r} is a {type(tensor).__name__}: it has no shape yet; give it one before it is traced"
-        )
-
-
-def _weight_bytes(members: dict[str, nn.Module], parameters: dict[str, Tensor]) -> int:
-    """Return the bytes of all unique parameters and buffers."""
-    buffers = [buffer for module in members.values() for buffer in module._buffers.values() if buffer is not None]
-    unique = {id(buffer): buffer for buffer in buffers}
-    return sum(
-        [
-            spec_of(tensor).size_bytes if is_sparse(tensor) else tensor.nbytes
-            for tensor in (*parameters.values(), *unique.values())
-        ]
-    )

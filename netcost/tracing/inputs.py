@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from netcost.text.errors import RequestError
 from netcost.tracing.memory import dtype_name
@@ -293,7 +294,7 @@ def written_inputs(values: Iterable[Any]) -> tuple[Any, ...]:
     """
     written: list[Any] = []
     for value in values:
-        if isinstance(value, Tensor) and not value.is_nested:
+        if isinstance(value, Tensor) and not value.is_nested and not is_lazy(value):
             written.append(tuple(value.shape))
         elif isinstance(value, Mapping) or type(value) in (list, tuple):
             written += written_inputs(value.values() if isinstance(value, Mapping) else value)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from netcost.text.errors import RequestError
+from netcost.text.errors import RequestError, reason_of
 from netcost.tracing.memory import dtype_name
 
 PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device})
@@ -69,10 +69,9 @@ def with_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     try:
         return copy.deepcopy(value, known)
     except Exception as error:
-        first = str(error).partition("\n")[0]
         raise RequestError(
-            f"the inputs hold an object that cannot be copied: {type(error).__name__}: {first}; leave it out, or make "
-            "it in the forward pass"
+            f"the inputs hold an object that cannot be copied: {type(error).__name__}: {reason_of(error)}; leave it "
+            "out, or make it in the forward pass"
         ) from error
 
 

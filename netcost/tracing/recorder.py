@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_map_only
 
 from netcost.graph import rules
 from netcost.graph.graph import CONSTANT, MODEL_INPUT, Op, Storage, TensorSpec
-from netcost.text.errors import DataDependentError, RequestError
+from netcost.text.errors import DataDependentError
 from netcost.tracing import higher_order
 from netcost.tracing.answers import on_own_device
 from netcost.tracing.arguments import (
@@ -40,6 +40,7 @@ from netcost.tracing.inputs import InputSpec
 from netcost.tracing.layouts import META
 from netcost.tracing.memory import Handle, Memory, spec_of
 from netcost.tracing.plan import Plan
+from netcost.tracing.weights import refuse_unsupported
 
 CPU = torch.device("cpu")
 
@@ -98,6 +99,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it so
         self.ops = ops
         self.notes: list[str] = []
+        self.failure: Exception | None = None  # the last that an operator raised; TorchScript drops its words
         self._keeps_constants = True  # with their values
         self._memories: list[Memory] = []
         self._workspaces: list[Storage] = []
@@ -114,8 +116,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
 
     def admit(self, tensor: Tensor) -> Tensor:
         """Return the stand-in for a tensor of the caller, who holds it during the whole forward pass."""
-        if tensor.is_nested:
-            raise RequestError("a nested (jagged) tensor is among the inputs; give a padded one, and a mask")
+        refuse_unsupported("an input", tensor)
         if id(tensor) not in self._admitted:
             if not self.concrete:
                 stand_in = tensor.detach().clone() if has_values(tensor) or is_sparse(tensor) else shadow(tensor)
@@ -135,6 +136,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         return self._handle(tensor).memory.writer
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Args = (), kwargs: Any = None) -> Any:
+        try:
+            return self._dispatched(func, args, kwargs)
+        except Exception as error:
+            self.failure = error
+            raise
+
+    def _dispatched(self, func: Any, args: Args, kwargs: Any) -> Any:
         plan = self._plans.get(func)
         if plan is None:
             plan = self._plans[func] = Plan(func)

@@ -44,9 +44,9 @@ def paused_collection() -> Iterator[None]:
 def restored(members: Sequence[nn.Module]) -> Iterator[None]:
     """Restore every module's attributes, parameters, buffers, submodules, hooks and plain objects at the end."""
     scripted = [
-        (module, module.training)
+        (module, getattr(module, "training", None))  # a frozen one has no flag
         for module in members
-        if isinstance(module, torch.jit.ScriptModule) and hasattr(module, "training")  # a frozen one has no flag
+        if isinstance(module, torch.jit.ScriptModule)
     ]
     filled, empty = _contents([module.__dict__ for module in members if not isinstance(module, torch.jit.ScriptModule)])
     parameters = [tensor for module in members for tensor in module._parameters.values() if tensor is not None]
@@ -61,7 +61,10 @@ def restored(members: Sequence[nn.Module]) -> Iterator[None]:
             if container:
                 container.clear()
         for module, training in scripted:
-            module.training = training
+            if training is None:
+                vars(module).pop("training", None)
+            else:
+                module.training = training
         for tensor, requires_grad, gradient in gradients:
             if tensor.requires_grad is not requires_grad:
                 tensor.requires_grad_(requires_grad)

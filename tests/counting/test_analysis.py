@@ -74,12 +74,13 @@ def test_operators_kinds_and_blocks_add_up_to_the_whole(analysis, by):
     assert len(frame) > 1
 
 
+@pytest.mark.parametrize("calls", [False, True])
 @pytest.mark.parametrize("depth", [None, 0, 1, 2, 5])
-def test_modules_add_up_to_the_whole_at_every_depth(analysis, depth):
-    frame = analysis.by_module(depth)
+def test_modules_add_up_to_the_whole_at_every_depth(analysis, depth, calls):
+    frame = analysis.by_module(depth, calls=calls)
     for name in ADDITIVE:
         assert frame[name].sum() == getattr(analysis, name), name
-    assert frame["module"].is_unique
+    assert calls or frame["module"].is_unique
     assert all(depth is None or path.count(".") < max(depth, 1) for path in frame["module"])
 
 
@@ -182,6 +183,18 @@ def test_a_module_that_is_called_twice_works_twice_and_has_its_parameters_once()
     assert rows.loc["fc", "mult_adds"] == 2 * (3 * 8 * 8)
 
 
+@pytest.mark.parametrize("depth", [None, 1])
+def test_a_module_that_is_called_twice_has_a_row_per_call(depth):
+    block = Calls(lambda x, fc: fc(fc(x)), fc=nn.Linear(8, 8))
+    # Once on three rows, once on five.
+    found = netcost.analyze(Calls(lambda x, y, block: (block(x), block(y)), block=block), [(3, 8), (5, 8)])
+    rows = found.by_module(depth, calls=True)
+    work = {None: [3, 3, 5, 5], 1: [2 * 3, 2 * 5]}[depth]
+    assert list(rows["call"]) == list(range(1, len(work) + 1))
+    assert list(rows["mult_adds"]) == [8 * 8 * times for times in work]
+    assert list(rows["params"]) == [8 * 8 + 8] + [0] * (len(work) - 1)
+
+
 def test_one_module_under_two_names_counts_its_parameters_once():
     fc = nn.Linear(8, 8)
     found = netcost.analyze(Calls(lambda x, a, b: b(a(x)), a=fc, b=fc), (3, 8))
@@ -269,8 +282,7 @@ def test_multi_head_attention_costs_its_four_projections_and_its_two_products():
         [
             TOKENS + 3 * (WIDTH * WIDTH + WIDTH) + 3 * TOKENS,  # x to q, k and v, side by side
             3 * TOKENS + 3 * TOKENS,  # copied apart
-            3 * TOKENS + TOKENS,  # attention: no scores are materialised
-            TOKENS + TOKENS,  # heads copied side by side
+            3 * TOKENS + TOKENS,  # attention: no scores are materialised, and heads are written side by side
             TOKENS + (WIDTH * WIDTH + WIDTH) + TOKENS,  # output projection
         ]
     )

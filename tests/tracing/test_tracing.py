@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import warnings
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
@@ -937,6 +938,37 @@ def test_a_scripted_submodule_is_run_through_and_left_as_it_was() -> None:
 def test_a_scripted_or_traced_model_is_run_through() -> None:
     for model in (torch.jit.script(nn.Linear(4, 4)), torch.jit.trace(nn.Linear(4, 4), batch())):
         assert work(trace(model, batch())) == ["linear"]
+
+
+class Scripted(nn.Module):
+    """1x3x8x8 -> a convolution to 4 channels, a batch norm that freezing folds into it, and a bias of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.scale = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Parameter(torch.ones(6) * 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.conv(x)) * self.scale
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_a_frozen_model_has_its_constants_for_parameters_and_is_left_without_a_flag(loaded: bool) -> None:
+    model = torch.jit.freeze(torch.jit.script(Scripted().eval()))
+    if loaded:
+        torch.jit.save(model, saved := io.BytesIO())
+        saved.seek(0)
+        model = torch.jit.load(saved)
+    graph = trace(model, torch.empty(1, 3, 8, 8))
+    assert graph.params_total == (4 * 3 * 3 * 3 + 4) + 6
+    assert sum(map(bool, graph.ops[0].parameters)) == 2
+    assert graph.weight_bytes == 4 * graph.params_total
+    assert "Frozen TorchScript" in graph.notes[0]
+    assert not hasattr(model, "training")
+
+
+def test_a_scripted_model_that_raises_is_told_in_the_operator_s_own_words() -> None:
+    with pytest.raises(ForwardError, match=r"takes 3 input channels and got 5"):
+        trace(torch.jit.script(Scripted()), torch.empty(1, 5, 8, 8))
 
 
 def refuse_to_compile(*_: Any) -> Any:

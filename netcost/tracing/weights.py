@@ -1,0 +1,90 @@
+"""Weights of a network: its parameters by name, and the bytes of all that it stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from netcost.text.errors import RequestError
+from netcost.tracing.arguments import is_sparse
+from netcost.tracing.memory import spec_of
+
+FROZEN_NOTE = (
+    "Frozen TorchScript has constants instead of parameters: its floating-point constants are counted as parameters, "
+    "with buffers among them; equal ones are one"
+)
+
+
+def parameters_of(members: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+    """Return every unique parameter by its first qualified name.
+
+    Raises:
+        RequestError: a parameter or buffer has no shape yet, or a TorchScript module hides operators.
+    """
+    unique: dict[int, tuple[str, Tensor]] = {}
+    for path, module in members.items():
+        for name, tensor in (*module._parameters.items(), *module._buffers.items()):
+            full_name = _joined(path, name)
+            if tensor is not None:
+                refuse_unsupported(repr(full_name), tensor)
+            if tensor is not None and name in module._parameters and id(tensor) not in unique:
+                unique[id(tensor)] = (full_name, tensor)
+        if is_frozen(module):
+            unique |= {id(tensor): (_joined(path, name), tensor) for name, tensor in _constants(module)}
+    return dict(unique.values())
+
+
+def weight_bytes(members: Mapping[str, nn.Module], parameters: Mapping[str, Tensor]) -> int:
+    """Return the bytes of all unique parameters and buffers."""
+    buffers = [buffer for module in members.values() for buffer in module._buffers.values() if buffer is not None]
+    unique = {id(buffer): buffer for buffer in buffers}
+    return sum(
+        [
+            spec_of(tensor).size_bytes if is_sparse(tensor) else tensor.nbytes
+            for tensor in (*parameters.values(), *unique.values())
+        ]
+    )
+
+
+def is_frozen(module: nn.Module) -> bool:
+    """True for a module that `torch.jit.freeze` made: it has no flag `training`, and its weights are constants."""
+    return isinstance(module, torch.jit.ScriptModule) and not module._c.hasattr("training")
+
+
+def _constants(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Yield the floating-point constants that a frozen module uses, but not the statistics of a batch norm."""
+    if module.graph.findAllNodes("prim::ConstantMKLDNNTensor"):  # type: ignore[operator, union-attr]
+        raise RequestError(
+            "torch.jit.optimize_for_inference hid operators of this module, which cannot be counted; give the module "
+            "as it was before"
+        )
+    for node in module.graph.findAllNodes("prim::Constant"):  # type: ignore[operator, union-attr]  # of TorchScript
+        if not node.hasAttribute("value") or node.kindOf("value") != "t":
+            continue
+        tensor, output = node.t("value"), node.output()
+        is_used = any(
+            not (use.user.kind() == "aten::batch_norm" and use.offset in (3, 4))  # running mean and variance
+            for use in output.uses()
+        )
+        if is_used and tensor.is_floating_point():
+            name = output.debugName()
+            yield name.removeprefix("self.") if name.startswith("self.") else f"constant {name}", tensor
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def refuse_unsupported(name: str, tensor: Tensor) -> None:
+    """Refuse a weight, buffer or input that a shape cannot stand for."""
+    if is_lazy(tensor):
+        raise RequestError(
+            f"{name} is an {type(tensor).__name__}: it has no shape yet; give it one before it is traced"
+        )
+    if tensor.is_nested:
+        raise RequestError(f"{name} is a nested (jagged) tensor; give a padded one, and a mask")
+    if tensor.is_mkldnn:
+        raise RequestError(f"{name} is in the layout of MKL-DNN, which hides its elements; give it as to_dense() does")
