@@ -135,11 +135,20 @@ def _swept(model: nn.Module, call: Call, args: Any, kwargs: Any, mode: str, conc
     try:
         graph = _recorded(ops, model, call, args, kwargs, mode, concrete, autograd)
     except Exception as error:
-        traceback.clear_frames(error.__traceback__)  # which hold tensors of the pass
+        _clear_frames(error)
         if is_held(ops):
             taken_out(ops)
         raise
     return replace(graph, leftovers=taken_out(ops)) if is_held(ops) else graph
+
+
+def _clear_frames(error: BaseException | None) -> None:
+    """Let go of the tensors that the frames of an error hold, and of the errors that led to it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _recorded(
