@@ -20,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import netcost
 from netcost.targets import weightless
+from netcost.text.errors import DataDependentError
 from netcost.timing import measure
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -210,6 +211,19 @@ def test_a_decode_step_is_one_token_against_the_cache(decoder: Any) -> None:
     shorter = netcost.analyze(model, inputs_after(1023))
     assert analysis.peak_memory_bytes - shorter.peak_memory_bytes == 2 * (2 * 2 * 2 * 8 * 4) + 8
     assert inputs["cache"].get_seq_length() == 1024
+
+
+def test_generation_is_counted_on_values_and_by_shape_says_so(decoder: Any) -> None:
+    model, _ = decoder
+    ids = torch.arange(12)[None]
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "max_new_tokens": 3, "min_new_tokens": 3}
+    with pytest.raises(DataDependentError):
+        netcost.analyze(model.generate, inputs)
+    layer = 32 * (32 + 16 + 16 + 32) + 3 * 32 * 64
+    attention = 2 * 4 * 8 * (12 * 12 + 13 + 14)  # the 12 tokens given, and 2 new ones; the last is not read
+    assert (
+        netcost.analyze(model.generate, inputs, concrete=True).mult_adds == 2 * (14 * layer + attention) + 3 * 32 * 96
+    )
 
 
 @pytest.mark.parametrize("clock", ["measure", "compare"])
