@@ -148,6 +148,8 @@ def _clear_frames(error: BaseException | None) -> None:
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         traceback.clear_frames(error.__traceback__)
+        for frame, _line in traceback.walk_tb(error.__traceback__):
+            _ = frame.f_locals  # before Python 3.13, this renews the copy that an earlier look left on the frame
         error = error.__cause__ or error.__context__
 
 
