@@ -153,7 +153,9 @@ def _swept(model: nn.Module, call: Call, args: Any, kwargs: Any, mode: str, conc
 
 def _clear_frames(error: BaseException | None) -> None:
     """Let go of the local variables in the frames of an error, and of those that it came from."""
-    while error is not None:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
         for frame in frames:
             if frame.f_code is nn.Module._call_impl.__code__:  # whose arguments an inner function shares

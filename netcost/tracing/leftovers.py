@@ -66,35 +66,51 @@ def _taken(value: Any, ignored: set[int], depth: int) -> Iterator[str]:
     for holder in holders:
         if id(holder) in ignored or isinstance(holder, FrameType | GeneratorType | Tensor) or _is_iterator(holder):
             continue
-        owner = _owner(holder, ignored) if isinstance(holder, dict) else holder
-        if isinstance(holder, LRU_CACHE):
-            holder.cache_clear()
-            yield f"{holder.__module__}.{holder.__qualname__}"
-        elif owner is None:
-            for key in _keys(holder, value):
-                del holder[key]
-            yield _name(holder, ignored)
-        elif isinstance(holder, list | deque):
-            _remove(holder, value)
-            yield _name(holder, ignored)
-        elif isinstance(holder, set):
-            holder.discard(value)
-            yield _name(holder, ignored)
-        elif isinstance(holder, tuple) and depth:
-            yield from _taken(holder, ignored, depth - 1)
-        elif isinstance(holder, CellType):
-            holder.cell_contents = None
-            yield "a variable of a closure"
-        elif keys := _keys(getattr(owner, "__dict__", {}), value):
-            for key in keys:
-                _reset(owner, key)
-                yield f"{_title(owner)}.{key}"
-        else:
+        try:
+            yield from _taken_from(holder, value, ignored, depth)
+        except Exception:  # a class of the user's that lets nothing be changed
             yield f"a {type(holder).__qualname__}?"
+
+
+def _taken_from(holder: Any, value: Any, ignored: set[int], depth: int) -> Iterator[str]:
+    """Take `value` out of one object that refers to it; yield the names of the holders."""
+    owner = _owner(holder, ignored) if isinstance(holder, dict) else holder
+    if isinstance(holder, LRU_CACHE):
+        holder.cache_clear()
+        yield f"{holder.__module__}.{holder.__qualname__}"
+    elif owner is None:
+        for key in _keys(holder, value):
+            _delete(holder, key)
+        yield _name(holder, ignored)
+    elif isinstance(holder, list | deque):
+        _remove(holder, value)
+        yield _name(holder, ignored)
+    elif isinstance(holder, set):
+        holder.discard(value)
+        yield _name(holder, ignored)
+    elif isinstance(holder, tuple) and depth:
+        yield from _taken(holder, ignored, depth - 1)
+    elif isinstance(holder, CellType):
+        holder.cell_contents = None
+        yield "a variable of a closure"
+    elif keys := _keys(getattr(owner, "__dict__", {}), value):
+        for key in keys:
+            _reset(owner, key)
+            yield f"{_title(owner)}.{key}"
+    else:
+        yield f"a {type(holder).__qualname__}?"
 
 
 def _keys(mapping: Mapping[Any, Any], value: Any) -> list[Any]:
     return [key for key, item in mapping.items() if item is value]
+
+
+def _delete(mapping: dict[Any, Any], key: Any) -> None:
+    """Delete a key, or its value alone in a class that deletes none, as the outputs of transformers' models."""
+    try:
+        del mapping[key]
+    except Exception:
+        mapping[key] = None
 
 
 def _remove(items: list[Any] | deque[Any], value: Any) -> None:

@@ -3,6 +3,7 @@
 import functools
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -101,18 +102,33 @@ def test_a_shape_that_a_network_keeps_is_taken_out_and_its_holder_named(place: s
     assert not cached(2.0).is_meta
 
 
+@pytest.mark.parametrize(("refused", "left"), [(("__delitem__",), {"y": None}), (("__delitem__", "__setitem__"), None)])
+def test_a_mapping_that_deletes_nothing_is_no_error(refused: tuple[str, ...], left: Any) -> None:
+    def refuse(*_: Any) -> None:
+        raise TypeError("no")
+
+    output = type("Output", (dict,), dict.fromkeys(refused, refuse))()
+    graph = trace(Keeping(lambda y: output.update(y=y)), torch.randn(2, 4))
+    assert left in (None, dict(output))
+    assert [name.endswith("Output?") for name in graph.leftovers] == [left is None]
+
+
 def test_a_holder_is_named_in_the_notes() -> None:
     assert "CACHE" in " ".join(netcost.analyze(Keeping(PLACES["dictionary"][0]), (2, 4)).notes())
 
 
 def test_a_pass_that_raises_leaves_nothing_either() -> None:
+    seen: list[weakref.ref[Tensor]] = []
+
     def keep(x: Tensor) -> None:
         CACHE["y"] = x
+        seen.append(weakref.ref(x))
         raise ValueError("no")
 
-    with pytest.raises(ForwardError):
+    with pytest.raises(ForwardError) as raised:
         trace(Keeping(keep), torch.randn(2, 4))
     assert not CACHE
+    assert raised.value.__cause__ is not None and seen[0]() is None  # nor its frames, which the error holds
 
 
 def test_what_depends_on_no_input_is_cached_with_its_values() -> None:
