@@ -1,12 +1,14 @@
 """Every room's face: its docstring explains the room in a screen, with an example that runs."""
 
 import doctest
+import re
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import netcost
+from netcost.text import explanations
 
 ROOMS = sorted(path.parent.name for path in Path(netcost.__file__).parent.glob("*/__init__.py"))
 SCREEN = 45
@@ -18,6 +20,12 @@ def test_a_face_explains_its_room_in_a_screen(room: str) -> None:
     assert face is not None
     assert len(face.splitlines()) <= SCREEN
     assert "belongs here" in face or "A new" in face
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_face_names_topics_that_netcost_explains(room: str) -> None:
+    topics = re.findall("`netcost explain ([a-z0-9_]+)`", import_module(f"netcost.{room}").__doc__ or "")
+    assert all(explanations.find(topic) for topic in topics)
 
 
 @pytest.mark.parametrize("room", [room for room in ROOMS if room != "cli"])

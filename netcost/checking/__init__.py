@@ -13,6 +13,8 @@ a report for people, programs and CI.
     >>> budget.bound
     5000000
 
+Words of its reports: `netcost explain tolerated`, `netcost explain not_guarded`.
+
 This belongs here: another rule that can fail, another format of the report (a file in `formats/`), another setting.
 """
 

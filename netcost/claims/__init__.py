@@ -13,6 +13,8 @@ they are not measured.
     >>> reviewed.finding.checks[0].computed
     854196224
 
+Words of its tables: `netcost explain holds`, `netcost explain partly`, `netcost explain not_a_cost`.
+
 A new claim is under test at once: run, rendered, and perturbed, which must change its answer.
 """
 

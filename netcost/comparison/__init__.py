@@ -11,6 +11,8 @@ verdict if environment, setting or batch differ.
     >>> [(entry.model, entry.figures.values["params"]) for entry in comparison.entries]
     [('lenet5', 61706), ('alexnet', 61100840)]
 
+Words of its tables: `netcost explain ratio`, `netcost explain cannot_tell`, `netcost explain knee`.
+
 Each file uses the ones before: `entry` is one network, `side_by_side` the tables of several, `result` the
 `Comparison`, `running` makes it, `batches` is the sweep and `saved` reads a file. This belongs here: a row of the table
 (a `Column` in `side_by_side`), and another way to put networks side by side. No file is called `compare`: a module of

@@ -13,6 +13,8 @@ families, their size?
     >>> [variant.name for variant in variants]  # equal mult-adds, more and more groups
     ['g = 1', 'g = 2', 'g = 4', 'g = 8']
 
+`netcost explain g1` to `netcost explain g4` state each guideline, `netcost explain does_not_hold` that verdict.
+
 The full run takes a quarter of an hour of timing on two cores, `--quick` under two minutes. This belongs here:
 another guideline (a file like `g1.py`, named in `running.ALL`), or another rule for the verdict.
 

@@ -14,6 +14,8 @@ with them.
     >>> result.by_kind()["kind"].iloc[-1]
     '(gap)'
 
+Words of its tables: `netcost explain gap`, `netcost explain roofline_bound`, `netcost explain ridge`.
+
 This belongs here: another instrument (a probe), another view of the times, another peak of the device.
 
 A package and not a module `profile`: that would hide the function of the same name.

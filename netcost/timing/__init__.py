@@ -21,6 +21,9 @@ Options that change the model (`--dtype`, `--memory-format`, `--backend compile`
 of wall clock and CUDA events are both kept (`devices`, `gpu`). `workers/` times networks in processes of their own: a
 crash of one is an error in its column, and no more.
 
+`netcost explain drift` says what that warning means and what to do, and so for each; `netcost explain interval` says
+how sure a latency is.
+
 This belongs here: a warning of the timer (a class in `doubts`, with its detector), a device, a backend.
 """
 
