@@ -24,7 +24,7 @@ def test_a_face_explains_its_room_in_a_screen(room: str) -> None:
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_face_names_topics_that_netcost_explains(room: str) -> None:
-    topics = re.findall("`netcost explain ([a-z0-9_]+)`", import_module(f"netcost.{room}").__doc__ or "")
+    topics = re.findall(r"`netcost\s+explain\s+([a-z0-9_]+)`", import_module(f"netcost.{room}").__doc__ or "")
     assert all(explanations.find(topic) for topic in topics)
 
 

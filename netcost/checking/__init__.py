@@ -2,11 +2,11 @@
 
 `config` reads the targets from `[tool.netcost]`, `recording` counts them, `snapshot` and `baseline` are the recorded
 figures, `limits` the allowed changes, and `regression/` finds the actual changes and gives the verdicts. Without a
-tolerance, one unit more than recorded fails; an improvement passes and is reported. `--base REVISION` needs no file:
-that revision is checked out beside the working tree (`revision`), and each side is counted in a process of its own.
-Latency is checked only on request, as a ratio measured in one job (`latency`): it fails where the whole 95 % interval
-is above the limit twice, the second time in new processes. `pytest_plugin` is the fixture `netcost`; `formats/` writes
-a report for people, programs and CI.
+tolerance, a figure fails if it is even one unit larger than recorded; an improvement passes and is reported. `--base
+REVISION` needs no file: that revision is checked out beside the working tree (`revision`), and each side is counted in
+a process of its own. Latency is checked only on request, as a ratio measured in one job (`latency`): it fails only if
+the whole 95 % interval is above the limit, and is so again in a second measurement in new processes. `pytest_plugin` is
+the fixture `netcost`; `formats/` writes a report for people, programs and CI.
 
     >>> from netcost.checking.limits import parse_budget
     >>> budget = parse_budget("params", "<= 5M")

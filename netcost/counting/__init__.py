@@ -13,9 +13,9 @@ compares the zoo with its published figures.
     >>> analysis.memory_access == 3 * 34 * 34 + 8 * 3 * 3 * 3 + 8 * 32 * 32
     True
 
-`netcost explain memory_access` defines that metric, and so for each.
+`netcost explain memory_access` defines that metric; each other metric has its own page.
 
-This belongs here: a metric of the whole network (one property of `Analysis` and one entry in `text.tables.METRICS`),
+This belongs here: a metric of the whole network (one property of `Analysis` and one entry in `text.metrics.METRICS`),
 and another way to group the operators' costs.
 """
 

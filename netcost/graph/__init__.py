@@ -1,9 +1,9 @@
-"""Graph: the data flow of one forward pass, and the cost of each operator. No torch.
+"""Graph: the data flow of one forward pass, and the cost of each operator. It does not import torch.
 
-A `Graph` is a list of `Op`, in the order in which they ran, each with the shapes that it read and wrote, the
-operators that made its inputs, and the module it ran in. `rules/` turns an operator into a `Cost`: one pure function
-of shapes per operator. `structure` finds depth, building blocks and fragments; `fusion` the operators that a runtime
-could fuse; `liveness` the peak of live activations.
+A `Graph` is a list of `Op`, in the order in which they ran, each with the shapes that it read and wrote, the operators
+that made its inputs, and the module it ran in. `rules/` turns an operator into a `Cost`: one pure function of shapes
+per operator. `structure` finds depth, building blocks and fragments; `fusion` the operators that a runtime could fuse;
+`liveness` the peak of live activations.
 
     >>> from netcost.graph import Op, TensorSpec
     >>> from netcost.graph.rules import find
@@ -12,8 +12,8 @@ could fuse; `liveness` the peak of live activations.
     >>> find("aten.convolution").cost(convolution).mult_adds == 28 * 28 * 24 * 48
     True
 
-This belongs here: a counting rule (`rules/`, one function with the paper's convention in its docstring, and one row
-in `tests/graph/test_rules.py`), and every question that can be answered from shapes and edges alone.
+This belongs here: a counting rule (`rules/`, one function with the paper's convention in its docstring, and one row in
+`tests/graph/test_rules.py`), and every question that can be answered from shapes and edges alone.
 """
 
 from netcost.graph.cost import Cost, Kind, total

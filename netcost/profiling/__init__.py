@@ -1,11 +1,10 @@
 """Profiling: the time of a forward pass operator by operator, and the highest rates of the device.
 
 `profile` alternates plain and instrumented runs (`operator_timer` sees the operators that a trace records) and joins
-their times to the counted graph: time and share per operator, kind, module or block beside mult-adds and memory
-access. The operators and one line for the gap between them (Python and dispatch; on a GPU, launches and idling) add up
-to the plain run, and a note says how exactly. `chrome` writes one run as a trace for Perfetto. `roofline/` measures
-the rates that the machine reaches (matrix products, streaming through each cache, launches) and compares a network
-with them.
+their times to the counted graph: time and share per operator, kind, module or block beside mult-adds and memory access.
+The operators and one line for the gap between them (Python and dispatch; on a GPU, launches and idling) add up to the
+plain run, and a note says how exactly. `chrome` writes one run as a trace for Perfetto. `roofline/` measures the rates
+that the machine reaches (matrix products, streaming through each cache, launches) and compares a network with them.
 
     >>> import netcost
     >>> result = netcost.profile("lenet5", budget_s=0.05)
@@ -18,7 +17,7 @@ Words of its tables: `netcost explain gap`, `netcost explain roofline_bound`, `n
 
 This belongs here: another instrument (a probe), another view of the times, another peak of the device.
 
-A package and not a module `profile`: that would hide the function of the same name.
+This package is not called `profile`, because that name would hide the function `netcost.profile`.
 """
 
 from netcost.profiling.result import Profile

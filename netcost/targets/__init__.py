@@ -3,7 +3,8 @@
 `googlenet` and `module:inception_v1` belong to the zoo, `torchvision:resnet50` and `timm:convnext_tiny` to those
 libraries; `package.module:callable` and `path/to/file.py:Net` are the user's own code. `naming` parses the name,
 `loading` imports the user's code and turns its errors into one line with file and line, `weightless` builds modules
-without their weights. No pickle is ever loaded: it runs any code that its author put in.
+without their weights, with `detours` for torch's initialisers and `prototypes` for layers that repeat. netcost never
+loads a pickle, because loading one runs any code that its author put in.
 
     >>> from netcost.targets import resolve
     >>> target = resolve("mobilenet_v1", {"width": 0.5}).with_batch(8)
@@ -12,7 +13,8 @@ without their weights. No pickle is ever loaded: it runs any code that its autho
     >>> next(target.build_weightless().parameters()).is_meta
     True
 
-This belongs here: another kind of name, and everything about building a network that does not run it.
+This belongs here: another kind of name, and everything about building a network; running it belongs to `tracing` and
+`timing`.
 """
 
 from netcost.targets.naming import Target, build, resolve

@@ -1,4 +1,6 @@
-"""Text: everything that netcost prints and reads. No torch; pandas only where a frame is asked for.
+"""Text: everything that netcost prints and reads.
+
+This package does not import torch; it imports pandas only when a DataFrame is requested.
 
 A number becomes text in one place, `units`: it alone knows that 3,504,872 parameters are "3.50 M". A result becomes a
 `Table` of named columns, and each format in `formats/` is one pure function from a table to a string. `reading` reads
@@ -11,8 +13,9 @@ files strictly and names the place of a fault; `writing` writes a file whole or 
     | --- | ---: |
     | alexnet | 61.1 M |
 
-This belongs here: an error (`errors`), a unit (`units`), a format (one file in `formats/` and its name in `FORMATS`),
-a rule for names and near names (`names`), and everything that would be the same for a tool that counts something else.
+This belongs here: an error (`errors`), a unit (`units`), a format (one file in `formats/`, its name in `FORMATS` and
+its branch in `result_text`), a rule for names and near names (`registry`), and everything that would be the same for a
+tool that counts something else.
 """
 
 from netcost.text.errors import MeasurementError, NetcostError, OutputError, RequestError, TargetError, VerdictError

@@ -1,12 +1,13 @@
 """Timing: measures the latency of networks -> Measurement.
 
-One value holds all settings, `Timing`: device, threads, element type, memory format, backend, caches, budget and
-precision. `measure_all` times several networks in the same rounds, in random order within each (`sampling`), so that
-a slow moment of the machine slows all of them. Ratios are taken round by round (`ratios`); their 95 % intervals come
-from ranks, and verdicts from the intervals (`stats`). Evaluation mode, no gradients, denormals flushed, warm-up until
-the times have settled. Before each sample the weights move to fresh pages of memory (`placement`), because two
-instances of one network differ by up to 8 %. Every raw time is kept. Reasons to trust a measurement less are values
-(`doubts`), printed as warnings with a remedy. Sampling ends when the interval is narrow enough or the budget is spent.
+`Timing` is one object that holds all settings: device, threads, element type, memory format, backend, caches, budget
+and precision. `measure_all` times several networks in the same rounds, in random order within each (`sampling`), so
+that a slow moment of the machine slows all of them. Ratios are taken round by round (`ratios`); their 95 % intervals
+come from ranks, and verdicts from the intervals (`stats`). Networks run in evaluation mode without gradients; denormal
+numbers become zero; calls are repeated until the times have settled. Before each sample the weights move to fresh pages
+of memory (`placement`), because two instances of one network differ by up to 8 %. Every raw time is kept. Reasons to
+trust a measurement less are values (`doubts`), printed as warnings with a remedy. Sampling ends when the interval is
+narrow enough or the budget is spent.
 
     >>> from netcost.timing import Timing
     >>> Timing("cpu", threads=1, dtype="bf16", budget_s=2.0).is_timed
@@ -17,12 +18,12 @@ instances of one network differ by up to 8 %. Every raw time is kept. Reasons to
     netcost.text.errors.RequestError: --backend 'tensorrt' is unknown; expected one of eager, compile
 
 Options that change the model (`--dtype`, `--memory-format`, `--backend compile`) change a copy (`conversion`,
-`preparation`). `--cold-cache` overwrites the last-level cache before each call, outside the clock. On a GPU, the times
-of wall clock and CUDA events are both kept (`devices`, `gpu`). `workers/` times networks in processes of their own: a
-crash of one is an error in its column, and no more.
+`preparation`). `--cold-cache` overwrites the last-level cache before each call, which is not part of the measured time.
+On a GPU, the wall-clock times and those between CUDA events are both kept (`devices`, `gpu`). `workers/` times networks
+in processes of their own: if one crashes, its column shows an error and the others continue.
 
-`netcost explain drift` says what that warning means and what to do, and so for each; `netcost explain interval` says
-how sure a latency is.
+`netcost explain drift` says what that warning means and what to do; each other warning has its own page, and `netcost
+explain interval` says how sure a latency is.
 
 This belongs here: a warning of the timer (a class in `doubts`, with its detector), a device, a backend.
 """

@@ -1,15 +1,16 @@
 """Tracing: an nn.Module and its inputs -> Graph, by shapes alone.
 
 The forward pass runs once, on torch's meta device. `recorder`, a `TorchDispatchMode` of torch, sees every operator with
-the shapes of its tensors. No weights and no activations are allocated. Small inputs of integers and flags, and what the
-pass makes by itself, keep their values, so that a network may look at its mask.
+the shapes of its tensors. No weights and no activations are allocated. Small inputs of integers and flags, and tensors
+that the network creates during the pass, keep their values, so that a network can read the values of its mask.
 
 `forward` runs the pass. `state` puts the model and torch back as they were: weights, hooks, flags, plain objects and
-random state; `leftovers` finds tensors that live on elsewhere, in a cache of the network's code, and takes them out.
-`answers` lets a shape say that it is on the model's device. `nests` finds tensors in containers and objects, `inputs`
-reads them from a user. `attribution` knows the module in which an operator ran, `memory` the lifetime of each tensor.
-`shapes` computes the results of operators for which torch's own way is slow, and `higher_order` runs those that take
-functions, such as `torch.cond`.
+random state; `leftovers` finds tensors still stored somewhere after the pass, in a cache for example, and removes them.
+Traced tensors are really on the meta device; `answers` makes them report the model's device. `nests` finds tensors in
+containers and objects; `inputs` parses inputs as users write them, such as `1x3x224x224`, and says which keep their
+values. `attribution` records in which module each operator ran, `memory` the lifetime of each tensor. `shapes` computes
+the results of operators for which torch's own way is slow, and `higher_order` runs those that take functions, such as
+`torch.cond`.
 
     >>> import torch
     >>> from netcost.tracing import trace

@@ -4,11 +4,11 @@
     with Worker() as worker:
         [latency] = measure_in([(worker, recipe)])
 
-A worker runs `serving`, a loop that handles one order at a time. Its folder may be another one, with other code in it,
-such as an older revision of the user's (`WorkerPlace`); netcost itself is always the one that started it.
-Orders and answers are lines of JSON, never pickles. `measure_in` times the networks that workers have built, in
-the rounds of `sampling`: in random order and one at a time, each on its worker's clock. `Worker.call` calls a function
-of another room there, such as the one that counts for `netcost check --base` or for `netcost compare --isolate`.
+A worker runs `server`, a loop that handles one order at a time. Its folder may be another one, with other code in it,
+such as an older revision of the user's (`WorkerPlace`); netcost itself is always the one that started it. Orders and
+answers are lines of JSON, never pickles. `measure_in` times the networks that workers have built, in the rounds of
+`sampling`: in random order and one at a time, each on its worker's clock. `Worker.call` calls a function of another
+room there, such as the one that counts for `netcost check --base` or for `netcost compare --isolate`.
 """
 
 from netcost.timing.workers.measuring import measure_in
