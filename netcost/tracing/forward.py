@@ -201,7 +201,7 @@ def _recorded(
         # Below autograd, a dispatch mode sees operators whole, before torch decomposes them.
         nullcontext() if autograd else torch._C._AutoDispatchBelowAutograd(),
     ):
-        set_training(model, mode == "train")
+        set_training(model, mode == "train", list(members.values()))
         args, kwargs = with_tensors((args, kwargs), recorder.admit)
         inputs = [spec_of(leaf) for leaf in tensors_in((args, kwargs))]
         with stack, recorder:
@@ -223,12 +223,15 @@ def _recorded(
         )
 
 
-def set_training(model: nn.Module, training: bool) -> None:
+def set_training(model: nn.Module, training: bool, members: Sequence[nn.Module] | None = None) -> None:
     """Do what `model.train(training)` does, without its cost where no module overrides it.
 
     A `train` that takes no mode, as that of a class which trains itself, is not called: the flags are set.
+
+    Args:
+        members: all modules of the model, where the caller has them.
     """
-    members = list(model.modules())
+    members = list(model.modules()) if members is None else members
     kinds: set[type[nn.Module]] = set(map(type, members))
     is_plain = all(kind.train is nn.Module.train and kind.eval is nn.Module.eval for kind in kinds)
     if is_plain and not any(

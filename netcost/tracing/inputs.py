@@ -252,15 +252,21 @@ def drawing(model: object = None, dtype: torch.dtype = torch.float32, seed: int 
         dtype: of an InputSpec that says float32, its default.
     """
     generator, floating = torch.Generator().manual_seed(seed), dtype_name(dtype)
+
+    def make(spec: InputSpec) -> Tensor:
+        if spec.dtype == "float32":
+            return replace(spec, dtype=floating).random(generator)
+        return spec.random(generator, 2 if spec.is_floating else _rows(model))
+
+    return make
+
+
+def _rows(model: object) -> int:
+    """Return the rows of the model's smallest embedding, or 2 without one."""
     owner = getattr(model, "__self__", model)  # of a method
     members = owner.modules() if isinstance(owner, nn.Module) else ()
     tables = [module.num_embeddings for module in members if isinstance(module, nn.Embedding | nn.EmbeddingBag)]
-    below = max(1, min(tables, default=2))
-
-    def make(spec: InputSpec) -> Tensor:
-        return (replace(spec, dtype=floating) if spec.dtype == "float32" else spec).random(generator, below)
-
-    return make
+    return max(1, min(tables, default=2))
 
 
 def small_values(model: object) -> Callable[[InputSpec], Tensor]:

@@ -255,7 +255,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
                 raise DataDependentError(plan.name)
             if plan.name in MASKED:
                 args = (args[0], without_masks(args[1]), *args[2:])
-            elif plan.name == REPEAT and not tensors[-1].is_meta:
+            elif plan.name == REPEAT and roles[-1] == "repeats" and not tensors[-1].is_meta:
                 kwargs = {**kwargs, "output_size": int(tensors[-1].sum())}
             args = tuple([replace(value, self._shadow_of) for value in args])
             kwargs = {role: replace(value, self._shadow_of) for role, value in kwargs.items()}

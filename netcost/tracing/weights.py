@@ -18,6 +18,9 @@ FROZEN_NOTE = (
 )
 
 
+TENSORS = frozenset({Tensor, nn.Parameter})
+
+
 def parameters_of(members: Mapping[str, nn.Module]) -> dict[str, Tensor]:
     """Return every unique parameter by its first qualified name.
 
@@ -26,15 +29,23 @@ def parameters_of(members: Mapping[str, nn.Module]) -> dict[str, Tensor]:
     """
     unique: dict[int, tuple[str, Tensor]] = {}
     for path, module in members.items():
-        for name, tensor in (*module._parameters.items(), *module._buffers.items()):
-            full_name = _joined(path, name)
-            if tensor is not None:
-                refuse_unsupported(repr(full_name), tensor)
-            if tensor is not None and name in module._parameters and id(tensor) not in unique:
+        for name, tensor in module._parameters.items():
+            if tensor is not None and id(tensor) not in unique:
+                full_name = _joined(path, name)
+                if not _is_plain(tensor):
+                    refuse_unsupported(repr(full_name), tensor)
                 unique[id(tensor)] = (full_name, tensor)
-        if is_frozen(module):
+        for name, buffer in module._buffers.items():
+            if buffer is not None and not _is_plain(buffer):
+                refuse_unsupported(repr(_joined(path, name)), buffer)
+        if isinstance(module, torch.jit.ScriptModule) and is_frozen(module):
             unique |= {id(tensor): (_joined(path, name), tensor) for name, tensor in _constants(module)}
     return dict(unique.values())
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """True for nearly every weight, which then needs no further look."""
+    return type(tensor) in TENSORS and tensor.layout is torch.strided and not tensor.is_nested
 
 
 def weight_bytes(members: Mapping[str, nn.Module], parameters: Mapping[str, Tensor]) -> int:
