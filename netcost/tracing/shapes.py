@@ -119,7 +119,10 @@ def batch_norm(x: Tensor, weight: Maybe, bias: Maybe, mean: Maybe, variance: May
         return None
     if x.numel() <= channels.numel():
         return None  # one value per channel has no variance: torch's own error
-    return new(x, x.shape, is_channels_last(x))
+    is_last = is_channels_last(x)
+    if not is_last and 1 in x.shape and not x.is_contiguous():
+        return None  # strides of single elements are ambiguous
+    return new(x, x.shape, is_last)
 
 
 @shape_rule("aten.layer_norm")

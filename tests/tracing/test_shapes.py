@@ -502,6 +502,7 @@ SLIPS: list[tuple[str, list[Any]]] = [
     ("adaptive_avg_pool2d", [meta((1, 1, 4, 4)), [1]]),
     ("batch_norm", [meta((2, 3)), None, None, None, None, False, 0.1, 1e-5, False]),
     ("batch_norm", [meta((1, 3)), *[meta((3,))] * 4, True, 0.1, 1e-5, False]),
+    ("batch_norm", [meta((1, 2, 1, 2), layout="permuted"), None, None, *[meta((2,))] * 2, False, 0.1, 1e-5, False]),
     ("layer_norm", [meta((2, 3)), [3], meta((1, 3))]),
     ("layer_norm", [meta((2, 3)), []]),
     ("group_norm", [meta((2, 4, 0)), 2]),
