@@ -23,6 +23,10 @@ class TargetError(RequestError):
     """Raised for a target that does not name a model that can be built."""
 
 
+class ShapelessError(RequestError):
+    """Raised for a weight or input that has no shape yet, as those of lazy layers before their first pass."""
+
+
 class ForwardError(RequestError):
     """Raised where the model's own code fails while it is built or run."""
 

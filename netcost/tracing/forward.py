@@ -25,6 +25,7 @@ from netcost.text.errors import (
     ForwardError,
     NetcostError,
     RequestError,
+    ShapelessError,
     reason_of,
     text_of,
 )
@@ -62,7 +63,7 @@ def trace(model: nn.Module | Call, /, *args: Any, mode: str = "eval", concrete: 
             flags, scalars and vectors keep their values, if they are given on a real device.
         mode: "eval", or "train" for auxiliary heads and batch statistics.
         concrete: run a copy of the model on the real tensors instead, for a forward pass that looks at values;
-            an input on the meta device is replaced by random values, or by zeros where it holds indices.
+            an input on the meta device is replaced by random values.
         kwargs: keyword inputs of its forward; `trace_call` takes those that are called `mode` or `concrete`.
 
     Raises:
@@ -85,8 +86,16 @@ def trace_call(
     if mode not in MODES:
         raise RequestError(f"mode {mode!r} is unknown; expected one of {', '.join(MODES)}")
     model, call = _model_and_call(model)
-    if any(_is_lazy(module) for module in model.modules()):
-        model = _with_shapes(model, call, args, kwargs)
+    try:
+        return _settled(model, call, args, kwargs, mode, concrete)
+    except ShapelessError:
+        if not any(map(_is_lazy, model.modules())):
+            raise
+    return _settled(_with_shapes(model, call, args, kwargs), call, args, kwargs, mode, concrete)
+
+
+def _settled(model: nn.Module, call: Call, args: Any, kwargs: Any, mode: str, concrete: bool) -> Graph:
+    """Trace a pass, and once more where it imported something."""
     imported = len(sys.modules)
     try:
         graph = _traced(model, call, args, kwargs, mode, concrete)
@@ -186,11 +195,13 @@ def _recorded(
     model = _copied(original, "concrete=True runs a copy of the model") if concrete else original
     members = dict(model.named_modules())
     parameters = parameters_of(members)
-    frozen_note = [FROZEN_NOTE] if any(map(is_frozen, members.values())) else []
+    kinds = set(map(type, members.values()))
+    is_scripted = any(issubclass(kind, torch.jit.ScriptModule) for kind in kinds)
+    frozen_note = [FROZEN_NOTE] if is_scripted and any(map(is_frozen, members.values())) else []
     stack = ModuleStack({id(module): path for path, module in members.items()})
     device = next((tensor.device for tensor in parameters.values() if not tensor.is_meta), CPU)
     recorder = Recorder(ops, stack, parameters, device, concrete)
-    is_recurrent = any(isinstance(module, nn.RNNBase) for module in members.values())
+    is_recurrent = any(issubclass(kind, nn.RNNBase) for kind in kinds)
     # Hooks of a copy may still write to lists of the original.
     held = original.modules() if concrete else members.values()
     with (

@@ -29,6 +29,7 @@ class Plan:
         self.reshapes = torch.Tag.inplace_view in func.tags  # `unsqueeze_`: the tensor changes and its memory does not
         written = [argument for argument in schema.arguments if argument.alias_info and argument.alias_info.is_write]
         self.writes = frozenset({argument.name for argument in written})
+        self.results = frozenset({argument.name for argument in written if argument.is_out})  # of `out=`
         composite = func._can_decompose()
         returns_alias = any(result.alias_info is not None for result in schema.returns)
         self.known = rules.find(self.name) is not None
@@ -36,7 +37,7 @@ class Plan:
         self.aliases = composite or returns_alias
         self.decompose = composite and not self.known and not returns_alias
         # A shape rule returns a new tensor or its first operand; `out=` asks for another tensor.
-        self.shape_rule = None if any(argument.is_out for argument in written) else SHAPE_RULES.get(self.name)
+        self.shape_rule = None if self.results else SHAPE_RULES.get(self.name)
         self.workspace = WORKSPACES.get(self.name)
         self.takes_device = "device" in self.roles
         self.drops = self.name in DROPOUTS

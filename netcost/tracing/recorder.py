@@ -195,6 +195,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             result = self._kernel(func, plan, args, kwargs, tensors)
             outputs, is_view = self._outputs(plan, result, tensors, roles, handles)
         if outputs is not None:
+            if plan.results:  # they are written, not read
+                kept = [index for index, role in enumerate(roles) if role not in plan.results]
+                roles, specs = [roles[index] for index in kept], [specs[index] for index in kept]
+                sources, parameters = [sources[index] for index in kept], [parameters[index] for index in kept]
             op = Op(
                 plan.name,
                 tuple(specs),

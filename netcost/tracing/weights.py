@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from netcost.text.errors import RequestError
+from netcost.text.errors import RequestError, ShapelessError
 from netcost.tracing.arguments import is_sparse
 from netcost.tracing.memory import spec_of
 
@@ -25,7 +25,8 @@ def parameters_of(members: Mapping[str, nn.Module]) -> dict[str, Tensor]:
     """Return every unique parameter by its first qualified name.
 
     Raises:
-        RequestError: a parameter or buffer has no shape yet, or a TorchScript module hides operators.
+        ShapelessError: a parameter or buffer has no shape yet.
+        RequestError: a TorchScript module hides operators.
     """
     unique: dict[int, tuple[str, Tensor]] = {}
     for path, module in members.items():
@@ -92,7 +93,7 @@ def _joined(path: str, name: str) -> str:
 def refuse_unsupported(name: str, tensor: Tensor) -> None:
     """Refuse a weight, buffer or input that a shape cannot stand for."""
     if is_lazy(tensor):
-        raise RequestError(
+        raise ShapelessError(
             f"{name} is an {type(tensor).__name__}: it has no shape yet; give it one before it is traced"
         )
     if tensor.is_nested:

@@ -19,6 +19,7 @@ from torch.nn.utils import parametrizations
 from torch.utils.checkpoint import checkpoint
 
 import netcost
+from netcost.counting.count import count as counted
 from netcost.graph.graph import CONSTANT, MODEL_INPUT, Graph, Op, TensorSpec
 from netcost.graph.rules import RULES
 from netcost.targets.naming import Target, resolve
@@ -517,6 +518,23 @@ def test_out_arguments_are_written_to() -> None:
     assert only(graph, "max").sources[0] == index(graph, "add")
     assert only(graph, "exp").sources == (index(graph, "max"),)
     assert only(graph, "max").outputs == (TensorSpec((3,)), TensorSpec((3,), "int64", 8))
+
+
+@pytest.mark.parametrize(
+    ("body", "read", "written"),
+    [
+        (lambda _, x: torch.add(x, x.exp(), out=torch.empty(3, 4)), 2 * 12, 12),
+        (lambda _, x: torch.max(x, 1, out=(torch.empty(3), torch.empty(3, dtype=torch.long)))[0], 12, 2 * 3),
+        (lambda _, x: torch.sort(x, 1, out=(torch.empty(3, 4), torch.empty(3, 4, dtype=torch.long)))[0], 12, 2 * 12),
+        (lambda net, x: torch.mm(x, net.linear.weight, out=torch.empty(3, 4)), 12 + 16, 12),
+        (lambda _, x: torch.clamp(x, min=x.exp()), 2 * 12, 12),  # an operand, although `out=` has such a name
+    ],
+    ids=["add", "max", "sort", "mm", "clamp"],
+)
+def test_out_arguments_are_not_read(body: Body, read: int, written: int) -> None:
+    for concrete in (False, True):
+        count = counted(trace(Net(body), batch(), concrete=concrete))
+        assert count.costs[-1].memory_access == read + written
 
 
 def test_lists_that_are_written_in_place_are_all_written() -> None:

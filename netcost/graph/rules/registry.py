@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import wraps
 
 from netcost.graph.cost import Cost, Kind
 from netcost.graph.graph import Op, TensorSpec, extent
@@ -49,12 +48,8 @@ def rule(*names: str, kind: Kind | KindRule = Kind.OTHER) -> Callable[[CostRule]
     """
 
     def register(function: CostRule) -> CostRule:
-        @wraps(function)
-        def cost(op: Op) -> Cost:
-            return function(without_results(op))
-
         for name in names:
-            RULES.add(name.replace("::", "."), Rule(kind, cost))
+            RULES.add(name.replace("::", "."), Rule(kind, function))
         return function
 
     return register
@@ -71,27 +66,9 @@ def find(name: str) -> Rule | None:
     return RULES.find(name) or RULES.find(name.removesuffix("_"))
 
 
-RESULTS = frozenset({"out", *(f"out{index}" for index in range(8)), "max", "max_values", "min", "min_indices"})
-"""Argument names of torch for tensors that `out=` passes; sorting calls them `values` and `indices`, in this order."""
-
-
-def without_results(op: Op) -> Op:
-    """Return the operator without the operands of `out=`: they are written, not read."""
-    sorts = op.roles[-2:] == ("values", "indices")
-    if not sorts and RESULTS.isdisjoint(op.roles):
-        return op
-    kept = [index for index, role in enumerate(op.roles) if role not in RESULTS][: -2 if sorts else None]
-    return op._replace(
-        inputs=tuple(op.inputs[index] for index in kept),
-        roles=tuple(op.roles[index] for index in kept),
-        sources=tuple(op.sources[index] for index in kept),
-        parameters=tuple(op.parameters[index] for index in kept),
-    )
-
-
 def is_complex(tensor: TensorSpec) -> bool:
     """True where the elements are complex numbers."""
-    return tensor.dtype.startswith("complex")
+    return tensor.dtype[0] == "c"
 
 
 def access(
@@ -119,7 +96,7 @@ def access(
         written, written_bytes = extent(op.outputs)
     else:
         written_bytes = written * op.outputs[0].itemsize if op.outputs else 0
-    if any(is_complex(tensor) for tensor in op.inputs):
+    if any(map(is_complex, op.inputs)):
         mult_adds, flops = 4 * mult_adds, 2 * flops
     return Cost(
         mult_adds=mult_adds,
