@@ -98,7 +98,7 @@ def convolution(
         return None
     # So the kernels of all devices choose; torch's meta kernel is always contiguous. In three dimensions the size
     # decides as well; in one, the strides of single channels do, which say nothing.
-    channels_last = is_channels_last(x) or is_channels_last(weight)
+    channels_last = rank > 1 and (is_channels_last(x) or is_channels_last(weight))
     if min(pads) < 0 or (channels_last and rank == 3) or (rank == 1 and _are_loose(x, weight)):
         return None
     return new(x, (shape[0], outputs, *size), channels_last)

@@ -48,7 +48,7 @@ def restored(members: Sequence[nn.Module]) -> Iterator[None]:
         for module in members
         if isinstance(module, torch.jit.ScriptModule)
     ]
-    filled, empty = _contents([module.__dict__ for module in members if not isinstance(module, torch.jit.ScriptModule)])
+    filled, empty = _contents([module for module in members if not isinstance(module, torch.jit.ScriptModule)])
     parameters = [tensor for module in members for tensor in module._parameters.values() if tensor is not None]
     gradients = [(tensor, tensor.requires_grad, tensor.grad) for tensor in parameters]
     try:
@@ -72,16 +72,21 @@ def restored(members: Sequence[nn.Module]) -> Iterator[None]:
                 tensor.grad = gradient
 
 
-def _contents(containers: list[Any]) -> tuple[list[tuple[Any, Any]], list[Any]]:
-    """Return the containers, and those inside them at any depth: filled ones with a copy each, and empty ones.
+def _contents(members: Sequence[nn.Module]) -> tuple[list[tuple[Any, Any]], list[Any]]:
+    """Return the containers of the modules at any depth: filled ones with a copy each, and empty ones.
 
     The attributes of a plain object are a container too.
     """
     filled: list[tuple[Any, Any]] = []
     empty: list[Any] = []
-    seen = {id(container) for container in containers}
+    containers: list[Any] = [module.__dict__ for module in members]
+    seen = set(map(id, containers))
+    # Of these the contents are known: members, and tensors.
+    registries = {id(held) for module in members for held in (module._modules, module._parameters, module._buffers)}
     for container in containers:  # the list grows meanwhile
         filled.append((container, container.copy()))
+        if id(container) in registries:
+            continue
         values = container.values() if isinstance(container, dict) else container
         for value in [value for value in values if type(value) not in ATOMS]:
             inner = value if type(value) in CONTAINERS else _attributes(value)

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from netcost.text.errors import RequestError, ShapelessError
-from netcost.tracing.arguments import is_sparse
 from netcost.tracing.memory import spec_of
 
 FROZEN_NOTE = (
@@ -53,9 +52,10 @@ def weight_bytes(members: Mapping[str, nn.Module], parameters: Mapping[str, Tens
     """Return the bytes of all unique parameters and buffers."""
     buffers = [buffer for module in members.values() for buffer in module._buffers.values() if buffer is not None]
     unique = {id(buffer): buffer for buffer in buffers}
+    strided = torch.strided
     return sum(
         [
-            spec_of(tensor).size_bytes if is_sparse(tensor) else tensor.nbytes
+            tensor.nbytes if tensor.layout is strided else spec_of(tensor).size_bytes
             for tensor in (*parameters.values(), *unique.values())
         ]
     )
