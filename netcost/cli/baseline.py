@@ -10,6 +10,7 @@ app = typer.Typer(help="Write or show the baseline: the committed file of figure
 
 
 @app.command("update")
+@output.for_results
 def update(
     models: options.Models = None,
     config: options.ConfigFile = None,
@@ -40,6 +41,7 @@ def update(
 
 
 @app.command("show")
+@output.for_results
 def show(
     models: options.Models = None,
     config: options.ConfigFile = None,

@@ -28,7 +28,7 @@ def counted_in(
     answer = worker.call(count_here, recipe.to_dict(), asdict(timing), mode, concrete, plain_peaks)
     figures, roofline = answer["figures"], answer["roofline"]
     inputs = tuple(tuple(entry) if isinstance(entry, list) else entry for entry in figures.pop("inputs"))
-    counted = Figures(inputs=inputs, input_notes=tuple(figures.pop("input_notes")), **figures)
+    counted = Figures(inputs=inputs, count_notes=tuple(figures.pop("count_notes")), **figures)
     return Entry(name, counted, roofline=None if roofline is None else Roofline(**roofline))
 
 

@@ -137,8 +137,8 @@ def _with_copies_note(entry: Entry, target: Target) -> Entry:
     """Add the note on inputs that the timed calls may change."""
     if entry.figures is None:
         return entry
-    notes = (*entry.figures.input_notes, *copies_note(target.required_inputs()))
-    return replace(entry, figures=replace(entry.figures, input_notes=notes))
+    notes = (*entry.figures.count_notes, *copies_note(target.required_inputs()))
+    return replace(entry, figures=replace(entry.figures, count_notes=notes))
 
 
 def _built(entries: list[Entry], targets: Sequence[Target], say: Progress) -> dict[int, tuple[nn.Module, Call]]:

@@ -112,7 +112,7 @@ def _figures(model: Node) -> Figures | None:
     inputs = model["input"].optional(_inputs)
     if inputs is None:
         return None
-    notes = model.get("input_notes", []).read(tuple[str, ...])
+    notes = model.get("count_notes", []).read(tuple[str, ...])
     return Figures(model["model"].read(str), inputs, values, model["unknown_ops"].read(dict[str, int]), notes)
 
 

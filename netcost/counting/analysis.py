@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 DETECTOR_NOTE = (
     "The network proposes boxes and drops those that overlap (nms): what it does per box hangs on the values of its "
-    "weights and its input, here random"
+    "weights and its input, here random."
 )
 
 
@@ -152,7 +152,20 @@ class Analysis:
     def figures(self) -> Figures:
         """The figures alone, without the graph."""
         inputs = tuple(spec.shape for spec in self.graph.inputs) if self.inputs is None else self.inputs
-        return Figures(self.model, inputs, self.metrics(), self.unknown_ops, self.input_notes)
+        return Figures(self.model, inputs, self.metrics(), self.unknown_ops, self._count_notes())
+
+    def _count_notes(self) -> tuple[str, ...]:
+        is_detector = any(op.name == "torchvision.nms" for op in self.graph.ops)
+        taken = ", ".join(name for name in self.graph.leftovers if not name.endswith("?"))
+        stuck = ", ".join(name.removesuffix("?") for name in self.graph.leftovers if name.endswith("?"))
+        kept = "The network's code kept tensors of the count, which have no values, in"
+        return (
+            *self.input_notes,
+            *([DETECTOR_NOTE] if is_detector else []),
+            *self.graph.notes,
+            *([f"{kept} {taken}; they were taken out."] if taken else []),
+            *([f"{kept} {stuck}, and they are still there: results of the network may now be wrong."] if stuck else []),
+        )
 
     @property
     def input_values(self) -> tuple[str, ...]:
@@ -175,17 +188,7 @@ class Analysis:
 
     def notes(self) -> list[str]:
         """Make the notes under every table of this analysis."""
-        is_detector = any(op.name == "torchvision.nms" for op in self.graph.ops)
-        holders = ", ".join(name.removesuffix("?") for name in self.graph.leftovers)
-        kept = [
-            f"The network's code kept tensors of the count, which have no values, in {holders}; they were taken out"
-        ]
-        return [
-            *self.figures.notes(),
-            *([DETECTOR_NOTE] if is_detector else []),
-            *self.graph.notes,
-            *(kept if holders else []),
-        ]
+        return self.figures.notes()
 
     def require_timeable(self) -> Analysis:
         """Return the analysis; refuse to time the network in this process where its code still holds a shape.

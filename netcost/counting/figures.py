@@ -20,14 +20,15 @@ class Figures:
         inputs: each input as `written_inputs` has it: a tensor's shape, a plain value, or an object's class.
         values: every metric by its identifier; a missing one is None.
         unknown_ops: operators without a counting rule, and the runs of each: the totals leave their work out.
-        input_notes: what stands for inputs that were given by shape.
+        count_notes: sentences on what the count hangs on: values that stand for inputs given by shape, a branch that
+            was chosen, a tensor that the network's code kept.
     """
 
     model: str
     inputs: tuple[Any, ...]
     values: Mapping[str, Any]
     unknown_ops: Mapping[str, int]
-    input_notes: tuple[str, ...] = ()
+    count_notes: tuple[str, ...] = ()
 
     def shown(self, name: str) -> Any:
         """Return the value of metric `name`, marked as a lower bound if it leaves unknown operators out."""
@@ -38,10 +39,10 @@ class Figures:
     def notes(self) -> list[str]:
         """Make the notes under every table of these figures."""
         if not self.unknown_ops:
-            return [*self.input_notes]
+            return [*self.count_notes]
         listed = ", ".join(f"{name} ({times})" for name, times in self.unknown_ops.items())
         unknown = f"{self.model or 'model'}: no rule counts {listed}; totals marked ≥ leave that work out."
-        return [unknown, *self.input_notes]
+        return [unknown, *self.count_notes]
 
     @property
     def batch(self) -> int | None:
@@ -57,7 +58,7 @@ class Figures:
             "input": written[0] if is_one_shape else written,
             **self.values,
             "unknown_ops": dict(self.unknown_ops),
-            **({"input_notes": list(self.input_notes)} if self.input_notes else {}),
+            **({"count_notes": list(self.count_notes)} if self.count_notes else {}),
         }
 
 

@@ -79,7 +79,7 @@ def _larger(recorder: Recording, true: Function, false: Function, operands: Any)
         recorder.return_to(before)
     recorder.notes.append(
         f"torch.cond asks for values: counted is its larger branch, {max(work):,} mult-adds; "
-        f"the other has {min(work):,}"
+        f"the other has {min(work):,}."
     )
     with recorder:
         return (true if work[0] >= work[1] else false)(*operands)

@@ -14,14 +14,12 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from netcost.text.errors import RequestError
+from netcost.tracing.arguments import LARGE_INPUT
 from netcost.tracing.memory import dtype_name
 from netcost.tracing.nests import PLAIN, brief
 
 LARGEST = 2**60
 """Elements above which torch cannot compute the size of a tensor."""
-
-SMALL = 2**16
-"""Elements up to which an input of integers or flags has values in a count by shape: ids, masks, lengths."""
 
 WORDS = {"none": None, "true": True, "false": False}
 """Words for values, in any case; any other word is text."""
@@ -272,7 +270,7 @@ def _rows(model: object) -> int:
 def small_values(model: object) -> Callable[[InputSpec], Tensor]:
     """Return the function that gives small InputSpecs of indices and flags values, and the others a shape only."""
     draw = drawing(model)
-    return lambda spec: spec.on_meta() if spec.is_floating or prod(spec.shape) > SMALL else draw(spec)
+    return lambda spec: spec.on_meta() if spec.is_floating or prod(spec.shape) > LARGE_INPUT else draw(spec)
 
 
 def notes_on(inputs: Sequence[Input]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from netcost.tracing.memory import spec_of
 
 FROZEN_NOTE = (
     "Frozen TorchScript has constants instead of parameters: its floating-point constants are counted as parameters, "
-    "with buffers among them; equal ones are one"
+    "with buffers among them; equal ones are one."
 )
 
 

@@ -85,6 +85,30 @@ def test_every_command_is_in_the_readme() -> None:
         assert f"netcost {name}" in readme
 
 
+LOUD = """
+from torch import nn
+class Loud(nn.Module):
+    def __init__(self):
+        super().__init__(); print("built"); self.linear = nn.Linear(8, 4)
+    def forward(self, x):
+        print("ran"); return self.linear(x)
+"""
+
+
+@pytest.mark.parametrize(
+    "command", ["show -q --format json", "compare --device none -q --format json", "baseline update -q"]
+)
+def test_what_a_network_prints_goes_to_standard_error(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loud.py").write_text(LOUD)
+    assert run([*command.split(), "loud.py:Loud", "--input", "2x8"]) == 0
+    out, err = capsys.readouterr()
+    assert "ran" in err and "built" in err
+    assert out == "" if command.startswith("baseline") else json.loads(out)
+
+
 def test_compare_prints_both_models_counted_and_timed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["compare", "googlenet", "mobilenet_v2", "--budget", "1", "--threads", "1"]) == 0
     out = capsys.readouterr().out

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import netcost
-from netcost.text.errors import DataDependentError, ForwardError
+from netcost.text.errors import DataDependentError, ForwardError, MeasurementError
 from netcost.tracing import trace
 
 CACHE: dict[str, Any] = {}
@@ -113,8 +113,26 @@ def test_a_mapping_that_deletes_nothing_is_no_error(refused: tuple[str, ...], le
     assert [name.endswith("Output?") for name in graph.leftovers] == [left is None]
 
 
-def test_a_holder_is_named_in_the_notes() -> None:
-    assert "CACHE" in " ".join(netcost.analyze(Keeping(PLACES["dictionary"][0]), (2, 4)).notes())
+def test_a_holder_is_named_in_the_notes_of_the_count_and_of_a_comparison() -> None:
+    model = Keeping(PLACES["dictionary"][0])
+    assert "CACHE; they were taken out" in " ".join(netcost.analyze(model, (2, 4)).notes())
+    (entry,) = netcost.compare([model], device="none", inputs=(2, 4)).to_dict()["models"]
+    assert any("CACHE" in note for note in entry["count_notes"])
+
+
+class Slot:
+    __slots__ = ("y",)
+
+
+def test_what_cannot_be_taken_out_is_not_timed_here_and_not_said_to_be_gone() -> None:
+    slot = Slot()
+    model = Keeping(lambda y: setattr(slot, "y", y))
+    analysis = netcost.analyze(model, (2, 4))
+    assert "Slot, and they are still there" in " ".join(analysis.notes())
+    with pytest.raises(MeasurementError, match="--isolate"):
+        analysis.require_timeable()
+    (entry,) = netcost.compare([model], device="cpu", inputs=(2, 4), budget_s=0.1).to_dict()["models"]
+    assert "--isolate" in entry["error"] and not entry.get("latency")
 
 
 def test_a_pass_that_raises_leaves_nothing_either() -> None:
