@@ -50,6 +50,12 @@ def test_the_transformer_of_memory_has_ten_billion_parameters(benchmark):
     assert memory.analyse([memory.TRANSFORMER])["params"] >= memory.TRANSFORMER_PARAMS
 
 
+def test_nothing_left_trains_after_an_analysis(benchmark, tmp_path):
+    script, report = benchmark("nothing_left"), tmp_path / "nothing_left.md"
+    assert script.main(["--networks", "lenet5", "-o", str(report)]) == 0
+    assert "| lenet5 |" in report.read_text(encoding="utf-8")
+
+
 def test_linearity_times_two_lengths(benchmark, tmp_path):
     written = ran(benchmark("linearity"), tmp_path / "linearity.md", "--lengths", "8", "16", "--rounds", "1")
     assert "| linear + relu | 8 |" in written
