@@ -298,11 +298,11 @@ def test_an_interrupt_from_outside_leaves_the_old_file(recorded: Path) -> None:
     (recorded / "net.py").write_text("import signal\nprint('counting', flush=True)\nsignal.pause()\n")
     command = [sys.executable, "-m", "netcost", "baseline", "update", *CONFIG]
     with subprocess.Popen(command, cwd=recorded, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "counting\n"
+        assert process.stderr is not None
+        assert process.stderr.readline() == "counting\n"
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "netcost: interrupted\n")
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, "", "netcost: interrupted\n")
     assert (recorded / "netcost-baseline.json").read_bytes() == before
 
 
