@@ -26,6 +26,8 @@ RunTimes = tuple[Sequence[float], Sequence[float]]
 
 UNKNOWN_CACHE = 64 * 2**20  # bytes of a last-level cache of unknown size: few processors have more for one core
 
+CALLS_BEFORE_GRAPH = 3  # as in torch's documentation
+
 
 class TimedRun:
     """A model's run as its device sees it: on a CPU, the clock of the sampling is enough, and nothing is recorded."""
@@ -89,6 +91,12 @@ class Device(Protocol):
     def watch(self, run: Run) -> TimedRun:
         """Wrap the run so that the device's own times of each call are recorded."""
 
+    def graph(self, run: Run) -> Run:
+        """Record the run's kernels in a CUDA graph; return the run that launches them all at once, on the same inputs.
+
+        The run is called a few times for that, and its inputs must stay where they are in memory.
+        """
+
     def cold_cache(self) -> Run:
         """Return a function that fills the device's last-level cache, so that no model or input is left in it."""
 
@@ -115,6 +123,9 @@ class _CpuDevice(Device):
 
     def watch(self, run: Run) -> TimedRun:
         return TimedRun(lambda: translating_out_of_memory(run, self.name))
+
+    def graph(self, run: Run) -> Run:  # noqa: ARG002  # the same for every run
+        raise MeasurementError("a CPU has no CUDA graphs")
 
     def cold_cache(self) -> Run:
         # Written by all of torch's threads: each core has caches of its own, too.
@@ -154,6 +165,29 @@ class _CudaDevice(Device):
             lambda: translating_out_of_memory(run, self.name, torch.cuda.empty_cache),
             lambda: torch.cuda.Event(enable_timing=True),  # type: ignore[no-untyped-call]  # torch leaves it so
         )
+
+    def graph(self, run: Run) -> Run:
+        # As in torch's notes on CUDA semantics, "CUDA Graphs": the first calls, in which libraries allocate and choose
+        # kernels, come before the capture, on a stream other than the default one.
+        def record() -> tuple[torch.cuda.CUDAGraph, object]:
+            here = torch.cuda.current_stream(self._device)
+            side = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]  # torch leaves it so
+            side.wait_stream(here)
+            with torch.cuda.stream(side):
+                for _ in range(CALLS_BEFORE_GRAPH):
+                    run()
+            here.wait_stream(side)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                return graph, run()
+
+        graph, result = translating_out_of_memory(record, self.name, torch.cuda.empty_cache)
+
+        def replay() -> object:
+            graph.replay()
+            return result
+
+        return replay
 
     def cold_cache(self) -> Run:
         size = torch.cuda.get_device_properties(self._device.index).L2_cache_size

@@ -112,7 +112,7 @@ class SlowFirstCall(Doubt):
 class LaunchBound(Doubt):
     """The GPU waited for the host: its kernels are shorter than the work of launching them."""
 
-    remedy = "use a larger --batch or --backend compile; a faster GPU would not help"
+    remedy = "use a larger --batch, --backend cudagraph or compile; a faster GPU would not help"
     wall_s: float
     host_s: float
     device_s: float

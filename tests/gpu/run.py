@@ -45,6 +45,7 @@ class Step(NamedTuple):
 
 EAGER = (*DTYPES, *(f"{dtype} channels_last" for dtype in DTYPES))
 COMPILED = (*(f"{dtype} compile" for dtype in DTYPES), "fp16 channels_last compile")
+GRAPHED = ("fp32 cudagraph", "fp16 cudagraph")
 
 STEPS = (
     Step("machine", 0.4, steps.machine),
@@ -57,8 +58,9 @@ STEPS = (
     Step("equals and 10 % more", 0.8, steps.verdicts),
     Step("profiles", 0.4, steps.profiles),
     Step("compare, compiled", 1.2, steps.compare, COMPILED),
-    Step("networks", 0.7, steps.networks),
-    Step("guidelines, filled batch", 0.7, steps.guidelines, ("--batch", "64")),
+    Step("compare, CUDA graphs", 0.3, steps.compare, GRAPHED),
+    Step("networks", 0.6, steps.networks),
+    Step("guidelines, filled batch", 0.5, steps.guidelines, ("--batch", "64")),
 )
 """In the order of what they tell; the last one has all the time that is left."""
 

@@ -1,4 +1,4 @@
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -99,6 +99,43 @@ def test_a_gpu_that_ran_out_of_memory_is_emptied(torch_with_two_gpus):
     [failed] = measure_all(models, Timing("cuda:1"), clock=world.clock, meter=quiet_meter)
     assert "out of memory: cuda:1" in str(failed)
     assert world.asked[-1] == ("empty_cache",)
+
+
+def test_a_graph_is_recorded_after_calls_on_a_side_stream_and_replayed_without_python(torch_with_two_gpus, monkeypatch):
+    done = []
+
+    class Stream:
+        def __init__(self, name):
+            self.name = name
+
+        def wait_stream(self, other):
+            done.append(f"{self.name} waits for {other.name}")
+
+    class Graph:
+        def replay(self):
+            done.append("replay")
+
+    @contextmanager
+    def within(words):
+        done.append(f"begin {words}")
+        yield
+        done.append(f"end {words}")
+
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: Stream("own"))
+    monkeypatch.setattr(torch.cuda, "Stream", lambda _: Stream("side"))
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: within(stream.name))
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "graph", lambda _: within("capture"))
+    replay = devices.open_device("cuda:1").graph(lambda: done.append("call") or "result")
+    assert [replay(), replay()] == ["result", "result"]
+    calls = [
+        "side waits for own",
+        "begin side",
+        *devices.CALLS_BEFORE_GRAPH * ["call"],
+        "end side",
+        "own waits for side",
+    ]
+    assert done == [*calls, "begin capture", "call", "end capture", "replay", "replay"]
 
 
 def test_overwriting_reads_and_writes_all_of_its_memory():
