@@ -15,7 +15,7 @@ from torch import nn
 from netcost.text import units
 from netcost.text.errors import MeasurementError, RequestError
 from netcost.timing import environment
-from netcost.timing.conversion import Call, is_out_of_memory, moved
+from netcost.timing.conversion import Call, first_line, is_out_of_memory, moved
 from netcost.timing.gpu import open_driver
 from netcost.timing.sampling import Clock, Run
 
@@ -48,11 +48,20 @@ class TimedRun:
 
 
 class EventRun(TimedRun):
-    """A run between two new GPU events, which record their times; the host's clock times the launch."""
+    """A run between two new GPU events, which record their times; the host's clock times the launch.
 
-    def __init__(self, run: Run, new_event: Callable[[], Any], clock: Clock = time.perf_counter) -> None:
+    `look` is called before each sample, outside the clock.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        new_event: Callable[[], Any],
+        clock: Clock = time.perf_counter,
+        look: Callable[[], object] = lambda: None,
+    ) -> None:
         super().__init__(run)
-        self._new_event, self._clock = new_event, clock
+        self._new_event, self._clock, self._look = new_event, clock, look
         self._samples: list[list[tuple[float, Any, Any]]] = []
 
     def __call__(self) -> object:
@@ -68,6 +77,7 @@ class EventRun(TimedRun):
 
     def begin_sample(self) -> None:
         """Begin a sample."""
+        self._look()
         self._samples.append([])
 
     def times(self) -> RunTimes:
@@ -104,7 +114,7 @@ class Device(Protocol):
         """Wait until the device has finished."""
 
     def throttle_reasons(self) -> tuple[str, ...] | None:
-        """Return the reasons why the device holds its clocks back; None where they are unknown."""
+        """Return the reasons why the device has held its clocks back; None where they are unknown."""
 
 
 class _CpuDevice(Device):
@@ -149,6 +159,7 @@ class _CudaDevice(Device):
         number = torch.device(name).index
         self._device = torch.device("cuda", torch.cuda.current_device() if number is None else number)
         self._driver = open_driver(f"GPU-{torch.cuda.get_device_properties(self._device.index).uuid}")
+        self._reasons: dict[str, None] | None = None  # those of all looks, in the order in which they came
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -164,6 +175,7 @@ class _CudaDevice(Device):
         return EventRun(
             lambda: translating_out_of_memory(run, self.name, torch.cuda.empty_cache),
             lambda: torch.cuda.Event(enable_timing=True),  # type: ignore[no-untyped-call]  # torch leaves it so
+            look=self.throttle_reasons,
         )
 
     def graph(self, run: Run) -> Run:
@@ -197,7 +209,11 @@ class _CudaDevice(Device):
         torch.cuda.synchronize(self._device.index)
 
     def throttle_reasons(self) -> tuple[str, ...] | None:
-        return None if self._driver is None else self._driver.throttle_reasons()
+        # The driver names those of this moment, and at the end of a measurement the device is idle already.
+        now = None if self._driver is None else self._driver.throttle_reasons()
+        if now is not None:
+            self._reasons = {**(self._reasons or {}), **dict.fromkeys(now)}
+        return None if self._reasons is None else tuple(self._reasons)
 
 
 def require_device(name: str) -> str:
@@ -220,8 +236,16 @@ def require_device(name: str) -> str:
 
 
 def open_device(name: str) -> Device:
-    """Open the device called "cpu", "cuda" or "cuda:N"; raises the errors of `require_device`."""
-    return _CpuDevice() if require_device(name) == "cpu" else _CudaDevice(name)
+    """Open the device called "cpu", "cuda" or "cuda:N".
+
+    Raises the errors of `require_device`, and a MeasurementError for a GPU that does not answer.
+    """
+    if require_device(name) == "cpu":
+        return _CpuDevice()
+    try:
+        return _CudaDevice(name)
+    except RuntimeError as error:
+        raise MeasurementError(f"{name} does not answer: {first_line(error)}; see nvidia-smi") from None
 
 
 def cache_flusher(size: int, where: torch.device) -> Run:

@@ -70,6 +70,9 @@ def ready_to_run(
     except MeasurementError as error:
         yield Ready.failed(error)
         return
+    except RuntimeError as error:  # of torch: a GPU that was lost
+        yield Ready.failed(MeasurementError(conversion.first_line(error)))
+        return
     with evaluating(there), placed(there) if known is None else nullcontext(known) as placement:
         placements[id(model)] = placement
         ready = _start(device, there, call, timing, clock)

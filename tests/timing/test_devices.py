@@ -9,6 +9,7 @@ from torch import nn
 
 from netcost.text.errors import MeasurementError
 from netcost.timing import devices, environment, stats
+from netcost.timing.doubts import Throttled
 from netcost.timing.measuring import measure_all
 from netcost.timing.setting import Timing
 
@@ -73,7 +74,7 @@ class Queued(nn.Module):
         self.gpu = gpu
 
     def forward(self, _):
-        self.gpu.queue.append(self.gpu.work_s)
+        self.gpu.enqueue(self.gpu.work_s)
 
 
 @pytest.mark.parametrize("name", ["cuda:1", "cuda"])
@@ -91,6 +92,24 @@ def test_a_gpu_is_made_current_waited_for_and_read_by_its_own_number(torch_with_
         ("moved", torch.device("cuda:1")),
         ("synchronize", 1),
     }
+
+
+def test_a_gpu_is_throttled_where_a_look_during_the_measurement_has_seen_it(torch_with_two_gpus, monkeypatch):
+    world = torch_with_two_gpus
+    looks = iter([(), ("power cap",), None, ("temperature (software)", "power cap")])
+    monkeypatch.setattr(devices, "open_driver", lambda _: SimpleNamespace(throttle_reasons=lambda: next(looks, ())))
+    models = [("net", Queued(world.gpu), ((torch.ones(2),), {}))]
+    [result] = measure_all(models, Timing("cuda:1"), clock=world.clock, meter=quiet_meter)
+    assert result.doubts == (Throttled(("power cap", "temperature (software)")),)
+
+
+def test_a_gpu_that_does_not_answer_is_said_in_one_line(torch_with_two_gpus, monkeypatch):
+    def lost(_):
+        raise RuntimeError("CUDA error: system not yet initialized\nand much more")
+
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lost)
+    with pytest.raises(MeasurementError, match=r"^cuda:1 does not answer: .*not yet initialized; see nvidia-smi$"):
+        devices.open_device("cuda:1")
 
 
 def test_a_gpu_that_ran_out_of_memory_is_emptied(torch_with_two_gpus):
