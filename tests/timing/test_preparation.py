@@ -229,7 +229,10 @@ def test_the_cpu_s_caches_are_overwritten_before_each_call(monkeypatch):
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here")
-@pytest.mark.parametrize("words", [{"dtype": "fp16"}, {"memory_format": "channels_last"}, {"cold_cache": True}])
+@pytest.mark.parametrize(
+    "words",
+    [{"dtype": "fp16"}, {"memory_format": "channels_last"}, {"cold_cache": True}, {"backend": "cudagraph"}],
+)
 def test_a_real_gpu_runs_in_each_setting(words):
     result = timing.measure(nn.Conv2d(16, 32, 3), (4, 16, 32, 32), device="cuda", budget_s=10.0, **words)
     assert len(result.device_times_s) == result.samples >= stats.MIN_ROUNDS
