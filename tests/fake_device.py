@@ -1,4 +1,8 @@
-"""A made-up GPU, and models to run on it."""
+"""A made-up GPU, and models to run on it.
+
+As a real one does, it takes launches while it works, gets to an event when the work before it is done, and makes the
+host wait in `synchronize` alone.
+"""
 
 from contextlib import nullcontext
 
@@ -16,7 +20,7 @@ class Event:
         self._gpu = gpu
 
     def record(self):
-        self._gpu.queue.append(self)
+        self.at = max(self._gpu.free_at, self._gpu.clock())
 
     def elapsed_time(self, later):
         return (later.at - self.at) * 1000  # milliseconds, as torch has them
@@ -33,8 +37,12 @@ class Gpu:
 
     def __init__(self, clock, launch_s, work_s, reasons=None):
         self.clock, self.launch_s, self.work_s, self.reasons = clock, launch_s, work_s, reasons
-        self.queue = []
+        self.free_at = self.free_elsewhere_at = 0.0
         self.flushes = 0
+
+    def enqueue(self, work_s):
+        """Begin this work when that before it is done, now at the earliest."""
+        self.free_at = max(self.free_at, self.clock()) + work_s
 
     def active(self):
         return nullcontext()
@@ -46,24 +54,23 @@ class Gpu:
         def launch():
             run()
             self.clock.spend(self.launch_s)
-            self.queue.append(self.work_s)
+            self.enqueue(self.work_s)
 
         return EventRun(launch, lambda: Event(self), self.clock)
+
+    def graph(self, run):
+        run()
+        return lambda: None  # a replay of its kernels: Python runs none of the model
 
     def cold_cache(self):
         def flush():
             self.flushes += 1
-            self.queue.append(FLUSH_S)
+            self.enqueue(FLUSH_S)
 
         return flush
 
     def synchronize(self):
-        for each in self.queue:
-            if isinstance(each, Event):
-                each.at = self.clock()
-            else:
-                self.clock.spend(each)
-        self.queue.clear()
+        self.clock.spend(max(0.0, self.free_at - self.clock(), self.free_elsewhere_at - self.clock()))
 
     def throttle_reasons(self):
         return self.reasons

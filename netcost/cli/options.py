@@ -68,7 +68,10 @@ MemoryFormat = Annotated[
     str | None, typer.Option(help="Layout of images and weights: contiguous or channels_last [default: unchanged].")
 ]
 Backend = Annotated[
-    str, typer.Option(help="eager, or compile to use torch.compile; compile time is reported separately.")
+    str,
+    typer.Option(
+        help="eager, compile for torch.compile, or cudagraph for a CUDA graph; their setup is timed separately."
+    ),
 ]
 ColdCache = Annotated[
     bool, typer.Option("--cold-cache", help="Overwrite the device's last-level cache before each call; for layers.")

@@ -17,6 +17,7 @@ from netcost.text.tables import Column, Table, table_of, transposed
 from netcost.timing.gpu import Gpu
 from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.sampling import Stop
+from netcost.timing.setting import COMPILE
 from netcost.timing.stats import Interval
 
 
@@ -220,7 +221,8 @@ def _timing(run: Run, entries: Sequence[Entry]) -> str:
         batch = f"batch {', '.join(map(str, batches))}, " if batches else ""
         settings = " and ".join(dict.fromkeys(str(measurement.setting) for measurement in measured))
         compiling = sum(measurement.compile_s or 0.0 for measurement in measured)
-        compiled = f" (compiled in {units.seconds(compiling)})" if compiling else ""
+        word = "compiled" if any(measurement.setting.backend == COMPILE for measurement in measured) else "recorded"
+        compiled = f" ({word} in {units.seconds(compiling)})" if compiling else ""
         rounds = max(measurement.samples for measurement in measured)
         effort = _effort(measured[0].effort, _reached(entries, measured))
         parts += [f"{batch}{settings}{compiled}", f"{rounds} interleaved rounds in {effort}"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from torch import nn
@@ -28,6 +28,7 @@ class Options:
             precision is the half width of every ratio's 95 % interval at which a setting may stop. Both have defaults.
         batch: of everything that is timed; batch 1 and a filled batch unless given.
         quick: x1, batch 1 and the largest number of threads only; fewer networks.
+        networks: names of the zoo and of Table 8's rows to time; None for all that `quick` allows.
         time_all, clock: take the times and watch the budget; a test brings its own.
         elementwise_share: profiles a variant of G4 after its timing: the share of element-wise operators in its time.
         time_by_kind: profiles a network on a device with a number of threads: seconds per kind of operator.
@@ -37,6 +38,7 @@ class Options:
     timing: Timing = Timing()
     batch: int | None = None
     quick: bool = False
+    networks: Sequence[str] | None = None
     time_all: TimeAll = measure_all
     clock: Clock = time.perf_counter
     elementwise_share: Callable[[nn.Module, Call, Conditions], float | None] | None = None

@@ -104,7 +104,7 @@ def compiled(model: nn.Module) -> Callable[..., object]:
 
 
 @contextmanager
-def quiet_compiler() -> Iterator[None]:
+def quiet_compiler(name: str = "torch.compile") -> Iterator[None]:
     """Silence the compiler's warnings and logs within; an exception becomes a MeasurementError with the way out."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
@@ -115,7 +115,7 @@ def quiet_compiler() -> Iterator[None]:
     except MeasurementError:
         raise
     except Exception as error:
-        raise MeasurementError(f"torch.compile: {first_line(error)}; try --backend eager") from None
+        raise MeasurementError(f"{name}: {first_line(error)}; try --backend eager") from None
     finally:
         logging.disable(before)
 

@@ -15,7 +15,7 @@ from torch import nn
 from netcost.text import units
 from netcost.text.errors import MeasurementError, RequestError
 from netcost.timing import environment
-from netcost.timing.conversion import Call, is_out_of_memory, moved
+from netcost.timing.conversion import Call, first_line, is_out_of_memory, moved
 from netcost.timing.gpu import open_driver
 from netcost.timing.sampling import Clock, Run
 
@@ -25,6 +25,8 @@ RunTimes = tuple[Sequence[float], Sequence[float]]
 """Seconds per call that the host needs to launch it, and between the GPU events around it; one each per sample."""
 
 UNKNOWN_CACHE = 64 * 2**20  # bytes of a last-level cache of unknown size: few processors have more for one core
+
+CALLS_BEFORE_GRAPH = 3  # as in torch's documentation
 
 
 class TimedRun:
@@ -46,11 +48,20 @@ class TimedRun:
 
 
 class EventRun(TimedRun):
-    """A run between two new GPU events, which record their times; the host's clock times the launch."""
+    """A run between two new GPU events, which record their times; the host's clock times the launch.
 
-    def __init__(self, run: Run, new_event: Callable[[], Any], clock: Clock = time.perf_counter) -> None:
+    `look` is called before each sample, outside the clock.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        new_event: Callable[[], Any],
+        clock: Clock = time.perf_counter,
+        look: Callable[[], object] = lambda: None,
+    ) -> None:
         super().__init__(run)
-        self._new_event, self._clock = new_event, clock
+        self._new_event, self._clock, self._look = new_event, clock, look
         self._samples: list[list[tuple[float, Any, Any]]] = []
 
     def __call__(self) -> object:
@@ -66,6 +77,7 @@ class EventRun(TimedRun):
 
     def begin_sample(self) -> None:
         """Begin a sample."""
+        self._look()
         self._samples.append([])
 
     def times(self) -> RunTimes:
@@ -89,6 +101,12 @@ class Device(Protocol):
     def watch(self, run: Run) -> TimedRun:
         """Wrap the run so that the device's own times of each call are recorded."""
 
+    def graph(self, run: Run) -> Run:
+        """Record the run's kernels in a CUDA graph; return the run that launches them all at once, on the same inputs.
+
+        The run is called a few times for that, and its inputs must stay where they are in memory.
+        """
+
     def cold_cache(self) -> Run:
         """Return a function that fills the device's last-level cache, so that no model or input is left in it."""
 
@@ -96,7 +114,7 @@ class Device(Protocol):
         """Wait until the device has finished."""
 
     def throttle_reasons(self) -> tuple[str, ...] | None:
-        """Return the reasons why the device holds its clocks back; None where they are unknown."""
+        """Return the reasons why the device has held its clocks back; None where they are unknown."""
 
 
 class _CpuDevice(Device):
@@ -115,6 +133,9 @@ class _CpuDevice(Device):
 
     def watch(self, run: Run) -> TimedRun:
         return TimedRun(lambda: translating_out_of_memory(run, self.name))
+
+    def graph(self, run: Run) -> Run:  # noqa: ARG002  # the same for every run
+        raise MeasurementError("a CPU has no CUDA graphs")
 
     def cold_cache(self) -> Run:
         # Written by all of torch's threads: each core has caches of its own, too.
@@ -138,6 +159,7 @@ class _CudaDevice(Device):
         number = torch.device(name).index
         self._device = torch.device("cuda", torch.cuda.current_device() if number is None else number)
         self._driver = open_driver(f"GPU-{torch.cuda.get_device_properties(self._device.index).uuid}")
+        self._reasons: dict[str, None] | None = None  # those of all looks, in the order in which they came
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -153,7 +175,31 @@ class _CudaDevice(Device):
         return EventRun(
             lambda: translating_out_of_memory(run, self.name, torch.cuda.empty_cache),
             lambda: torch.cuda.Event(enable_timing=True),  # type: ignore[no-untyped-call]  # torch leaves it so
+            look=self.throttle_reasons,
         )
+
+    def graph(self, run: Run) -> Run:
+        # As in torch's notes on CUDA semantics, "CUDA Graphs": the first calls, in which libraries allocate and choose
+        # kernels, come before the capture, on a stream other than the default one.
+        def record() -> tuple[torch.cuda.CUDAGraph, object]:
+            here = torch.cuda.current_stream(self._device)
+            side = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]  # torch leaves it so
+            side.wait_stream(here)
+            with torch.cuda.stream(side):
+                for _ in range(CALLS_BEFORE_GRAPH):
+                    run()
+            here.wait_stream(side)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                return graph, run()
+
+        graph, result = translating_out_of_memory(record, self.name, torch.cuda.empty_cache)
+
+        def replay() -> object:
+            graph.replay()
+            return result
+
+        return replay
 
     def cold_cache(self) -> Run:
         size = torch.cuda.get_device_properties(self._device.index).L2_cache_size
@@ -163,7 +209,11 @@ class _CudaDevice(Device):
         torch.cuda.synchronize(self._device.index)
 
     def throttle_reasons(self) -> tuple[str, ...] | None:
-        return None if self._driver is None else self._driver.throttle_reasons()
+        # The driver names those of this moment, and at the end of a measurement the device is idle already.
+        now = None if self._driver is None else self._driver.throttle_reasons()
+        if now is not None:
+            self._reasons = {**(self._reasons or {}), **dict.fromkeys(now)}
+        return None if self._reasons is None else tuple(self._reasons)
 
 
 def require_device(name: str) -> str:
@@ -186,8 +236,16 @@ def require_device(name: str) -> str:
 
 
 def open_device(name: str) -> Device:
-    """Open the device called "cpu", "cuda" or "cuda:N"; raises the errors of `require_device`."""
-    return _CpuDevice() if require_device(name) == "cpu" else _CudaDevice(name)
+    """Open the device called "cpu", "cuda" or "cuda:N".
+
+    Raises the errors of `require_device`, and a MeasurementError for a GPU that does not answer.
+    """
+    if require_device(name) == "cpu":
+        return _CpuDevice()
+    try:
+        return _CudaDevice(name)
+    except RuntimeError as error:
+        raise MeasurementError(f"{name} does not answer: {first_line(error)}; see nvidia-smi") from None
 
 
 def cache_flusher(size: int, where: torch.device) -> Run:

@@ -112,7 +112,7 @@ class SlowFirstCall(Doubt):
 class LaunchBound(Doubt):
     """The GPU waited for the host: its kernels are shorter than the work of launching them."""
 
-    remedy = "use a larger --batch or --backend compile; a faster GPU would not help"
+    remedy = "use a larger --batch, --backend cudagraph or compile; a faster GPU would not help"
     wall_s: float
     host_s: float
     device_s: float
@@ -186,13 +186,15 @@ def throttled(reasons: Sequence[str] | None) -> Throttled | None:
 
 
 def launch_bound(wall: Sequence[float], host: Sequence[float], device: Sequence[float]) -> LaunchBound | None:
-    """Warn where the host is busy launching for 90 % of a call, or the wall clock shows 25 % more than the events.
+    """Warn where the host is busy launching for 90 % of a call, or for half of it while the wall clock shows 25 % more
+    than the events.
 
     Both tests are needed. GPU events alone are not enough: they include the gaps in which the GPU waits for the next
-    launch, so that the events of a launch-bound network nearly fill its time on the wall clock.
+    launch, so that the events of a launch-bound network nearly fill its time on the wall clock. And they miss the work
+    on other streams, during which the host is idle.
     """
     wall_s, host_s, device_s = median(wall), median(host), median(device)
-    bound = host_s >= 0.9 * wall_s or wall_s > 1.25 * device_s
+    bound = host_s >= 0.9 * wall_s or (host_s >= 0.5 * wall_s > 0.5 * 1.25 * device_s)
     return LaunchBound(wall_s, host_s, device_s) if bound else None
 
 

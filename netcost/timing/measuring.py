@@ -27,7 +27,7 @@ from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.placement import Placement
 from netcost.timing.preparation import Ready, ready_to_run
 from netcost.timing.sampling import Clock, Progress, Series, Subject, sample_rounds
-from netcost.timing.setting import COMPILE, EffectiveSetting, Timing, TimingOptions, timing_of
+from netcost.timing.setting import COMPILE, EAGER, EffectiveSetting, Timing, TimingOptions, timing_of
 from netcost.tracing import InputSpec, call_arguments
 from netcost.tracing.inputs import drawing
 from netcost.tracing.nests import parts, tensors_in, with_tensors
@@ -94,8 +94,8 @@ def measure_all(
         placements: dict[int, Placement] = {}
         ready: list[Ready] = []
         for name, model, call in models:
-            if progress is not None and timing.backend == COMPILE:
-                progress(0.0, f"compiling {name}")
+            if progress is not None and timing.backend != EAGER:
+                progress(0.0, f"{'compiling' if timing.backend == COMPILE else 'recording'} {name}")
             ready.append(stack.enter_context(ready_to_run(device, model, call, timing, placements, clock)))
         prepare = device.cold_cache() if timing.cold_cache and models else None
         named = [(name, batch_of(call), entry) for (name, _, call), entry in zip(models, ready, strict=True)]

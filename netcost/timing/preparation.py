@@ -16,8 +16,10 @@ from netcost.timing.conversion import Call
 from netcost.timing.devices import Device, TimedRun, translating_out_of_memory
 from netcost.timing.placement import Placement, UntimedSetup, placed
 from netcost.timing.sampling import Clock, Run
-from netcost.timing.setting import COMPILE, EffectiveSetting, Timing
+from netcost.timing.setting import COMPILE, CUDAGRAPH, EAGER, EffectiveSetting, Timing
 from netcost.tracing import set_training
+
+BACKEND_NAMES = {COMPILE: "torch.compile", CUDAGRAPH: "CUDA graph"}  # in errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Ready:
 
     run: TimedRun
     setting: EffectiveSetting
-    compile_s: float | None = None  # the first call of a compiled model; None for eager
+    compile_s: float | None = None  # the first call of a compiled model, or recording a graph; None for eager
     untimed_setup: Run | None = None
     prepare: Run | None = None  # before each timed call: gives it inputs that the call before has changed
 
@@ -68,6 +70,9 @@ def ready_to_run(
     except MeasurementError as error:
         yield Ready.failed(error)
         return
+    except RuntimeError as error:  # of torch: a GPU that was lost
+        yield Ready.failed(MeasurementError(conversion.first_line(error)))
+        return
     with evaluating(there), placed(there) if known is None else nullcontext(known) as placement:
         placements[id(model)] = placement
         ready = _start(device, there, call, timing, clock)
@@ -90,21 +95,27 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def _start(device: Device, model: nn.Module, call: Call, timing: Timing, clock: Clock) -> Ready:
-    """Return the model's run on its device; compiled, where the timing asks for it."""
+    """Return the model's run on its device; compiled or recorded as a graph, where the timing asks for it."""
     setting = conversion.observed(model, call, timing)
     function = conversion.compiled(model) if timing.backend == COMPILE else model
     arguments = Arguments(call)
-    run = device.watch(_naming_dtype(arguments.bound(function, trial=model), timing))
-    if timing.backend != COMPILE:
-        return Ready(run, setting, prepare=arguments.renewing)
+    run = _naming_dtype(arguments.bound(function, trial=model), timing)
+    if timing.backend == EAGER:
+        return Ready(device.watch(run), setting, prepare=arguments.renewing)
     begun = clock()
     try:
-        with conversion.quiet_compiler(), torch.inference_mode():
-            run()
+        with conversion.quiet_compiler(BACKEND_NAMES[timing.backend]), torch.inference_mode():
+            if timing.backend == CUDAGRAPH:
+                if arguments.renewing is not None:
+                    raise MeasurementError("a call changes its inputs, and a graph has one copy; try --backend eager")
+                watched = device.watch(device.graph(run))
+            else:
+                watched = device.watch(run)
+                watched()
             device.synchronize()
     except MeasurementError as error:
         return Ready.failed(error)
-    return Ready(run, setting, clock() - begun, prepare=arguments.renewing)
+    return Ready(watched, setting, clock() - begun, prepare=arguments.renewing)
 
 
 def _naming_dtype(run: Run, timing: Timing) -> Run:

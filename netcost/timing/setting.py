@@ -12,7 +12,7 @@ from netcost.text.registry import suggestion
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}  # of `--dtype`, with torch's own names
 MEMORY_FORMATS = ("contiguous", "channels_last")
-EAGER, COMPILE = BACKENDS = ("eager", "compile")
+EAGER, COMPILE, CUDAGRAPH = BACKENDS = ("eager", "compile", "cudagraph")
 NO_DEVICE = "none"  # nothing is timed on it
 
 
@@ -41,14 +41,14 @@ class Timing:
         threads: of the CPU, within an operator [default: torch's present number].
         dtype: of floating-point weights and inputs: "fp32", "bf16" or "fp16"; None keeps each type.
         memory_format: of 4-d weights and inputs: "contiguous" or "channels_last"; None keeps each format.
-        backend: "eager", or "compile" for torch.compile.
+        backend: "eager", "compile" for torch.compile, or "cudagraph" for a CUDA graph.
         cold_cache: fill the device's caches with other data before each call.
         isolate: time each network in a process of its own.
         budget_s: for sampling all networks together, after compiling; None for the default of the function that times.
         precision: half width of a ratio's 95 % interval at which sampling may stop, as a share; None likewise.
 
     Raises:
-        RequestError: a word is unknown.
+        RequestError: a word is unknown, or a CUDA graph is asked for on the CPU.
     """
 
     device: str = "cpu"
@@ -67,6 +67,10 @@ class Timing:
         if self.memory_format is not None:
             _require("--memory-format", self.memory_format, MEMORY_FORMATS)
         _require("--backend", self.backend, BACKENDS)
+        if self.backend == CUDAGRAPH and self.device == "cpu":
+            raise RequestError(
+                "--backend cudagraph needs a GPU, and the device is cpu; use --device cuda or leave it out"
+            )
         for option, number in (("--budget", self.budget_s), ("--precision", self.precision)):
             if number is not None and not 0 <= number < math.inf:
                 raise RequestError(f"{option} {number}: expected a number of 0 or more")

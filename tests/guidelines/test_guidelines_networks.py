@@ -148,6 +148,13 @@ def test_table_8_runs_as_on_arm_and_as_on_the_gpu() -> None:
     assert [panel.batch for panel in plan("cuda", [4], quick=False) if panel.kind == TABLE8] == [1, 8]
 
 
+def test_networks_that_are_named_are_the_only_ones() -> None:
+    names = ("lenet5", REFERENCE, TABLE_8[3].name)
+    found = plan("cuda", [4], quick=True, networks=names)
+    assert [panel.members for panel in found] == [(REFERENCE, "lenet5"), (TABLE_8[3].name,)]
+    assert [panel.kind for panel in plan("cuda", [4], quick=True, networks=["lenet5"])] == [ZOO]
+
+
 def test_a_family_is_a_file_of_the_zoo() -> None:
     assert family("shufflenet_v1_g3_x1_0") == "shufflenet_v1"
     assert family("resnet50") == "resnet"

@@ -1,4 +1,4 @@
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +9,7 @@ from torch import nn
 
 from netcost.text.errors import MeasurementError
 from netcost.timing import devices, environment, stats
+from netcost.timing.doubts import Throttled
 from netcost.timing.measuring import measure_all
 from netcost.timing.setting import Timing
 
@@ -73,7 +74,7 @@ class Queued(nn.Module):
         self.gpu = gpu
 
     def forward(self, _):
-        self.gpu.queue.append(self.gpu.work_s)
+        self.gpu.enqueue(self.gpu.work_s)
 
 
 @pytest.mark.parametrize("name", ["cuda:1", "cuda"])
@@ -93,12 +94,67 @@ def test_a_gpu_is_made_current_waited_for_and_read_by_its_own_number(torch_with_
     }
 
 
+def test_a_gpu_is_throttled_where_a_look_during_the_measurement_has_seen_it(torch_with_two_gpus, monkeypatch):
+    world = torch_with_two_gpus
+    looks = iter([(), ("power cap",), None, ("temperature (software)", "power cap")])
+    monkeypatch.setattr(devices, "open_driver", lambda _: SimpleNamespace(throttle_reasons=lambda: next(looks, ())))
+    models = [("net", Queued(world.gpu), ((torch.ones(2),), {}))]
+    [result] = measure_all(models, Timing("cuda:1"), clock=world.clock, meter=quiet_meter)
+    assert result.doubts == (Throttled(("power cap", "temperature (software)")),)
+
+
+def test_a_gpu_that_does_not_answer_is_said_in_one_line(torch_with_two_gpus, monkeypatch):
+    def lost(_):
+        raise RuntimeError("CUDA error: system not yet initialized\nand much more")
+
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lost)
+    with pytest.raises(MeasurementError, match=r"^cuda:1 does not answer: .*not yet initialized; see nvidia-smi$"):
+        devices.open_device("cuda:1")
+
+
 def test_a_gpu_that_ran_out_of_memory_is_emptied(torch_with_two_gpus):
     world = torch_with_two_gpus
     models = [("net", Hungry(), ((torch.ones(2),), {}))]
     [failed] = measure_all(models, Timing("cuda:1"), clock=world.clock, meter=quiet_meter)
     assert "out of memory: cuda:1" in str(failed)
     assert world.asked[-1] == ("empty_cache",)
+
+
+def test_a_graph_is_recorded_after_calls_on_a_side_stream_and_replayed_without_python(torch_with_two_gpus, monkeypatch):
+    done = []
+
+    class Stream:
+        def __init__(self, name):
+            self.name = name
+
+        def wait_stream(self, other):
+            done.append(f"{self.name} waits for {other.name}")
+
+    class Graph:
+        def replay(self):
+            done.append("replay")
+
+    @contextmanager
+    def within(words):
+        done.append(f"begin {words}")
+        yield
+        done.append(f"end {words}")
+
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: Stream("own"))
+    monkeypatch.setattr(torch.cuda, "Stream", lambda _: Stream("side"))
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: within(stream.name))
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "graph", lambda _: within("capture"))
+    replay = devices.open_device("cuda:1").graph(lambda: done.append("call") or "result")
+    assert [replay(), replay()] == ["result", "result"]
+    calls = [
+        "side waits for own",
+        "begin side",
+        *devices.CALLS_BEFORE_GRAPH * ["call"],
+        "end side",
+        "own waits for side",
+    ]
+    assert done == [*calls, "begin capture", "call", "end capture", "replay", "replay"]
 
 
 def test_overwriting_reads_and_writes_all_of_its_memory():

@@ -81,7 +81,8 @@ def test_load_by_others_is_unknown_where_the_machine_cannot_tell(busy_s, own_s, 
 def test_a_gpu_is_launch_bound_when_the_host_is_always_busy_or_the_events_are_short():
     assert doubts.launch_bound([10.0], [2.0], [9.5]) is None
     assert doubts.launch_bound([10.0], [9.0], [9.5]) == doubts.LaunchBound(10.0, 9.0, 9.5)
-    assert doubts.launch_bound([10.0], [2.0], [7.0]) == doubts.LaunchBound(10.0, 2.0, 7.0)
+    assert doubts.launch_bound([10.0], [5.0], [7.0]) == doubts.LaunchBound(10.0, 5.0, 7.0)
+    assert doubts.launch_bound([10.0], [4.0], [7.0]) is None  # the host is idle: the GPU works on another stream
 
 
 def test_throttling_is_a_doubt_only_where_a_reason_is_named():

@@ -69,7 +69,7 @@ def test_wall_and_device_times_are_both_reported():
     clock = Clock()
     [result] = measured_on(Gpu(clock, launch_s=LONG / 8, work_s=LONG), clock, Plain())
     assert result.times_s == (LONG / 8 + LONG,) * stats.MIN_ROUNDS
-    assert result.device_times_s == (LONG,) * stats.MIN_ROUNDS
+    assert result.device_times_s == result.times_s  # the GPU has begun when the first event is there
     assert result.doubts == ()
     assert (result.device, result.batch, result.first_call_s) == ("cuda:0", 4, LONG / 8 + LONG)
 
@@ -89,7 +89,56 @@ def test_a_call_that_belongs_to_no_sample_shifts_none():
 def test_a_device_that_waits_for_its_host_is_launch_bound():
     clock = Clock()
     [result] = measured_on(Gpu(clock, launch_s=LONG, work_s=LONG / 16), clock, Plain())
-    assert result.doubts == (doubts.LaunchBound(wall_s=LONG + LONG / 16, host_s=LONG, device_s=LONG / 16),)
+    wall_s = LONG + LONG / 16
+    assert result.doubts == (doubts.LaunchBound(wall_s, host_s=LONG, device_s=wall_s),)
+
+
+def test_work_on_another_stream_is_in_the_time_and_makes_nothing_launch_bound():
+    class TwoStreams(Gpu):
+        def enqueue(self, work_s):
+            self.free_elsewhere_at = self.clock() + 4 * work_s
+            super().enqueue(work_s)
+
+    clock = Clock()
+    [result] = measured_on(TwoStreams(clock, launch_s=LONG / 8, work_s=LONG), clock, Plain())
+    assert set(result.times_s) == {LONG / 8 + 4 * LONG}
+    assert set(result.device_times_s) == {LONG / 8 + LONG}
+    assert result.doubts == ()
+
+
+def test_clocks_that_rise_from_idle_are_in_the_warm_up_alone():
+    class Ramping(Gpu):
+        def enqueue(self, work_s):
+            self.calls += 1
+            super().enqueue(work_s * max(1, 6 - self.calls))
+
+        calls = 0
+
+    clock = Clock()
+    [result] = measured_on(Ramping(clock, launch_s=0.0, work_s=LONG), clock, Plain())
+    assert (result.first_call_s, result.warmup_s[:4]) == (5 * LONG, (4 * LONG, 3 * LONG, 2 * LONG, LONG))
+    assert set(result.times_s) == {LONG}
+    assert result.doubts == ()
+
+
+@pytest.mark.parametrize("answers", [0, 20])
+def test_a_gpu_that_is_lost_is_an_error_in_one_line_for_every_model(answers):
+    class Lost(Gpu):
+        def synchronize(self):
+            super().synchronize()
+            if next(left, None) is None:
+                raise RuntimeError("CUDA error: unspecified launch failure\nFor debugging, consider …")
+
+        def place(self, model, call):
+            if not answers:
+                self.synchronize()
+            return model, call
+
+    left, clock = iter(range(answers)), Clock()
+    results = measured_on(Lost(clock, 0.0, LONG), clock, Plain(), Plain())
+    assert all(isinstance(result, MeasurementError) for result in results)
+    assert [str(result).partition(" failed in ")[0] for result in results] == ["net0", "net1"]
+    assert all(str(result).endswith("RuntimeError: CUDA error: unspecified launch failure") for result in results)
 
 
 def test_a_model_too_slow_for_its_budget_has_no_interval_and_says_why():
@@ -143,7 +192,7 @@ class Scripted(nn.Module):
         work = next(self._works)
         if isinstance(work, Exception):
             raise work
-        self._gpu.queue.append(work)
+        self._gpu.enqueue(work)
 
 
 def scripted(*scripts, **options):

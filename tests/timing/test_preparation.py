@@ -93,6 +93,40 @@ def test_a_model_that_does_not_compile_is_its_own_error_and_the_others_go_on(mon
     assert isinstance(failed, MeasurementError)
 
 
+class Launching(nn.Module):
+    """Keeps the host busy with launches, as a network of many small kernels does."""
+
+    def __init__(self, clock):
+        super().__init__()
+        self.clock = clock
+
+    def forward(self, x):
+        self.clock.spend(8 * LONG)
+        return x
+
+
+@pytest.mark.parametrize(("backend", "host_s"), [("eager", 9 * LONG), ("cudagraph", LONG)])
+def test_a_graph_leaves_the_host_one_launch_and_its_recording_is_told_apart(backend, host_s):
+    clock = Clock()
+    [result] = measured(Gpu(clock, LONG, 2 * LONG), clock, Launching(clock), device="cuda", backend=backend)
+    assert set(result.times_s) == {host_s + 2 * LONG}
+    assert result.compile_s == (8 * LONG if backend == "cudagraph" else None)
+    assert result.setting.backend == backend
+
+
+def test_a_call_that_changes_its_inputs_has_no_graph():
+    class Growing(nn.Module):
+        def forward(self, cache):
+            cache.append(1)
+
+    clock = Clock()
+    models = [("net", Growing(), (([],), {})), ("other", Plain(), ((torch.ones(2),), {}))]
+    asked, gpu = Timing("cuda", backend="cudagraph"), Gpu(clock, 0.0, LONG)
+    failed, fine = timing.measure_all(models, asked, device=gpu, clock=clock, meter=quiet_meter)
+    assert "a call changes its inputs, and a graph has one copy" in str(failed)
+    assert fine.samples == stats.MIN_ROUNDS
+
+
 def test_the_caller_s_model_keeps_its_type_its_mode_and_no_marks(slow_compiler):
     clock, _ = slow_compiler
     model = nn.Sequential(nn.Linear(2, 2), nn.Dropout()).train()
@@ -195,7 +229,10 @@ def test_the_cpu_s_caches_are_overwritten_before_each_call(monkeypatch):
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here")
-@pytest.mark.parametrize("words", [{"dtype": "fp16"}, {"memory_format": "channels_last"}, {"cold_cache": True}])
+@pytest.mark.parametrize(
+    "words",
+    [{"dtype": "fp16"}, {"memory_format": "channels_last"}, {"cold_cache": True}, {"backend": "cudagraph"}],
+)
 def test_a_real_gpu_runs_in_each_setting(words):
     result = timing.measure(nn.Conv2d(16, 32, 3), (4, 16, 32, 32), device="cuda", budget_s=10.0, **words)
     assert len(result.device_times_s) == result.samples >= stats.MIN_ROUNDS

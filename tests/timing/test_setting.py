@@ -21,7 +21,8 @@ def test_a_type_has_torch_s_own_name(dtype, name):
         ({"dtype": "float16"}, "--dtype 'float16' is unknown; expected one of fp32, bf16, fp16"),
         ({"dtype": "bf15"}, "did you mean bf16"),
         ({"memory_format": "channels-last"}, "did you mean channels_last"),
-        ({"backend": "inductor"}, "--backend 'inductor' is unknown; expected one of eager, compile"),
+        ({"backend": "inductor"}, "--backend 'inductor' is unknown; expected one of eager, compile, cudagraph"),
+        ({"backend": "cudagraph"}, "needs a GPU, and the device is cpu; use --device cuda"),
     ],
 )
 def test_another_word_is_refused_with_what_is_known(words, said):

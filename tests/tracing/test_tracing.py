@@ -847,7 +847,9 @@ def test_autocast_is_ignored_inside_and_around(device: str) -> None:
 @pytest.mark.parametrize("use_reentrant", [False, True])
 def test_checkpoints_are_run_through(use_reentrant: bool) -> None:
     model = Net(lambda net, x: checkpoint(net.linear, x, use_reentrant=use_reentrant))
-    assert [(op.name, op.module) for op in alike_on_both(model, batch()).ops] == [("aten.linear", "linear")]
+    graph = alike_on_both(model, batch())
+    # Up to torch 2.11 at least, a checkpoint makes two empty tensors; they cost nothing.
+    assert [(op.name, op.module) for op in graph.ops if op.name != "aten.empty"] == [("aten.linear", "linear")]
 
 
 def test_einsum_is_recorded_as_the_product_that_it_is() -> None:
@@ -1003,8 +1005,8 @@ def test_a_compiled_model_traces_as_the_model_does_and_is_not_compiled() -> None
     assert trace(model, batch()) == plain
     compiled = torch.compile(F.relu, backend=refuse_to_compile)
     assert work(trace(Net(lambda net, x: compiled(net.linear(x))), batch())) == ["linear", "relu"]
-    with pytest.raises(Exception, match="compiled"):
-        model(batch())
+    with pytest.raises(Exception, match="compiled"):  # torch 2.11 never compiles the `forward` of its own containers
+        half(batch())
 
 
 def test_a_data_parallel_wrapper_is_looked_through() -> None:

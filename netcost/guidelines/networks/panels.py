@@ -98,20 +98,24 @@ def chosen(quick: bool) -> list[str]:
     return [name for name in ranked if name in kept]
 
 
-def plan(device: str, threads: Sequence[int], quick: bool, batch: int | None = None) -> tuple[Panel, ...]:
+def plan(
+    device: str, threads: Sequence[int], quick: bool, batch: int | None = None, networks: Sequence[str] | None = None
+) -> tuple[Panel, ...]:
     """Return the panels: the zoo at batch 1 with all threads; Table 8 as on ARM and, unless quick, as on the GPU.
 
     Args:
         batch: runs everything at this batch instead.
+        networks: names of the zoo and of Table 8's rows to time; None for all that `quick` allows.
     """
     most, is_cpu = threads[-1], device == "cpu"
-    others = [name for name in chosen(quick) if name != REFERENCE]
+    printed = {row.name for row in TABLE_8}
+    others = [name for name in (chosen(quick) if networks is None else networks) if name not in {REFERENCE, *printed}]
     zoo = (
         Panel(ZOO, device, most, batch or 1, (REFERENCE, *others[index : index + PANEL]))
         for index in range(0, len(others), PANEL)
     )
-    rows = tuple(row.name for row in TABLE_8)
-    points = [(threads[0] if is_cpu else most, 1), *(() if quick else [(most, PAPER_GPU_BATCH)])]
+    rows = tuple(row.name for row in TABLE_8 if networks is None or row.name in networks)
+    points = [(threads[0] if is_cpu else most, 1), *(() if quick else [(most, PAPER_GPU_BATCH)])] if rows else []
     if batch is not None:
         points = list(dict.fromkeys((number, batch) for number, _ in points))
     return (*zoo, *(Panel(TABLE8, device, number, size, rows) for number, size in points))

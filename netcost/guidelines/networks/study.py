@@ -217,7 +217,7 @@ def study(
         progress: told the share that is done, and what goes on.
     """
     before = saved or Study()
-    panels = plan(options.timing.device, threads, options.quick, options.batch)
+    panels = plan(options.timing.device, threads, options.quick, options.batch, options.networks)
     goal = options.goal(len(panels), full_s=FULL_S, quick_s=QUICK_S, precision=PRECISION)
     done = {timed.panel: timed for timed in before.times}
     begun = replace(before, planned=len({*done, *panels}), goal=goal, peaks=options.peaks or before.peaks)
