@@ -58,11 +58,11 @@ class Gpu:
         return flush
 
     def synchronize(self):
-        for each in self.queue:
-            if isinstance(each, Event):
-                each.at = self.clock()
+        for event in self.queue:
+            if isinstance(event, Event):
+                event.at = self.clock()
             else:
-                self.clock.spend(each)
+                self.clock.spend(event)
         self.queue.clear()
 
     def throttle_reasons(self):

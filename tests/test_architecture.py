@@ -107,7 +107,7 @@ def test_no_files_import_each_other_in_a_circle() -> None:
     for path in python_files():
         known = (file_of(module) for module, _ in imports(path))
         drawn.add_edges_from((path, other) for other in known if other is not None and other != path)
-    circles = [sorted(str(file.relative_to(PACKAGE)) for file in each) for each in networkx.simple_cycles(drawn)]
+    circles = [sorted(str(file.relative_to(PACKAGE)) for file in circle) for circle in networkx.simple_cycles(drawn)]
     assert circles == []
 
 
@@ -174,7 +174,7 @@ def test_a_function_outside_of_the_command_line_takes_at_most_twelve_parameters(
     for path, node in definitions():
         if isinstance(node, ast.FunctionDef) and room_of(path) != "cli":
             taken = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg]
-            assert sum(each is not None for each in taken) <= 12, f"{path.name}: {node.name}"
+            assert sum(parameter is not None for parameter in taken) <= 12, f"{path.name}: {node.name}"
 
 
 def test_the_readme_is_read_in_one_sitting() -> None:

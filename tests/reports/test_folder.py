@@ -39,7 +39,7 @@ TRIED = "netcost guidelines g1 networks --format json"
 def comparison() -> Comparison:
     """GoogLeNet in 10 ms, MobileNet v2 in 20."""
     counted = compare(["googlenet", "mobilenet_v2"], "none").entries
-    entries = [replace(each, measurement=measurement(0.010 * index)) for index, each in enumerate(counted, start=1)]
+    entries = [replace(entry, measurement=measurement(0.010 * index)) for index, entry in enumerate(counted, start=1)]
     return Comparison(tuple(entries), (Run(machine(), command=COMPARED),)).with_ratios([0, 0])
 
 
@@ -88,7 +88,7 @@ def test_each_report_comes_in_every_format(files: dict[str, str]) -> None:
         "compare-two": {"md", "csv", "html"},
         "guidelines-here": {"md", "csv", "networks.csv", "html"},
     }
-    expected = {f"{name}.{ending}" for name, each in endings.items() for ending in each}
+    expected = {f"{name}.{ending}" for name, formats in endings.items() for ending in formats}
     assert {name for name in files if not name.startswith("pictures/")} == {"README.md", *expected}
 
 
@@ -170,7 +170,7 @@ def test_the_same_number_reads_the_same_everywhere(files: dict[str, str]) -> Non
     for metric in ("params", "mult_adds", "memory_access", "kernels", "peak_memory_bytes"):
         value = getattr(counted, metric)
         assert of_all.loc["googlenet", metric] == value
-        [plain] = [each for each in json.loads(files["zoo.json"])["models"] if each["model"] == "googlenet"]
+        [plain] = [model for model in json.loads(files["zoo.json"])["models"] if model["model"] == "googlenet"]
         assert plain[metric] == value
     for text in ("7.00 M", "1.58 G"):
         for name in ("zoo.md", "zoo.html", "compare-two.md", "compare-two.html"):
@@ -226,7 +226,7 @@ def test_a_folder_that_cannot_be_is_refused_before_any_work(
 ) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "README.md").write_text("# My project\n")
-    assert run_command(["report", "--quiet", *(each.format(tmp_path) for each in arguments)]) == 2
+    assert run_command(["report", "--quiet", *(argument.format(tmp_path) for argument in arguments)]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert said in line
     assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "file"]
@@ -260,7 +260,11 @@ def test_the_readme_opens_with_what_was_measured() -> None:
     assert study is not None
     opening = readme.partition("## ")[0]
     assert f"Over {study.explanations[0].networks} networks" in opening
-    in_words = {each.metric: f"{round(100 * each.error)} %" for each in study.explanations if each.error is not None}
+    in_words = {
+        explanation.metric: f"{round(100 * explanation.error)} %"
+        for explanation in study.explanations
+        if explanation.error is not None
+    }
     assert in_words["mult_adds"] in opening and in_words["memory_access"] in opening
     pictures = re.findall(r"\((reports/pictures/[^)]+)\)", readme)
     assert f"reports/pictures/{path.stem}-networks-predicted.svg" in opening

@@ -71,7 +71,7 @@ NEEDS_BROWSER = pytest.mark.skipif(chromium() is None, reason="no Chromium here:
 def compared(*names: str) -> Comparison:
     """Networks as if each had taken 10 ms longer than the one before."""
     counted = compare(names, "none").entries
-    entries = [replace(each, measurement=measurement(0.010 * index)) for index, each in enumerate(counted, start=1)]
+    entries = [replace(entry, measurement=measurement(0.010 * index)) for index, entry in enumerate(counted, start=1)]
     return Comparison(tuple(entries), (Run(machine()),)).with_ratios([0] * len(entries))
 
 
@@ -94,7 +94,7 @@ def tried(*names: str) -> Findings:
     """A quick run whose every variant, and every network, is a little slower than the one before in the alphabet."""
 
     def seconds(name: str) -> list[float]:
-        return [(1 + 0.01 * (sum(map(ord, name)) % 97)) * each for each in (1.0, 1.01, 0.99, 1.02) * 5]
+        return [(1 + 0.01 * (sum(map(ord, name)) % 97)) * factor for factor in (1.0, 1.01, 0.99, 1.02) * 5]
 
     with (
         patch.object(panels, "built", lambda _: (nn.Identity(), ((), {}))),
@@ -196,7 +196,9 @@ def test_words_of_netcost_have_their_meaning_and_names_of_networks_have_none() -
     table = Comparison(tuple(entries), (Run(machine()),)).table()
     by_kind = Table((Column("kind", "Kind"), COUNTED["flops"]), (("linear", 1), ("total", 1)))
     by_model = Table((Column("model", "Model"),), (("linear",),))
-    texts = [re.findall('<abbr title="[^"]+">([^<]+)</abbr>', html.render(page_of(each))) for each in (table, by_kind)]
+    texts = [
+        re.findall('<abbr title="[^"]+">([^<]+)</abbr>', html.render(page_of(shown))) for shown in (table, by_kind)
+    ]
     assert "depth" not in texts[0]
     assert {"Depth", "Memory access (MAC)"} <= {*texts[0]}
     assert texts[1] == ["Kind", "FLOPs", "linear"]
@@ -268,7 +270,7 @@ def test_the_roof_is_the_slope_of_the_memory_up_to_the_peak() -> None:
     figure = profile_charts.under_roof(profiled("googlenet", made_up_peaks()))
     assert figure is not None
     corners = figure.spec["layer"][0]["data"]["values"]
-    slope = [each for each in corners if each["line"].startswith("memory")]
+    slope = [corner for corner in corners if corner["line"].startswith("memory")]
     assert slope[0]["y"] == slope[0]["x"] * 2**32
     assert (slope[-1]["x"], slope[-1]["y"]) == (2**36 / 2**32, 2**36)
 
@@ -308,7 +310,9 @@ def test_predicted_over_measured_is_what_the_median_error_is_of() -> None:
     study = networks()
     [figure] = network_charts.predicted(study)
     points = [value for layer in figure.spec["layer"] for value in layer["data"]["values"] if "ratio" in value]
-    for explanation in (each for each in study.explanations if each.metric in network_charts.PREDICTING):
+    for explanation in (
+        explanation for explanation in study.explanations if explanation.metric in network_charts.PREDICTING
+    ):
         heading = f"by {HEADINGS[explanation.metric]}:"
         errors = [abs(point["ratio"] - 1) for point in points if point["by"].startswith(heading)]
         assert len(errors) == explanation.networks
