@@ -24,7 +24,7 @@ def measurement(times: Sequence[float], stopped: Stop = Stop.PRECISE) -> Measure
 
 def options_of(**given) -> Options:
     """Options whose parts of the timing are named beside the others."""
-    parts = {each.name: given.pop(each.name) for each in fields(Timing) if each.name in given}
+    parts = {option.name: given.pop(option.name) for option in fields(Timing) if option.name in given}
     return Options(Timing(**parts), **given)
 
 
@@ -58,9 +58,9 @@ def trial(name: str, times: dict[str, Sequence[float]], widths: str | None = Non
     setting = Conditions("cpu", 1, 1, widths or guideline.width_sets[0], 1)
     task = Task(guideline, setting)
     series = tuple(
-        VariantTimes(each.name, tuple(times[each.name]))
-        if each.name in times
-        else VariantTimes(each.name, error="out of memory")
-        for each in task.variants
+        VariantTimes(variant.name, tuple(times[variant.name]))
+        if variant.name in times
+        else VariantTimes(variant.name, error="out of memory")
+        for variant in task.variants
     )
     return Trial(task=task, goal=Goal(1.0, 0.02), stopped=str(Stop.PRECISE), series=series)

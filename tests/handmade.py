@@ -18,15 +18,15 @@ def tensors(written: Any) -> list[TensorSpec]:
     """`written` as tensors: one as it is, a tuple of sizes as a tensor of floats, a list as several of them."""
     if isinstance(written, TensorSpec):
         return [written]
-    return [tensor(*written)] if isinstance(written, tuple) else [each for item in written for each in tensors(item)]
+    return [tensor(*written)] if isinstance(written, tuple) else [spec for item in written for spec in tensors(item)]
 
 
 def call(name: str, output: Written, arguments: Mapping[str, Any] | None = None, /, **inputs: Written) -> Op:
     """One operator call on its own; `inputs` are tensors by the operator's own argument names."""
-    named = [(role, each) for role, written in inputs.items() for each in tensors(written)]
+    named = [(role, spec) for role, written in inputs.items() for spec in tensors(written)]
     return Op(
         name,
-        inputs=tuple(each for _, each in named),
+        inputs=tuple(spec for _, spec in named),
         outputs=tuple(tensors(output)),
         roles=tuple(role for role, _ in named),
         arguments=dict(arguments or {}),
@@ -79,21 +79,21 @@ class Network:
     ) -> Value:
         """Any operator that makes one tensor."""
         named = [
-            (role, each)
+            (role, value)
             for role, given in inputs.items()
-            for each in ([given] if isinstance(given, Value) else list(given))
+            for value in ([given] if isinstance(given, Value) else list(given))
         ]
-        values = [each for _, each in named]
+        values = [value for _, value in named]
         made = tensor(*output)
         self.ops.append(
             Op(
                 name,
-                inputs=tuple(each.spec for each in values),
+                inputs=tuple(value.spec for value in values),
                 outputs=(made,),
                 roles=tuple(role for role, _ in named),
                 arguments=dict(arguments or {}),
-                sources=tuple(each.source for each in values),
-                parameters=tuple(each.parameter for each in values),
+                sources=tuple(value.source for value in values),
+                parameters=tuple(value.parameter for value in values),
                 is_view=is_view,
                 module=module,
             )
@@ -127,7 +127,7 @@ class Network:
     def cat(self, values: Sequence[Value], **where: str) -> Value:
         """Tensors joined along their channels."""
         first = values[0].shape
-        channels = sum(each.shape[1] for each in values)
+        channels = sum(value.shape[1] for value in values)
         return self.run("aten.cat", (first[0], channels, *first[2:]), {"tensors": values}, {"dim": 1}, **where)
 
     def pool(self, x: Value, **where: str) -> Value:
@@ -147,8 +147,8 @@ class Network:
         return Graph(
             tuple(self.ops),
             inputs=tuple(self.inputs),
-            outputs=tuple(each.spec for each in outputs),
-            output_sources=tuple(each.source for each in outputs),
+            outputs=tuple(output.spec for output in outputs),
+            output_sources=tuple(output.source for output in outputs),
             parameters=dict(self.parameters),
         )
 

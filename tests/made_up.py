@@ -76,7 +76,7 @@ def comparison(*measurements, environment=None):
     """Networks a, b, c … with these measurements, in one run."""
     names = "abcdefgh"[: len(measurements)]
     entries = [
-        Entry(name, figures(name, (each.batch or 1) if each else 1), measurement=each)
-        for name, each in zip(names, measurements, strict=True)
+        Entry(name, figures(name, (measurement.batch or 1) if measurement else 1), measurement=measurement)
+        for name, measurement in zip(names, measurements, strict=True)
     ]
     return Comparison(tuple(entries), (Run(environment or machine()),)).with_ratios([0] * len(entries))

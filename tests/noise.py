@@ -186,7 +186,8 @@ def compared(
     for network in networks:
         network.move()
     subjects = [
-        Subject(name, each.run, each.move if moved else None) for name, each in zip("ab", networks, strict=True)
+        Subject(name, network.run, network.move if moved else None)
+        for name, network in zip("ab", networks, strict=True)
     ]
     return sample_rounds(subjects, clock=machine, rng=random.Random(seed))
 
@@ -203,10 +204,10 @@ def report(comparisons: int = 1000) -> None:
     print(f"{'machine':14}{'false':>8}{'right':>8}{'covered':>9}{'rounds':>8}")
     for kind in MACHINES:
         equal, more = ([compared(kind, seed, ratio) for seed in range(comparisons)] for ratio in (1.0, 1.1))
-        false = sum(verdict(each) is not stats.SpeedVerdict.CANNOT_TELL for each in equal) / comparisons
-        right = sum(verdict(each) is stats.SpeedVerdict.SLOWER for each in more) / comparisons
-        covered = sum(low <= 1 <= high for low, high in (each.ratios[1].ci95 for each in equal)) / comparisons
-        rounds = sorted(each.rounds for each in equal)[comparisons // 2]
+        false = sum(verdict(trial) is not stats.SpeedVerdict.CANNOT_TELL for trial in equal) / comparisons
+        right = sum(verdict(trial) is stats.SpeedVerdict.SLOWER for trial in more) / comparisons
+        covered = sum(low <= 1 <= high for low, high in (trial.ratios[1].ci95 for trial in equal)) / comparisons
+        rounds = sorted(trial.rounds for trial in equal)[comparisons // 2]
         print(f"{kind.__name__:14}{false:8.1%}{right:8.1%}{covered:9.1%}{rounds:8}")
 
 

@@ -8,6 +8,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import networkx
@@ -64,9 +65,14 @@ def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports(path: Path) -> Iterator[tuple[str, int]]:
     """Every module that a file imports, for the type checker alone too, with its line."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -107,7 +113,7 @@ def test_no_files_import_each_other_in_a_circle() -> None:
     for path in python_files():
         known = (file_of(module) for module, _ in imports(path))
         drawn.add_edges_from((path, other) for other in known if other is not None and other != path)
-    circles = [sorted(str(file.relative_to(PACKAGE)) for file in each) for each in networkx.simple_cycles(drawn)]
+    circles = [sorted(str(file.relative_to(PACKAGE)) for file in circle) for circle in networkx.simple_cycles(drawn)]
     assert circles == []
 
 
@@ -129,7 +135,7 @@ def test_the_architecture_check_sees_a_wrong_import(tmp_path: Path) -> None:
 def test_no_identifier_is_a_bare_mac() -> None:
     ambiguous = {"mac", "macs"}
     for path in python_files():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             name = getattr(node, "id", None) or getattr(node, "attr", None) or getattr(node, "arg", None)
             name = name or (node.name if isinstance(node, ast.FunctionDef | ast.ClassDef) else None)
             assert str(name).lower() not in ambiguous, f"{path.name}: {ast.unparse(node)}"
@@ -151,7 +157,7 @@ def test_the_house_has_no_utils() -> None:
 
 def definitions() -> Iterator[tuple[Path, ast.ClassDef | ast.FunctionDef]]:
     for path in python_files():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.ClassDef | ast.FunctionDef):
                 yield path, node
 
@@ -163,9 +169,7 @@ def test_no_class_name_is_defined_twice() -> None:
 
 def test_a_docstring_begins_with_a_verb_or_the_name_of_the_thing() -> None:
     documented = [(path, node.name, ast.get_docstring(node)) for path, node in definitions()]
-    documented += [
-        (path, "", ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))) for path in python_files()
-    ]
+    documented += [(path, "", ast.get_docstring(parsed(path))) for path in python_files()]
     questions = re.compile(r"(?:What|How|Whether|Where)\b")
     assert [f"{path.name}: {name}" for path, name, text in documented if text and questions.match(text)] == []
 
@@ -174,7 +178,7 @@ def test_a_function_outside_of_the_command_line_takes_at_most_twelve_parameters(
     for path, node in definitions():
         if isinstance(node, ast.FunctionDef) and room_of(path) != "cli":
             taken = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg]
-            assert sum(each is not None for each in taken) <= 12, f"{path.name}: {node.name}"
+            assert sum(parameter is not None for parameter in taken) <= 12, f"{path.name}: {node.name}"
 
 
 def test_the_readme_is_read_in_one_sitting() -> None:

@@ -59,7 +59,7 @@ def test_the_library_section_runs() -> None:
 def test_every_command_shown_parses(line: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     parsed: list[str] = []
     words = shlex.split(re.sub(r"\s{3,}.*", "", line))[1:]
-    name = next(each for each in (" ".join(words[:2]), words[0]) if each in commands())
+    name = next(candidate for candidate in (" ".join(words[:2]), words[0]) if candidate in commands())
     words = words[len(name.split()) - 1 :]
     probe = typer.Typer()
     probe.callback()(lambda: None)

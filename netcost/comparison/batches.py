@@ -18,14 +18,11 @@ from netcost.text.errors import NetcostError, RequestError
 from netcost.text.tables import Column, Table, table_of
 from netcost.timing import stats
 from netcost.timing.measurement import Measurement
-from netcost.timing.setting import Timing, TimingOptions, timing_of
+from netcost.timing.setting import BUDGET_S, PRECISION, Timing, TimingOptions, timing_of
 from netcost.timing.subjects import subjects
 
 KNEE = 0.9
 """Share of the best throughput beyond which a larger batch is not worth its latency."""
-
-BUDGET_S = 10.0
-"""Seconds per batch size for timing all networks together, unless given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +191,7 @@ def sweep(
     Args:
         batches: first dimensions of every input, in any order.
         models, device, inputs, mode, concrete, timing, peaks, progress, options: as for `compare`, but the budget is
-            `BUDGET_S` per batch size unless given.
+            10 s per batch size unless given.
 
     Raises:
         RequestError: a target or an option is unknown, an input missing, or the batch sizes are no sweep.
@@ -203,7 +200,7 @@ def sweep(
     if len(batches) < 2 or min(batches) < 1 or len(set(batches)) < len(batches):
         given = ",".join(map(str, batches))
         raise RequestError(f"--batch {given!r}: expected two or more different sizes of at least 1, like 1,2,4,8")
-    asked = timing_of(timing, device, options).or_else(BUDGET_S * len(batches), 0.02)
+    asked = timing_of(timing, device, options).or_else(BUDGET_S * len(batches), PRECISION)
     rising = tuple(sorted(batches))
     targets = [target.with_batch(batch) for target in subjects(models, inputs, asked) for batch in rising]
     comparison = compared(targets, asked, mode, concrete, peaks, progress)

@@ -21,7 +21,7 @@ from netcost.text.errors import MeasurementError, RequestError
 from netcost.text.metrics import METRICS
 from netcost.text.tables import Column, Table, table_of
 from netcost.tracing import call_arguments, input_specs, paused_collection, trace_call
-from netcost.tracing.inputs import drawing, notes_on, small_values, written_inputs
+from netcost.tracing.inputs import drawing, drawing_indices, notes_on, written_inputs
 
 if TYPE_CHECKING:
     import pandas
@@ -266,7 +266,7 @@ def analyze(
     if inputs is None:
         raise RequestError("analyze needs the inputs of the model: a shape like (1, 3, 224, 224), or tensors")
     specs = input_specs(inputs)
-    args, kwargs = call_arguments(specs, drawing(model) if concrete else small_values(model))
+    args, kwargs = call_arguments(specs, drawing(model) if concrete else drawing_indices(model))
     written = written_inputs((*args, *kwargs.values()))
     graph = trace_call(model, args, kwargs, mode=mode, concrete=concrete)
     name = name or getattr(model, "__qualname__", type(model).__name__)

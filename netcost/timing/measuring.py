@@ -27,7 +27,16 @@ from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.placement import Placement
 from netcost.timing.preparation import Ready, ready_to_run
 from netcost.timing.sampling import Clock, Progress, Series, Subject, sample_rounds
-from netcost.timing.setting import COMPILE, EAGER, EffectiveSetting, Timing, TimingOptions, timing_of
+from netcost.timing.setting import (
+    BUDGET_S,
+    COMPILE,
+    EAGER,
+    PRECISION,
+    EffectiveSetting,
+    Timing,
+    TimingOptions,
+    timing_of,
+)
 from netcost.tracing import InputSpec, call_arguments
 from netcost.tracing.inputs import drawing
 from netcost.tracing.nests import parts, tensors_in, with_tensors
@@ -56,7 +65,7 @@ def measure(
         MeasurementError: there is no such device, or the model failed on it.
         RequestError: the inputs, an option or the device's name are not valid.
     """
-    asked = timing_of(timing, device, options).or_else(5.0, 0.02)
+    asked = timing_of(timing, device, options).or_else(5.0, PRECISION)
     asked.refuse("measuring one module", "isolate")
     dtype = next((weight.dtype for weight in model.parameters() if weight.is_floating_point()), torch.float32)
     [result] = measure_all([(type(model).__name__, model, random_call(inputs, dtype, model))], asked, progress)
@@ -86,7 +95,7 @@ def measure_all(
         clock, meter: of the time, and of the load by other programs.
     """
     device = open_device(timing.device) if device is None else device
-    budget_s, precision = timing.goal(10.0, 0.02)
+    budget_s, precision = timing.goal(BUDGET_S, PRECISION)
     with ExitStack() as stack:
         stack.enter_context(device.active())
         threads = stack.enter_context(thread_number(timing.threads))

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from netcost.text.errors import MeasurementError, NetcostError
 from netcost.timing import stats
+from netcost.timing.setting import BUDGET_S, PRECISION
 
 Clock = Callable[[], float]
 Run = Callable[[], object]
@@ -164,8 +165,8 @@ def sample_rounds(
     clock: Clock = time.perf_counter,
     synchronize: Run = lambda: None,
     rng: random.Random | None = None,
-    precision: float = 0.02,
-    budget_s: float = 10.0,
+    precision: float = PRECISION,
+    budget_s: float = BUDGET_S,
     min_rounds: int = FEWEST_ROUNDS,
     max_rounds: int = 1000,
     progress: Progress | None = None,

@@ -15,6 +15,9 @@ MEMORY_FORMATS = ("contiguous", "channels_last")
 EAGER, COMPILE, CUDAGRAPH = BACKENDS = ("eager", "compile", "cudagraph")
 NO_DEVICE = "none"  # nothing is timed on it
 
+BUDGET_S, PRECISION = 10.0, 0.02
+"""Defaults where networks are timed side by side: seconds, per batch size in a sweep, and half width of an interval."""
+
 
 class TimingOptions(TypedDict, total=False):
     """Keyword arguments of a function that takes the parts of a `Timing`, besides the device."""

@@ -57,7 +57,7 @@ def is_sparse(tensor: Tensor) -> bool:
     return tensor.layout is not torch.strided
 
 
-def has_values(tensor: Tensor) -> bool:
+def keeps_values(tensor: Tensor) -> bool:
     """True for an input whose values the forward pass may look at: it is real, and holds indices or is small."""
     if tensor.is_meta:
         return False

@@ -267,7 +267,7 @@ def _rows(model: object) -> int:
     return max(1, min(tables, default=2))
 
 
-def small_values(model: object) -> Callable[[InputSpec], Tensor]:
+def drawing_indices(model: object) -> Callable[[InputSpec], Tensor]:
     """Return the function that gives small InputSpecs of indices and flags values, and the others a shape only."""
     draw = drawing(model)
     return lambda spec: spec.on_meta() if spec.is_floating or prod(spec.shape) > LARGE_INPUT else draw(spec)

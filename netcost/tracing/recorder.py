@@ -26,9 +26,9 @@ from netcost.tracing.arguments import (
     Args,
     Keywords,
     classify,
-    has_values,
     is_large,
     is_sparse,
+    keeps_values,
     lacks_values,
     on_device,
     replace,
@@ -119,7 +119,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         refuse_unsupported("an input", tensor)
         if id(tensor) not in self._admitted:
             if not self.concrete:
-                stand_in = tensor.detach().clone() if has_values(tensor) or is_sparse(tensor) else shadow(tensor)
+                stand_in = tensor.detach().clone() if keeps_values(tensor) or is_sparse(tensor) else shadow(tensor)
             elif tensor.is_meta:
                 stand_in = InputSpec.of(tensor).random(torch.Generator().manual_seed(0)).to(self._device)
             else:

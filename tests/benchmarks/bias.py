@@ -84,7 +84,7 @@ def record(name: str, blocks: int, seconds: float, threads: int) -> dict[str, An
 
 def every(blocks: Sequence[Sequence[float]]) -> list[float]:
     """Return the times of all blocks."""
-    return [each for block in blocks for each in block]
+    return [deviation for block in blocks for deviation in block]
 
 
 def interval_text(interval: stats.Interval | None) -> str | None:
@@ -118,8 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asked.models, asked.blocks, asked.block_seconds = ["lenet5", "torchvision:squeezenet1_1"], 2, 0.05
     records = [record(name, asked.blocks, asked.block_seconds, asked.threads) for name in asked.models]
     requirements = [
-        Requirement(f"{each['model']}: deviation", abs(each["deviation"]), high=TOLERANCE, unit="percent")
-        for each in records
+        Requirement(f"{record['model']}: deviation", abs(record["deviation"]), high=TOLERANCE, unit="percent")
+        for record in records
     ]
     title = f"Median seconds a call, {asked.threads} thread(s), {asked.blocks} blocks of each, interleaved"
     heading = "No bias: netcost and torch.utils.benchmark"

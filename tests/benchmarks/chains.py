@@ -73,7 +73,7 @@ def calibrated(kind: Kind, call_s: float, threads: int) -> tuple[int, float]:
                 break
     finally:
         torch.set_num_threads(before)
-    width = min(found, key=lambda each: max(found[each] / call_s, call_s / found[each]))
+    width = min(found, key=lambda candidate: max(found[candidate] / call_s, call_s / found[candidate]))
     return width, found[width]
 
 

@@ -56,12 +56,12 @@ def requirements_table(requirements: Sequence[Requirement], packages: Sequence[s
     columns = (Column("figure", "Figure"), Column("needed", "Needed"), Column("found", "Found"), Column("holds", ""))
     records = [
         {
-            "figure": each.figure,
-            "needed": each.needed(),
-            "found": units.text(each.found, each.unit),
-            "holds": "holds" if each.holds else "MISSED",
+            "figure": requirement.figure,
+            "needed": requirement.needed(),
+            "found": units.text(requirement.found, requirement.unit),
+            "holds": "holds" if requirement.holds else "MISSED",
         }
-        for each in requirements
+        for requirement in requirements
     ]
     return from_records(columns, records, "What must hold", notes=[machine(packages)])
 
@@ -102,4 +102,4 @@ def finish(
         write_text(
             Path(output), "\n".join([f"# {heading}\n", *(result_text(table, "markdown") for table in everything)])
         )
-    return 0 if all(each.holds for each in requirements) else 1
+    return 0 if all(requirement.holds for requirement in requirements) else 1

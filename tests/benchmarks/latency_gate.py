@@ -101,14 +101,14 @@ def _checked(repository: Path, asked: argparse.Namespace) -> dict[str, Any]:
 
 def _summary(records: Sequence[dict[str, Any]]) -> Table:
     """Count each verdict."""
-    counts = Counter((each["network"], each["verdict"]) for each in records)
+    counts = Counter((record["network"], record["verdict"]) for record in records)
     columns = (Column("network", "Network"), Column("verdict", "Verdict"), Column("checks", "Checks", "exact"))
     rows = [{"network": network, "verdict": said, "checks": times} for (network, said), times in counts.items()]
     return from_records(columns, rows, "Verdicts on latency")
 
 
 def _requirement(network: str, records: Sequence[dict[str, Any]], times: int) -> Requirement:
-    failed = sum(each["network"] == network and each["verdict"] == "FAILS" for each in records)
+    failed = sum(record["network"] == network and record["verdict"] == "FAILS" for record in records)
     ending = SIDES[network][1]
     hits = failed if ending == "fail" else times - failed
     return Requirement(f"{network}: checks of {times} that {ending}", hits, low=times, unit="exact")

@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for _ in range(asked.rounds):
         for name in order.sample(list(sequences), len(sequences)):
             found[name].append(in_fresh_process(sequences[name]))
-    peaks = {name: stats.median([each["peak_bytes"] for each in runs]) for name, runs in found.items()}
+    peaks = {name: stats.median([run["peak_bytes"] for run in runs]) for name, runs in found.items()}
     params = {name: runs[0]["params"] for name, runs in found.items()}
     records = [
         {

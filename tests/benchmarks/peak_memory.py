@@ -136,12 +136,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     records = [record(name) for name in asked.models]
     requirements = [
         Requirement(
-            f"{each['model']}: bytes between netcost and live storages",
-            abs(each["netcost"] - each["live"]),
-            high=TOLERANCES.get(each["model"], 0.0) * each["live"],
+            f"{record['model']}: bytes between netcost and live storages",
+            abs(record["netcost"] - record["live"]),
+            high=TOLERANCES.get(record["model"], 0.0) * record["live"],
             unit="exact",
         )
-        for each in records
+        for record in records
     ]
     table = from_records(COLUMNS, records, "Peak of activation memory, bytes")
     return finish("Peak memory, predicted and observed", [table], requirements, asked.output)

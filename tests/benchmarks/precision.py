@@ -43,7 +43,7 @@ def compared(pair: tuple[str, str], widths: dict[str, int], threads: int, budget
         "width": stats.relative_half_width(None if interval is None else (interval[0], interval[1]), ratio),
         "rounds": other["latency"]["samples"],
         "seconds": time.perf_counter() - begun,
-        "doubts": ", ".join(each["doubt"] for each in other["latency"]["doubts"]) or None,
+        "doubts": ", ".join(doubt["doubt"] for doubt in other["latency"]["doubts"]) or None,
     }
 
 
@@ -72,11 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     records = [compared(pair, widths, asked.threads, budget_s) for pair in PAIRS for _ in range(repeats)]
     requirements = []
     for pair in map(" and ".join, PAIRS):
-        rows = [each for each in records if each["pair"] == pair]
-        known = [each["width"] for each in rows if each["width"] is not None]
+        rows = [record for record in records if record["pair"] == pair]
+        known = [row["width"] for row in rows if row["width"] is not None]
         width = max(known) if len(known) == len(rows) else None
         requirements += [
-            Requirement(f"{pair}: longest time", max(each["seconds"] for each in rows), high=10.0, unit="seconds"),
+            Requirement(f"{pair}: longest time", max(row["seconds"] for row in rows), high=10.0, unit="seconds"),
             Requirement(f"{pair}: widest half width", width, high=PRECISION, unit="percent"),
         ]
     title = f"Two networks until their ratio is known to ± 2 %, {asked.threads} thread(s)"

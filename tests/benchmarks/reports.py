@@ -67,8 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         browser.close()
     requirements = [
         Requirement(f"netcost report: {len(files)} files", made_s, high=MADE_S, unit="seconds"),
-        Requirement("largest page", max(each["bytes"] for each in records), high=PAGE_BYTES, unit="bytes"),
-        Requirement("slowest page", max(each["opened_s"] for each in records), high=OPENED_S, unit="seconds"),
+        Requirement("largest page", max(record["bytes"] for record in records), high=PAGE_BYTES, unit="bytes"),
+        Requirement("slowest page", max(record["opened_s"] for record in records), high=OPENED_S, unit="seconds"),
     ]
     title = f"Pages in a headless Chromium, median of {asked.times}"
     return finish(

@@ -58,7 +58,9 @@ def interleave(
     times: dict[Name, list[float]] = {name: [] for name in runs}
     for number in range(rounds):
         going = [
-            name for name, series in first.items() if any((number + 1) * each <= budget_s for each in series.times_s)
+            name
+            for name, series in first.items()
+            if any((number + 1) * seconds <= budget_s for seconds in series.times_s)
         ]
         for name in order.sample(going, len(going)):
             times[name].append(_timed(runs[name], clock)[0])

@@ -86,7 +86,9 @@ def ratios_of(found: Found) -> Ratios:
     base = found[NETCOST].median_s
     if base is None:
         return {}
-    return {way: each.median_s / base for way, each in found.items() if way != NETCOST and each.median_s is not None}
+    return {
+        way: series.median_s / base for way, series in found.items() if way != NETCOST and series.median_s is not None
+    }
 
 
 def fastest(ratios: Ratios, ways: Iterable[str]) -> float | None:
@@ -135,9 +137,9 @@ def notes(found: Mapping[str, Found]) -> list[str]:
     lines = [f"Built on the CPU and moved to the meta device: {', '.join(moved)}."] if moved else []
     failures: dict[str, list[str]] = {}
     for name, series in found.items():
-        for way, each in series.items():
-            if each.failure:
-                failures.setdefault(f"{title(way)} failed: {each.failure}", []).append(name)
+        for way, timed in series.items():
+            if timed.failure:
+                failures.setdefault(f"{title(way)} failed: {timed.failure}", []).append(name)
     return [*lines, *(f"{failure} ({', '.join(names)})." for failure, names in failures.items())]
 
 

@@ -76,7 +76,7 @@ def comparison(kind: str, width: int, truth: str, threads: int, budget_s: float)
         "rounds": other["latency"]["samples"],
         "base_s": base["latency"]["median_s"],
         "seconds": time.perf_counter() - begun,
-        "doubts": [each["doubt"] for each in other["latency"]["doubts"]],
+        "doubts": [doubt["doubt"] for doubt in other["latency"]["doubts"]],
     }
 
 
@@ -157,7 +157,7 @@ def record(name: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[s
         "wrong_low": low,
         "wrong_high": high,
         "rounds": quantiles([row["rounds"] for row in rows], "{:.0f}"),
-        "width": quantiles([100 * each for each in widths], "{:.2f} %"),
+        "width": quantiles([100 * share for share in widths], "{:.2f} %"),
         "seconds": sum(row["seconds"] for row in rows),
     }
 
@@ -209,8 +209,10 @@ def tables(results: Results) -> list[Table]:
         if "call_s" in row
     )
     return [
-        from_records(COLUMNS, [each for each in records if each["kind"] == "all"], "Verdicts", notes=[widths]),
-        from_records(COLUMNS, [each for each in records if each["kind"] != "all"], "By network", notes=[machine([])]),
+        from_records(COLUMNS, [record for record in records if record["kind"] == "all"], "Verdicts", notes=[widths]),
+        from_records(
+            COLUMNS, [record for record in records if record["kind"] != "all"], "By network", notes=[machine([])]
+        ),
     ]
 
 

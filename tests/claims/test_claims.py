@@ -28,7 +28,7 @@ from netcost.text.formats import result_text
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 EVERY = [*(CLAIMS.get(name) for name in CLAIMS), *(ERRATA.get(name) for name in ERRATA)]
-COUNTED = [each for each in EVERY if not each.timed]
+COUNTED = [claim for claim in EVERY if not claim.timed]
 
 
 def by_hand(name: str) -> dict[str, dict[str, str]]:
@@ -56,8 +56,10 @@ def values_of(result: ClaimFinding) -> list[float]:
         for term in check.terms:
             shown += map(int, re.findall(r"\d+", term.arithmetic))
     named = [name for check in result.checks for name in (check.what, *(term.name for term in check.terms))]
-    words = " ".join([*result.notes, *named, *(each for each in shown if isinstance(each, str))]).replace(",", "")
-    return [float(each) for each in shown if not isinstance(each, str)] + [float(each) for each in numbers_in(words)]
+    words = " ".join([*result.notes, *named, *(value for value in shown if isinstance(value, str))]).replace(",", "")
+    return [float(value) for value in shown if not isinstance(value, str)] + [
+        float(number) for number in numbers_in(words)
+    ]
 
 
 def is_shown(written: str, values: list[float]) -> bool:
@@ -84,9 +86,9 @@ def test_the_verdict_is_the_recorded_one(claim: Claim) -> None:
 def test_the_verdict_is_the_one_found_by_hand_or_it_is_said_why_not(row: str) -> None:
     """What is about speed is not measured unless there is a device."""
     claims = [CLAIMS.get(name) for name in CLAIMS if row in CLAIMS.get(name).rows]
-    verdicts = {str(each.recorded) for each in claims}
+    verdicts = {str(claim.recorded) for claim in claims}
     expected, why = OTHER_VERDICTS.get(row, (by_hand("claims")[row]["verdict"], ""))
-    if any(each.timed for each in claims):
+    if any(claim.timed for claim in claims):
         expected, why = str(ClaimVerdict.NOT_MEASURED), "it is about speed"
     assert verdicts == {expected}, why
 
@@ -94,10 +96,10 @@ def test_the_verdict_is_the_one_found_by_hand_or_it_is_said_why_not(row: str) ->
 @pytest.mark.parametrize("row", sorted(by_hand("claims") | by_hand("published_mismatches")))
 def test_the_figures_found_by_hand_come_out_again(row: str) -> None:
     """Each number of the computed column is among those that the claim shows, or it is said why not."""
-    claims = [each for each in EVERY if row in each.rows and not each.timed]
+    claims = [claim for claim in EVERY if row in claim.rows and not claim.timed]
     if not claims:
         pytest.skip("is about speed")
-    values = [value for each in claims for value in values_of(finding(each.id))]
+    values = [value for claim in claims for value in values_of(finding(claim.id))]
     computed = (by_hand("claims") | by_hand("published_mismatches"))[row]["computed"]
     missing = {written for written in numbers_in(computed) if not is_shown(written, values)}
     assert missing == set(NOT_REPEATED.get(row, ({}, ""))[0])
@@ -115,7 +117,7 @@ def test_no_claim_contains_its_own_answer(claim: Claim) -> None:
 
 
 def test_no_claim_and_erratum_share_an_id() -> None:
-    assert len({each.id for each in EVERY}) == len(EVERY)
+    assert len({claim.id for claim in EVERY}) == len(EVERY)
 
 
 @pytest.mark.parametrize("claim", EVERY, ids=lambda claim: claim.id)
@@ -132,7 +134,7 @@ def test_a_review_reads_the_same_in_every_format(errata: bool) -> None:
     result = review(errata=errata)
     assert result.changed == []
     plain = json.loads(json.dumps(result.to_dict()))
-    assert [each["id"] for each in plain["claims"]] == [each.claim.id for each in result.results]
+    assert [record["id"] for record in plain["claims"]] == [reviewed.claim.id for reviewed in result.results]
     for name in ("table", "markdown", "csv", "json"):
         for table in [*result.sums(), *result.overview(), result.records()]:
             assert result_text(table, name)
@@ -179,7 +181,7 @@ def test_what_is_handed_out_says_how_to_read_it_and_has_every_claim_below_its_to
     assert first.paragraphs[0] == "4 claims: holds 3, fails 1."
     assert [row[:2] for row in first.tables[0].rows] == [("holds", 3), ("fails", 1)]
     assert (first.level, topic.title, topic.level) == (1, "Inception", 2)
-    assert [(part.title, part.level) for part in claims] == [(each.claim.id, 3) for each in result.results]
+    assert [(part.title, part.level) for part in claims] == [(reviewed.claim.id, 3) for reviewed in result.results]
     assert [part.paragraphs[1] for part in claims].count("Verdict: fails.") == 1
 
 
@@ -205,7 +207,7 @@ def test_a_changed_verdict_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     other = Claim(**{**_parts(CLAIMS.get("inception-naive-854")), "recorded": ClaimVerdict.FAILS})
     monkeypatch.setitem(CLAIMS._entries, "inception-naive-854", other)
     result = review("inception-naive-854")
-    assert [each.claim.id for each in result.changed] == ["inception-naive-854"]
+    assert [reviewed.claim.id for reviewed in result.changed] == ["inception-naive-854"]
     assert "recorded as fails" in result_text(result.sums()[0], "markdown")
     assert run(["claims", "inception-naive-854"]) == 1
     assert "recorded as fails" in capsys.readouterr().out

@@ -317,7 +317,7 @@ def test_what_was_measured_knows_its_command_and_no_folder_of_this_machine(
     (net / "run=1").mkdir()
     (net / "run=1" / "net.py").write_text(NET)
     written = [output, str(net / "out.json"), "--device", "none", "--format=json"]
-    assert run(["compare", *(each.format(net) for each in arguments), *written]) == 0
+    assert run(["compare", *(argument.format(net) for argument in arguments), *written]) == 0
     text = (net / "out.json").read_text()
     assert json.loads(text)["command"] == f"{said}{flags} --device none --format=json"
     assert str(net) not in text

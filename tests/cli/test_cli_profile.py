@@ -83,7 +83,7 @@ def test_a_trace_is_saved_beside_the_result(folder: Path, capsys: pytest.Capture
     assert run([*PROFILE, "--trace", "trace.json", "-o", "profile.txt"]) == 0
     assert capsys.readouterr().out == ""
     trace = json.loads((folder / "trace.json").read_text())
-    assert {"aten.conv2d", "conv", "(model)"} <= {each["name"] for each in trace["traceEvents"]}
+    assert {"aten.conv2d", "conv", "(model)"} <= {event["name"] for event in trace["traceEvents"]}
     assert "batch_norm" in (folder / "profile.txt").read_text()
 
 

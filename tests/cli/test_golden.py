@@ -180,8 +180,8 @@ def signatures(name: str, value: Any) -> Iterator[str]:
     yield name + without_version(re.sub(r" at 0x[0-9a-f]+|ForwardRef\(('\w+')\)", r"\1", called))
     if is_class:
         ours = [kind for kind in value.__mro__ if kind.__module__.startswith("netcost")]
-        has = {each for kind in ours for each in (*vars(kind), *getattr(kind, "__dataclass_fields__", ()))}
-        yield from (f"{name}.{each}" for each in sorted(has) if not each.startswith("_"))
+        has = {attribute for kind in ours for attribute in (*vars(kind), *getattr(kind, "__dataclass_fields__", ()))}
+        yield from (f"{name}.{attribute}" for attribute in sorted(has) if not attribute.startswith("_"))
 
 
 def test_the_options_of_every_command_are_their_golden_file(capsys: pytest.CaptureFixture[str]) -> None:
@@ -191,7 +191,7 @@ def test_the_options_of_every_command_are_their_golden_file(capsys: pytest.Captu
         written = capsys.readouterr().out
         arguments = re.findall("[A-Za-z]+", written.partition("[OPTIONS]")[2].partition("\n")[0])
         lines.append(" ".join(["netcost", *command.split(), *arguments]) + "\n")
-        lines += [f"  {each}\n" for each in re.findall(r"^  (-[-\w]+(?:, --[-\w]+)?)", written, re.MULTILINE)]
+        lines += [f"  {option}\n" for option in re.findall(r"^  (-[-\w]+(?:, --[-\w]+)?)", written, re.MULTILINE)]
     require_golden("names/options.txt", "".join(lines))
 
 
@@ -212,12 +212,12 @@ def printed_json(case: str) -> Any:
 def key_paths(value: Any, path: str = "$") -> dict[str, set[str]]:
     """Every path of keys in a JSON document with the types that it leads to; * is a key that is no name."""
     found: dict[str, set[str]] = {path: {KINDS[type(value)]}}
-    inner = [("[]", each) for each in value] if isinstance(value, list) else []
+    inner = [("[]", part) for part in value] if isinstance(value, list) else []
     if isinstance(value, dict):
         are_names = all(re.fullmatch("[a-z0-9_]+", key) for key in value)
-        inner = [(f".{key if are_names else '*'}", each) for key, each in value.items()]
-    for step, each in inner:
-        for below, kinds in key_paths(each, path + step).items():
+        inner = [(f".{key if are_names else '*'}", part) for key, part in value.items()]
+    for step, part in inner:
+        for below, kinds in key_paths(part, path + step).items():
             found.setdefault(below, set()).update(kinds)
     return found
 

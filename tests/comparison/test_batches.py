@@ -16,8 +16,10 @@ BATCHES = (1, 2, 4, 8)
 
 def known(*intervals, batches=BATCHES):
     """A knee of throughput shares with these intervals; a number stands for one without width."""
-    ends = [each if isinstance(each, tuple) or each is None else (each, each) for each in intervals]
-    return Knee("net", tuple(Share(*each) for each in zip(batches, (None,) * len(ends), ends, strict=False)))
+    ends = [
+        interval if isinstance(interval, tuple) or interval is None else (interval, interval) for interval in intervals
+    ]
+    return Knee("net", tuple(Share(*share) for share in zip(batches, (None,) * len(ends), ends, strict=False)))
 
 
 def swept(*latencies, environment=None):
@@ -73,7 +75,7 @@ def test_a_throughput_that_falls_has_its_knee_before():
 
 def test_with_too_few_rounds_there_is_no_verdict():
     short = [measurement(1.0, batch=batch, times_s=(1.0,) * 3) for batch in (1, 2)]
-    entries = [Entry("net", measurement=each) for each in short]
+    entries = [Entry("net", measurement=measured) for measured in short]
     [knee] = Sweep(Comparison(tuple(entries), (Run(machine()),)), (1, 2)).knees
     assert knee.batches == ()
     assert "cannot tell" in knee.verdict

@@ -235,8 +235,8 @@ def places(value, way=()):
     """The ways to all values in a document."""
     yield way
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, each in inner:
-        yield from places(each, (*way, key))
+    for key, part in inner:
+        yield from places(part, (*way, key))
 
 
 @settings(max_examples=100)

@@ -174,7 +174,7 @@ def test_costs_add_in_any_order_and_grouping(a, b, c):
 def test_the_empty_cost_is_zero_and_the_total_is_the_sum(several):
     assert total([]) == Cost()
     assert total(several) == sum(several, Cost())
-    assert all(each + Cost() == each for each in several)
+    assert all(cost + Cost() == cost for cost in several)
 
 
 @pytest.mark.parametrize("other", [0, 1.5, (1, 2), "2"])
@@ -213,7 +213,7 @@ def extended(net: Network, x: Value, values: list[Value], step: str, channels: i
         net.pool(net.relu(x))
         net.view(x)
         return x
-    alike = [each for each in values if each.shape == x.shape]
+    alike = [value for value in values if value.shape == x.shape]
     other = alike[channels % len(alike)]
     return STEPS[step](net, x, other)
 
@@ -266,7 +266,7 @@ def test_what_is_fused_away_is_written_and_read_by_no_one_else(graph):
             continue
         producer = max(graph.ops[index].sources)
         assert fusion_of(counted).group[producer] == head
-        assert [at for at, op in enumerate(graph.ops) if producer in op.sources and not op.is_view] == [index]
+        assert [reader for reader, op in enumerate(graph.ops) if producer in op.sources and not op.is_view] == [index]
         assert producer not in graph.output_sources
 
 
@@ -323,13 +323,13 @@ def lifetimes(draw: st.DrawFn) -> Graph:
 @few
 @given(lifetimes())
 def test_peak_memory_is_the_largest_sum_of_storages_that_live_at_the_same_time(graph):
-    def live(at: int) -> int:
-        return sum(each.size_bytes for each in graph.storages if each.born <= at <= max(each.died, 0))
+    def live(moment: int) -> int:
+        return sum(storage.size_bytes for storage in graph.storages if storage.born <= moment <= max(storage.died, 0))
 
     peak = liveness.peak_activation_bytes(graph)
-    assert peak == max(live(at) for at in range(len(graph.ops)))
-    assert max(each.size_bytes for each in graph.storages) <= peak
-    assert peak <= sum(each.size_bytes for each in graph.storages)
+    assert peak == max(live(moment) for moment in range(len(graph.ops)))
+    assert max(storage.size_bytes for storage in graph.storages) <= peak
+    assert peak <= sum(storage.size_bytes for storage in graph.storages)
     assert liveness.peak_memory_bytes(graph) == graph.weight_bytes + peak
 
 

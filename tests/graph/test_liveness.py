@@ -23,7 +23,9 @@ from netcost.graph.liveness import activation_bytes, peak_activation_bytes, peak
 def lived(operators: int, *storages: tuple[int, int, int], weight_bytes: int = 0) -> Graph:
     """A graph of which only the lifetimes matter: (bytes, born, died) of each storage."""
     return Graph(
-        (Op("aten.relu"),) * operators, storages=tuple(Storage(*each) for each in storages), weight_bytes=weight_bytes
+        (Op("aten.relu"),) * operators,
+        storages=tuple(Storage(*storage) for storage in storages),
+        weight_bytes=weight_bytes,
     )
 
 

@@ -751,7 +751,7 @@ ROWS = (
 
 
 def row_id(row: Row) -> str:
-    return f"{row.op.name}{[each.shape for each in row.op.inputs]}".replace(" ", "")
+    return f"{row.op.name}{[spec.shape for spec in row.op.inputs]}".replace(" ", "")
 
 
 def rule_of(name: str) -> Rule:
@@ -779,8 +779,8 @@ def test_an_operator_costs_what_its_arithmetic_says(row):
 
 @pytest.mark.parametrize("row", ROWS, ids=row_id)
 def test_bytes_are_four_an_element_where_all_tensors_are_single_precision(row):
-    if any(each.itemsize != 4 for each in (*row.op.inputs, *row.op.outputs)):
-        halved = tuple(each._replace(itemsize=4) for each in row.op.inputs)
+    if any(spec.itemsize != 4 for spec in (*row.op.inputs, *row.op.outputs)):
+        halved = tuple(spec._replace(itemsize=4) for spec in row.op.inputs)
         row = row._replace(op=row.op._replace(inputs=halved, outputs=tuple(tensor(*o.shape) for o in row.op.outputs)))
     packed = sum(prod(weight.shape) for weight in row.op.arguments.values() if isinstance(weight, Packed))  # 8 bits
     assert cost_of(row.op).memory_access_bytes == 4 * row.memory_access - 3 * packed

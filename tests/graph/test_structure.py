@@ -179,8 +179,8 @@ def graphs(draw: st.DrawFn) -> Graph:
     length = draw(st.integers(1, 8))
     views = set(draw(st.lists(st.integers(0, length - 1), max_size=2)))
     sources = []
-    for at in range(length):
-        readable = [INPUT, CONSTANT, *(index for index in range(at) if index not in views)]
+    for position in range(length):
+        readable = [INPUT, CONSTANT, *(index for index in range(position) if index not in views)]
         # Recent ones rather than old ones, or there would be hardly a cut.
         near = st.sampled_from(readable[-2:]) | st.sampled_from(readable)
         sources.append(tuple(draw(st.lists(near, min_size=1, max_size=3))))
@@ -215,11 +215,11 @@ def cuts(graph: Graph) -> list[int]:
 def test_a_block_holds_what_lies_after_one_cut_up_to_the_next(graph):
     main = set().union(*paths(graph))
     found = cuts(graph)
-    for at, members in enumerate(blocks_of(graph)):
+    for block, members in enumerate(blocks_of(graph)):
         on_paths = [index for index in members if index in main]
         if found:
-            after = found[at - 1] if at else -1
-            upto = found[at] if at < len(found) else len(graph.ops)
+            after = found[block - 1] if block else -1
+            upto = found[block] if block < len(found) else len(graph.ops)
             assert on_paths == [index for index in sorted(main) if after < index <= upto]
 
 
@@ -227,11 +227,11 @@ def test_a_block_holds_what_lies_after_one_cut_up_to_the_next(graph):
 @given(graphs())
 def test_what_is_off_the_path_joins_its_first_user_or_else_where_it_comes_from(graph):
     main = set().union(*paths(graph))
-    home = {index: at for at, members in enumerate(blocks_of(graph)) for index in members}
+    home = {index: block for block, members in enumerate(blocks_of(graph)) for index in members}
     for index, op in enumerate(graph.ops):
         if op.is_view or index in main:
             continue
-        users = {home[at] for at, other in enumerate(graph.ops) if index in other.sources and not other.is_view}
+        users = {home[reader] for reader, other in enumerate(graph.ops) if index in other.sources and not other.is_view}
         origins = {home[source] for source in op.sources if source >= 0}
         assert home[index] in users | origins | {0}
         if users and not origins:

@@ -15,7 +15,7 @@ CASES = [(name, widths) for name in ALL for widths in GUIDELINES.get(name).width
 
 
 def work(name: str, widths: str) -> dict[str, int]:
-    return {each.name: each.closed_form.mult_adds for each in GUIDELINES.get(name).variants(widths, 1)}
+    return {variant.name: variant.closed_form.mult_adds for variant in GUIDELINES.get(name).variants(widths, 1)}
 
 
 def places(name: str, widths: str) -> dict[str, int]:
@@ -23,8 +23,8 @@ def places(name: str, widths: str) -> dict[str, int]:
     found = {}
     for order in GUIDELINES.get(name).orders:
         for chain in order.chains:
-            present = [each for each in chain if each in work(name, widths)]
-            found |= {each: index for index, each in enumerate(present)}
+            present = [variant for variant in chain if variant in work(name, widths)]
+            found |= {variant: index for index, variant in enumerate(present)}
     return found
 
 
@@ -44,7 +44,7 @@ def verdicts(found: Trial) -> list[GuidelineVerdict]:
 
 @pytest.mark.parametrize(("name", "widths"), CASES)
 def test_times_that_rise_along_the_order_support_a_guideline(name: str, widths: str) -> None:
-    found = trial(name, times(name, widths, lambda at, _: 1 + 0.1 * at), widths)
+    found = trial(name, times(name, widths, lambda place, _: 1 + 0.1 * place), widths)
     assert set(verdicts(found)) == {GuidelineVerdict.HOLDS}
     for finding in judge(found):
         most = max(places(name, widths)[step.slow] for step in finding.steps)
@@ -54,7 +54,7 @@ def test_times_that_rise_along_the_order_support_a_guideline(name: str, widths: 
 
 @pytest.mark.parametrize(("name", "widths"), CASES)
 def test_times_that_fall_along_the_order_contradict_it(name: str, widths: str) -> None:
-    found = trial(name, times(name, widths, lambda at, _: 1 - 0.1 * at), widths)
+    found = trial(name, times(name, widths, lambda place, _: 1 - 0.1 * place), widths)
     assert set(verdicts(found)) == {GuidelineVerdict.DOES_NOT_HOLD}
 
 
@@ -69,7 +69,7 @@ def test_equal_times_contradict_it_too(name: str, widths: str) -> None:
 @pytest.mark.parametrize(("name", "widths"), CASES)
 def test_blurred_times_leave_it_open(name: str, widths: str) -> None:
     """Every other round says that each variant is slower than the one before, and the rest that it is faster."""
-    found = trial(name, times(name, widths, lambda at, turn: (1.3 if turn % 2 else 1 / 1.3) ** at), widths)
+    found = trial(name, times(name, widths, lambda place, turn: (1.3 if turn % 2 else 1 / 1.3) ** place), widths)
     assert set(verdicts(found)) == {GuidelineVerdict.CANNOT_TELL}
     assert all(finding.sentence.count("cannot tell") == 1 for finding in judge(found))
 
@@ -77,10 +77,10 @@ def test_blurred_times_leave_it_open(name: str, widths: str) -> None:
 @pytest.mark.parametrize(("name", "widths"), CASES)
 def test_one_step_the_wrong_way_is_enough_to_contradict(name: str, widths: str) -> None:
     for order in GUIDELINES.get(name).orders:
-        told = times(name, widths, lambda at, _: 1 + 0.5 * at)
+        told = times(name, widths, lambda place, _: 1 + 0.5 * place)
         fast, slow = order.steps(tuple(told))[-1]
         done = work(name, widths)
-        told[slow] = [0.99 * each * done[slow] / done[fast] for each in told[fast]]
+        told[slow] = [0.99 * time_s * done[slow] / done[fast] for time_s in told[fast]]
         found = {finding.order: finding for finding in judge(trial(name, told, widths))}
         assert found[order].verdict is GuidelineVerdict.DOES_NOT_HOLD
         if len(found[order].steps) > 1:
@@ -137,7 +137,7 @@ def test_a_clock_too_coarse_for_a_call_tells_nothing() -> None:
 def test_series_and_parallel_forms_are_judged_apart() -> None:
     told = {"1 fragment": 1.0, "2 in series": 1.2, "4 in series": 1.4, "2 in parallel": 0.8, "4 in parallel": 0.6}
     found = judge(trial("g3", {name: [value] * ROUNDS for name, value in told.items()}))
-    assert {each.order.label: each.verdict for each in found} == {
+    assert {agreement.order.label: agreement.verdict for agreement in found} == {
         "in series": GuidelineVerdict.HOLDS,
         "in parallel": GuidelineVerdict.DOES_NOT_HOLD,
     }

@@ -247,7 +247,7 @@ def found() -> Findings:
 
 
 def test_latencies_that_are_mult_adds_are_explained_by_them(found: Findings) -> None:
-    told = {each.metric: each for each in found.networks.explanations}
+    told = {explanation.metric: explanation for explanation in found.networks.explanations}
     assert list(told) == list(METRICS)
     assert told["mult_adds"].rho == pytest.approx(1)
     assert told["mult_adds"].error == pytest.approx(0)
@@ -274,19 +274,19 @@ def test_a_machine_that_slows_down_does_not_move_the_latencies() -> None:
     slow = {"times": 1.0}
 
     def drifting(name: str) -> list[float]:
-        return [slow["times"] * each for each in seconds(name)]
+        return [slow["times"] * time_s for time_s in seconds(name)]
 
     def slower(_: float) -> None:
         slow["times"] *= 2
 
     study = studied(time_all=FakeTimer(drifting, slower)).networks
-    told = {each.metric: each for each in study.explanations}
+    told = {explanation.metric: explanation for explanation in study.explanations}
     assert told["mult_adds"].error == pytest.approx(0)
     assert max(study.reference_s) / min(study.reference_s) == pytest.approx(2 ** (len(study.reference_s) - 1))
 
 
 def test_orders_of_table_8_are_compared_with_the_papers(found: Findings) -> None:
-    here = {(each.order, each.platform): each for each in found.networks.agreements}
+    here = {(agreement.order, agreement.platform): agreement for agreement in found.networks.agreements}
     by_work, by_speed = here["fewest mult-adds", "ARM"], here["table 8, batch 1, 1 thread", "ARM"]
     assert by_speed.rho == pytest.approx(by_work.rho)  # these times are nothing but mult-adds
     assert by_work.networks == len(TABLE_8)
@@ -297,14 +297,14 @@ def test_orders_of_table_8_are_compared_with_the_papers(found: Findings) -> None
 def test_peaks_add_a_roofline() -> None:
     peaks = made_up_peaks(threads=1)
     study = studied(peaks=peaks).networks
-    assert [each.metric for each in study.explanations] == [*METRICS, "roofline_s"]
+    assert [explanation.metric for explanation in study.explanations] == [*METRICS, "roofline_s"]
     bounds = bounds_s(counted("lenet5").count, peaks)
     assert study.metric("roofline_s", "lenet5") == sum(bounds) > counted("lenet5").flops / 2**36
 
 
 def test_a_roofline_says_whose_it_is_and_in_what_it_is_not_of_this_run() -> None:
     peaks = made_up_peaks(threads=1)
-    own, other = (sections(studied(peaks=each))[-1].tables[0].notes for each in (peaks, replace(peaks, threads=7)))
+    own, other = (sections(studied(peaks=given))[-1].tables[0].notes for given in (peaks, replace(peaks, threads=7)))
     assert own[0].startswith("Roofline of ")
     assert not any("threads, times of" in note for note in own)
     assert any("peaks of 7 threads, times of 1" in note for note in other)

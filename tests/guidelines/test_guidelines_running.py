@@ -123,7 +123,7 @@ def test_what_was_saved_reads_back_as_it_was(tmp_path: Path) -> None:
     found = tried(ALL)
     again = run(ALL, NOTHING, saved=load(saved(found, tmp_path)))
     assert again.to_dict() == found.to_dict()
-    assert [each.title for each in sections(again)] == [each.title for each in sections(found)]
+    assert [section.title for section in sections(again)] == [section.title for section in sections(found)]
 
 
 def test_a_finished_setting_is_not_measured_again(tmp_path: Path) -> None:
@@ -151,7 +151,10 @@ def test_a_setting_with_less_time_than_now_is_measured_again_unless_it_was_preci
     stopped = FakeTimer.__call__
 
     def on_budget(*arguments):
-        return [replace(each, effort=replace(each.effort, stopped=Stop.BUDGET)) for each in stopped(hasty, *arguments)]
+        return [
+            replace(measurement, effort=replace(measurement.effort, stopped=Stop.BUDGET))
+            for measurement in stopped(hasty, *arguments)
+        ]
 
     path = saved(tried(time_all=on_budget, budget_s=3.0), tmp_path)
     timer = FakeTimer()
@@ -173,7 +176,7 @@ def test_a_setting_that_failed_is_measured_again(tmp_path: Path) -> None:
 
     found = tried(["g4"], time_all=failing)
     assert found.errors == [
-        f"G4, paper widths x1, batch 1, 1 thread: {each.name} failed" for each in G4.variants("paper", 1)
+        f"G4, paper widths x1, batch 1, 1 thread: {variant.name} failed" for variant in G4.variants("paper", 1)
     ]
     timer = FakeTimer()
     assert tried(["g4"], saved=load(saved(found, tmp_path)), time_all=timer).errors == []
@@ -417,7 +420,7 @@ def test_the_command_saves_as_it_goes_and_goes_on(
     assert run_command([*arguments, "--from", path]) == 0
     assert len(timer.calls) == 4
     assert len(json.loads(Path(path).read_text())["trials"]) == 3
-    assert [each.name for each in tmp_path.iterdir()] == ["run.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
 def test_a_variant_that_failed_sets_the_exit_code(

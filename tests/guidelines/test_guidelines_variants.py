@@ -99,7 +99,7 @@ def test_g2_divides_by_the_groups() -> None:
 def test_the_slip_of_180_channels_in_8_groups_is_mended_where_they_do_not_divide() -> None:
     assert by_name("g2", ARM, 1)["g = 8"].channels == "184"
     assert by_name("g2", ARM, 2)["g = 8"].channels == "360"
-    assert any("184" in each for each in GUIDELINES.get("g2").deviations)
+    assert any("184" in deviation for deviation in GUIDELINES.get("g2").deviations)
 
 
 def test_g3_in_series_is_deeper_and_in_parallel_adds() -> None:
@@ -129,7 +129,7 @@ def test_g4_takes_relu_and_shortcut_away_one_at_a_time() -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_variants_run_and_keep_the_shape(name: str) -> None:
     guideline = GUIDELINES.get(name)
-    for variant in (each for widths in guideline.width_sets for each in guideline.variants(widths, 1)):
+    for variant in (variant for widths in guideline.width_sets for variant in guideline.variants(widths, 1)):
         x = torch.zeros(2, variant.in_channels, 7, 5)
         with torch.inference_mode():
             assert variant.build()(x).shape == x.shape
@@ -144,7 +144,7 @@ SIDES = st.integers(1, 12)
 def test_g1_memory_access_is_least_at_equal_widths_and_meets_the_bound_there(height, width, channels, choice) -> None:
     """ShuffleNet V2, equation 2: MAC >= 2·sqrt(hwB) + B/(hw), with equality at c1 = c2."""
     product = channels * channels
-    c1 = choice.choice([each for each in range(1, product + 1) if product % each == 0])
+    c1 = choice.choice([width for width in range(1, product + 1) if product % width == 0])
     c2 = product // c1
     equal, other = (_pointwise(height, width, *widths) for widths in ((channels, channels), (c1, c2)))
     bound = least_pointwise_access(height * width * product, height * width)
@@ -220,13 +220,13 @@ def test_speeds_are_as_printed(number: int, named, columns: tuple[str, ...] | No
     for row in rows:
         name = {"1": "1 fragment"}.get(named(row), named(row))
         gpu, arm = columns or ("c128", "c256", "c512"), columns or ("c64", "c128", "c256")
-        assert published.gpu[name] == tuple(float(row[f"gpu_batches_per_s_{each}"]) for each in gpu)
-        assert published.arm[name] == tuple(float(row[f"arm_images_per_s_{each}"]) for each in arm)
+        assert published.gpu[name] == tuple(float(row[f"gpu_batches_per_s_{column}"]) for column in gpu)
+        assert published.arm[name] == tuple(float(row[f"arm_images_per_s_{column}"]) for column in arm)
 
 
 def test_every_variant_of_the_papers_widths_has_its_speeds() -> None:
     for guideline in map(GUIDELINES.get, ALL):
-        for widths in (each for each in guideline.width_sets if each != ALIGNED):
+        for widths in (width_set for width_set in guideline.width_sets if width_set != ALIGNED):
             for variant in guideline.variants(widths, 1):
                 for platform in (GPU, ARM):
                     assert guideline.published.speed(platform, variant.name, 1) is not None

@@ -105,7 +105,7 @@ def test_each_operator_has_its_time_and_the_gap_has_the_rest():
 def test_every_raw_time_is_kept():
     found = profiled()
     assert len(found.passes) == len(found.plain_s) == len(found.instrumented_s) >= stats.MIN_ROUNDS
-    assert {each.times_s for each in found.passes} == {(4 * LONG, 0.0, 2 * LONG)}
+    assert {one_pass.times_s for one_pass in found.passes} == {(4 * LONG, 0.0, 2 * LONG)}
     assert set(found.plain_s) == {8 * LONG}
 
 
@@ -119,24 +119,26 @@ def test_passes_before_the_first_sample_are_not_kept():
             return torch.ops.netcost_profiling_test.work(x, slow * LONG)
 
     found = profiled(Warming())
-    assert {each.times_s for each in found.passes} == {(LONG,)}
+    assert {one_pass.times_s for one_pass in found.passes} == {(LONG,)}
     assert len(found.passes) == len(found.plain_s)
 
 
 def test_a_sample_of_a_short_network_has_several_passes():
     call_s = 2.0**-15  # 1 / 4 of `SAMPLE_S` or a little more
     found = profiled(Worker(call_s))
-    assert [each.begins_sample for each in found.passes] == [True, False, False, False] * len(found.plain_s)
+    assert [one_pass.begins_sample for one_pass in found.passes] == [True, False, False, False] * len(found.plain_s)
     assert found.operators_s == call_s
 
 
 def test_an_interruption_is_spread_over_all_operators_by_their_time():
     """Every run is interrupted once, each time elsewhere: no median sees it, and the sum must."""
-    places = ((run, at) for run in counting() for at in range(8))
-    EXTRA["interrupted"] = lambda: 6 * LONG if (lambda run, at: run % 8 == at)(*next(places)) else 0.0
+    places = ((run, call) for run in counting() for call in range(8))
+    EXTRA["interrupted"] = lambda: 6 * LONG if (lambda run, turn: run % 8 == turn)(*next(places)) else 0.0
     found = profiled(nn.Sequential(*[Worker(LONG) for _ in range(8)]))
     EXTRA.update(interrupted=lambda: 0.0)
-    assert {stats.median(times) for times in zip(*(each.times_s for each in found.passes), strict=True)} == {LONG}
+    assert {stats.median(times) for times in zip(*(one_pass.times_s for one_pass in found.passes), strict=True)} == {
+        LONG
+    }
     assert found.operators_s == 14 * LONG
     assert found.scale == 14 / 8
     assert found.times_s == (14 / 8 * LONG,) * 8
@@ -654,10 +656,10 @@ def test_torchs_profiler_shows_the_marked_ranges_and_what_ran_in_them(capfd):
     probe = KernelProbe(lambda: x.relu().sigmoid(), [Op("aten.relu"), Op("aten.sigmoid")], CLOCK, lambda: None, record)
     with torch.inference_mode(), pytest.raises(MeasurementError, match="CUPTI"):
         probe()
-    marked = [each for each in seen if each.name.startswith("netcost:")]
-    assert [each.name for each in marked] == ["netcost:0", "netcost:1"]
+    marked = [event for event in seen if event.name.startswith("netcost:")]
+    assert [mark.name for mark in marked] == ["netcost:0", "netcost:1"]
     assert [child.name for child in marked[0].cpu_children] == ["aten::relu"]
-    assert all(hasattr(each, "kernels") and each.device_type.name == "CPU" for each in marked)
+    assert all(hasattr(mark, "kernels") and mark.device_type.name == "CPU" for mark in marked)
     assert os.environ.get("KINETO_LOG_LEVEL") == before
     assert capfd.readouterr().err == ""
 
@@ -672,7 +674,7 @@ def test_a_real_gpu_has_kernels_for_every_operator_and_a_gap(name):
     assert 0 < found.operators_s <= 1.1 * found.median_s
     assert abs(found.deviation) < 0.1
     trace = json.loads(found.chrome_trace())
-    assert {each["tid"] for each in trace["traceEvents"]} == {1, 2}
+    assert {event["tid"] for event in trace["traceEvents"]} == {1, 2}
 
 
 # ---- the trace file -------------------------------------------------------------------------------------------------
@@ -680,8 +682,8 @@ def test_a_real_gpu_has_kernels_for_every_operator_and_a_gap(name):
 
 def test_the_trace_has_a_slice_for_each_operator_within_those_of_its_modules():
     trace = json.loads(profiled(nn.Sequential(Net(), Net())).chrome_trace())
-    slices = [each for each in trace["traceEvents"] if each["ph"] == "X"]
-    within = {(each["name"], each["ts"], each["dur"]) for each in slices}
+    slices = [event for event in trace["traceEvents"] if event["ph"] == "X"]
+    within = {(slice_["name"], slice_["ts"], slice_["dur"]) for slice_ in slices}
     first_us = 4 * LONG * 1e6
     assert ("netcost_profiling_test.work", 0.0, first_us) in within
     assert ("0.first", 0.0, first_us) in within
@@ -689,17 +691,17 @@ def test_the_trace_has_a_slice_for_each_operator_within_those_of_its_modules():
     assert ("1", 8 * LONG * 1e6, 8 * LONG * 1e6) in within
     whole = {"name": "(model)", "cat": "Sequential", "ts": 0.0, "dur": 16 * LONG * 1e6}
     assert slices[0] == {"ph": "X", "pid": 1, "tid": 1, **whole}
-    operators = [each for each in slices if "args" in each]
-    assert sorted(each["args"]["operator"] for each in operators) == list(range(6))
+    operators = [slice_ for slice_ in slices if "args" in slice_]
+    assert sorted(operator["args"]["operator"] for operator in operators) == list(range(6))
 
 
 def test_slices_nest():
     trace = json.loads(netcost.profile("lenet5", budget_s=0.2).chrome_trace())
     open_until: list[float] = []
-    for each in (each for each in trace["traceEvents"] if each["ph"] == "X"):
-        while open_until and open_until[-1] <= each["ts"] + 1e-3:
+    for slice_ in (event for event in trace["traceEvents"] if event["ph"] == "X"):
+        while open_until and open_until[-1] <= slice_["ts"] + 1e-3:
             open_until.pop()
-        ends = each["ts"] + each["dur"]
+        ends = slice_["ts"] + slice_["dur"]
         assert not open_until or ends <= open_until[-1] + 2e-3
         open_until.append(ends)
 

@@ -54,16 +54,18 @@ def peaks() -> Peaks:
 
 
 def test_the_rates_of_the_device_are_found_to_the_digit(peaks: Peaks) -> None:
-    assert {each.dtype: each.flops_per_s.best for each in peaks.products} == FLOPS_PER_S
-    assert {each.level: each.copy.best for each in peaks.bandwidths} == BYTES_PER_S
-    assert {each.level: each.triad.best for each in peaks.bandwidths} == {k: v / 2 for k, v in BYTES_PER_S.items()}
-    assert {each.level: each.best for each in peaks.bandwidths} == BYTES_PER_S
+    assert {product.dtype: product.flops_per_s.best for product in peaks.products} == FLOPS_PER_S
+    assert {bandwidth.level: bandwidth.copy.best for bandwidth in peaks.bandwidths} == BYTES_PER_S
+    assert {bandwidth.level: bandwidth.triad.best for bandwidth in peaks.bandwidths} == {
+        k: v / 2 for k, v in BYTES_PER_S.items()
+    }
+    assert {bandwidth.level: bandwidth.best for bandwidth in peaks.bandwidths} == BYTES_PER_S
     assert set(peaks.launch_s) == {LAUNCH_S}
 
 
 def test_every_probe_is_repeated_and_every_repetition_kept(peaks: Peaks) -> None:
-    rates = [each.flops_per_s for each in peaks.products]
-    rates += [rate for each in peaks.bandwidths for rate in (each.copy, each.triad)]
+    rates = [product.flops_per_s for product in peaks.products]
+    rates += [rate for bandwidth in peaks.bandwidths for rate in (bandwidth.copy, bandwidth.triad)]
     assert {len(rate.samples) for rate in rates} == {probing.FEWEST_SAMPLES}
     assert len(peaks.launch_s) == probing.FEWEST_SAMPLES
 
@@ -97,7 +99,7 @@ def test_the_arrays_fit_the_cache_or_are_four_times_the_last_one(peaks: Peaks) -
     assert 3 * second.array_bytes <= CACHES[0].size_bytes / 2
     assert CACHES[0].size_bytes < 3 * third.array_bytes <= CACHES[1].size_bytes / 2
     assert memory.array_bytes == 4 * CACHES[1].size_bytes
-    assert [each.cache_bytes for each in peaks.bandwidths] == [2**21, 2**25, None]
+    assert [bandwidth.cache_bytes for bandwidth in peaks.bandwidths] == [2**21, 2**25, None]
 
 
 def test_arrays_that_memory_does_not_allow_are_smaller_and_the_notes_say_so() -> None:
@@ -117,7 +119,7 @@ def test_an_element_type_that_cannot_be_multiplied_is_missing_with_the_reason() 
     broken = {**FLOPS_PER_S, "bf16": RuntimeError('"mm" not implemented for BFloat16\nmore of it')}
     peaks, _ = measured(flops_per_s=broken)
     assert peaks.missing == {"bf16": 'RuntimeError: "mm" not implemented for BFloat16'}
-    assert [each.dtype for each in peaks.products] == ["fp32", "fp16"]
+    assert [product.dtype for product in peaks.products] == ["fp32", "fp16"]
     assert peaks.flops_per_s("bf16") is None
     assert peaks.ridge("bf16") is None
     assert "bf16" not in peaks.to_dict()["matrix_product"]
@@ -270,10 +272,10 @@ def test_what_follows_from_the_samples_is_not_believed_when_read(peaks: Peaks) -
     assert Peaks.from_dict(plain) == peaks
 
 
-def paths(value: object, at: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+def paths(value: object, way: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
     """Every place in a nest of dicts and lists."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [at, *(path for key, each in inner for path in paths(each, (*at, key)))]
+    return [way, *(path for key, part in inner for path in paths(part, (*way, key)))]
 
 
 PLAIN = measured()[0].to_dict()
@@ -470,8 +472,8 @@ def test_random_numbers_of_others_are_not_disturbed(monkeypatch: pytest.MonkeyPa
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 def test_a_real_gpu_has_peaks() -> None:
     peaks = measure_peaks("cuda", budget_s=5.0)
-    assert {each.dtype for each in peaks.products} == {"fp32", "bf16", "fp16"}
+    assert {product.dtype for product in peaks.products} == {"fp32", "bf16", "fp16"}
     assert peaks.flops_per_s("fp16") > peaks.flops_per_s("fp32") > 1e12
-    assert [each.level for each in peaks.bandwidths] == ["L2", "memory"]
+    assert [bandwidth.level for bandwidth in peaks.bandwidths] == ["L2", "memory"]
     assert peaks.bandwidths[-1].best > 1e11
     assert Peaks.from_dict(json.loads(render(peaks.to_dict()))) == peaks

@@ -4,7 +4,9 @@ import io
 import json
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
@@ -22,7 +24,10 @@ from netcost.comparison.running import compare
 from netcost.guidelines.networks import panels
 from netcost.guidelines.running import run
 from netcost.guidelines.saved import load
-from netcost.reports import made, write
+from netcost.reports import document, folder, html, made, write
+from netcost.reports.document import Report
+from netcost.reports.kinds import claims_report, zoo_report
+from netcost.reports.pages import Page
 from netcost.text.formats import EXTRA, json_text
 from netcost.zoo import ARCHITECTURES
 
@@ -34,7 +39,7 @@ TRIED = "netcost guidelines g1 networks --format json"
 def comparison() -> Comparison:
     """GoogLeNet in 10 ms, MobileNet v2 in 20."""
     counted = compare(["googlenet", "mobilenet_v2"], "none").entries
-    entries = [replace(each, measurement=measurement(0.010 * index)) for index, each in enumerate(counted, start=1)]
+    entries = [replace(entry, measurement=measurement(0.010 * index)) for index, entry in enumerate(counted, start=1)]
     return Comparison(tuple(entries), (Run(machine(), command=COMPARED),)).with_ratios([0, 0])
 
 
@@ -43,6 +48,14 @@ def guidelines_document() -> str:
     with patch.object(panels, "built", lambda _: (nn.Identity(), ((), {}))):
         how = options_of(threads=1, quick=True, budget_s=3.0, time_all=FakeTimer())
         return json_text.render(replace(run(["g1", "networks"], how), command=TRIED).to_dict())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def counted_once() -> Iterator[None]:
+    """What does not depend on the folder is counted for the first one, and drawn for each."""
+    zoo, claims = cache(zoo_report), cache(claims_report)
+    with patch.object(folder, "zoo_report", lambda _: zoo()), patch.object(folder, "claims_report", claims):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -60,20 +73,22 @@ def files(measurements: Path) -> dict[str, str]:
     return made(measurements, measurements)
 
 
+@pytest.fixture
+def uncounted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages without content for what is counted, where a test is about what was measured."""
+    monkeypatch.setattr(folder, "zoo_report", lambda _: Report("zoo", Page("The zoo", "", ())))
+    monkeypatch.setattr(folder, "claims_report", lambda name, **_: Report(name, Page(name, "", ())))
+
+
 def test_each_report_comes_in_every_format(files: dict[str, str]) -> None:
     endings = {
         "zoo": {"md", "csv", "json", "html"},
         "claims": {"md", "csv", "json", "html"},
         "errata": {"md", "csv", "json", "html"},
         "compare-two": {"md", "csv", "html"},
-        "guidelines-here": {
-            "md",
-            "csv",
-            "networks.csv",
-            "html",
-        },
+        "guidelines-here": {"md", "csv", "networks.csv", "html"},
     }
-    expected = {f"{name}.{ending}" for name, each in endings.items() for ending in each}
+    expected = {f"{name}.{ending}" for name, formats in endings.items() for ending in formats}
     assert {name for name in files if not name.startswith("pictures/")} == {"README.md", *expected}
 
 
@@ -115,7 +130,9 @@ def test_the_pictures_of_the_markdown_are_drawings(files: dict[str, str]) -> Non
         assert drawing.tag.endswith("svg") and drawing.findall(".//{*}path")
 
 
-def test_measurements_from_elsewhere_are_handed_on_as_they_are(measurements: Path, tmp_path: Path) -> None:
+def test_measurements_from_elsewhere_are_handed_on_as_they_are(
+    measurements: Path, tmp_path: Path, uncounted: None
+) -> None:
     (tmp_path / "from").mkdir()
     text = (measurements / "compare-two.json").read_text(encoding="utf-8").replace("\n", "\r\n")
     (tmp_path / "from" / "compare-two.json").write_bytes(text.encode())
@@ -132,7 +149,7 @@ def test_measurements_from_elsewhere_are_handed_on_as_they_are(measurements: Pat
     assert not {"notes.md", "compare-gone.md", "folder.md"} & set(links)
 
 
-def test_names_and_commands_of_a_stranger_are_text(tmp_path: Path) -> None:
+def test_names_and_commands_of_a_stranger_are_text(tmp_path: Path, uncounted: None) -> None:
     document = comparison().to_dict()
     document["command"] = "x` <img src=//evil.example> `\n\n# Title"
     document["models"][0]["model"] = "[a](http://evil.example)\ud800\u0001"
@@ -153,7 +170,7 @@ def test_the_same_number_reads_the_same_everywhere(files: dict[str, str]) -> Non
     for metric in ("params", "mult_adds", "memory_access", "kernels", "peak_memory_bytes"):
         value = getattr(counted, metric)
         assert of_all.loc["googlenet", metric] == value
-        [plain] = [each for each in json.loads(files["zoo.json"])["models"] if each["model"] == "googlenet"]
+        [plain] = [model for model in json.loads(files["zoo.json"])["models"] if model["model"] == "googlenet"]
         assert plain[metric] == value
     for text in ("7.00 M", "1.58 G"):
         for name in ("zoo.md", "zoo.html", "compare-two.md", "compare-two.html"):
@@ -209,7 +226,7 @@ def test_a_folder_that_cannot_be_is_refused_before_any_work(
 ) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "README.md").write_text("# My project\n")
-    assert run_command(["report", "--quiet", *(each.format(tmp_path) for each in arguments)]) == 2
+    assert run_command(["report", "--quiet", *(argument.format(tmp_path) for argument in arguments)]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert said in line
     assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "file"]
@@ -243,7 +260,11 @@ def test_the_readme_opens_with_what_was_measured() -> None:
     assert study is not None
     opening = readme.partition("## ")[0]
     assert f"Over {study.explanations[0].networks} networks" in opening
-    in_words = {each.metric: f"{round(100 * each.error)} %" for each in study.explanations if each.error is not None}
+    in_words = {
+        explanation.metric: f"{round(100 * explanation.error)} %"
+        for explanation in study.explanations
+        if explanation.error is not None
+    }
     assert in_words["mult_adds"] in opening and in_words["memory_access"] in opening
     pictures = re.findall(r"\((reports/pictures/[^)]+)\)", readme)
     assert f"reports/pictures/{path.stem}-networks-predicted.svg" in opening
@@ -261,8 +282,10 @@ def test_the_readme_shows_the_comparison_that_was_measured(capsys: pytest.Captur
     assert [line for line in lines if line not in printed] == []
 
 
-def test_the_reports_of_this_project_are_as_they_are_made_today() -> None:
+def test_the_reports_of_this_project_are_as_they_are_made_today(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages and pictures carry the versions of what drew them; words and numbers are netcost's own."""
+    monkeypatch.setattr(document, "svg", lambda _: "")
+    monkeypatch.setattr(html, "render", lambda _: "")
     found = made(REPORTS, REPORTS)
     own = [name for name in found if name.endswith((".md", ".csv", "zoo.json")) and name not in TORCH_IN_IT]
     stale = [name for name in own if (REPORTS / name).read_text(encoding="utf-8") != found[name]]

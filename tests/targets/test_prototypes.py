@@ -51,7 +51,7 @@ def plainly(value: Any) -> Any:
         held = () if value.is_meta else value.tolist()
         return type(value), value.shape, value.stride(), value.dtype, value.device, value.requires_grad, held
     if isinstance(value, dict):
-        return type(value), [(name, plainly(each)) for name, each in value.items()]
+        return type(value), [(name, plainly(part)) for name, part in value.items()]
     return type(value), value
 
 

@@ -601,8 +601,8 @@ def test_ids_are_spread_over_the_smallest_embedding_and_masks_are_ones() -> None
 )
 def test_inputs_of_a_library_call_are_shapes_tensors_and_specs(inputs: Any, positional: Any, keywords: Any) -> None:
     args, kwargs = call_arguments(inputs, InputSpec.on_meta)
-    assert [tuple(each.shape) for each in args] == positional
-    assert {name: tuple(each.shape) for name, each in kwargs.items()} == keywords
+    assert [tuple(argument.shape) for argument in args] == positional
+    assert {name: tuple(argument.shape) for name, argument in kwargs.items()} == keywords
 
 
 def test_containers_of_tensors_go_through_as_they_are() -> None:

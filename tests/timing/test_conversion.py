@@ -46,7 +46,7 @@ def test_another_type_is_that_of_a_copy_and_integers_keep_theirs():
     assert changed is not model
     assert types(model) == before
     assert set(types(changed)) == {torch.bfloat16, torch.int64}
-    assert [torch.bfloat16 if each.is_floating_point else each for each in before] == types(changed)
+    assert [torch.bfloat16 if dtype.is_floating_point else dtype for dtype in before] == types(changed)
 
 
 def test_shared_weights_stay_shared():

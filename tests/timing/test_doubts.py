@@ -21,7 +21,7 @@ def test_a_series_too_short_for_an_interval_says_how_many_rounds_are_missing():
 
 
 def test_a_spiky_series_keeps_its_median_and_raises_no_doubt():
-    spiky = [50.0 if index % 10 == 9 else each for index, each in enumerate(STEADY)]
+    spiky = [50.0 if index % 10 == 9 else time_s for index, time_s in enumerate(STEADY)]
     assert stats.median(spiky) == 1.0
     assert doubts.doubts_about(1.0, spiky) == ()
 

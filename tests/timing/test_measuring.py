@@ -215,7 +215,7 @@ def test_a_settled_series_is_precise_at_once_and_raises_no_doubt():
 
 def test_a_drifting_series_is_doubted_and_its_ratio_is_not():
     rising = [LONG * (1 + index / 64) for index in range(64)]
-    slow, twice = scripted(rising, [2 * each for each in rising], budget_s=200 * LONG, precision=0.0)
+    slow, twice = scripted(rising, [2 * time_s for time_s in rising], budget_s=200 * LONG, precision=0.0)
     assert doubts.Drift in kinds(slow) & kinds(twice)
     assert slow.times_s[0] == LONG < slow.times_s[-1]
     both = stats.ratio(slow.times_s, twice.times_s)

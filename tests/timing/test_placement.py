@@ -23,13 +23,13 @@ def tensors(model):
 
 
 def addresses(model):
-    return [each.data_ptr() for each in tensors(model)]
+    return [tensor.data_ptr() for tensor in tensors(model)]
 
 
 def test_moving_changes_every_address_and_no_value():
     model, x = network(), torch.randn(2, 64)
-    before, values, identities = addresses(model), model(x), [id(each) for each in tensors(model)]
-    kept = [each.detach().clone() for each in tensors(model)]
+    before, values, identities = addresses(model), model(x), [id(tensor) for tensor in tensors(model)]
+    kept = [tensor.detach().clone() for tensor in tensors(model)]
     with torch.inference_mode(), placed(model) as where:
         for _ in range(3):
             last = addresses(model)
@@ -37,7 +37,7 @@ def test_moving_changes_every_address_and_no_value():
             assert not set(addresses(model)) & set(last)
             assert all(torch.equal(new, old) for new, old in zip(tensors(model), kept, strict=True))
             assert torch.equal(model(x), values)
-            assert [id(each) for each in tensors(model)] == identities
+            assert [id(tensor) for tensor in tensors(model)] == identities
     assert addresses(model) == before
 
 
@@ -54,16 +54,16 @@ def test_moved_weights_lie_on_cache_lines_as_torch_lays_them():
     model = network()
     with placed(model) as where:
         where.move()
-        assert all(each.data_ptr() % placement.LINE == 0 for each in model.parameters())
+        assert all(weight.data_ptr() % placement.LINE == 0 for weight in model.parameters())
 
 
 def test_a_moved_model_can_be_trained_afterwards():
     model = network()
     with torch.inference_mode(), placed(model) as where:
         where.move()
-    assert not any(each.is_inference() for each in tensors(model))
+    assert not any(tensor.is_inference() for tensor in tensors(model))
     model(torch.randn(2, 64)).sum().backward()
-    assert all(each.grad is not None for each in model.parameters())
+    assert all(weight.grad is not None for weight in model.parameters())
 
 
 def test_weights_are_put_back_after_an_interruption_too():

@@ -54,7 +54,7 @@ def test_the_time_of_compiling_is_told_apart_to_the_digit(slow_compiler):
     assert result.times_s == (LONG,) * stats.MIN_ROUNDS
     assert result.setting.backend == "compile"
     assert result.doubts == ()
-    assert [each is not model for each in compiled] == [True]
+    assert [network is not model for network in compiled] == [True]
 
 
 def test_compiling_is_no_part_of_the_budget(slow_compiler):
@@ -71,7 +71,7 @@ def test_batch_sizes_of_one_model_are_compiled_one_by_one_on_one_copy(slow_compi
     assert [result.compile_s for result in results] == [COMPILE_S + LONG] * 3
     assert [result.batch for result in results] == [1, 2, 8]
     assert len(compiled) == 3
-    assert len({id(each) for each in compiled}) == 1
+    assert len({id(network) for network in compiled}) == 1
 
 
 def test_a_model_that_does_not_compile_is_its_own_error_and_the_others_go_on(monkeypatch):
@@ -204,8 +204,8 @@ def test_a_model_runs_in_the_type_and_format_that_were_asked_for_and_is_left_alo
     inputs = [(2, 4, 5, 5), torch.zeros(3, dtype=torch.int64)]
     result = timing.measure(seeing, inputs, budget_s=0.0, dtype="bf16", memory_format="channels_last")
     assert result.setting == EffectiveSetting(dtype="bf16", memory_format="channels_last")
-    assert {each[1:] for each in seeing.seen} == {(torch.bfloat16, torch.int64, torch.bfloat16, True)}
-    assert id(seeing) not in {each[0] for each in seeing.seen}
+    assert {call[1:] for call in seeing.seen} == {(torch.bfloat16, torch.int64, torch.bfloat16, True)}
+    assert id(seeing) not in {call[0] for call in seeing.seen}
     assert seeing.conv.weight.dtype is torch.float32
     assert seeing.conv.weight.is_contiguous()
 
@@ -213,7 +213,7 @@ def test_a_model_runs_in_the_type_and_format_that_were_asked_for_and_is_left_alo
 def test_without_a_change_the_model_itself_runs(seeing):
     result = timing.measure(seeing, [(2, 4, 5, 5), torch.zeros(3, dtype=torch.int64)], budget_s=0.0)
     assert result.setting == EffectiveSetting()
-    assert {each[0] for each in seeing.seen} == {id(seeing)}
+    assert {call[0] for call in seeing.seen} == {id(seeing)}
 
 
 def test_the_cpu_s_caches_are_overwritten_before_each_call(monkeypatch):

@@ -52,7 +52,7 @@ def test_a_steady_subject_is_precise_after_the_fewest_rounds():
 
 def test_every_raw_time_is_kept_in_the_order_of_the_rounds():
     clock = Clock()
-    rounds = [LONG * each for each in (1, 3, 1, 2, 1, 9, 1, 1, 2, 1)]
+    rounds = [LONG * multiple for multiple in (1, 3, 1, 2, 1, 9, 1, 1, 2, 1)]
     result = sample_rounds([subject(clock, "a", after_warmup(*rounds))], clock=clock, max_rounds=10)
     assert result.series[0].times_s == tuple(rounds)
     assert result.stopped is Stop.ROUNDS
@@ -170,8 +170,8 @@ def test_every_round_has_every_subject_once_and_the_order_changes():
     sampled = log[3 * FIRST_AND_WARMUP :]
     rounds = [tuple(sampled[index : index + 3]) for index in range(0, len(sampled), 3)]
     assert len(rounds) == result.rounds == 30
-    assert all(sorted(each) == ["a", "b", "c"] for each in rounds)
-    assert {each[0] for each in rounds} == {"a", "b", "c"}
+    assert all(sorted(order) == ["a", "b", "c"] for order in rounds)
+    assert {order[0] for order in rounds} == {"a", "b", "c"}
 
 
 def test_of_every_four_rounds_each_two_subjects_run_in_either_order_in_two():
@@ -182,8 +182,8 @@ def test_of_every_four_rounds_each_two_subjects_run_in_either_order_in_two():
     rounds = [sampled[index : index + 3] for index in range(0, len(sampled), 3)]
     for four in (rounds[index : index + 4] for index in range(0, len(rounds), 4)):
         for one, other in ("ab", "ac", "bc"):
-            assert sum(each.index(one) < each.index(other) for each in four) == 2
-    assert len({tuple(each) for each in rounds}) == 6  # and yet each of the orders occurs
+            assert sum(order.index(one) < order.index(other) for order in four) == 2
+    assert len({tuple(order) for order in rounds}) == 6  # and yet each of the orders occurs
 
 
 def test_a_renewal_comes_before_each_sample_of_a_round_and_is_not_in_its_time():
@@ -264,7 +264,7 @@ def test_a_comparison_is_precise_when_its_ratios_are_however_wild_the_times():
     wild = [LONG * random.Random(index).choice((1, 2, 4)) for index in range(stats.MIN_ROUNDS)]
     subjects = [
         subject(clock, "a", after_warmup(*wild)),
-        subject(clock, "b", after_warmup(*[2 * each for each in wild], call_s=2 * LONG)),
+        subject(clock, "b", after_warmup(*[2 * time_s for time_s in wild], call_s=2 * LONG)),
     ]
     result = sample_rounds(subjects, clock=clock, budget_s=1e6)
     assert (result.rounds, result.stopped) == (stats.MIN_ROUNDS, Stop.PRECISE)
@@ -407,7 +407,7 @@ def test_an_interruption_passes_through(calls_before):
 def test_progress_grows_to_one_and_names_what_goes_on():
     clock, told = Clock(), []
     subjects = [subject(clock, name, steady()) for name in "ab"]
-    sample_rounds(subjects, clock=clock, precision=0.0, budget_s=20.0, progress=lambda *each: told.append(each))
+    sample_rounds(subjects, clock=clock, precision=0.0, budget_s=20.0, progress=lambda *report: told.append(report))
     shares, texts = zip(*told, strict=True)
     assert list(shares) == sorted(shares)
     assert (shares[0], shares[-1]) == (0.0, 1.0)
@@ -417,7 +417,9 @@ def test_progress_grows_to_one_and_names_what_goes_on():
 
 def test_progress_never_exceeds_one_however_far_the_budget_is_overrun():
     clock, told = Clock(), []
-    sample_rounds([subject(clock, "a", steady())], clock=clock, budget_s=LONG, progress=lambda *each: told.append(each))
+    sample_rounds(
+        [subject(clock, "a", steady())], clock=clock, budget_s=LONG, progress=lambda *report: told.append(report)
+    )
     assert [share for share, _ in told] == [0.0, *[1.0] * sampling.FEWEST_ROUNDS, 1.0]
 
 
@@ -429,7 +431,7 @@ def test_progress_follows_the_rounds_where_they_run_out_first():
         precision=0.0,
         budget_s=1e6,
         max_rounds=16,
-        progress=lambda *each: told.append(each),
+        progress=lambda *report: told.append(report),
     )
     assert (9 / 16, "round 10") in told
 
@@ -448,11 +450,11 @@ def test_nothing_to_time_gives_nothing():
 def test_scaling_every_time_scales_the_result_and_not_the_ratio(pattern, exponent):
     def run(scale):
         clock = Clock()
-        times = [scale * LONG * each for each in pattern]
+        times = [scale * LONG * factor for factor in pattern]
         pair = [subject(clock, "a", after_warmup(*times, call_s=scale * LONG)), subject(clock, "b", steady(scale))]
         return sample_rounds(pair, clock=clock, budget_s=1e6, max_rounds=len(pattern), precision=0.0)
 
     scale = 2.0**exponent
     one, other = run(1.0), run(scale)
-    assert other.series[0].times_s == tuple(scale * each for each in one.series[0].times_s)
+    assert other.series[0].times_s == tuple(scale * time_s for time_s in one.series[0].times_s)
     assert other.ratios == one.ratios

@@ -71,7 +71,7 @@ def test_an_interval_lies_within_the_times_and_around_their_median(times):
 def test_scaling_all_times_scales_the_interval(times, exponent):
     scale = 2.0**exponent  # a power of two: floating point then scales to the digit
     low, high = stats.ci95(times)
-    assert stats.ci95([scale * each for each in times]) == (scale * low, scale * high)
+    assert stats.ci95([scale * time_s for time_s in times]) == (scale * low, scale * high)
 
 
 @given(SERIES)
@@ -102,7 +102,7 @@ def test_exchanging_base_and_other_turns_faster_into_slower(pairs, threshold):
 
 def test_the_ratio_of_two_that_slow_down_together_stays_exact():
     base = [1.0 + index / 16 for index in range(17)]  # twice as slow in the end
-    estimate = stats.ratio(base, [0.5 * each for each in base])
+    estimate = stats.ratio(base, [0.5 * time_s for time_s in base])
     assert estimate == stats.RatioEstimate(0.5, (0.5, 0.5), len(base))
 
 

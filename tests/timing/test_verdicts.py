@@ -18,7 +18,7 @@ def verdicts(kind, ratio, **options):
 
 @pytest.mark.parametrize("kind", MACHINES)
 def test_a_network_against_itself_ends_in_a_verdict_in_at_most_five_percent(kind):
-    told = [each for each in verdicts(kind, 1.0) if each is not SpeedVerdict.CANNOT_TELL]
+    told = [verdict for verdict in verdicts(kind, 1.0) if verdict is not SpeedVerdict.CANNOT_TELL]
     assert len(told) <= 0.05 * COMPARISONS
 
 
@@ -35,7 +35,7 @@ def test_intervals_cover_the_truth_though_sampling_stops_at_the_first_narrow_one
 
 
 def test_weights_that_are_never_moved_make_winners_of_equals():
-    told = [each for each in verdicts(Placed, 1.0, moved=False) if each is not SpeedVerdict.CANNOT_TELL]
+    told = [verdict for verdict in verdicts(Placed, 1.0, moved=False) if verdict is not SpeedVerdict.CANNOT_TELL]
     assert len(told) > 0.5 * COMPARISONS
 
 

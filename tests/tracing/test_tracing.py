@@ -170,9 +170,9 @@ def contents(value: Any) -> Any:
     if isinstance(value, Tensor):
         return id(value), values(value)
     if isinstance(value, dict):
-        return id(value), [(key, contents(each)) for key, each in value.items()]
+        return id(value), [(key, contents(part)) for key, part in value.items()]
     if isinstance(value, list | deque | set):
-        return id(value), [contents(each) for each in value]
+        return id(value), [contents(part) for part in value]
     return id(value)
 
 
@@ -217,8 +217,8 @@ def test_the_model_still_computes_and_learns_after_a_trace() -> None:
     model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.ReLU())
     twin, x = copy.deepcopy(model), batch()
     trace(model, x, mode="train")
-    for each in (model, twin):
-        each(x).sum().backward()
+    for network in (model, twin):
+        network(x).sum().backward()
     assert torch.equal(model(x), twin(x))
     assert [p.grad.tolist() for p in model.parameters()] == [p.grad.tolist() for p in twin.parameters()]
 
@@ -250,11 +250,11 @@ def total(_: Net, *args: Any, **kwargs: Any) -> Tensor:
         if isinstance(value, Tensor):
             yield value
         elif isinstance(value, dict):
-            yield from (each for part in value.values() for each in tensors(part))
+            yield from (leaf for part in value.values() for leaf in tensors(part))
         elif isinstance(value, list | tuple):
-            yield from (each for part in value for each in tensors(part))
+            yield from (leaf for part in value for leaf in tensors(part))
 
-    return sum(each.float().sum() for each in tensors([args, kwargs]))
+    return sum(tensor.float().sum() for tensor in tensors([args, kwargs]))
 
 
 class Pair(NamedTuple):
@@ -284,11 +284,11 @@ def test_inputs_may_be_of_any_nesting(device: str, args: Any, kwargs: Any, shape
             return torch.ones(value, device=device)
         if isinstance(value, list):
             return list(map(made, value))
-        return {key: made(each) for key, each in value.items()} if isinstance(value, dict) else value
+        return {key: made(part) for key, part in value.items()} if isinstance(value, dict) else value
 
     for model_device in ("cpu", "meta"):
         graph = trace(Net(total).to(model_device), *made(args), **made(kwargs))
-        assert [each.shape for each in graph.inputs] == shapes
+        assert [spec.shape for spec in graph.inputs] == shapes
         assert work(graph).count("sum") == len(shapes)
         assert all(op.sources == (MODEL_INPUT,) for op in graph.ops if op.name == "aten.sum")
 
@@ -305,7 +305,7 @@ def test_a_tensor_that_is_passed_twice_is_one_tensor_in_the_model_too() -> None:
     graph = trace(Net(lambda _, a, b: (a + b if a is b else None, a.add_(1), b * 2)), x, x)
     assert work(graph) == ["add", "add_", "mul"]
     assert graph.ops[2].sources == (1,)
-    assert [each.size_bytes for each in graph.storages if each.born == -1] == [3 * 4 * 4]
+    assert [storage.size_bytes for storage in graph.storages if storage.born == -1] == [3 * 4 * 4]
 
 
 @dataclass
@@ -339,7 +339,7 @@ OUTPUTS: dict[str, tuple[Body, list[tuple[int, ...]]]] = {
 def test_outputs_may_be_of_any_nesting(nesting: str) -> None:
     body, shapes = OUTPUTS[nesting]
     graph = trace(Net(lambda net, x: body(net, net.linear(x))), batch())
-    assert [each.shape for each in graph.outputs] == shapes
+    assert [spec.shape for spec in graph.outputs] == shapes
     assert graph.output_sources == (index(graph, "linear"),) * len(shapes)
 
 
@@ -556,7 +556,7 @@ def test_an_operator_that_writes_and_returns_gives_its_new_tensors_first() -> No
 
     graph = trace(Net(body, mean=torch.zeros(4), variance=torch.ones(4)), batch())
     norm = only(graph, "_native_batch_norm_legit")
-    assert [each.shape for each in norm.outputs] == [(3, 4), (4,), (4,), (4,), (4,)]
+    assert [spec.shape for spec in norm.outputs] == [(3, 4), (4,), (4,), (4,), (4,)]
     assert only(graph, "exp").sources == only(graph, "sin").sources == (graph.ops.index(norm),)
 
 
@@ -688,7 +688,7 @@ LOOKS: dict[str, Body] = {
     "item": lambda _, x: x * x.sum().item(),
     "float": lambda _, x: x * float(x.sum()),
     "if": lambda _, x: x.exp() if x.sum() > 0 else x.sin(),
-    "range": lambda _, x: [x + each for each in range(int(x.abs().max()) % 2 + 1)],
+    "range": lambda _, x: [x + number for number in range(int(x.abs().max()) % 2 + 1)],
     "tolist": lambda _, x: x * x[0].tolist()[0],
     "numpy": lambda _, x: x + torch.from_numpy(x.cpu().numpy()),
     "nonzero": lambda _, x: x.nonzero().float().sum(),
@@ -756,7 +756,7 @@ def test_concrete_needs_a_model_with_values() -> None:
 
 def test_concrete_says_so_where_a_model_cannot_be_copied() -> None:
     with pytest.raises(RequestError, match=r"cannot be copied: TypeError: cannot pickle 'generator' object"):
-        trace(Net(LOOKS["if"], stream=(each for each in "ab")), batch(), concrete=True)
+        trace(Net(LOOKS["if"], stream=(letter for letter in "ab")), batch(), concrete=True)
 
 
 # Errors of the model's own
@@ -1187,7 +1187,7 @@ timm:efficientnet_b0 timm:coat_lite_tiny
 @pytest.mark.parametrize("name", NETWORKS)
 def test_weights_or_none_and_once_or_twice_a_network_has_one_graph(name: str) -> None:
     target = resolve(name)
-    inputs = [each.on_meta() for each in target.required_inputs()]
+    inputs = [spec.on_meta() for spec in target.required_inputs()]
     model = target.build_weightless()
     graph = trace(model, *inputs)
     assert len(graph.ops) > 50

@@ -69,7 +69,7 @@ def strided_sizes(stride: int = 2) -> ClaimFinding:
     """Count the two modules on the maps that they read: the printed sizes are those of their inputs."""
     checks = []
     for name, channels, side, widths in (("3c", 320, 28, (128, 160, 64, 96)), ("4e", 608, 14, (128, 192, 192, 256))):
-        halved, kept = (_passing(channels, side, widths, each) for each in (stride, 1))
+        halved, kept = (_passing(channels, side, widths, one_stride) for one_stride in (stride, 1))
         checks += [
             exactly(f"{name}: side of the output", output_shape(halved)[-1], side),
             beside(unstated(f"{name}: multiply-adds", halved.mult_adds)),
@@ -128,10 +128,10 @@ def two_for_one(kernel: int = 3) -> ClaimFinding:
     }
     checks = [
         check
-        for name, each in after.items()
+        for name, network in after.items()
         for check in (
-            printed(f"parameters, {name}", each.params / before.params - 1, "25%", unit="percent"),
-            printed(f"multiply-adds, {name}", each.mult_adds / before.mult_adds - 1, "30%", unit="percent"),
+            printed(f"parameters, {name}", network.params / before.params - 1, "25%", unit="percent"),
+            printed(f"multiply-adds, {name}", network.mult_adds / before.mult_adds - 1, "30%", unit="percent"),
         )
     ]
     return found(*checks[:2], *map(beside, checks[2:]), notes=["Shares are what comes on top of GoogLeNet's own."])

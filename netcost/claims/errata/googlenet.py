@@ -89,10 +89,10 @@ def first_convolution(kernel: int = 7) -> ClaimFinding:
     separable = counted_module(separable_first, shape)
     checks = [
         check
-        for name, each in (("dense", dense), ("separable", separable))
+        for name, convolution in (("dense", dense), ("separable", separable))
         for check in (
-            printed(f"{name}: weights", weights(each), "2.7K", terms=weight_terms(layers(each))),
-            printed(f"{name}: multiply-adds", each.mult_adds, "34M", terms=mult_add_terms(layers(each))),
+            printed(f"{name}: weights", weights(convolution), "2.7K", terms=weight_terms(layers(convolution))),
+            printed(f"{name}: multiply-adds", convolution.mult_adds, "34M", terms=mult_add_terms(layers(convolution))),
         )
     ]
     return found(

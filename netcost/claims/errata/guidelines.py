@@ -36,7 +36,9 @@ def equal_flops(wide: int = 432) -> ClaimFinding:
 
 def _equal(platform: str, widths: Sequence[tuple[int, int]]) -> Check:
     work = {pair: counted_convolution(*pair, 1, SIDE).mult_adds // SIDE**2 for pair in widths}
-    terms = [Term(f"{before} to {after}", each, f"{before}·{after}") for (before, after), each in work.items()]
+    terms = [
+        Term(f"{before} to {after}", mult_adds, f"{before}·{after}") for (before, after), mult_adds in work.items()
+    ]
     values = tuple(work.values())
     return stated(f"{platform}: multiply-adds a place", values, "equal", len(set(values)) == 1, terms=terms)
 

@@ -37,8 +37,8 @@ IMAGE = (1, 3, 224, 224)
 )
 def last_stride(stride: int = 2) -> ClaimFinding:
     """Compare the strides: the printed one would shrink the map once more; a stride of 1 gives both printed figures."""
-    strided, kept = (counted_module(partial(mobilenet, each), IMAGE) for each in (stride, 1))
-    last, as_counted = (layers(each, Kind.DEPTHWISE_CONVOLUTION)[-1] for each in (strided, kept))
+    strided, kept = (counted_module(partial(mobilenet, one_stride), IMAGE) for one_stride in (stride, 1))
+    last, as_counted = (layers(analysis, Kind.DEPTHWISE_CONVOLUTION)[-1] for analysis in (strided, kept))
     return found(
         exactly(f"stride {stride}: side of the map", last.grid[0], 7),
         printed(f"stride {stride}: multiply-adds", strided.mult_adds, "569M"),

@@ -59,7 +59,7 @@ def transition(out_channels: int = 128) -> ClaimFinding:
     _, channels_in, side_in, _ = module.graph.inputs[0].shape
     _, channels_out, side_out, _ = output_shape(module)
     return found(
-        *(exactly(f"step {index}", *each) for index, each in enumerate(zip(steps, expected, strict=True), start=1)),
+        *(exactly(f"step {index}", *pair) for index, pair in enumerate(zip(steps, expected, strict=True), start=1)),
         exactly("channels out", channels_out, channels_in // 2, terms=[Term("channels in", channels_in)]),
         exactly("side of the map", side_out, side_in // 2, terms=[Term("side before", side_in)]),
     )

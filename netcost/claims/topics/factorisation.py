@@ -164,7 +164,7 @@ def deeper_by_nine(times: int = 2) -> ClaimFinding:
     """Count the depth with the swap alone in GoogLeNet, and with all of Figure 5 (second convolution of depth 1)."""
     before, after = counted("googlenet"), altered("googlenet", swapped(True, times=times))
     figure_5 = altered("bn_inception", {"conv2": partial(chain, 64, Conv(192, 3), bias=True)})
-    deep, swap, all_of_it = (weighted_depth(each) for each in (before, after, figure_5))
+    deep, swap, all_of_it = (weighted_depth(network) for network in (before, after, figure_5))
     nine, ten = len(modules(before, "Inception")), len(modules(figure_5, "InceptionV2"))
     return found(
         exactly("layers more by the swap in GoogLeNet", swap - deep, 9),
@@ -189,7 +189,7 @@ def readings(metric: str, kernel: int) -> dict[str, tuple[Term, Term]]:
         "BN-Inception": counted("bn_inception"),
     }
     base = Term("GoogLeNet", getattr(counted("googlenet"), metric))
-    return {name: (Term("changed", getattr(each, metric)), base) for name, each in networks.items()}
+    return {name: (Term("changed", getattr(network, metric)), base) for name, network in networks.items()}
 
 
 @claim(

@@ -41,10 +41,10 @@ def second_convolution(reduce: int) -> Changes:
 def module_of_v2(n1x1: int = 64) -> ClaimFinding:
     """List the layers of each branch beside v1's with its 5x5 as two 3x3; either kind of pooling passes."""
     module, before = counted(MODULE, n1x1=n1x1), counted("module:inception_v1")
-    steps = {branch: _unpooled(each) for branch, each in branches(module).items()}
+    steps = {branch: _unpooled(branch_layers) for branch, branch_layers in branches(module).items()}
     expected = {
-        branch.replace("5x5", "double_3x3"): _unpooled(each).replace("5x5", "3x3, 3x3")
-        for branch, each in branches(before).items()
+        branch.replace("5x5", "double_3x3"): _unpooled(branch_layers).replace("5x5", "3x3, 3x3")
+        for branch, branch_layers in branches(before).items()
     }
     striding = counted(MODULE, n1x1=0, pool="max", pool_proj=0, stride=2)
     network = counted("bn_inception")

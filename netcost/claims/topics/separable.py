@@ -62,8 +62,8 @@ def space_first(repeats: int = 3) -> ClaimFinding:
         exactly("1x1 then larger, in an Inception module", mixed, len(branches)),
         beside(exactly("parameters of Xception in this order", whole.params, 22_855_952)),
         *(
-            beside(unstated(f"weights, {order}", weights(each), terms=weight_terms(layers(each))))
-            for order, each in orders(728, 1024).items()
+            beside(unstated(f"weights, {order}", weights(unit), terms=weight_terms(layers(unit))))
+            for order, unit in orders(728, 1024).items()
         ),
     )
 

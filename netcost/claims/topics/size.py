@@ -70,7 +70,7 @@ def split_alexnet(groups: int) -> Analysis:
     widths = {"conv2.0": (96, 256, 5), "conv4.0": (384, 384, 3), "conv5.0": (384, 256, 3)}
     return altered(
         "alexnet_2012",
-        {path: partial(nn.Conv2d, *each, padding=each[-1] // 2, groups=groups) for path, each in widths.items()},
+        {path: partial(nn.Conv2d, *sizes, padding=sizes[-1] // 2, groups=groups) for path, sizes in widths.items()},
     )
 
 
@@ -149,7 +149,7 @@ def five_million(num_classes: int = 1000) -> ClaimFinding:
         parts[stage] = parts.get(stage, 0) + with_bias(layer)
     terms = Term("K in its column", TABLE_1_K), Term("of", KIBI)
     return found(
-        printed("parameters", network.params, "5M", terms=[Term(*each) for each in parts.items()]),
+        printed("parameters", network.params, "5M", terms=[Term(*part) for part in parts.items()]),
         beside(unstated("parameters as its own Table 1 prints them", TABLE_1_K * KIBI, unit="count", terms=terms)),
     )
 
@@ -169,7 +169,7 @@ def heads_dropped(num_classes: int = 1000) -> ClaimFinding:
     heads = [head(channels, num_classes) for channels in (512, 528)]
     terms = (
         Term("training", training.params),
-        *(Term(f"head on {each.graph.inputs[0].shape[1]} channels", -each.params) for each in heads),
+        *(Term(f"head on {head_alone.graph.inputs[0].shape[1]} channels", -head_alone.params) for head_alone in heads),
     )
     return found(
         exactly("parameters at inference", inference.params, sum(int(term.value) for term in terms), terms=terms),
