@@ -6,6 +6,7 @@ has unknown operators, the metrics that need a rule are missing, or lower bounds
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter, itemgetter
@@ -58,12 +59,14 @@ def members(count: Count, by: str, depth: int | None = None) -> list[tuple[int, 
 def by_module(count: Count, depth: int | None = None, calls: bool = False) -> Table:
     """Make a row per module, in the order of first use; its operators are those that ran in it or below it.
 
-    With `calls`, make a row per call of a module; parameters belong to the first call that uses them.
+    With `calls`, make a row per call of a module; parameters belong to the first call that uses them. Calls of a module
+    that has several names are numbered over all of them.
     """
     graph = count.graph
+    names = _call_names(graph) if calls else {}
     number = Column("call", "Call", "count", of=lambda row: None if row.key[1] is None else row.key[1] + 1)
     columns = (
-        Column("module", "Module", of=lambda row: row.key[0] or WHOLE),
+        Column("module", "Module", of=lambda row: names.get(row.key, row.key[0]) or WHOLE),
         Column("type", "Type", of=lambda row: graph.modules.get(row.key[0], "")),
         number if calls else Column("calls", "Calls", "count", of=lambda row: graph.calls.get(row.key[0])),
         Column("output", "Output", of=lambda row: _output(count, row.members)),
@@ -79,6 +82,25 @@ def _call(graph: Graph, op: Op, path: str) -> int | None:
     while call is not None and call[0] != path:
         call = graph.callers.get(call)
     return None if call is None else call[1]
+
+
+def _call_names(graph: Graph) -> dict[tuple[str, int], str]:
+    """Return the name of each call of a module that has several names, and of the calls in it.
+
+    Torch does not tell by which name a module was called: a caller is taken to use the names that it has for the module
+    in their order, one per call, over and over.
+    """
+    names: dict[tuple[str, int], str] = {}
+    used: Counter[tuple[tuple[str, int], str]] = Counter()
+    for call, caller in graph.callers.items() if graph.names else ():
+        path, above = call[0], caller[0]
+        prefix = f"{above}." if above else ""
+        known = graph.names.get(path, (path,))
+        own = [name for name in known if name.startswith(prefix)] or known
+        name = own[used[caller, path] % len(own)]
+        used[caller, path] += 1
+        names[call] = names.get(caller, above) + name.removeprefix(above) if name.startswith(prefix) else name
+    return names
 
 
 def by_kind(count: Count) -> Table:

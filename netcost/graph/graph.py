@@ -128,6 +128,7 @@ class Graph:
         modules: class name of every module, by qualified name; "" is the model.
         calls: number of calls of each module.
         callers: for each call, as (module, number from 0), the call of a module in which it was made.
+        names: of a module that the model holds under several names, all of them, by the first.
         mode: "eval" or "train".
         notes: sentences about choices of the trace that the numbers hang on.
         leftovers: names of what kept tensors of the pass beyond it (a cache of the network's code), and had them
@@ -144,6 +145,7 @@ class Graph:
     modules: Mapping[str, str] = field(default_factory=dict)
     calls: Mapping[str, int] = field(default_factory=dict)
     callers: Mapping[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     mode: str = "eval"
     notes: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()

@@ -229,9 +229,20 @@ def _recorded(
             modules={path: type(module).__name__ for path, module in members.items()},
             calls=stack.calls,
             callers=stack.callers,
+            names=_names(model, members),
             mode=mode,
             notes=(*recorder.notes, *frozen_note),
         )
+
+
+def _names(model: nn.Module, members: Mapping[str, nn.Module]) -> dict[str, tuple[str, ...]]:
+    """Return all names of each module that the model holds under several, by the first."""
+    if sum([len(module._modules) for module in members.values()]) < len(members):  # each is held once
+        return {}
+    names: dict[int, list[str]] = {}
+    for path, module in model.named_modules(remove_duplicate=False):
+        names.setdefault(id(module), []).append(path)
+    return {shared[0]: tuple(shared) for shared in names.values() if len(shared) > 1}
 
 
 def set_training(model: nn.Module, training: bool, members: Sequence[nn.Module] | None = None) -> None:

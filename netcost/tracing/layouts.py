@@ -31,17 +31,17 @@ def like(x: Tensor, dtype: torch.dtype | None = None) -> Tensor | None:
     return torch.empty_strided(x.shape, dense, dtype=dtype, device=META)
 
 
-def arranged(shape: tuple[int, ...], *operands: Tensor) -> Tensor | None:
-    """Return a tensor laid out as a point-wise operator's result on operands that broadcast to `shape`.
+def arranged(shape: Sequence[int], *operands: Tensor) -> Tensor:
+    """Return a tensor laid out as a point-wise operator's result on operands of which some broadcast to `shape`."""
+    strides = _strides(shape, [_broadcast_strides(operand, shape) for operand in operands])
+    return torch.empty_strided(shape, strides, dtype=operands[0].dtype, device=META)
 
-    None where a broadcast operand decides the order: strides of its single elements are ambiguous.
-    """
-    dtype, are_full = operands[0].dtype, [operand.shape == shape for operand in operands]
-    if any(are_full) and all(operand.is_contiguous() for operand in operands):
-        return torch.empty(shape, dtype=dtype, device=META)
-    if not all(are_full):
-        return None
-    return torch.empty_strided(shape, _strides(shape, [x.stride() for x in operands]), dtype=dtype, device=META)
+
+def _broadcast_strides(x: Tensor, shape: Sequence[int]) -> list[int]:
+    """Return a stride per dimension of `shape`: 0 where `x` repeats its only element, or lacks the dimension."""
+    new = len(shape) - x.dim()
+    sizes = zip(x.shape, shape[new:], x.stride(), strict=True)
+    return [0] * new + [0 if size != whole else stride for size, whole, stride in sizes]
 
 
 def _strides(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> tuple[int, ...]:

@@ -184,14 +184,17 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             sources.append(memory.writer)
             parameters.append(memory.parameter)
         result = None
+        rule = None if self.concrete else plan.shape_rule
         # A shape rule reads shapes alone, so its operands need no shadows, but its result must be a meta tensor.
-        if plan.shape_rule is not None and not self.concrete and self._yields_shapes(plan, tensors):
-            result = plan.shape_rule(*args, **kwargs)
+        if rule is not None and self._yields_shapes(plan, tensors):
+            result, rule = rule(*args, **kwargs), None
+        if result is None and not self.concrete and (plan.takes_device or len(tensors) != 1 or not tensors[0].is_meta):
+            args, kwargs, tensors = self._on_meta(plan, args, kwargs, tensors, roles)
+            if rule is not None and self._yields_shapes(plan, tensors):  # weights gave up their values
+                result = rule(*args, **kwargs)
         if result is not None:
             outputs, is_view = self._shaped(plan, result, tensors[0], handles[0]), False
         else:
-            if not self.concrete and (plan.takes_device or len(tensors) != 1 or not tensors[0].is_meta):
-                args, kwargs, tensors = self._on_meta(plan, args, kwargs, tensors, roles)
             result = self._kernel(func, plan, args, kwargs, tensors)
             outputs, is_view = self._outputs(plan, result, tensors, roles, handles)
         if outputs is not None:

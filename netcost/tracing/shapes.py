@@ -310,6 +310,48 @@ def adaptive_avg_pool2d(x: Tensor, output_size: Any) -> Maybe:
     return new(x, (*x.shape[:2], *size), is_channels_last(x))
 
 
+@shape_rule("aten.contiguous")
+def contiguous(x: Tensor, memory_format: torch.memory_format = torch.contiguous_format) -> Maybe:
+    """x -> the tensor itself, if it is contiguous, or a copy that is."""
+    if memory_format is not torch.contiguous_format or x.dtype.is_complex:  # which may be conjugated only when read
+        return None
+    return x if x.is_contiguous() else new(x, x.shape)
+
+
+@shape_rule("aten.reshape")
+def reshape(x: Tensor, shape: Sequence[int]) -> Maybe:
+    """x -> a contiguous copy, where no view of that shape is possible; a view is torch's own."""
+    known = prod([size for size in shape if size != -1])
+    if x.is_contiguous() or x.dtype.is_complex or not known or not x.numel() or x.numel() % known:
+        return None
+    whole = [x.numel() // known if size == -1 else size for size in shape]
+    return new(x, whole) if prod(whole) == x.numel() and not has_view(x, whole) else None
+
+
+def has_view(x: Tensor, shape: Sequence[int]) -> bool:
+    """True where a tensor of that shape, with as many elements, can share the memory of `x`.
+
+    Each run of dimensions that lie in memory as one must be split anew, and no run be joined to another.
+
+    Reference: `computeStride_impl` in torch's aten/src/ATen/TensorUtils.cpp.
+    """
+    sides = list(shape)
+    runs: list[int] = []
+    expected = 0  # stride of a dimension that goes on with the last run
+    for size, stride in zip(reversed(x.shape), reversed(x.stride()), strict=True):
+        if size > 1:
+            run = runs.pop() if runs and stride == expected else 1
+            runs.append(run * size)
+            expected = stride * size
+    for run in runs:
+        covered = 1
+        while covered < run and sides:
+            covered *= sides.pop()
+        if covered != run:
+            return False
+    return True
+
+
 @shape_rule("aten.mean")
 def mean(x: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: torch.dtype | None = None) -> Maybe:
     """x -> without the dimensions averaged over, or with them at length 1."""
@@ -404,9 +446,7 @@ def binary(a: Any, b: Any, **options: Any) -> Maybe:
     if a.shape == b.shape and a.stride() == b.stride():
         return like(a)
     shape = broadcast(a.shape, b.shape)
-    if shape is None or (1 in shape and shape != a.shape and shape != b.shape):
-        return None  # torch may lay such a result out in another order
-    return arranged(shape, a, b)
+    return None if shape is None else arranged(shape, a, b)
 
 
 @shape_rule(*(f"aten.{name}_" for name in BINARY))

@@ -87,9 +87,11 @@ def _contents(members: Sequence[nn.Module]) -> tuple[list[tuple[Any, Any]], list
         filled.append((container, container.copy()))
         if id(container) in registries:
             continue
-        values = container.values() if isinstance(container, dict) else container
-        for value in [value for value in values if type(value) not in ATOMS]:
-            inner = value if type(value) in CONTAINERS else _attributes(value)
+        for value in container.values() if isinstance(container, dict) else container:
+            kind = type(value)
+            if kind in ATOMS:
+                continue
+            inner = value if kind in CONTAINERS else _attributes(value)
             if inner is None:
                 continue
             if not inner:

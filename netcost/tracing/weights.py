@@ -28,24 +28,20 @@ def parameters_of(members: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         RequestError: a TorchScript module hides operators.
     """
     unique: dict[int, tuple[str, Tensor]] = {}
+    strided = torch.strided  # nearly every weight is plain, and then needs no further look
     for path, module in members.items():
+        prefix = f"{path}." if path else ""
         for name, tensor in module._parameters.items():
             if tensor is not None and id(tensor) not in unique:
-                full_name = _joined(path, name)
-                if not _is_plain(tensor):
-                    refuse_unsupported(repr(full_name), tensor)
-                unique[id(tensor)] = (full_name, tensor)
+                if type(tensor) not in TENSORS or tensor.layout is not strided or tensor.is_nested:
+                    refuse_unsupported(repr(prefix + name), tensor)
+                unique[id(tensor)] = (prefix + name, tensor)
         for name, buffer in module._buffers.items():
-            if buffer is not None and not _is_plain(buffer):
-                refuse_unsupported(repr(_joined(path, name)), buffer)
+            if buffer is not None and (type(buffer) not in TENSORS or buffer.layout is not strided or buffer.is_nested):
+                refuse_unsupported(repr(prefix + name), buffer)
         if isinstance(module, torch.jit.ScriptModule) and is_frozen(module):
-            unique |= {id(tensor): (_joined(path, name), tensor) for name, tensor in _constants(module)}
+            unique |= {id(tensor): (prefix + name, tensor) for name, tensor in _constants(module)}
     return dict(unique.values())
-
-
-def _is_plain(tensor: Tensor) -> bool:
-    """True for nearly every weight, which then needs no further look."""
-    return type(tensor) in TENSORS and tensor.layout is torch.strided and not tensor.is_nested
 
 
 def weight_bytes(members: Mapping[str, nn.Module], parameters: Mapping[str, Tensor]) -> int:
@@ -84,10 +80,6 @@ def _constants(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
         if is_used and tensor.is_floating_point():
             name = output.debugName()
             yield name.removeprefix("self.") if name.startswith("self.") else f"constant {name}", tensor
-
-
-def _joined(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
 
 
 def refuse_unsupported(name: str, tensor: Tensor) -> None:

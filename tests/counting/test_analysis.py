@@ -202,6 +202,15 @@ def test_one_module_under_two_names_counts_its_parameters_once():
     assert found.params == found.params_total == 8 * 8 + 8
 
 
+@pytest.mark.parametrize(("depth", "names"), [(None, ["a.fc", "b.fc", "a.fc"]), (1, ["a", "b", "a"])])
+def test_calls_of_one_module_under_two_names_show_both_names(depth, names):
+    shared = Calls(lambda x, fc: fc(x), fc=nn.Linear(8, 8))
+    model = Calls(lambda x, y, z, a, b: (a(x), b(y), a(z)), a=shared, b=shared)
+    rows = netcost.analyze(model, [(3, 8), (5, 8), (7, 8)]).by_module(depth, calls=True)
+    assert list(rows["module"]) == names
+    assert list(rows["mult_adds"]) == [rows_in * 8 * 8 for rows_in in (3, 5, 7)]
+
+
 def test_tied_weights_belong_to_their_first_user():
     embedding, head = nn.Embedding(100, 8), nn.Linear(8, 100)
     head.weight = embedding.weight

@@ -304,6 +304,25 @@ def roll(draw: Draw, _: str) -> Call:
     return [x, mostly(draw, shifts, [1], [1, 2], []), dims], {}
 
 
+@calls("contiguous")
+def contiguous(draw: Draw, _: str) -> Call:
+    x = tensor(draw, shape(draw, 0, 4), draw(st.sampled_from(TYPES)))
+    order = torch.channels_last if draw(st.booleans()) else torch.contiguous_format
+    return [x], draw(st.sampled_from([{}, {"memory_format": order}]))
+
+
+@calls("reshape")
+def reshape(draw: Draw, _: str) -> Call:
+    x = tensor(draw, shape(draw, 0, 5), draw(st.sampled_from(TYPES)))
+    x = x.permute(draw(st.permutations(range(x.dim()))))
+    left, sides = x.numel(), []
+    while left > 1 and len(sides) < 4:
+        sides.append(draw(st.sampled_from([side for side in range(1, left + 1) if left % side == 0])))
+        left //= sides[-1]
+    sides = draw(st.permutations([*sides, mostly(draw, left, -1, 0, left + 1)]))
+    return [x, mostly(draw, sides, [-1, -1])], {}
+
+
 @calls("index")
 def index(draw: Draw, _: str) -> Call:
     x = tensor(draw, shape(draw, mostly(draw, 1, 0), 4), draw(st.sampled_from(TYPES)))
@@ -480,6 +499,8 @@ ORDINARY: dict[str, Call] = {
     "aten.mean": ([meta((1, 3, 9, 9)), [2, 3]], {}),
     "aten.linalg_vector_norm": ([meta((1, 3, 9, 9)), 2.0, [-1], True], {}),
     "aten.roll": ([meta((1, 9, 9, 3)), [-3, 3], [1, 2]], {}),
+    "aten.contiguous": ([meta((2, 3, 4), layout="permuted")], {}),
+    "aten.reshape": ([meta((2, 3, 4), layout="permuted"), [6, -1]], {}),
     "aten.index": ([meta((9, 3)), [meta((25,), torch.int64)]], {}),
     "aten.masked_fill": ([meta((4, 9, 9)), meta((4, 9, 9), torch.bool), -100.0], {}),
     "aten.clamp": ([meta((3, 1, 1)), None, 4.6], {}),
@@ -491,6 +512,8 @@ ORDINARY: dict[str, Call] = {
     **{f"aten.{name}": ([meta((2, 3, 4, 4)), meta((2, 3, 1, 1))], {}) for name in BINARY},
     **{f"aten.{name}_": ([meta((2, 3, 4, 4)), meta((3, 1, 1))], {}) for name in BINARY},
 }
+ORDINARY["aten.sub"] = ([meta((4, 1, 9)), meta((4, 9, 1))], {})
+ORDINARY["aten.mul"] = ([meta((1, 3, 4, 4), layout="channels_last"), meta((3, 1, 1))], {})
 
 
 SLIPS: list[tuple[str, list[Any]]] = [
