@@ -128,10 +128,13 @@ def quiet_torch(device: torch.device, is_recurrent: bool) -> Iterator[None]:
         undo.callback(torch.random.set_rng_state, torch.random.get_rng_state())
         undo.callback(torch.backends.mha.set_fastpath_enabled, torch.backends.mha.get_fastpath_enabled())
         torch.backends.mha.set_fastpath_enabled(False)
-        backends: list[Any] = [torch.backends.mkldnn, torch.backends.cudnn] if is_recurrent else []
-        for backend in backends:
-            undo.callback(setattr, backend, "enabled", backend.enabled)
-            backend.enabled = False
+        if is_recurrent:  # by `flags`, which torch allows after `torch.backends.disable_global_flags()` too
+            cudnn: Any = torch.backends.cudnn
+            kept = {
+                name: getattr(cudnn, name) for name in ("benchmark", "benchmark_limit", "deterministic", "allow_tf32")
+            }
+            undo.enter_context(torch.backends.mkldnn.flags(enabled=False))
+            undo.enter_context(cudnn.flags(enabled=False, **kept))
         for kind in filter(torch.is_autocast_enabled, ("cpu", "cuda")):
             undo.callback(torch.set_autocast_enabled, kind, True)
             torch.set_autocast_enabled(kind, False)
