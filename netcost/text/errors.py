@@ -23,6 +23,10 @@ class TargetError(RequestError):
     """Raised for a target that does not name a model that can be built."""
 
 
+class AbsentTargetError(TargetError):
+    """Raised for a target that is not there: no such file, module, name in it, or argument."""
+
+
 class ShapelessError(RequestError):
     """Raised for a weight or input that has no shape yet, as those of lazy layers before their first pass."""
 
@@ -45,10 +49,22 @@ class MeasurementError(NetcostError):
     exit_code = 3
 
 
+class TimeLimitError(MeasurementError):
+    """Raised where a process gave no answer within its time limit."""
+
+
 class VerdictError(NetcostError):
     """Raised for an answer that fails the run: unknown operators under `--strict`."""
 
     exit_code = 1
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error as one line, netcost's own without its class; a GPU's error goes on with advice on torch."""
+    text = text_of(error).partition("\n")[0]
+    if isinstance(error, NetcostError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def text_of(error: BaseException) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from netcost.text.errors import MeasurementError, NetcostError
+from netcost.text.errors import MeasurementError, one_line
 from netcost.timing import stats
 from netcost.timing.setting import BUDGET_S, PRECISION
 
@@ -254,12 +254,6 @@ class _Goal:
         if spent:
             return Stop.BUDGET
         return Stop.ROUNDS if full else None
-
-
-def one_line(error: BaseException) -> str:
-    """Return an error as one line, netcost's own without its class; a GPU's error goes on with advice on torch."""
-    text = str(error) if isinstance(error, NetcostError) else f"{type(error).__name__}: {error}"
-    return text.partition("\n")[0]
 
 
 def _ratio(first: Series, other: Series) -> stats.RatioEstimate | None:

@@ -15,7 +15,7 @@ from fake_clock import LONG, Clock
 from fake_worker import FakeWorker
 from torch import nn
 
-from netcost.checking.recording import record_here
+from netcost.checking.counter import count_target
 from netcost.checking.revision import place_in
 from netcost.comparison.isolated import count_here
 from netcost.targets.naming import Target, resolve
@@ -220,7 +220,9 @@ def test_another_revisions_code_is_found_first_and_netcost_stays_ours(tmp_path, 
     monkeypatch.chdir(ours)
     monkeypatch.setattr(sys, "path", [*sys.path, str(ours / "src")])
     with Worker(place_in(theirs, theirs, replaces=ours)) as worker:
-        answer = worker.call(record_here, Recipe("models:net", inputs=SMALL).to_dict(), str(theirs), False, False, None)
+        answer = worker.call(
+            count_target, Recipe("models:net", inputs=SMALL).to_dict(), str(theirs), "", False, False, None
+        )
         assert json.loads(answer["baseline"])["targets"]["models:net"]["totals"]["params"] == 6 * 3 + 6
         with pytest.raises(TargetError, match=r"shop\.added"):
             params(worker, Recipe("shop.added:net", inputs=SMALL))

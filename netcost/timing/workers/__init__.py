@@ -11,8 +11,18 @@ answers are lines of JSON, never pickles. `measure_in` times the networks that w
 room there, such as the one that counts for `netcost check --base` or for `netcost compare --isolate`.
 """
 
-from netcost.timing.workers.measuring import measure_in
-from netcost.timing.workers.messages import Recipe, recipe_of
-from netcost.timing.workers.worker import Worker, WorkerPlace
+from __future__ import annotations
 
-__all__ = ["Recipe", "Worker", "WorkerPlace", "measure_in", "recipe_of"]
+from typing import TYPE_CHECKING
+
+from netcost.text.lazy import resolver
+from netcost.timing.workers.recipes import Recipe, recipe_of
+from netcost.timing.workers.worker import PATIENCE_S, Worker, WorkerPlace
+
+if TYPE_CHECKING:
+    from netcost.timing.workers.measuring import measure_in
+
+__all__ = ["PATIENCE_S", "Recipe", "Worker", "WorkerPlace", "measure_in", "recipe_of"]
+
+# Resolved on first use: whoever only counts in a worker must not pay for torch.
+__getattr__ = resolver(__name__, {"measure_in": "measuring"})

@@ -13,7 +13,8 @@ from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.measuring import Context
 from netcost.timing.sampling import Clock, Progress, Run, Series, sample_rounds
 from netcost.timing.setting import EffectiveSetting, Timing
-from netcost.timing.workers.messages import Message, Recipe
+from netcost.timing.workers.messages import Message
+from netcost.timing.workers.recipes import Recipe
 from netcost.timing.workers.worker import Worker
 
 

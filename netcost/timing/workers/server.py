@@ -31,7 +31,8 @@ from netcost.timing.sampling import Subject
 from netcost.timing.setting import Timing
 from netcost.timing.subjects import in_element_type
 from netcost.timing.workers import messages
-from netcost.timing.workers.messages import Message, Recipe
+from netcost.timing.workers.messages import Message
+from netcost.timing.workers.recipes import Recipe
 
 ORDERS = ("hello", "call", "build", "sample", "set_up", "finish")
 
@@ -43,14 +44,20 @@ def serve(orders: BinaryIO, answers: BinaryIO) -> None:
     """Handle orders until there are no more, then end this process and whatever it started."""
     waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()
-    server = Server()
+    server, own_process = Server(), os.getpid()
     while True:
         order = messages.read(waiting.get())
+        assert order is not None, "only the process that started this one writes here"
+        number = order.pop("id")
         try:
             answer = server.handle(order)
         except BaseException as error:  # sys.exit() in the user's code does not end the worker either
             answer = {"error": messages.error_to_dict(error)}
-        messages.write(answers, {**answer, "cpu_s": time.process_time()})
+        if os.getpid() != own_process:  # the user's code called os.fork(), and its child returned as well
+            os._exit(0)
+        _flush()
+        answers.write(b"\n")  # ends whatever the user's code may have written into this pipe
+        messages.write(answers, {**answer, "id": number, "cpu_s": time.process_time()})
 
 
 class Server:
@@ -143,6 +150,13 @@ def _listen(orders: BinaryIO, waiting: queue.SimpleQueue[bytes]) -> None:
     if hasattr(os, "killpg") and os.getpgid(0) == os.getpid():
         os.killpg(0, signal.SIGKILL)  # with all that the user's code has started
     os._exit(0)
+
+
+def _flush() -> None:
+    """Pass on what the user's code has printed, before the answer to which it belongs."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the user's code may have closed or replaced it
+            stream.flush()
 
 
 def _wake() -> None:
