@@ -4,8 +4,10 @@ and denormals flushed, because an untrained network's activations fade into them
 
 import signal
 
+import pytest
 import torch
 from hypothesis import settings
+from own_process import OwnProcess
 
 torch.set_num_threads(1)
 torch.set_flush_denormal(True)
@@ -17,3 +19,9 @@ settings.load_profile("netcost")
 # Run in the background, a shell has us ignore interrupts, and so would every process that a test starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def own_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have `netcost check` count in this process."""
+    monkeypatch.setattr("netcost.checking.recording.Worker", OwnProcess)

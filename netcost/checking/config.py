@@ -67,8 +67,10 @@ class Config:
     """The content of a settings file."""
 
     folder: Path  # of the file: models' files, modules and the baseline are looked up from there
+    path: tuple[str, ...] = ()  # further folders, relative to it, from which the tree's own modules are imported
     file: str = ""  # as messages name it; empty without a file
     asked: str = ""  # the file, where the user named it
+    source: Path | None = None  # the file; None without one
     baseline: Path = Path(BASELINE_FILE)
     names_baseline: bool = False  # True where the file names the baseline, which must then exist
     guards: tuple[Guard, ...] = ()  # the targets; patterns are not expanded
@@ -114,7 +116,7 @@ def _settings(file: Path) -> Node | None:
 
 
 def _config(file: Path, node: Node) -> Config:
-    node.only(("baseline", "depth", "tolerance", "budget", "latency", "targets"))
+    node.only(("baseline", "path", "depth", "tolerance", "budget", "latency", "targets"))
     depth = node.get("depth").read(NonNegativeInt | None)
     common = Guard(TargetConfig("", "", depth=depth), _limits(node, Limits()), _latency(node, None))
     targets = node.get("targets", []).items()
@@ -122,7 +124,9 @@ def _config(file: Path, node: Node) -> Config:
     _refuse_duplicates(targets, guards)
     return Config(
         folder=file.parent,
+        path=_path(node.get("path", []), file.parent),
         file=node.source.name,
+        source=file,
         baseline=_baseline(node.get("baseline", BASELINE_FILE), file.parent),
         names_baseline="baseline" in node,
         guards=guards,
@@ -189,6 +193,15 @@ def _latency(node: Node, common: LatencyRule | None) -> LatencyRule | None:
         return common
     node["latency"].only(("relative_to", "max_ratio"))
     return node["latency"].read(LatencyRule)
+
+
+def _path(node: Node, folder: Path) -> tuple[str, ...]:
+    """Read the folders of the tree's own modules, which must be inside the repository."""
+    names = node.read(tuple[str, ...])
+    for name in names:
+        if Path(name).is_absolute() or not (folder / name).resolve().is_relative_to(root_of(folder)):
+            node.refuse("folders inside the repository, relative to this file")
+    return names
 
 
 def _baseline(node: Node, folder: Path) -> Path:

@@ -4,13 +4,12 @@ Each side runs in a process of its own, in the folder and with the modules of it
 are timed in the same rounds. A ratio above its bound is measured again in new processes before it fails: processes of
 one program differ in their memory layout, which is then drawn anew.
 
-Everything timed here was counted before. With a revision, `record_in` counted it, and refused a base whose modules
-would come from the working tree.
+Everything timed here was counted before, with the code of its own tree; what could not be counted is not timed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -18,7 +17,7 @@ from typing import NamedTuple
 from netcost.checking.config import Config, Guard, TargetConfig
 from netcost.checking.recording import Progress, recipe_of
 from netcost.checking.regression import SAMPLINGS, Attempt, CheckVerdict, LatencyResult, TargetResult
-from netcost.checking.selection import all_guards
+from netcost.checking.selection import all_guards, with_latency_rule
 from netcost.text.errors import NetcostError
 from netcost.timing.measurement import Measurement
 from netcost.timing.ratios import ratio_of_rounds
@@ -66,16 +65,21 @@ Measure = Callable[[Sequence[Side], Timing, Progress | None], Sequence[Measureme
 def with_latency(
     results: Sequence[TargetResult], pairings: Sequence[Pairing], gate: LatencyGate, progress: Progress | None = None
 ) -> tuple[TargetResult, ...]:
-    """Time all pairings; return the results with the latencies of each target.
-
-    Raises:
-        NetcostError: a side cannot be measured; the message says which.
-    """
+    """Time all pairings of counted targets; return the results with the latencies, or with the error of a side."""
     latencies: dict[str, list[LatencyResult]] = {}
+    errors = {result.name: result.error for result in results if result.error is not None}
     for index, pairing in enumerate(pairings):
+        if pairing.target in errors:
+            continue
         part = _part_of(progress, index, len(pairings))
-        latencies.setdefault(pairing.target, []).append(measure_pairing(pairing, gate, part))
-    return tuple(replace(result, latencies=tuple(latencies.get(result.name, ()))) for result in results)
+        try:
+            latencies.setdefault(pairing.target, []).append(measure_pairing(pairing, gate, part))
+        except NetcostError as error:
+            errors[pairing.target] = error
+    return tuple(
+        replace(result, latencies=tuple(latencies.get(result.name, ())), error=errors.get(result.name))
+        for result in results
+    )
 
 
 def measure_pairing(
@@ -115,18 +119,25 @@ def in_workers(sides: Sequence[Side], timing: Timing, progress: Progress | None)
 
 
 def against_revision(
-    guards: Iterable[Guard], revision: str, limit: float, then: WorkerPlace, here: WorkerPlace
+    guards: Iterable[Guard],
+    revision: str,
+    limit: float,
+    then: WorkerPlace,
+    here: WorkerPlace,
+    subjects: Mapping[str, TargetConfig],
 ) -> Iterable[Pairing]:
-    """Pair each target with itself at a revision.
+    """Pair each target with itself at a revision; one that is new there has no pair.
 
     Args:
         limit: how much slower it may be, as a share.
         then, here: where the revision's and the present code run.
+        subjects: what each target was at the revision, by name.
     """
     for guard in guards:
-        name, recipe = guard.subject.name, recipe_of(guard.subject)
-        base = Side(f"{name!r} at {revision}", then, recipe)
-        yield Pairing(name, revision, 1 + limit, base, Side(repr(name), here, recipe))
+        name = guard.subject.name
+        if name in subjects:
+            base = Side(f"{name!r} at {revision}", then, recipe_of(subjects[name]))
+            yield Pairing(name, revision, 1 + limit, base, Side(repr(name), here, recipe_of(guard.subject)))
 
 
 def against_others(config: Config, guards: Iterable[Guard], here: WorkerPlace) -> Iterable[Pairing]:
@@ -138,17 +149,6 @@ def against_others(config: Config, guards: Iterable[Guard], here: WorkerPlace) -
         subject = known[other].subject if other in known else TargetConfig(other, other)
         base, now = Side(repr(other), here, recipe_of(subject)), Side(repr(name), here, recipe_of(guard.subject))
         yield Pairing(name, repr(other), guard.latency.max_ratio, base, now, is_relative=True)
-
-
-def with_latency_rule(guards: Iterable[Guard]) -> list[Guard]:
-    """Return the targets that have a latency rule; a rule does not compare a target with itself."""
-    return [guard for guard in guards if guard.latency and guard.latency.relative_to != guard.subject.name]
-
-
-def not_timed(guards: Iterable[Guard], gate: LatencyGate | None) -> tuple[str, ...]:
-    """Return the remark that latency rules were not checked; none with a gate, or without rules."""
-    names = "" if gate else ", ".join(guard.subject.name for guard in with_latency_rule(guards))
-    return (f"latency rules not checked: {names}; add --latency to time them",) if names else ()
 
 
 def _part_of(progress: Progress | None, index: int, count: int) -> Progress | None:

@@ -1,15 +1,19 @@
-"""Finds the source file and line of a model, for a reviewer."""
+"""Finds the source file and line of a model, for a reviewer, and the packages that a tree holds."""
 
 from __future__ import annotations
 
 import ast
 import inspect
+import os
 import sys
 from functools import cache
 from pathlib import Path
 from typing import TypeGuard
 
 from netcost.checking.regression import Place
+
+INSTALLED = ("site-packages", "dist-packages")
+"""Folders of installed packages."""
 
 
 def place_of(kind: type, target: str, root: Path) -> Place | None:
@@ -33,7 +37,47 @@ def place_of(kind: type, target: str, root: Path) -> Place | None:
 
 def is_own_code(file: Path | None, tree: Path) -> TypeGuard[Path]:
     """Return True where a resolved path is part of the tree's own code, not installed in it."""
-    return file is not None and file.is_relative_to(tree) and "site-packages" not in file.parts
+    return file is not None and file.is_relative_to(tree) and not any(part in INSTALLED for part in file.parts)
+
+
+def shown_file(source: type | Path) -> str:
+    """Return the file of a class, or a file, outside of the tree, without the folders of this machine."""
+    file = source if isinstance(source, Path) else _class_file(source)
+    if file is None:
+        return ""
+    installed = [index for index, part in enumerate(file.parts) if part in INSTALLED]
+    return "/".join(file.parts[installed[-1] :] if installed else ("…", *file.parts[-3:]))
+
+
+@cache
+def packages_in(tree: Path) -> frozenset[str]:
+    """Return the names of the packages that the tree holds at any depth, without those installed in it."""
+    names = set()
+    for folder, folders, files in os.walk(tree):
+        if "__init__.py" in files:
+            names.add(Path(folder).name)
+            folders.clear()
+        elif "pyvenv.cfg" in files:
+            folders.clear()
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in (*INSTALLED, "node_modules")]
+    return frozenset(names - sys.stdlib_module_names)
+
+
+def elsewhere(tree: Path) -> dict[str, str]:
+    """Return the packages of the tree that were imported from elsewhere, with a file that was used instead."""
+    own = packages_in(tree)
+    found: dict[str, str] = {}
+    for name, file in module_files():
+        package = name.partition(".")[0]
+        if package in own and package not in found and not is_own_code(file, tree):
+            found[package] = shown_file(file)
+    return found
+
+
+def module_files() -> list[tuple[str, Path]]:
+    """Return the name and the file of every module that was imported from a file."""
+    named = [(name, getattr(module, "__file__", None)) for name, module in list(sys.modules.items())]
+    return [(name, Path(file).resolve()) for name, file in named if isinstance(file, str)]
 
 
 def _class_file(kind: type) -> Path | None:

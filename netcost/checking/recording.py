@@ -1,27 +1,22 @@
-"""Counts targets: the snapshot of each, and the place of its model in the source."""
+"""Counts targets, each in a worker, so that no code of a model can end, hang or change the process of the check."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import chdir
+from contextlib import ExitStack
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, Self
 
-from netcost.checking.baseline import Baseline, parse, render
-from netcost.checking.config import Guard, TargetConfig, root_of
-from netcost.checking.places import place_of
+from netcost.checking.baseline import parse
+from netcost.checking.config import Config, Guard, TargetConfig, root_of
 from netcost.checking.regression import Place
-from netcost.checking.revision import own_folders, place_in, refuse_strays
-from netcost.checking.snapshot import Snapshot, take
-from netcost.counting.analysis import analyze
-from netcost.targets.inputs import is_code
-from netcost.targets.loading import importable
-from netcost.targets.naming import resolve
-from netcost.text.errors import MeasurementError, NetcostError, RequestError
-from netcost.timing.workers import Recipe, Worker
-from netcost.timing.workers.worker import PATIENCE_S
-from netcost.tracing import parse_input, paused_collection
+from netcost.checking.revision import place_in
+from netcost.checking.snapshot import Snapshot
+from netcost.text.errors import MeasurementError, NetcostError, RequestError, TimeLimitError
+from netcost.timing.workers import PATIENCE_S, Recipe, Worker, WorkerPlace
+from netcost.timing.workers.messages import Message, error_from_dict
 
 Progress = Callable[[float, str], None]
 
@@ -31,108 +26,114 @@ class Record(NamedTuple):
 
     snapshot: Snapshot
     place: Place | None = None  # of its model, where that is in the repository
+    file: str = ""  # that was counted: relative to the root of the repository, or of an installed package
+    elsewhere: Mapping[str, str] = {}  # packages of this repository that came from elsewhere, with the file used
 
 
-def record_all(guards: Iterable[Guard], folder: Path, progress: Progress | None = None) -> dict[str, Record]:
-    """Count targets as they are in a folder; return the records by name.
+Outcome = Record | NetcostError
 
-    Args:
-        folder: models' files and modules are looked up there, and in `src` as for `place_in`; it is the current folder
-            meanwhile.
-        progress: receives the share done and a text.
 
-    Raises:
-        NetcostError: a target cannot be counted; the message says which.
+class Tree(NamedTuple):
+    """The code to count: a working tree, or a revision that is checked out."""
+
+    root: Path
+    folder: Path  # in it; models' files and modules are looked up there
+    search: tuple[str, ...] = ()  # further folders of its modules, relative to `folder`
+    replaces: Path | None = None  # root of the working tree that a revision stands in for
+
+    @classmethod
+    def here(cls, config: Config) -> Tree:
+        """Return the working tree around the settings."""
+        return cls(root_of(config.folder), config.folder.resolve(), config.path)
+
+    @property
+    def place(self) -> WorkerPlace:
+        """Return the place where its code runs."""
+        return place_in(self.root, self.folder, self.replaces, search=self.search)
+
+
+class Counter:
+    """Counts the targets of a tree in a worker, and goes on in a new one after code that ended or changed it.
+
+    The worker starts with the `with` block, and is not waited for: those of two trees start side by side.
     """
-    root = root_of(folder)
-    with chdir(folder), importable(*own_folders(root, folder.resolve())):
-        return _count_each(guards, lambda subject: _record(recipe_of(subject), root, **_mode(subject)), progress)
 
+    def __init__(self, tree: Tree, patience_s: float = PATIENCE_S) -> None:
+        self._tree, self._patience_s = tree, patience_s
+        self._stack = ExitStack()
+        self._worker: Worker | None = None
+        self._is_fresh = True  # True where the worker has counted nothing yet
 
-def record_in(
-    root: Path,
-    folder: Path,
-    guards: Iterable[Guard],
-    replaces: Path | None = None,
-    *,
-    patience_s: float = PATIENCE_S,
-) -> dict[str, Record]:
-    """Count targets in a worker with the code of another tree.
+    def __enter__(self) -> Self:
+        """Start the worker."""
+        self._start()
+        return self
 
-    Args:
-        root, folder, replaces: of the code, as for `place_in`.
-        patience_s: time limit per target (seconds).
+    def __exit__(self, *_: object) -> None:
+        """End the worker."""
+        self._stack.close()
 
-    Raises:
-        NetcostError: a target cannot be counted there.
-    """
-    try:
-        with Worker(place_in(root, folder, replaces), patience_s=patience_s) as worker:
-            records = _count_each(guards, lambda subject: _record_by(worker, subject, root_of(folder)))
-            if replaces is not None:
-                worker.call(refuse_strays, str(replaces), str(root))
-            return records
-    except MeasurementError as error:  # the user's code ended its process or hangs: nothing was measured
-        raise RequestError(str(error)) from error
+    def count(self, subject: TargetConfig) -> Outcome:
+        """Count one target. Where it fails after others in the same worker, it is tried again in a new one.
 
+        The code of an earlier target may be to blame. One that gives no answer in time is not tried again.
+        """
+        was_fresh = self._worker is None or self._is_fresh
+        outcome = self._counted(subject)
+        if isinstance(outcome, NetcostError) and not was_fresh and not isinstance(outcome, TimeLimitError):
+            self._stop()
+            outcome = self._counted(subject)
+        if isinstance(outcome, MeasurementError):  # its code ended the process, or hangs: nothing was measured
+            return RequestError(str(outcome))
+        return outcome
 
-def _count_each(
-    guards: Iterable[Guard], count: Callable[[TargetConfig], Record], progress: Progress | None = None
-) -> dict[str, Record]:
-    """Count each target; an error names the target."""
-    guards = list(guards)
-    records = {}
-    for index, guard in enumerate(guards):
-        subject = guard.subject
-        if progress is not None:
-            progress(index / len(guards), f"counting {subject.name}")
+    def _counted(self, subject: TargetConfig) -> Outcome:
+        tree = self._tree
+        worker = self._worker or self._start()
+        self._is_fresh = False
         try:
-            records[subject.name] = count(subject)
+            answer = worker.ask(
+                "call",
+                function="netcost.checking.counter:count_target",
+                args=[recipe_of(subject).to_dict(), str(tree.root), str(tree.replaces or "")],
+                kwargs={"train": subject.train, "concrete": subject.concrete, "depth": subject.depth},
+            )
         except NetcostError as error:
-            where = f"{guard.place} ({subject.name!r})" if guard.place else f"target {subject.name!r}"
-            raise type(error)(f"{where}: {error}") from error
-    return records
+            self._stop()
+            return error
+        if not answer["clean"]:
+            self._stop()
+        return error_from_dict(answer["error"]) if "error" in answer else _record(answer)
+
+    def _start(self) -> Worker:
+        self._worker = self._stack.enter_context(Worker(self._tree.place, patience_s=self._patience_s))
+        self._is_fresh = True
+        return self._worker
+
+    def _stop(self) -> None:
+        self._stack.close()
+        self._worker = None
 
 
-def recipe_of(subject: TargetConfig) -> Recipe:
-    """Return the recipe that builds a target.
+def count_all(counter: Counter, guards: Iterable[Guard], progress: Progress | None = None) -> dict[str, Outcome]:
+    """Count each target; return the outcomes by name.
 
-    Raises:
-        RequestError: an input does not parse.
+    Args:
+        progress: receives the share done and a text.
     """
-    return Recipe(
-        subject.model,
-        subject.arguments,
-        tuple(written if is_code(written) else parse_input(written) for written in subject.inputs),
-    )
+    guards = list(guards)
+    outcomes = {}
+    for index, guard in enumerate(guards):
+        if progress is not None:
+            progress(index / len(guards), f"counting {guard.subject.name}")
+        outcomes[guard.subject.name] = counter.count(guard.subject)
+    return outcomes
 
 
-def _mode(subject: TargetConfig) -> dict[str, Any]:
-    return {"train": subject.train, "concrete": subject.concrete, "depth": subject.depth}
-
-
-def _record(recipe: Recipe, root: Path, train: bool, concrete: bool, depth: int | None) -> Record:
-    """Count one target; its place is relative to the repository's `root`."""
-    with paused_collection():
-        target = resolve(recipe.target, recipe.arguments, recipe.inputs)
-        model = target.build() if concrete else target.build_weightless()
-        mode = "train" if train else "eval"
-        analysis = analyze(model, target.required_inputs(), mode=mode, concrete=concrete)
-    snapshot = take(analysis.count, analysis.metrics(), recipe.target, depth, analysis.input_values)
-    return Record(snapshot, place_of(type(model), recipe.target, root))
-
-
-def _record_by(worker: Worker, subject: TargetConfig, root: Path) -> Record:
-    """Count one target in a worker."""
-    answer = worker.call(record_here, recipe_of(subject).to_dict(), str(root), **_mode(subject))
-    [snapshot] = parse(answer["baseline"].encode(), "the process that counts").targets.values()
-    return Record(snapshot, answer["place"] and Place(*answer["place"]))
-
-
-def record_here(recipe: Mapping[str, Any], root: str, train: bool, concrete: bool, depth: int | None) -> dict[str, Any]:
-    """Count one target; return plain values, with the snapshot as the text of a baseline, which is read strictly."""
-    snapshot, place = _record(Recipe.from_dict(recipe), Path(root), train, concrete, depth)
-    return {"baseline": render(Baseline({recipe["target"]: snapshot})), "place": place}
+def of_target(guard: Guard, error: NetcostError) -> NetcostError:
+    """Return the error with the target's name, and where the settings define it."""
+    name = repr(guard.subject.name)
+    return type(error)(f"{f'{guard.place} ({name})' if guard.place else f'target {name}'}: {error}")
 
 
 def at_depths(guards: Sequence[Guard], old: Mapping[str, Snapshot]) -> list[Guard]:
@@ -140,3 +141,24 @@ def at_depths(guards: Sequence[Guard], old: Mapping[str, Snapshot]) -> list[Guar
     depths = {guard.subject.name: guard.subject.depth for guard in guards}
     depths |= {name: snapshot.depth for name, snapshot in old.items()}
     return [replace(guard, subject=replace(guard.subject, depth=depths[guard.subject.name])) for guard in guards]
+
+
+def torch_version() -> str:
+    """Return torch's version without its build: the same baseline is written with and without CUDA."""
+    try:
+        version = metadata.version("torch")
+    except metadata.PackageNotFoundError:  # a build that was not installed
+        import torch
+
+        version = str(torch.__version__)
+    return version.partition("+")[0]
+
+
+def recipe_of(subject: TargetConfig) -> Recipe:
+    """Return the recipe that builds a target; its inputs are parsed in the worker."""
+    return Recipe(subject.model, subject.arguments, subject.inputs)
+
+
+def _record(answer: Message) -> Record:
+    [snapshot] = parse(answer["baseline"].encode(), "the process that counts").targets.values()
+    return Record(snapshot, answer["place"] and Place(*answer["place"]), answer["file"], answer["elsewhere"])

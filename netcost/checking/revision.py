@@ -10,10 +10,9 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 from netcost.checking.places import is_own_code
 from netcost.text.errors import RequestError
@@ -27,6 +26,10 @@ LOCAL_VARIABLES = frozenset(
     """.split()
 )
 """Variables by which git tells a hook its repository and index (`git rev-parse --local-env-vars`)."""
+
+NO_HOOKS = f"core.hooksPath={os.devnull}"
+SUBMODULE = "160000"
+"""The mode of a submodule's entry in a tree of git's."""
 
 
 def repository(folder: Path) -> Path:
@@ -71,53 +74,75 @@ def checked_out(root: Path, revision: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="netcost-", ignore_cleanup_errors=True) as folder:
         tree = Path(folder).resolve() / "base"
         try:
-            no_hooks = f"core.hooksPath={os.devnull}"
-            added = _git(root, "-c", no_hooks, "worktree", "add", "--quiet", "--detach", str(tree), commit)
+            added = _git(root, "-c", NO_HOOKS, "worktree", "add", "--quiet", "--detach", str(tree), commit)
             if added.returncode != 0:
                 raise RequestError(f"git cannot check out {revision!r}: {_reason(added)}")
-            yield tree
+            with ExitStack() as submodules:
+                _check_out_submodules(root, tree, commit, submodules)
+                yield tree
         finally:
-            # --force twice: git locks a worktree while it adds it, and an interrupt may come then.
-            _git(root, "worktree", "remove", "--force", "--force", str(tree))
+            _remove(root, tree)
 
 
-def place_in(root: Path, folder: Path, replaces: Path | None = None) -> WorkerPlace:
+def _check_out_submodules(root: Path, tree: Path, commit: str, stack: ExitStack) -> None:
+    """Check out, into `tree`, the commit that each submodule had; one that is not initialised here stays empty."""
+    if not (tree / ".gitmodules").is_file():
+        return
+    for entry in _git(root, "ls-tree", "-r", "-z", "--full-tree", commit).stdout.split("\0"):
+        description, _, path = entry.partition("\t")
+        mode, _, name = (*description.split(), "", "", "")[:3]
+        if mode != SUBMODULE or not (root / path / ".git").exists():
+            continue
+        source, target = root / path, tree / path
+        stack.callback(_remove, source, target)
+        added = _git(source, "-c", NO_HOOKS, "worktree", "add", "--quiet", "--detach", str(target), name)
+        if added.returncode != 0:
+            raise RequestError(
+                f"the submodule {path!r} cannot be checked out at its commit {name[:12]}: {_reason(added)}; "
+                f"fetch it: git -C {path} fetch origin {name}"
+            )
+        _check_out_submodules(source, target, name, stack)
+
+
+def _remove(root: Path, tree: Path) -> None:
+    """Remove a worktree; --force twice, because git locks one while it adds it, and an interrupt may come then."""
+    _git(root, "worktree", "remove", "--force", "--force", str(tree))
+
+
+def renamed_files(root: Path, commit: str) -> dict[str, str]:
+    """Return the present path of each file that git takes for a renamed one, with its path at the commit."""
+    fields = iter(_git(root, "diff", "--name-status", "-z", "--find-renames", commit).stdout.split("\0"))
+    renamed = {}
+    for status in fields:
+        if status.startswith(("R", "C")):
+            old, new = next(fields), next(fields)
+            renamed[new] = old
+        else:
+            next(fields, None)
+    return renamed
+
+
+def place_in(root: Path, folder: Path, replaces: Path | None = None, *, search: Sequence[str] = ()) -> WorkerPlace:
     """Return the place where a tree's code runs: Python imports from the folder first, then from its `src`.
 
     Args:
         root: of the tree.
         folder: in the tree; models' files and modules are looked up there.
+        search: further folders of the tree's own code, relative to `folder`.
         replaces: root of the working tree that this tree stands in for; its `sys.path` entries are redirected to
             `root`, so that its code is not imported.
     """
-    own = own_folders(root, folder)
+    own = own_folders(root, folder, search)
     path = [Path(entry or ".").resolve() for entry in sys.path]
     if replaces is not None:
         path = [root / entry.relative_to(replaces) if is_own_code(entry, replaces) else entry for entry in path]
     return WorkerPlace(folder, (*dict.fromkeys(map(str, own)), *map(str, path)))
 
 
-def own_folders(root: Path, folder: Path) -> list[Path]:
-    """Return the folders from which a tree's own code is imported: `folder`, and `src` there and in the root."""
-    return [folder, *(source for source in (folder / "src", root / "src") if source.is_dir())]
-
-
-def refuse_strays(replaces: str, root: str) -> dict[str, Any]:
-    """Check that a worker used no code of the working tree `replaces`, which would hide every change.
-
-    Raises:
-        RequestError: a module was imported from the working tree.
-    """
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        path = Path(file).resolve() if isinstance(file, str) else None
-        # The temporary folder may lie in the working tree.
-        if is_own_code(path, Path(replaces)) and not is_own_code(path, Path(root)):
-            raise RequestError(
-                f"{name!r} was imported from the working tree and not from the revision: it is installed from there "
-                "(pip install -e); name its file as the target, path/to/file.py:Net, or install it without -e"
-            )
-    return {}
+def own_folders(root: Path, folder: Path, search: Sequence[str] = ()) -> list[Path]:
+    """Return the folders of a tree's own modules: `folder`, those of `search`, and `src` there and in the root."""
+    sources = (*(folder / name for name in search), folder / "src", root / "src")
+    return [folder, *(source for source in sources if source.is_dir())]
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -4,37 +4,37 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from netcost.checking.baseline import Baseline, read
-from netcost.checking.config import PROJECT_FILE, Config, Guard, root_of
-from netcost.checking.latency import (
-    LatencyGate,
-    against_others,
-    against_revision,
-    not_timed,
-    with_latency,
-    with_latency_rule,
+from netcost.checking.config import PROJECT_FILE, Config, Guard
+from netcost.checking.earlier import Earlier, Match, earlier_of
+from netcost.checking.recording import (
+    Counter,
+    Outcome,
+    Progress,
+    Record,
+    Tree,
+    at_depths,
+    count_all,
+    of_target,
+    torch_version,
 )
-from netcost.checking.recording import Progress, Record, at_depths, record_all, record_in
 from netcost.checking.regression import UPDATE, CheckReport, TargetResult, compare
-from netcost.checking.revision import checked_out, place_in, repository
-from netcost.checking.selection import selected
+from netcost.checking.revision import checked_out, repository
+from netcost.checking.selection import not_timed, selected, with_latency_rule
 from netcost.checking.snapshot import Snapshot
 from netcost.text.documents import shown
-from netcost.text.errors import NetcostError, RequestError
+from netcost.text.errors import AbsentTargetError, NetcostError, RequestError
 from netcost.text.version import __version__
-from netcost.timing.devices import require_device
+from netcost.timing.workers import PATIENCE_S
 
+if TYPE_CHECKING:
+    from netcost.checking.latency import LatencyGate
 
-def torch_version() -> str:
-    """Return torch's version without its build: the same baseline is written with and without CUDA."""
-    version: str = torch.__version__
-    return version.partition("+")[0]
+# `netcost.checking.latency` is imported by the functions that time: it imports torch, which only the workers need.
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ def check(
     exact: bool = False,
     base: str | None = None,
     gate: LatencyGate | None = None,
+    patience_s: float = PATIENCE_S,
     progress: Progress | None = None,
 ) -> CheckReport:
     """Count targets again and compare them with the baseline, or with a git revision, and with their budgets.
@@ -68,15 +69,19 @@ def check(
         exact: fail on any difference, improvements included.
         base: git revision to compare with, instead of the baseline.
         gate: times each target against `base` and by its own latency rule; None times nothing.
+        patience_s: time limit for counting one target (seconds).
         progress: receives the share done and a text.
 
+    A target that cannot be counted or timed has its error in the report; the others go on.
+
     Raises:
-        RequestError: the baseline is missing or damaged, or a target or revision does not exist.
+        RequestError: the baseline is missing or damaged, or the revision does not exist.
         MeasurementError: the device does not exist.
-        NetcostError: a target cannot be counted or timed.
     """
     guards = selected(config, models, inputs, arguments)
     if gate is not None:
+        from netcost.timing.devices import require_device
+
         require_device(gate.timing.device)
         if base is None and not with_latency_rule(guards):
             raise RequestError(
@@ -84,73 +89,89 @@ def check(
                 'latency = {relative_to = "mobilenet_v2", max_ratio = 1.2}'
             )
     if base is not None:
-        return _against_revision(config, guards, base, exact, gate, progress)
+        return _against_revision(config, guards, base, exact, gate, patience_s, progress)
     baseline = _baseline_for(config, guards)
     old = {} if baseline is None else baseline.targets
-    records = record_all(at_depths(guards, old), config.folder, progress)
+    tree = Tree.here(config)
+    with Counter(tree, patience_s) as counter:
+        outcomes = count_all(counter, at_depths(guards, old), progress)
     file, versions = ("", ()) if baseline is None else (shown(config.baseline), other_versions(baseline))
-    results = _compared(guards, old, records, exact, missing=file and f"has no entry in {file!r}")
+    missing = file and f"has no entry in {file!r}"
+    results = tuple(_result(guard, outcomes, old.get(guard.subject.name), exact, missing) for guard in guards)
     if gate is not None:
-        here = place_in(root_of(config.folder), config.folder.resolve())
-        results = with_latency(results, list(against_others(config, guards, here)), gate, progress)
+        from netcost.checking.latency import against_others, with_latency
+
+        results = with_latency(results, list(against_others(config, guards, tree.place)), gate, progress)
     return CheckReport(
         results,
         against=file and f"baseline {file!r}",
         baseline=file,
         settings=config.file or PROJECT_FILE,
         updating=_update_command(config),
-        stale=() if models else tuple(sorted(set(old) - set(records))),
-        remarks=(*versions, *not_timed(guards, gate)),
+        stale=() if models else tuple(sorted(set(old) - set(outcomes))),
+        remarks=(*versions, *not_timed(guards, gate is not None)),
         exact=exact,
     )
 
 
 def _against_revision(
-    config: Config, guards: Sequence[Guard], base: str, exact: bool, gate: LatencyGate | None, progress: Progress | None
+    config: Config,
+    guards: Sequence[Guard],
+    base: str,
+    exact: bool,
+    gate: LatencyGate | None,
+    patience_s: float,
+    progress: Progress | None,
 ) -> CheckReport:
     """Count both sides, each in a worker; then time them while the revision is still checked out."""
-    root, folder = repository(config.folder), config.folder.resolve()
-    report_progress = progress or (lambda _share, _text: None)
+    root, here = repository(config.folder), Tree.here(config)
     against = f"revision {base!r}"
     with checked_out(root, base) as tree:
-        base_folder = tree / folder.relative_to(root)
-        report_progress(0.0, f"counting at {base}")
-        old = _record_revision(guards, against, root, tree, base_folder)
-        report_progress(0.5, "counting here")
-        records = record_in(root, folder, guards)
-        results = _compared(guards, {name: record.snapshot for name, record in old.items()}, records, exact)
+        earlier = Earlier.of(config, here, tree)
+        # Both workers start before either counts.
+        with Counter(here, patience_s) as counter, Counter(earlier.tree, patience_s) as then:
+            outcomes = count_all(counter, guards, _half(progress, 0.0, "here"))
+            found = earlier_of(earlier, then, guards, outcomes, base, _half(progress, 0.5, f"at {base}"))
+        results = tuple(_compared(guard, outcomes, found[guard.subject.name], exact, against) for guard in guards)
         if gate is not None:
-            here, then = place_in(root, folder), place_in(tree, base_folder, replaces=root)
+            from netcost.checking.latency import against_others, against_revision, with_latency
+
+            subjects = {name: match.subject for name, match in found.items() if isinstance(match.outcome, Record)}
             pairings = [
-                *against_revision(guards, against, gate.limit, then, here),
-                *against_others(config, guards, here),
+                *against_revision(guards, against, gate.limit, earlier.tree.place, here.place, subjects),
+                *against_others(config, guards, here.place),
             ]
             results = with_latency(results, pairings, gate, progress)
-    remarks, settings = not_timed(guards, gate), config.file or PROJECT_FILE
-    return CheckReport(results, against, settings=settings, remarks=remarks, exact=exact)
+    remarks = (*earlier.remarks(guards, found, against), *not_timed(guards, gate is not None))
+    return CheckReport(results, against, settings=config.file or PROJECT_FILE, remarks=remarks, exact=exact)
 
 
-def _record_revision(guards: Sequence[Guard], revision: str, root: Path, tree: Path, folder: Path) -> dict[str, Record]:
-    """Count the targets with the revision's code, which is checked out in `tree`."""
-    try:
-        if not folder.is_dir():
-            raise RequestError(f"there is no folder {str(folder.relative_to(tree))!r}")
-        return record_in(tree, folder, guards, replaces=root)
-    except NetcostError as error:
-        raise type(error)(f"at {revision}: {error}") from error
+def _compared(guard: Guard, outcomes: Mapping[str, Outcome], match: Match, exact: bool, against: str) -> TargetResult:
+    """Compare a target with what it was at a revision."""
+    then = match.outcome
+    result = _result(guard, outcomes, then.snapshot if isinstance(then, Record) else None, exact)
+    if result.error is not None or isinstance(then, Record):
+        return replace(result, was=match.was)
+    if isinstance(then, AbsentTargetError):
+        return replace(result, absence=f"{against} has none: {then}")
+    return replace(result, error=type(then)(f"at {against}: {then}"))
 
 
-def _compared(
-    guards: Sequence[Guard], old: Mapping[str, Snapshot], records: Mapping[str, Record], exact: bool, missing: str = ""
-) -> tuple[TargetResult, ...]:
-    """Compare each target with its old snapshot; `missing` is the problem of one without a snapshot."""
-    results = []
-    for guard in guards:
-        name = guard.subject.name
-        now, place = records[name]
-        problems = (missing,) if missing and name not in old else ()
-        results.append(compare(name, old.get(name), now, guard.limits, exact=exact, problems=problems, place=place))
-    return tuple(results)
+def _result(
+    guard: Guard, outcomes: Mapping[str, Outcome], old: Snapshot | None, exact: bool, missing: str = ""
+) -> TargetResult:
+    """Compare a target with its old snapshot; `missing` is the problem of one without a snapshot."""
+    name, outcome = guard.subject.name, outcomes[guard.subject.name]
+    if not isinstance(outcome, Record):
+        return TargetResult(name, None, old, error=of_target(guard, outcome))
+    problems = (missing,) if missing and old is None else ()
+    result = compare(name, old, outcome.snapshot, guard.limits, exact=exact, problems=problems, place=outcome.place)
+    return replace(result, file=outcome.file, elsewhere=outcome.elsewhere)
+
+
+def _half(progress: Progress | None, begun: float, where: str) -> Progress | None:
+    """Return the progress of one of two sides as a part of the whole."""
+    return None if progress is None else lambda share, text: progress(begun + share / 2, f"{text} {where}")
 
 
 def update(
@@ -159,6 +180,7 @@ def update(
     *,
     inputs: Sequence[str] = (),
     arguments: Mapping[str, Any] | None = None,
+    patience_s: float = PATIENCE_S,
     progress: Progress | None = None,
 ) -> Update:
     """Count targets for a new baseline: all of them, or those named, which leaves the others as they are.
@@ -178,13 +200,23 @@ def update(
         if models:
             raise
         remarks = (f"replaced, because {error}",)
-    records = record_all(guards, config.folder, progress)
+    with Counter(Tree.here(config), patience_s) as counter:
+        outcomes = count_all(counter, guards, progress)
     kept = old if models else {}
-    new = {name: record.snapshot for name, record in records.items()}
-    results = tuple(compare(name, old.get(name), snapshot) for name, snapshot in new.items())
+    new = {name: outcome.snapshot for name, outcome in outcomes.items() if isinstance(outcome, Record)}
+    uncounted = ((guard, outcomes[guard.subject.name]) for guard in guards)
+    _refuse_uncounted([of_target(guard, error) for guard, error in uncounted if isinstance(error, NetcostError)])
+    results = tuple(_result(guard, outcomes, old.get(guard.subject.name), exact=False) for guard in guards)
     dropped = tuple(sorted(set(old) - set(new) - set(kept)))
     report = CheckReport(results, baseline=shown(config.baseline))
     return Update(config.baseline, Baseline({**kept, **new}, __version__, torch_version()), report, dropped, remarks)
+
+
+def _refuse_uncounted(errors: Sequence[NetcostError]) -> None:
+    """Raise the first error: a baseline without some of its targets would guard less than it says."""
+    if errors:
+        more = f" (and {len(errors) - 1} more targets that cannot be counted)" if len(errors) > 1 else ""
+        raise type(errors[0])(f"{errors[0]}{more}; nothing is written")
 
 
 def _update_command(config: Config) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from typing import Any
 from netcost.checking.config import Config, Guard, TargetConfig
 from netcost.text.errors import RequestError
 from netcost.text.registry import suggestion
-from netcost.zoo.catalogue import ARCHITECTURES, MODULES, matching
+
+# The zoo is imported by the functions that need its names: it imports torch, which only the workers need.
 
 
 def selected(
@@ -47,7 +48,20 @@ def all_guards(config: Config) -> dict[str, Guard]:
     return expanded | {guard.subject.name: guard for guard in config.guards if not guard.subject.is_pattern}
 
 
+def with_latency_rule(guards: Iterable[Guard]) -> list[Guard]:
+    """Return the targets that have a latency rule; a rule does not compare a target with itself."""
+    return [guard for guard in guards if guard.latency and guard.latency.relative_to != guard.subject.name]
+
+
+def not_timed(guards: Iterable[Guard], is_timed: bool) -> tuple[str, ...]:
+    """Return the remark that latency rules were not checked; none where they are, or without rules."""
+    names = "" if is_timed else ", ".join(guard.subject.name for guard in with_latency_rule(guards))
+    return (f"latency rules not checked: {names}; add --latency to time them",) if names else ()
+
+
 def _expanded(guard: Guard) -> Iterable[Guard]:
+    from netcost.zoo.catalogue import matching
+
     try:
         names = matching(guard.subject.model)
     except RequestError as error:
@@ -64,6 +78,12 @@ def _unnamed(
     if subject.is_pattern:
         return {expanded.subject.name: expanded for expanded in _expanded(guard)}
     near = suggestion(model, known)
-    if near and model not in ARCHITECTURES and model not in MODULES and ":" not in model:
+    if near and ":" not in model and not _is_of_zoo(model):
         raise RequestError(f"no target {model!r} in {config.file!r}{near}")
     return {model: guard}
+
+
+def _is_of_zoo(name: str) -> bool:
+    from netcost.zoo.catalogue import ARCHITECTURES, MODULES
+
+    return name in ARCHITECTURES or name in MODULES

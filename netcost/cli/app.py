@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import typer
 
 from netcost.cli import baseline, output
-from netcost.cli.check import check
+from netcost.cli.check import check, tell_github
 from netcost.cli.claims import claims
 from netcost.cli.compare import compare
 from netcost.cli.device import device
@@ -100,5 +100,7 @@ def run(arguments: list[str]) -> int:
 
 def _complain(message: str, code: int) -> int:
     """Print an error on one line of standard error; return the exit code."""
-    typer.echo(f"netcost: {' '.join(message.split())}", err=True)
+    message = " ".join(message.split())
+    typer.echo(f"netcost: {message}", err=True)
+    tell_github(output.ARGUMENTS.get(), message)
     return code

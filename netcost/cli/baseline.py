@@ -18,6 +18,7 @@ def update(
     code: options.InputsCode = None,
     arguments: options.Arguments = None,
     quiet: options.Quiet = False,
+    timeout: options.TimeLimit = None,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
 ) -> int:
     """Count the targets of [tool.netcost], all or those named, and write their figures to the baseline.
@@ -31,9 +32,17 @@ def update(
     from netcost.checking import baseline
     from netcost.checking import update as run
     from netcost.checking.formats import update as summary
+    from netcost.timing.workers import PATIENCE_S
 
     with output.progress_bar(quiet) as progress:
-        new = run(loaded, models or (), inputs=options.all_inputs(inputs, code), arguments=parsed, progress=progress)
+        new = run(
+            loaded,
+            models or (),
+            inputs=options.all_inputs(inputs, code),
+            arguments=parsed,
+            patience_s=PATIENCE_S if timeout is None else timeout,
+            progress=progress,
+        )
     output.emit(baseline.render(new.baseline), str(new.path))
     if not quiet:
         output.emit(summary.render(new.report, new.dropped, new.remarks), None)

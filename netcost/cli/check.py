@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from netcost.checking.formats import CHECK_FORMATS, check_text
 from netcost.cli import options, output
-from netcost.text.errors import RequestError
+from netcost.text.errors import RequestError, VerdictError
 
 if TYPE_CHECKING:
     from netcost.checking import LatencyGate
-    from netcost.checking.regression import CheckReport
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 """The environment variable with the path of a GitHub job's summary."""
@@ -46,6 +47,7 @@ def check(
     out: options.Output = None,
     quiet: options.Quiet = False,
     strict: options.Strict = False,
+    timeout: options.TimeLimit = None,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
 ) -> int:
     """Count the targets of [tool.netcost] again; exit 1 if one costs more than its baseline or its budget allows.
@@ -56,14 +58,13 @@ def check(
     output.check_request(format_name, out, CHECK_FORMATS)
     parsed = options.parse_arguments(arguments)
     gate = _gate(latency, base, latency_limit, device=device, threads=threads, budget=budget)
-    from netcost.checking import config as settings
-
-    loaded = settings.load(config)
     from netcost.checking import check as run
+    from netcost.checking.config import load
+    from netcost.timing.workers import PATIENCE_S
 
     with output.progress_bar(quiet) as progress:
         report = run(
-            loaded,
+            load(config),
             models or (),
             inputs=options.all_inputs(inputs, code),
             arguments=parsed,
@@ -71,13 +72,18 @@ def check(
             base=base,
             gate=gate,
             progress=progress,
+            patience_s=PATIENCE_S if timeout is None else timeout,
         )
     # The notes say why a check fails, so they stay under --quiet.
     output.show_result(report, format_name, out, write=check_text)
     if format_name == "github":
-        _add_to_summary(report)
+        _add_to_summary(check_text(report, "markdown"))
+    if report.exit_code > 1:
+        return report.exit_code
     output.refuse_unknown(report.unknown_ops, strict)
-    return int(report.fails)
+    if strict and report.warnings:
+        raise VerdictError("; ".join(report.warnings))
+    return report.exit_code
 
 
 def _gate(latency: bool, base: str | None, limit: str | None, **asked: Any) -> LatencyGate | None:
@@ -95,9 +101,19 @@ def _gate(latency: bool, base: str | None, limit: str | None, **asked: Any) -> L
     return LatencyGate(options.timing(**asked), share)
 
 
-def _add_to_summary(report: CheckReport) -> None:
-    """Append the report to the summary of the GitHub job, if there is one."""
+def tell_github(arguments: Sequence[str], message: str) -> None:
+    """Tell GitHub why the whole check was stopped, if the command line asks for that format."""
+    words = [word for argument in arguments for word in argument.split("=", 1)]
+    if words[:1] == ["check"] and ("--format", "github") in pairwise(words):
+        from netcost.checking.formats import comment, workflow
+
+        output.emit(workflow.render_error(message), None)
+        _add_to_summary(comment.render_error(message))
+
+
+def _add_to_summary(text: str) -> None:
+    """Append text to the summary of the GitHub job, if there is one."""
     if path := os.environ.get(SUMMARY):
         from netcost.text.writing import append_text
 
-        append_text(path, check_text(report, "markdown"))
+        append_text(path, text)

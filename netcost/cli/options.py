@@ -88,6 +88,9 @@ Concrete = Annotated[
     bool, typer.Option("--concrete", help="Trace on real tensors, for a forward pass that depends on values.")
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with code 1 if an operator has no counting rule.")]
+TimeLimit = Annotated[
+    float | None, typer.Option(min=1.0, help="Time limit for counting one target, in seconds [default: 600].")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress bar and no notes.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 

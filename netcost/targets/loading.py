@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from netcost.text.errors import TargetError
+from netcost.text.errors import AbsentTargetError, TargetError
 from netcost.text.registry import suggestion
 from netcost.tracing import described
 
@@ -37,7 +37,10 @@ def load_module(text: str, name: str, known: Sequence[str]) -> ModuleType:
         with importable(Path.cwd()):  # which `python -m` searches, but the console script does not
             return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise TargetError(f"{text!r}: no module {error.name!r} to import{suggestion(name, known)}") from error
+        # The module itself or a package around it; else one that its code imports.
+        is_absent = error.name is not None and f"{name}.".startswith(f"{error.name}.")
+        kind = AbsentTargetError if is_absent else TargetError
+        raise kind(f"{text!r}: no module {error.name!r} to import{suggestion(name, known)}") from error
     except (Exception, SystemExit) as error:
         raise TargetError(f"{text!r}: importing {name!r} raised {described(error)}") from error
 
@@ -57,13 +60,13 @@ def load_attribute(text: str, place: str, attribute: str, known: Sequence[str], 
         again: run a file again that has been loaded before.
 
     Raises:
-        TargetError: it cannot be loaded, or there is no such attribute.
+        TargetError: it cannot be loaded; AbsentTargetError: it is not there.
     """
     value: Any = load_file(text, Path(place), again=again) if is_file(place) else load_module(text, place, known)
     for part in attribute.split("."):
         if not hasattr(value, part):
             public = [name for name in dir(value) if not name.startswith("_")]
-            raise TargetError(f"{place!r} has no {attribute!r}{suggestion(part, public)}")
+            raise AbsentTargetError(f"{place!r} has no {attribute!r}{suggestion(part, public)}")
         value = getattr(value, part)
     return value
 
@@ -76,7 +79,7 @@ def is_file(place: str) -> bool:
 def load_file(text: str, path: Path, *, again: bool = True) -> ModuleType:
     """Run a file as a module that can import its neighbours, also relatively if it is part of a package."""
     if not path.is_file():
-        raise TargetError(f"{text!r}: there is no file {str(path)!r}")
+        raise AbsentTargetError(f"{text!r}: there is no file {str(path)!r}")
     if path.suffix != ".py":
         raise TargetError(f"{text!r}: {path.name!r} is not a Python file; expected path/to/file.py:Net")
     try:

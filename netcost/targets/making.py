@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from netcost.targets.weightless import weightless
-from netcost.text.errors import TargetError
+from netcost.text.errors import AbsentTargetError, TargetError
 from netcost.text.registry import suggestion
 from netcost.tracing import described
 
@@ -29,7 +29,7 @@ def maker(text: str, function: Callable[..., Any], options: dict[str, Any]) -> C
             wrong = next((name for name in options if name not in accepted), "")
             takes = f"It takes --arg name=value of {', '.join(accepted)}" if accepted else "It takes no --arg"
             near = suggestion(wrong, accepted) or "."
-            raise TargetError(f"{text!r} cannot be built: {described(error)}{near} {takes}") from error
+            raise AbsentTargetError(f"{text!r} cannot be built: {described(error)}{near} {takes}") from error
         if type(module).__name__ == "ExportedProgram":  # no import of torch.export, which takes seconds
             module = module.module()
         if not isinstance(module, nn.Module):

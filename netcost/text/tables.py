@@ -10,6 +10,12 @@ from typing import Any
 from netcost.text import units
 
 
+class Alarm(str):
+    """A word in a cell that a terminal shows in red."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of a table: its names, its unit, and the source of its values.

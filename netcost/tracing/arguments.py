@@ -110,6 +110,6 @@ def without_masks(indices: Sequence[Tensor | None]) -> list[Tensor | None]:
     return positions
 
 
-def lacks_values(error: Exception) -> bool:
+def lacks_values(error: BaseException) -> bool:
     """True where torch complains that a tensor on the meta device has no values."""
     return isinstance(error, RuntimeError | TypeError) and _META_WORDS.search(text_of(error)) is not None

@@ -310,7 +310,7 @@ def _forward(call: Call, members: dict[str, nn.Module], args: Any, kwargs: Any) 
     """Call the model; an error that it raises becomes one line that names the module, file and line."""
     try:
         return call(*args, **kwargs)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         module = _raised_in(error, members)
         if isinstance(error, DataDependentError) or lacks_values(error):
             reason = _located(error, str(error)) if isinstance(error, DataDependentError) else described(error)
@@ -334,7 +334,7 @@ def _called(recorder: Recorder, call: Call, /, *args: Any, **kwargs: Any) -> Any
         raise recorder.failure from error
 
 
-def _raised_in(error: Exception, members: dict[str, nn.Module]) -> str:
+def _raised_in(error: BaseException, members: dict[str, nn.Module]) -> str:
     """Return the name of the innermost module of the model that was running."""
     names = {id(module): path for path, module in members.items()}
     running = [id(frame.f_locals.get("self")) for frame, _ in traceback.walk_tb(error.__traceback__)]

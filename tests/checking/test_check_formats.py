@@ -12,11 +12,13 @@ from golden_files import golden_names, require_golden, without_version
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from sarif_pydantic import Sarif
 from snapshots import module, snapshot
 
 from netcost.checking.formats import CHECK_FORMATS, check_text, comment, junit, workflow
 from netcost.checking.limits import Limits, parse_budget, parse_tolerance
-from netcost.checking.regression import UPDATE, CheckReport, Place, compare
+from netcost.checking.regression import UPDATE, CheckReport, Place, TargetResult, compare
+from netcost.text.errors import RequestError
 
 HOSTILE = "<b>|`\n::error::%0A,x](y) @someone \x1b[31m"
 OLD = snapshot(
@@ -140,7 +142,52 @@ def test_many_modules_are_cut_and_said_to_be() -> None:
     assert modules.notes == ("and 32 more modules; --format json has them all",)
 
 
-def test_a_report_of_nothing_but_sameness_is_a_line() -> None:
-    report = CheckReport((compare("net", OLD, OLD),), "baseline 'b.json'", baseline="b.json")
-    assert check_text(report, "table") == "netcost check: 1 target passes against baseline 'b.json': nothing changed\n"
-    assert workflow.render(report).startswith("::notice title=netcost check::1 target passes")
+def test_a_report_of_nothing_but_sameness_is_a_line_per_target() -> None:
+    report = CheckReport((compare("net", OLD, OLD), compare("other", OLD, OLD)), "baseline 'b.json'", baseline="b.json")
+    first, _, _, _, *lines = check_text(report, "table").splitlines()
+    assert first == "netcost check: 2 targets pass against baseline 'b.json': nothing changed"
+    assert [line.split() for line in lines] == [["passes", "net", "–", "–"], ["passes", "other", "–", "–"]]
+    assert workflow.render(report).startswith("::notice title=netcost check::2 targets pass")
+
+
+UNCOUNTED = replace(
+    REPORT,
+    results=(
+        TargetResult("lost", None, error=RequestError("no file 'net.py'")),
+        replace(compare("novel", None, OLD), absence="revision 'main' has none", file="nets/novel.py"),
+        replace(compare("stale", OLD, OLD), elsewhere={"nets": "site-packages/nets/wider.py"}),
+        *REPORT.results,
+    ),
+)
+
+
+def test_sarif_has_a_result_per_target_the_worst_first() -> None:
+    [log] = Sarif.model_validate_json(check_text(UNCOUNTED, "sarif")).runs
+    results = [(result.rule_id, str(result.level.value), result.properties["target"]) for result in log.results]
+    assert results[:2] == [("not-counted", "error", "lost"), ("costs-more", "error", "wider")]
+    assert ("new", "note", "novel") in results
+    assert ("passes", "warning", "stale") in results
+    assert len(results) == len(UNCOUNTED.results)
+    place = log.results[1].locations[0].physical_location
+    assert (place.artifact_location.uri, place.region.start_line) == ("nets/wider.py", 12)
+    assert {result.rule_id for result in log.results} <= {rule.id for rule in log.tool.driver.rules}
+
+
+def test_junit_keeps_to_its_schema() -> None:
+    # Reference: junit-10.xsd of Jenkins' xunit plugin.
+    written = ElementTree.fromstring(check_text(UNCOUNTED, "junit").encode())
+    assert (written.tag, set(written.keys())) == ("testsuite", {"name", "tests", "failures", "errors"})
+    cases = written.findall("testcase")
+    failures, errors = (written.findall(f"testcase/{kind}") for kind in ("failure", "error"))
+    counted = {"tests": len(cases), "failures": len(failures), "errors": len(errors)}
+    assert {name: int(written.get(name)) for name in counted} == counted
+    assert [error.get("message") for error in errors] == ["no file 'net.py'"]
+    assert {child.tag for child in written} <= {"testcase", "system-out"}
+    assert {child.tag for case in cases for child in case} <= {"failure", "error", "system-out"}
+
+
+@pytest.mark.parametrize("name", CHECK_FORMATS)
+def test_every_format_says_for_each_target_where_it_was_counted_and_how_it_went(name: str) -> None:
+    written = check_text(UNCOUNTED, name)
+    for said in ("NOT COUNTED", "no file ", "novel", "nets/novel.py", "site-packages/nets/wider.py"):
+        assert said in written or said.replace("/", "\\/") in written

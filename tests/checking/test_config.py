@@ -115,7 +115,7 @@ TARGET = '[[targets]]\nmodel = "lenet5"\n'
         ("a = 1\na = 2", "not TOML: "),
         ("[" * 5000, "not TOML: "),
         ("tagets = []", "tagets: unknown key; did you mean targets?"),
-        ("colour = 1", "colour: unknown key; expected one of baseline, depth"),
+        ("colour = 1", "colour: unknown key; expected one of baseline, path, depth"),
         ("targets = 7", "$.targets: expected a list, found 7"),
         ('targets = ["lenet5"]', "$.targets[0]: expected a table, found 'lenet5'"),
         ("[[targets]]\n", "$.targets[0].model: expected text, found nothing"),

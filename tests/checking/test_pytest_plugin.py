@@ -62,7 +62,7 @@ def test_a_broken_budget_reads_like_the_command_and_shows_no_traceback(project: 
         [
             "netcost check: 1 of 1 targets fails (budgets alone, no baseline)",
             "test_net.py::test_cost: FAILS",
-            f"Params*{PARAMS:,}*budget <= {PARAMS - 1}*FAILS",
+            f"FAILS*Params*{PARAMS:,}*budget <= {PARAMS - 1}*",
             "to accept: change budget.params of 'test_net.py::test_cost' in 'test_net.py'",
         ]
     )
@@ -89,7 +89,7 @@ def test_a_snapshot_is_recorded_compared_and_renewed(project: pytest.Pytester) -
     result = ran(project)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["test_net.py::test_cost: FAILS", "Params*+576*no increase*FAILS", "body*changed*+576*"]
+        ["test_net.py::test_cost: FAILS", "FAILS*Params*+576*no increase*", "body*changed*+576*"]
     )
     ran(project, "--netcost-update").assert_outcomes(passed=1)
     ran(project).assert_outcomes(passed=1)
@@ -107,7 +107,7 @@ def test_a_snapshot_has_tolerances_and_several_have_names(project: pytest.Pytest
     assert list(recorded["targets"]) == ["test_cost", "test_cost 2", "test_cost again"]
     write(project, lines[0], width=17)
     result = ran(project)
-    result.stdout.fnmatch_lines(["Params *+72*at most 50% more*tolerated", "Mult-adds*FAILS"])
+    result.stdout.fnmatch_lines(["tolerated*Params *+72*at most 50% more*"])
     write(project, lines[2], lines[2])
     ran(project).stdout.fnmatch_lines(["*are called 'again'*"])
 

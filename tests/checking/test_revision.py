@@ -13,8 +13,8 @@ from commands import refused
 from git_repository import Repository
 
 from netcost.checking import recording
-from netcost.checking.config import Guard, TargetConfig
-from netcost.checking.recording import record_in
+from netcost.checking.config import TargetConfig
+from netcost.checking.recording import Counter, Tree
 from netcost.checking.revision import checked_out, commit_of, place_in
 from netcost.cli.app import run
 from netcost.text.errors import RequestError
@@ -62,6 +62,7 @@ def checked(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> s
     return out
 
 
+@pytest.mark.usefixtures("own_process")
 def test_a_revision_is_a_baseline_without_a_file(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
     repository.write("net.py", NET.replace("width=16", "width=24"))
     repository.commit("wider")
@@ -74,6 +75,7 @@ def test_a_revision_is_a_baseline_without_a_file(repository: Repository, capsys:
     assert not list(repository.folder.glob("*.json"))
 
 
+@pytest.mark.usefixtures("own_process")
 def test_what_is_not_committed_is_checked_and_left_alone(
     repository: Repository, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,11 +87,12 @@ def test_what_is_not_committed_is_checked_and_left_alone(
     monkeypatch.setenv("GIT_INDEX_FILE", str(repository.folder / ".git" / "index"))
     monkeypatch.setenv("GIT_DIR", str(repository.folder / ".git"))
     out = checked(capsys, 1, "--base", "HEAD", "--format", "github")
-    assert out.startswith("::error file=net.py,line=5,title=netcost%3A small fails::")
+    assert out.startswith("::error file=net.py,line=5,title=netcost%3A small%3A FAILS::")
     assert "tolerance.params of 'small' in 'pyproject.toml'" in out
     assert repository.git("status", "--porcelain") == before
 
 
+@pytest.mark.usefixtures("own_process")
 def test_a_model_needs_no_settings(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
     repository.git("rm", "-q", "pyproject.toml")
     repository.commit()
@@ -97,6 +100,7 @@ def test_a_model_needs_no_settings(repository: Repository, capsys: pytest.Captur
     assert "nothing changed" in checked(capsys, 0, "--base", "HEAD", *named)
 
 
+@pytest.mark.usefixtures("own_process")
 def test_budgets_hold_against_a_revision_too(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
     repository.write("pyproject.toml", SETTINGS + 'budget = {params = "<= 1"}\n')
     assert "budget.params" in checked(capsys, 1, "--base", "HEAD")
@@ -151,7 +155,7 @@ def test_the_working_tree_s_code_is_never_taken_for_the_revision_s(
         "sys.meta_path.append(Finder)\n"
     )
     monkeypatch.setenv("PYTHONPATH", f"{finder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    said = refused(capsys, ["check", "--base", "HEAD"])
+    said = checked(capsys, 2, "--base", "HEAD")
     assert "at revision 'HEAD': 'guarded_project' was imported from the working tree" in said
 
 
@@ -165,12 +169,13 @@ def test_a_path_into_the_working_tree_leads_into_the_revision(tmp_path: Path, mo
     assert place_in(here, here) == WorkerPlace(here, (str(here), *path))
 
 
+@pytest.mark.usefixtures("own_process")
 def test_settings_may_lie_in_a_folder_of_the_repository(
     repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     repository.write("part/net.py", NET)
     repository.write("part/netcost.toml", SETTINGS.replace("tool.netcost.", ""))
-    assert "there is no folder 'part'" in refused(capsys, ["check", "--base", "HEAD", "--config", "part/netcost.toml"])
+    assert "there is no folder 'part'" in checked(capsys, 0, "--base", "HEAD", "--config", "part/netcost.toml")
     repository.commit()
     repository.write("part/net.py", NET.replace("width=16", "width=24"))
     out = checked(capsys, 1, "--base", "HEAD", "--config", "part/netcost.toml", "--format", "github")
@@ -179,35 +184,32 @@ def test_settings_may_lie_in_a_folder_of_the_repository(
 
 def test_what_a_model_s_code_prints_is_no_answer(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
     repository.write("net.py", "print('{}')\n" + NET)
-    assert "nothing changed" in checked(capsys, 0, "--base", "HEAD")
+    assert run(["check", "--base", "HEAD", "--format", "json"]) == 0
+    out, err = capsys.readouterr()
+    assert (json.loads(out)["fails"], err) == (False, "{}\n")
 
 
 @pytest.mark.parametrize(
     ("base_code", "said"),
     [
-        (None, "$.tool.netcost.targets[0] ('small'): 'net.py:Net': there is no file 'net.py'"),
         ("import not_there\n", "raised while it was imported: ModuleNotFoundError: No module named 'not_there'"),
-        ("class Other: pass\n", "'net.py' has no 'Net'"),
         (
             "import os, sys\nprint('so long', file=sys.stderr)\nos._exit(7)\n",
-            "('small'): its process ended with exit code 7; it last said: so long",
+            "its process ended with exit code 7; it last said: so long",
         ),
         (NET.replace("self.stem(x)", "self.stern(x)"), "net.py:12"),
     ],
 )
 def test_a_revision_that_cannot_be_counted_gets_one_line(
-    base_code: str | None, said: str, repository: Repository, capsys: pytest.CaptureFixture[str]
+    base_code: str, said: str, repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if base_code is None:
-        repository.git("rm", "-q", "net.py")
-    else:
-        repository.write("net.py", base_code)
+    repository.write("net.py", base_code)
     repository.commit("broken")
     repository.write("net.py", NET)
-    repository.commit("mended")
-    answer = refused(capsys, ["check", "--base", "HEAD~1"])
-    assert answer.startswith("netcost: at revision 'HEAD~1': ")
-    assert said in answer
+    assert run(["check", "--base", "HEAD", "--format", "json"]) == 2
+    [target] = json.loads(capsys.readouterr().out)["targets"]
+    assert target["error"].startswith("at revision 'HEAD': ")
+    assert said in target["error"]
 
 
 class Watched(Worker):
@@ -239,11 +241,10 @@ def test_a_model_that_never_ends_is_one_line_and_leaves_no_process(
     monkeypatch.setattr(recording, "Worker", Watched)
     os.mkfifo(tmp_path / "hangs")
     (tmp_path / "net.py").write_text(code)
-    guards = [Guard(TargetConfig("small", "net.py:Net", ("1x3x34x34",)), place="targets[0]")]
-    said = r"targets\[0\] \('small'\): its process gave no answer within 1 s, and was ended"
-    with pytest.raises(RequestError, match=said) as error:
-        record_in(tmp_path, tmp_path, guards, patience_s=1.0)
-    assert error.value.exit_code == 2
+    with Counter(Tree(tmp_path, tmp_path), patience_s=1.0) as counter:
+        outcome = counter.count(TargetConfig("small", "net.py:Net", ("1x3x34x34",)))
+    assert isinstance(outcome, RequestError)
+    assert "gave no answer within 1 s" in str(outcome)
     with pytest.raises(ProcessLookupError):
         os.kill(Watched.started.pop().pid, 0)
 
@@ -270,12 +271,13 @@ def test_what_is_no_revision_is_refused(
     assert answer.isprintable() or answer.rstrip("\n").isprintable()
 
 
+@pytest.mark.usefixtures("own_process")
 def test_a_broken_working_tree_is_not_blamed_on_the_revision(
     repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     repository.write("net.py", "class Other: pass\n")
-    said = refused(capsys, ["check", "--base", "HEAD"])
-    assert said.startswith("netcost: pyproject.toml: $.tool.netcost.targets[0] ('small'): 'net.py' has no 'Net'")
+    said = checked(capsys, 2, "--base", "HEAD")
+    assert "not counted: pyproject.toml: $.tool.netcost.targets[0] ('small'): 'net.py' has no 'Net'" in said
 
 
 def test_without_a_repository_there_is_no_revision(
@@ -296,7 +298,7 @@ def test_an_interrupt_removes_the_worktree(
         assert not repository.is_alone()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("netcost.checking.running.record_in", interrupt)
+    monkeypatch.setattr("netcost.checking.recording.Counter.count", interrupt)
     assert "interrupted" in refused(capsys, ["check", "--base", "HEAD"], 130)
 
 

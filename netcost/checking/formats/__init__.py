@@ -10,10 +10,10 @@ from netcost.text.formats import result_text
 if TYPE_CHECKING:
     from netcost.checking.regression import CheckReport
 
-CHECK_FORMATS = ("table", "markdown", "json", "csv", "github", "junit")
+CHECK_FORMATS = ("table", "markdown", "json", "csv", "github", "junit", "sarif")
 """The values of `netcost check --format`."""
 
-_OWN = {"markdown": "comment", "github": "workflow", "junit": "junit"}
+_OWN = {"markdown": "comment", "github": "workflow", "junit": "junit", "sarif": "sarif"}
 
 
 def check_text(report: CheckReport, format_name: str, **style: Any) -> str:

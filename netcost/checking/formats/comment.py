@@ -10,8 +10,10 @@ from netcost.text.tables import Table
 
 MARKER = "<!-- netcost check -->"
 """Invisible first line, by which CI finds the comment again to update it."""
-LONGEST = 60_000
-"""Characters; GitHub takes 65,536 in a comment."""
+LONGEST = 50_000
+"""Characters of the targets' sections; GitHub takes 65,536 in a comment."""
+LISTED = 50
+"""Targets in the first table, the worst first."""
 
 
 def render(report: CheckReport) -> str:
@@ -19,7 +21,20 @@ def render(report: CheckReport) -> str:
     mark = "❌" if report.fails else "✅"
     opening = f"{MARKER}\n### {mark} netcost check: {_without_mentions(markdown.escaped(report.headline))}\n"
     notes = [_markdown(Table((), (), notes=report.notes))] if report.notes else []
+    notes.append(_markdown(_shortened(report.targets_table())))
     return "\n".join([opening, *notes, *_within(LONGEST, [_section(report, result) for result in report.notable])])
+
+
+def _shortened(table: Table) -> Table:
+    more = len(table.rows) - LISTED
+    notes = (f"and {more} more targets: see the log of the job",) if more > 0 else ()
+    return Table(table.columns, table.rows[:LISTED], notes=notes)
+
+
+def render_error(message: str) -> str:
+    """Write that the whole check was stopped, and why."""
+    words = _without_mentions(markdown.escaped(message))
+    return f"{MARKER}\n### ❌ netcost check: nothing was checked\n\n**{words}**\n"
 
 
 def _section(report: CheckReport, result: TargetResult) -> str:

@@ -14,7 +14,8 @@ LARGEST_MODULES = 3
 def lines(report: CheckReport, result: TargetResult) -> list[str]:
     """Return the figures that changed, the modules that changed most, and the notes and remedies."""
     figures = [_figure(change) for change in result.changes if change.fails or change.old != change.new]
-    return [*figures, *_modules(result), *map(printable, report.words(result))]
+    counted = [f"{result.verdict}; counted in {printable(result.file)}"] if result.file else [str(result.verdict)]
+    return [*figures, *_modules(result), *map(printable, report.words(result)), *counted]
 
 
 def _figure(change: Change) -> str:

@@ -18,15 +18,21 @@ _PROPERTY = _MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
 def render(report: CheckReport) -> str:
     """Write an annotation per notable target, and one for the whole check."""
     annotations = [_annotation(report, result) for result in report.notable]
-    level = _level(report.fails, any(result.warns for result in report.results))
+    level = _level(report.fails, any(result.warns for result in report.results) or bool(report.warnings))
     whole = [report.headline, *map(printable, report.notes)]
     return "".join([*annotations, _command(level, {"title": "netcost check"}, whole)])
 
 
+def render_error(message: str) -> str:
+    """Write the annotation of an error that stopped the whole check."""
+    return _command("error", {"title": "netcost check"}, [printable(message)])
+
+
 def _annotation(report: CheckReport, result: TargetResult) -> str:
     place = {} if result.place is None else {"file": result.place.file, "line": str(result.place.line)}
-    title = f"netcost: {printable(result.name)} {'fails' if result.fails else 'passes'}"
-    return _command(_level(result.fails, result.warns), {**place, "title": title}, lines(report, result))
+    title = f"netcost: {printable(result.name)}: {result.verdict}"
+    level = _level(result.fails, result.warns or bool(result.warnings))
+    return _command(level, {**place, "title": title}, lines(report, result))
 
 
 def _level(fails: bool, warns: bool) -> str:

@@ -4,7 +4,7 @@ from netcost.checking.regression.changes import Change, CheckVerdict
 from netcost.checking.regression.latency import SAMPLINGS, Attempt, LatencyResult
 from netcost.checking.regression.modules import ModuleChange, ModuleStatus, diff
 from netcost.checking.regression.report import UPDATE, CheckReport, modules_table
-from netcost.checking.regression.results import Place, TargetResult, compare
+from netcost.checking.regression.results import Place, TargetResult, TargetVerdict, compare
 
 __all__ = [
     "SAMPLINGS",
@@ -18,6 +18,7 @@ __all__ = [
     "ModuleStatus",
     "Place",
     "TargetResult",
+    "TargetVerdict",
     "compare",
     "diff",
     "modules_table",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import methodcaller
 from typing import Any
 
@@ -13,12 +13,13 @@ from netcost.checking.limits import FIGURES
 from netcost.checking.regression.changes import Change, CheckVerdict
 from netcost.checking.regression.latency import LatencyResult
 from netcost.checking.regression.modules import ModuleChange
-from netcost.checking.regression.results import TargetResult
+from netcost.checking.regression.results import TargetResult, TargetVerdict
 from netcost.checking.snapshot import Snapshot
 from netcost.counting.breakdown import ADDITIVE, NEED_A_RULE, WHOLE
+from netcost.text import units
 from netcost.text.explanations import more_about
 from netcost.text.metrics import METRICS
-from netcost.text.tables import Column, Table, from_records, table_of
+from netcost.text.tables import Alarm, Column, Table, from_records, table_of
 from netcost.text.units import AtLeast
 from netcost.text.version import __version__
 
@@ -51,31 +52,52 @@ class CheckReport:
         return any(result.fails for result in self.results) or (self.exact and bool(self.stale))
 
     @property
+    def exit_code(self) -> int:
+        """Exit code of the command: that of a target's error, else 1 where a rule is broken, else 0."""
+        codes = [result.error.exit_code for result in self.results if result.error is not None]
+        return max(codes, default=int(self.fails))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Warnings about code that was not counted, which fail under --strict."""
+        return tuple(f"{result.name}: {warning}" for result in self.results for warning in result.warnings)
+
+    @property
     def unknown_ops(self) -> dict[str, int]:
         """Calls of each operator without a counting rule, over all targets."""
         calls: Counter[str] = Counter()
         for result in self.results:
-            calls.update(result.new.unknown_ops)
+            calls.update({} if result.new is None else result.new.unknown_ops)
         return dict(calls)
 
     @property
     def notable(self) -> tuple[TargetResult, ...]:
         """Results worth showing, failures first."""
-        shown = [result for result in self.results if result.fails or result.notes or result.work_changed]
-        return tuple(sorted(shown, key=lambda result: not result.fails))
+        return tuple(result for result in self.ranked if result.fails or result.notes or result.work_changed)
+
+    @property
+    def ranked(self) -> tuple[TargetResult, ...]:
+        """All results, the worst verdict first."""
+        return tuple(sorted(self.results, key=lambda result: list(TargetVerdict).index(result.verdict)))
 
     @property
     def headline(self) -> str:
         """The outcome in a sentence."""
-        total, failing = len(self.results), sum(result.fails for result in self.results)
+        verdicts = Counter(result.verdict for result in self.results)
+        uncounted, new = verdicts[TargetVerdict.ERROR], sum(bool(result.absence) for result in self.results)
+        total, failing = len(self.results), sum(result.fails for result in self.results) - uncounted
         changed = sum(result.work_changed for result in self.results)
         less = sum(result.improves for result in self.results)
         slower = sum(result.is_slower for result in self.results)
         unclear = sum(result.warns for result in self.results)
         passing = f"{total} {'target passes' if total == 1 else 'targets pass'}"
         outcome = f"{failing} of {total} targets {'fails' if failing == 1 else 'fail'}" if failing else passing
+        if uncounted:
+            missing = f"{uncounted} of {total} targets {'is' if uncounted == 1 else 'are'} not counted"
+            outcome = f"{missing}, {failing} {'fails' if failing == 1 else 'fail'}" if failing else missing
         change = f"{changed} changed" if changed else "nothing changed"
         change += f", {less} cost less" if less else ""
+        change += f", {new} new" if new else ""
         work = f" against {self.against}: {change}" if self.against else " (budgets alone, no baseline)"
         pace = f", {slower} slower than allowed" if slower else ""
         pace += f", latency of {unclear} unclear" if unclear else ""
@@ -103,6 +125,8 @@ class CheckReport:
         over = [f"budget.{change.figure}" for change in result.failures if change.is_budget]
         entry = f"of {result.name!r} in {self.settings!r}"
         lines = []
+        if result.error is not None:
+            lines.append("to do: mend what the message names, and run the check again")
         if self.baseline and (grown or result.problems):
             lines.append(f"to accept: {self.command(result.name)} (writes {self.baseline!r})")
         elif grown:
@@ -123,23 +147,39 @@ class CheckReport:
 
     def tables(self) -> list[Table]:
         """Return, for people, the outcome, each notable target and its modules that changed."""
-        tables = [Table((), (), f"netcost check: {self.headline}", self.notes)]
+        tables = [replace(self.targets_table(), title=f"netcost check: {self.headline}", notes=self.notes)]
         for result in self.notable:
             tables.append(self.figures_table(result))
             if result.modules:
                 tables.append(modules_table(result))
         return tables
 
+    def targets_table(self) -> Table:
+        """Return a row per target, the worst verdict first."""
+        columns = (
+            Column("verdict", "Verdict", of=_loud),
+            Column("name", "Target"),
+            Column("change", "Change", of=_largest_change),
+            Column("file", "Counted in", of=lambda result: result.file or None),
+        )
+        return table_of(columns, self.ranked)
+
     def figures_table(self, result: TargetResult) -> Table:
         """Return the figures that changed or have a budget."""
-        title = f"{result.name}: {'FAILS' if result.fails else 'passes'}"
+        title = f"{result.name}: {result.verdict}"
         explained = more_about(warning for latency in result.latencies for warning in latency.warnings)
         notes = (*self.words(result), *explained)
-        shown = [change for change in result.changes if change.fails or change.is_budget or change.old != change.new]
+        shown = _merged(
+            [change for change in result.changes if change.fails or change.is_budget or change.old != change.new]
+        )
         if not shown and not result.latencies:
             return Table((), (), title, notes)
         records = [{**_record(result, change), "metric": FIGURES[change.figure].heading} for change in shown]
         records += [{**_latency_record(latency), "metric": "Latency"} for latency in result.latencies]
+        for record in records:
+            record["verdict"] = (
+                Alarm(record["verdict"]) if record["verdict"] == CheckVerdict.FAILS else record["verdict"]
+            )
         return from_records(FIGURE_COLUMNS, records, title, notes)
 
     def records(self) -> Table:
@@ -147,8 +187,10 @@ class CheckReport:
         records = []
         for result in self.results:
             rows = [_record(result, change) for change in result.changes] + [*map(_latency_record, result.latencies)]
-            records += [{"target": result.name, **row} for row in rows]
-        return from_records((Column("target", "Target"), *FIGURE_COLUMNS), records)
+            target = {"target": result.name, "target_verdict": str(result.verdict), "file": result.file or None}
+            target["advice"] = "; ".join(self.words(result)) or None
+            records += [{**target, **row} for row in rows or [{}]]
+        return from_records((*TARGET_COLUMNS, *FIGURE_COLUMNS, Column("advice", "Notes")), records)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values under stable keys."""
@@ -165,29 +207,76 @@ class CheckReport:
     def _target(self, result: TargetResult) -> dict[str, Any]:
         return {
             "target": result.name,
-            "model": result.new.model,
-            "input": list(result.new.inputs),
+            "model": None if result.new is None else result.new.model,
+            "input": None if result.new is None else list(result.new.inputs),
+            "file": result.file or None,
+            "verdict": str(result.verdict),
             "fails": result.fails,
+            "error": None if result.error is None else str(result.error),
+            "was": result.was or None,
+            "elsewhere": dict(result.elsewhere),
             "changes": [_plain(change) for change in result.changes],
             "latency": [latency.to_dict() for latency in result.latencies],
             "modules": [_module(change) for change in result.modules],
             "renamed": dict(result.renamed),
             "operators": {name: list(counts) for name, counts in result.operators.items()},
-            "unknown_ops": dict(result.new.unknown_ops),
+            "unknown_ops": {} if result.new is None else dict(result.new.unknown_ops),
             "problems": list(result.problems),
             "notes": [*result.notes, *self.acceptance(result)],
         }
 
 
+TARGET_COLUMNS = (
+    Column("target", "Target"),
+    Column("target_verdict", "Verdict of the target"),
+    Column("file", "Counted in"),
+)
 FIGURE_COLUMNS = (
+    Column("verdict", "Verdict"),
     Column("metric", "Metric"),
     Column("old", "Before", "exact"),
     Column("new", "Now", "exact"),
     Column("delta", "Change", "signed"),
     Column("share", "Change, %", "signed_percent"),
     Column("rule", "Rule"),
-    Column("verdict", "Verdict"),
 )
+
+
+def _loud(result: TargetResult) -> str:
+    return Alarm(result.verdict) if result.fails else str(result.verdict)
+
+
+def _largest_change(result: TargetResult) -> str | None:
+    """Return `Mult-adds +12.3 %` for the first figure that failed, else the first that changed; None without any."""
+    changed = [change for change in result.changes if change.delta]
+    for change in (*result.failures, *changed):
+        size = units.text(change.delta if change.share is None else change.share, _unit_of(change))
+        return f"{FIGURES[change.figure].heading} {size}"
+    return None
+
+
+def _unit_of(change: Change) -> str:
+    return "signed" if change.share is None else "signed_percent"
+
+
+def _merged(shown: Sequence[Change]) -> list[Change]:
+    """Return one change per figure, with all its rules and the worst verdict.
+
+    All parameters are left out where they changed as the trainable ones did, and no rule of their own is broken.
+    """
+    merged: dict[str, Change] = {}
+    for change in shown:
+        other = merged.get(change.figure)
+        if other is None:
+            merged[change.figure] = change
+            continue
+        rule = "; ".join(filter(None, (other.rule, change.rule)))
+        verdict = change.verdict if change.fails or not other.rule else other.verdict
+        merged[change.figure] = replace(change, rule=rule, verdict=verdict)
+    first, every = merged.get("params"), merged.get("params_total")
+    if first is not None and every is not None and not every.rule and first.delta == every.delta:
+        del merged["params_total"]
+    return list(merged.values())
 
 
 def modules_table(result: TargetResult) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import NamedTuple
 
 from netcost.checking.limits import Limits
@@ -11,6 +12,7 @@ from netcost.checking.regression.changes import Change, CheckVerdict, budget_cha
 from netcost.checking.regression.latency import LatencyResult
 from netcost.checking.regression.modules import ModuleChange, diff
 from netcost.checking.snapshot import Snapshot
+from netcost.text.errors import NetcostError
 
 LISTED = 5
 """Names that a note lists; it only counts the rest."""
@@ -23,13 +25,25 @@ class Place(NamedTuple):
     line: int
 
 
+class TargetVerdict(StrEnum):
+    """The verdict on one target, the worst first."""
+
+    ERROR = "NOT COUNTED"
+    FAILS = "FAILS"
+    CANNOT_TELL = "cannot tell"
+    NEW = "new"
+    MOVED = "moved"
+    LESS = "costs less"
+    PASSES = "passes"
+
+
 @dataclass(frozen=True, slots=True)
 class TargetResult:
     """The outcome of one target's comparison."""
 
     name: str
-    new: Snapshot
-    old: Snapshot | None = None  # None where it is not recorded
+    new: Snapshot | None  # None where it could not be counted
+    old: Snapshot | None = None  # None where it is not recorded, or new
     changes: tuple[Change, ...] = ()  # every figure against its old value, if there is one, and against its budgets
     modules: tuple[ModuleChange, ...] = ()  # those that changed, largest first
     renamed: Mapping[str, str] = field(default_factory=dict)  # old path -> new path of modules with the same cost
@@ -37,11 +51,29 @@ class TargetResult:
     problems: tuple[str, ...] = ()  # failures besides figures, in words
     place: Place | None = None
     latencies: tuple[LatencyResult, ...] = ()  # one per latency rule, where it was timed
+    file: str = ""  # whose code was counted: relative to the root of the repository, or of an installed package
+    elsewhere: Mapping[str, str] = field(default_factory=dict)  # packages of this tree that others' files stood in for
+    error: NetcostError | None = None  # why it could not be counted or timed, now or at the revision
+    absence: str = ""  # why the revision has no such target; empty where it has
+    was: str = ""  # the model that it was at the revision, where that has another name
+
+    @property
+    def verdict(self) -> TargetVerdict:
+        """The verdict on the target as a whole."""
+        holds = {
+            TargetVerdict.ERROR: self.error is not None,
+            TargetVerdict.FAILS: self.fails,
+            TargetVerdict.CANNOT_TELL: self.warns,
+            TargetVerdict.NEW: bool(self.absence),
+            TargetVerdict.MOVED: bool(self.was),
+            TargetVerdict.LESS: self.improves,
+        }
+        return next((verdict for verdict, is_so in holds.items() if is_so), TargetVerdict.PASSES)
 
     @property
     def fails(self) -> bool:
-        """True where any rule is broken."""
-        return bool(self.problems or self.failures) or self.is_slower
+        """True where any rule is broken, or the target could not be judged."""
+        return bool(self.problems or self.failures or self.error) or self.is_slower
 
     @property
     def failures(self) -> tuple[Change, ...]:
@@ -73,6 +105,13 @@ class TargetResult:
     def notes(self) -> tuple[str, ...]:
         """Remarks beside the figures."""
         notes = []
+        if self.error is not None:
+            notes.append(f"not counted: {self.error}")
+        if self.absence:
+            notes.append(f"new, so that only its budgets are checked: {self.absence}")
+        if self.was:
+            notes.append(f"moved: compared with {self.was!r}")
+        notes += self.warnings
         if self.renamed:
             pairs = [f"{old} → {new}" for old, new in self.renamed.items()]
             notes.append(f"renamed, with the same work: {_first_few(pairs)}")
@@ -81,10 +120,19 @@ class TargetResult:
         if self.operators and not self.work_changed:
             counts = [f"{name} {old} → {new}" for name, (old, new) in self.operators.items()]
             notes.append(f"only the operators changed, not the work, as with another torch: {_first_few(counts)}")
-        if self.new.unknown_ops:
+        if self.new is not None and self.new.unknown_ops:
             unknown = [f"{name} ({times})" for name, times in self.new.unknown_ops.items()]
             notes.append(f"no rule counts {_first_few(unknown)}; totals marked ≥ leave that work out")
         return (*notes, *(line for latency in self.latencies for line in latency.words))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Packages of this tree whose code here was not counted, with the way out."""
+        return tuple(
+            f"warning: {package!r} was imported from {file!r}, and the code of that name in this tree was not counted; "
+            "add the folder that holds it to `path` in [tool.netcost], or install it with pip install -e"
+            for package, file in self.elsewhere.items()
+        )
 
 
 def compare(
@@ -116,9 +164,8 @@ def compare(
         problems = (*problems, f"counted on input {now}, before on {then}: the two cannot be compared")
     if exact and modules and not any(change.fails for change in figures):
         problems = (*problems, "work moved between modules, which fails under --exact")
-    return TargetResult(
-        name, new, old, (*figures, *budgets), modules, renamed, _operators(old, new), problems=problems, place=place
-    )
+    operators = _operators(old, new)
+    return TargetResult(name, new, old, (*figures, *budgets), modules, renamed, operators, problems, place)
 
 
 def _operators(old: Snapshot, new: Snapshot) -> dict[str, tuple[int, int]]:

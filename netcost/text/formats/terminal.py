@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from netcost.text.tables import Table, printable
+from netcost.text.tables import Alarm, Table, printable
 from netcost.text.units import AtLeast
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def render(table: Table, *, width: int | None = None, color: bool = False) -> st
 
     Args:
         width: characters in a line; None never folds and never splits.
-        color: use bold, dim and yellow.
+        color: use bold, dim, yellow and red.
     """
     title = words(table.title, "bold", width=width, color=color) if table.title else ""
     # The columns have their widths, so the line needs none: it would cut a number that is wider.
@@ -116,6 +116,8 @@ def _grid(table: Table, group: Sequence[tuple[int, int]]) -> RenderableType:
 
 
 def _style(cell: object) -> str:
+    if isinstance(cell, Alarm):
+        return "bold red"
     return "dim" if cell is None else "yellow" if isinstance(cell, AtLeast) else ""
 
 

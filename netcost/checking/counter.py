@@ -1,0 +1,107 @@
+"""Counts one target in the worker of a check: its figures, the place of its model, and the file that was counted."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from netcost.checking.baseline import Baseline, render
+from netcost.checking.places import elsewhere, is_own_code, module_files, place_of, shown_file
+from netcost.checking.snapshot import Snapshot, take
+from netcost.counting.analysis import analyze
+from netcost.text.errors import NetcostError, RequestError, one_line
+from netcost.timing.workers import Recipe
+from netcost.timing.workers.messages import Message, error_to_dict
+from netcost.tracing import paused_collection
+
+
+def count_target(
+    recipe: Mapping[str, Any], root: str, replaces: str, train: bool, concrete: bool, depth: int | None
+) -> Message:
+    """Count one target; return plain values, with the snapshot as the text of a baseline, which is read strictly.
+
+    An error of the target is part of the answer, as is `clean`: False where its code changed this process, so that it
+    must count no other target.
+
+    Args:
+        recipe: of the target, as `Recipe.to_dict` makes it.
+        root: of the tree whose code is counted.
+        replaces: root of the working tree that `root` stands in for, whose code must not be used; "" for none.
+    """
+    before = _state()
+    try:
+        answer = _counted(Recipe.from_dict(recipe), Path(root), train, concrete, depth)
+        if replaces:
+            _refuse_strays(Path(replaces), Path(root))
+    except NetcostError as error:
+        answer = {"error": error_to_dict(error)}
+    except SystemExit as error:
+        answer = {"error": error_to_dict(RequestError(f"its code called sys.exit({error.code!r})"))}
+    except BaseException as error:
+        answer = {"error": error_to_dict(RequestError(f"its code raised {one_line(error)}"))}
+    return {**answer, "clean": _state() == before}
+
+
+def _counted(recipe: Recipe, root: Path, train: bool, concrete: bool, depth: int | None) -> Message:
+    snapshot, kind = _snapshot(recipe, train, concrete, depth)
+    place = place_of(kind, recipe.target, root)
+    return {
+        "baseline": render(Baseline({recipe.target: snapshot})),
+        "place": place,
+        "file": place.file if place else shown_file(kind),
+        "elsewhere": elsewhere(root),
+    }
+
+
+def _snapshot(recipe: Recipe, train: bool, concrete: bool, depth: int | None) -> tuple[Snapshot, type]:
+    """Return the snapshot of a target, and the class of its model."""
+    with paused_collection():
+        target = recipe.resolved()
+        model = target.build() if concrete else target.build_weightless()
+        mode = "train" if train else "eval"
+        analysis = analyze(model, target.required_inputs(), mode=mode, concrete=concrete)
+    return take(analysis.count, analysis.metrics(), recipe.target, depth, analysis.input_values), type(model)
+
+
+def _refuse_strays(replaces: Path, root: Path) -> None:
+    """Check that no code of the working tree `replaces` was used, which would hide every change.
+
+    Raises:
+        RequestError: a module was imported from the working tree.
+    """
+    for name, file in module_files():
+        # The temporary folder may lie in the working tree.
+        if is_own_code(file, replaces) and not is_own_code(file, root):
+            raise RequestError(
+                f"{name!r} was imported from the working tree and not from the revision: it is installed from there "
+                "(pip install -e); add the folder that holds it to `path` in [tool.netcost], or install it without -e"
+            )
+
+
+def _state() -> dict[str, Any]:
+    """Return what later targets depend on in this process: its modules, folder, signals and timers."""
+    return {
+        "modules": (id(sys.modules), _modules() >= _MODULES),
+        "folder": _folder(),
+        "signals": {number: signal.getsignal(number) for number in signal.valid_signals()},
+        "timer": hasattr(signal, "getitimer") and signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0),
+    }
+
+
+def _folder() -> Path | None:
+    try:
+        return Path.cwd()
+    except OSError:  # it was removed
+        return None
+
+
+def _modules() -> set[tuple[str, int]]:
+    """Return what this process has as torch and as netcost's own modules, each by its identity."""
+    own = ((name, id(module)) for name, module in sys.modules.items() if name.partition(".")[0] == "netcost")
+    return {*own, ("torch", id(sys.modules.get("torch")))}
+
+
+_MODULES = _modules()
