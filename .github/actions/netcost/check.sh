@@ -20,7 +20,13 @@ done <<<"${NETCOST_MODELS:-}"
 # What netcost adds to the job's summary is the comment's body too, so that nothing is counted twice.
 code=0
 GITHUB_STEP_SUMMARY="$body" netcost check "${options[@]}" -- ${models[@]+"${models[@]}"} || code=$?
-if [[ -s $body && -n ${GITHUB_STEP_SUMMARY:-} ]]; then
+if [[ ! -s $body ]]; then
+    printf '%s\n### ❌ netcost check: nothing was checked\n\n**netcost ended with exit code %s; see the log of the job**\n' \
+        "$marker" "$code" >"$body"
+    echo "::error title=netcost check::netcost ended with exit code $code before it could report"
+    [[ $code != 0 ]] || code=70 # whatever ended it, nothing was checked
+fi
+if [[ -n ${GITHUB_STEP_SUMMARY:-} ]]; then
     cat "$body" >>"$GITHUB_STEP_SUMMARY"
 fi
 
@@ -43,7 +49,7 @@ comment() {
     fi
 }
 
-if [[ ${NETCOST_COMMENT:-} == true && -n ${NETCOST_PULL_REQUEST:-} && -s $body ]]; then
+if [[ ${NETCOST_COMMENT:-} == true && -n ${NETCOST_PULL_REQUEST:-} ]]; then
     comment || echo "::warning title=netcost check::the comment could not be written; give the job pull-requests: write"
 fi
 exit "$code"
