@@ -128,13 +128,11 @@ def quiet_torch(device: torch.device, is_recurrent: bool) -> Iterator[None]:
         undo.callback(torch.random.set_rng_state, torch.random.get_rng_state())
         undo.callback(torch.backends.mha.set_fastpath_enabled, torch.backends.mha.get_fastpath_enabled())
         torch.backends.mha.set_fastpath_enabled(False)
-        if is_recurrent:  # by `flags`, which torch allows after `torch.backends.disable_global_flags()` too
-            cudnn: Any = torch.backends.cudnn
-            kept = {
-                name: getattr(cudnn, name) for name in ("benchmark", "benchmark_limit", "deterministic", "allow_tf32")
-            }
-            undo.enter_context(torch.backends.mkldnn.flags(enabled=False))
-            undo.enter_context(cudnn.flags(enabled=False, **kept))
+        if is_recurrent:  # past torch.backends, which refuses after `disable_global_flags()`, and warns of other flags
+            undo.callback(torch._C._set_mkldnn_enabled, torch._C._get_mkldnn_enabled())
+            undo.callback(torch._C._set_cudnn_enabled, torch._C._get_cudnn_enabled())
+            torch._C._set_mkldnn_enabled(False)
+            torch._C._set_cudnn_enabled(False)
         for kind in filter(torch.is_autocast_enabled, ("cpu", "cuda")):
             undo.callback(torch.set_autocast_enabled, kind, True)
             torch.set_autocast_enabled(kind, False)
