@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from netcost.checking.baseline import Baseline, render
-from netcost.checking.places import elsewhere, is_own_code, module_files, place_of, shown_file
+from netcost.checking.places import elsewhere, place_of, shown_file, strays
 from netcost.checking.snapshot import Snapshot, take
 from netcost.counting.analysis import analyze
 from netcost.text.errors import NetcostError, RequestError, one_line
@@ -72,13 +72,11 @@ def _refuse_strays(replaces: Path, root: Path) -> None:
     Raises:
         RequestError: a module was imported from the working tree.
     """
-    for name, file in module_files():
-        # The temporary folder may lie in the working tree.
-        if is_own_code(file, replaces) and not is_own_code(file, root):
-            raise RequestError(
-                f"{name!r} was imported from the working tree and not from the revision: it is installed from there "
-                "(pip install -e); add the folder that holds it to `path` in [tool.netcost], or install it without -e"
-            )
+    for name in strays(replaces, root):
+        raise RequestError(
+            f"{name!r} was imported from the working tree and not from the revision: it is installed from there "
+            "(pip install -e); add the folder that holds it to `path` in [tool.netcost], or install it without -e"
+        )
 
 
 def _state() -> dict[str, Any]:

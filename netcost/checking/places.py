@@ -67,17 +67,31 @@ def elsewhere(tree: Path) -> dict[str, str]:
     """Return the packages of the tree that were imported from elsewhere, with a file that was used instead."""
     own = packages_in(tree)
     found: dict[str, str] = {}
-    for name, file in module_files():
+    for name, file in _module_files():
         package = name.partition(".")[0]
-        if package in own and package not in found and not is_own_code(file, tree):
-            found[package] = shown_file(file)
+        if package in own and package not in found and not is_own_code(path := _resolved(file), tree):
+            found[package] = shown_file(path)
     return found
 
 
-def module_files() -> list[tuple[str, Path]]:
+def strays(tree: Path, other: Path) -> list[str]:
+    """Return the modules that were imported from `tree` and not from `other`, which may lie in it."""
+    return [
+        name
+        for name, file in _module_files()
+        if is_own_code(path := _resolved(file), tree) and not is_own_code(path, other)
+    ]
+
+
+def _module_files() -> list[tuple[str, str]]:
     """Return the name and the file of every module that was imported from a file."""
     named = [(name, getattr(module, "__file__", None)) for name, module in list(sys.modules.items())]
-    return [(name, Path(file).resolve()) for name, file in named if isinstance(file, str)]
+    return [(name, file) for name, file in named if isinstance(file, str)]
+
+
+@cache  # torch has two thousand modules, and their files are asked for with each target
+def _resolved(file: str) -> Path:
+    return Path(file).resolve()
 
 
 def _class_file(kind: type) -> Path | None:
