@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -145,13 +146,12 @@ def at_depths(guards: Sequence[Guard], old: Mapping[str, Snapshot]) -> list[Guar
 
 def torch_version() -> str:
     """Return torch's version without its build: the same baseline is written with and without CUDA."""
-    try:
-        version = metadata.version("torch")
-    except metadata.PackageNotFoundError:  # a build that was not installed
-        import torch
+    if "torch" not in sys.modules:  # importing it takes seconds
+        with suppress(metadata.PackageNotFoundError):  # a build that was not installed
+            return metadata.version("torch").partition("+")[0]
+    import torch
 
-        version = str(torch.__version__)
-    return version.partition("+")[0]
+    return str(torch.__version__).partition("+")[0]
 
 
 def recipe_of(subject: TargetConfig) -> Recipe:
