@@ -29,6 +29,7 @@ class Earlier:
 
     tree: Tree
     targets: Mapping[str, TargetConfig]  # by name
+    present: frozenset[str]  # names of the present settings' targets
     problem: str = ""  # why its settings could not be read
 
     @classmethod
@@ -47,14 +48,21 @@ class Earlier:
             except RequestError as error:
                 # A pyproject.toml without [tool.netcost] is none of netcost's yet.
                 problem = "" if "has no [tool.netcost]" in str(error) else str(error)
-        search = config.path if own is None else own.path
+        # A folder that one side alone names may hold what a copy from elsewhere would stand in for.
+        search = tuple(dict.fromkeys((*(() if own is None else own.path), *config.path)))
         targets = {} if own is None else {name: guard.subject for name, guard in all_guards(own).items()}
-        return cls(Tree(root, folder, search, here.root), targets, problem)
+        return cls(Tree(root, folder, search, here.root), targets, frozenset(all_guards(config)), problem)
 
-    def remarks(self, guards: Sequence[Guard], matches: Mapping[str, Match], against: str) -> tuple[str, ...]:
+    @property
+    def gone(self) -> dict[str, TargetConfig]:
+        """Return the targets whose names the present settings do not have."""
+        return {name: subject for name, subject in self.targets.items() if name not in self.present}
+
+    def remarks(self, matches: Mapping[str, Match], against: str) -> tuple[str, ...]:
         """Say what the comparison as a whole leaves out: settings that do not read, and targets that are gone."""
-        used = {*(guard.subject.name for guard in guards), *(match.was for match in matches.values())}
-        gone = ", ".join(sorted(set(self.targets) - used))
+        is_whole = self.present <= matches.keys()  # else some targets alone were asked for
+        found = {match.subject.name for match in matches.values()}
+        gone = ", ".join(sorted(self.gone.keys() - found)) if is_whole else ""
         remarks = [f"the settings at {against} cannot be read: {self.problem}"] if self.problem else []
         return (*remarks, *([f"a target at {against}, but no longer checked: {gone}"] if gone else []))
 
@@ -76,13 +84,12 @@ def earlier_of(
     replaces = earlier.tree.replaces
     assert replaces is not None, "a revision stands in for a working tree"
     renamed = renamed_files(replaces, commit_of(replaces, revision))
-    gone = {name: subject for name, subject in earlier.targets.items() if name not in outcomes}
     matches = {}
     for index, guard in enumerate(guards):
         subject, outcome = guard.subject, outcomes[guard.subject.name]
         if progress is not None:
             progress(index / len(guards), f"counting {subject.name}")
-        matches[subject.name] = _match(earlier, counter, subject, outcome, renamed, gone)
+        matches[subject.name] = _match(earlier, counter, subject, outcome, renamed)
     return matches
 
 
@@ -92,13 +99,12 @@ def _match(
     subject: TargetConfig,
     now: Outcome,
     renamed: Mapping[str, str],
-    gone: Mapping[str, TargetConfig],
 ) -> Match:
     """Count the first that the revision has: the target by its settings, as it is now, or as it was before a move."""
     if not earlier.tree.folder.is_dir():
         return Match(subject, AbsentTargetError(f"there is no folder {earlier.tree.folder.name!r}"))
     first: Match | None = None
-    for candidate in _candidates(earlier, subject, now, renamed, gone):
+    for candidate in _candidates(earlier, subject, now, renamed):
         asked = replace(candidate, depth=subject.depth)  # modules of different levels cannot be compared
         outcome = counter.count(asked)
         match = Match(asked, outcome, candidate.model if candidate.model != subject.model else "")
@@ -114,7 +120,6 @@ def _candidates(
     subject: TargetConfig,
     now: Outcome,
     renamed: Mapping[str, str],
-    gone: Mapping[str, TargetConfig],
 ) -> Iterator[TargetConfig]:
     if subject.name in earlier.targets:
         yield earlier.targets[subject.name]
@@ -123,7 +128,7 @@ def _candidates(
     place, _, attribute = subject.model.rpartition(":")
     if not place or not isinstance(now, Record):
         return
-    namesakes = [other for other in gone.values() if other.model.rpartition(":")[2] == attribute]
+    namesakes = [other for other in earlier.gone.values() if other.model.rpartition(":")[2] == attribute]
     if len(namesakes) == 1:
         yield namesakes[0]
     if now.file in renamed:

@@ -142,7 +142,7 @@ def _against_revision(
                 *against_others(config, guards, here.place),
             ]
             results = with_latency(results, pairings, gate, progress)
-    remarks = (*earlier.remarks(guards, found, against), *not_timed(guards, gate is not None))
+    remarks = (*earlier.remarks(found, against), *not_timed(guards, gate is not None))
     return CheckReport(results, against, settings=config.file or PROJECT_FILE, remarks=remarks, exact=exact)
 
 
@@ -150,8 +150,10 @@ def _compared(guard: Guard, outcomes: Mapping[str, Outcome], match: Match, exact
     """Compare a target with what it was at a revision."""
     then = match.outcome
     result = _result(guard, outcomes, then.snapshot if isinstance(then, Record) else None, exact)
-    if result.error is not None or isinstance(then, Record):
-        return replace(result, was=match.was)
+    if isinstance(then, Record):
+        return replace(result, was=match.was, elsewhere={**then.elsewhere, **result.elsewhere})
+    if result.error is not None:
+        return result
     if isinstance(then, AbsentTargetError):
         return replace(result, absence=f"{against} has none: {then}")
     return replace(result, error=type(then)(f"at {against}: {then}"))

@@ -118,6 +118,10 @@ def test_each_target_is_compared_with_what_it_was(pull_request: Repository, caps
     assert params(targets["shop.nets:Small"]) == (5 * 8, 5 * 8)
     assert targets["shop.nets:Small"]["file"] == "src/shop/nets.py"
     assert pull_request.is_alone()
+    # A target that is not asked for is no target that is gone, and nothing that another may have been.
+    assert run(["check", "shop.novel:Novel", "--base", "HEAD~1", "--format", "json"]) == 0
+    alone = json.loads(capsys.readouterr().out)
+    assert ([target["verdict"] for target in alone["targets"]], alone["notes"]) == (["new"], [])
     assert pull_request.git("-C", "vendor", "worktree", "list").count("\n") == 1
     # A hook of git sets its repository; and without a revision, the stale copy is not what is counted either.
     with pytest.MonkeyPatch.context() as hook:
