@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import queue
@@ -159,10 +160,11 @@ class Worker:
 
     def _print(self, stderr: IO[bytes]) -> None:
         """Pass on what the user's code prints, as it comes, and keep the end of it for a message."""
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")  # a letter may come in two parts
         with stderr:
             while printed := os.read(stderr.fileno(), 2**16):
                 self._printed = (self._printed + printed)[-KEPT:]
-                _print(printed)
+                _print(decoder.decode(printed))
 
     def _exit_reason(self) -> str:
         """Return the way in which the process ended, and the last line that the user's code, or Python, printed."""
@@ -179,10 +181,10 @@ class Worker:
         return f"its process {reason}" + (f"; it last said: {last[:200]}" if last else "")
 
 
-def _print(printed: bytes) -> None:
+def _print(printed: str) -> None:
     """Print what a user's code printed, wherever standard error is at the moment."""
     with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody reads it, or there is none
-        sys.stderr.write(printed.decode(sys.stderr.encoding or "utf-8", errors="replace"))
+        sys.stderr.write(printed)
         sys.stderr.flush()
 
 
