@@ -1,6 +1,7 @@
 """The fixture `netcost`, in runs of pytest on tests of a project's own."""
 
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -69,6 +70,16 @@ def test_a_broken_budget_reads_like_the_command_and_shows_no_traceback(project: 
     result.stdout.no_fnmatch_line("*Traceback*")
     result.stdout.no_fnmatch_line("*pytest_plugin*")
     result.stdout.no_fnmatch_line("*def test_cost*")
+
+
+@pytest.mark.parametrize("ending", ["os._exit(0)", "sys.exit(0)"])
+def test_a_model_that_ends_the_process_fails_its_test(ending: str, project: pytest.Pytester) -> None:
+    code = NET.replace("return self.body", f"{ending}; return self.body")
+    project.makepyfile(net=f"import os, sys\n{code}")
+    write(project, f'netcost.check(net, {INPUT}, params="<= {PARAMS}")')
+    leave = os._exit
+    ran(project).assert_outcomes(failed=1)
+    assert os._exit is leave
 
 
 def test_a_snapshot_is_recorded_compared_and_renewed(project: pytest.Pytester) -> None:

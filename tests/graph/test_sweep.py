@@ -55,5 +55,4 @@ def test_every_operator_of_torch_is_costed_or_free_or_on_the_list():
         warnings.simplefilter("ignore")
         called = set(operators_called())
     assert len(called) > 300
-    listed = [name for name in UNKNOWN.read_text().split() if name in called]  # an older torch lacks some
-    assert sorted(name for name in called if find(name) is None) == listed
+    assert sorted(name for name in called if find(name) is None) == UNKNOWN.read_text().split()
