@@ -266,7 +266,7 @@ def test_a_target_that_cannot_be_counted_is_its_own_error(
     report = json.loads(checked(capsys, 2, *arguments, *(["lenet5"] if arguments else []), "--format", "json"))
     bad, good = report["targets"]
     assert said in bad["error"] and bad["error"].isprintable()
-    assert (bad["verdict"], good["verdict"], good["changes"][0]["new"]) == ("NOT COUNTED", "passes", 61_706)
+    assert (bad["verdict"], good["verdict"], good["changes"][0]["new"]) == ("NOT CHECKED", "passes", 61_706)
     assert said in refused(capsys, ["baseline", "update", *CONFIG, *arguments])
     assert (recorded / "netcost-baseline.json").read_bytes() == before
 

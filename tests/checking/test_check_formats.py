@@ -164,7 +164,7 @@ UNCOUNTED = replace(
 def test_sarif_has_a_result_per_target_the_worst_first() -> None:
     [log] = Sarif.model_validate_json(check_text(UNCOUNTED, "sarif")).runs
     results = [(result.rule_id, str(result.level.value), result.properties["target"]) for result in log.results]
-    assert results[:2] == [("not-counted", "error", "lost"), ("costs-more", "error", "wider")]
+    assert results[:2] == [("not-checked", "error", "lost"), ("costs-more", "error", "wider")]
     assert ("new", "note", "novel") in results
     assert ("passes", "warning", "stale") in results
     assert len(results) == len(UNCOUNTED.results)
@@ -189,5 +189,5 @@ def test_junit_keeps_to_its_schema() -> None:
 @pytest.mark.parametrize("name", CHECK_FORMATS)
 def test_every_format_says_for_each_target_where_it_was_counted_and_how_it_went(name: str) -> None:
     written = check_text(UNCOUNTED, name)
-    for said in ("NOT COUNTED", "no file ", "novel", "nets/novel.py", "site-packages/nets/wider.py"):
-        assert said in written or said.replace("/", "\\/") in written
+    for said in ("NOT CHECKED", "no file ", "novel", "nets/novel.py", "site-packages/nets/wider.py"):
+        assert said in written

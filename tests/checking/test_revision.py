@@ -277,7 +277,7 @@ def test_a_broken_working_tree_is_not_blamed_on_the_revision(
 ) -> None:
     repository.write("net.py", "class Other: pass\n")
     said = checked(capsys, 2, "--base", "HEAD")
-    assert "not counted: pyproject.toml: $.tool.netcost.targets[0] ('small'): 'net.py' has no 'Net'" in said
+    assert "not checked: pyproject.toml: $.tool.netcost.targets[0] ('small'): 'net.py' has no 'Net'" in said
 
 
 def test_without_a_repository_there_is_no_revision(

@@ -16,7 +16,7 @@ from netcost.text.version import __version__
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 RULES = {
-    TargetVerdict.ERROR: ("not-counted", "error", "A target could not be counted."),
+    TargetVerdict.ERROR: ("not-checked", "error", "A target could not be counted or timed."),
     TargetVerdict.FAILS: ("costs-more", "error", "A network costs more than its baseline or its budget allows."),
     TargetVerdict.CANNOT_TELL: ("latency-unclear", "warning", "A latency rule could not be decided."),
     TargetVerdict.NEW: ("new", "note", "A target has nothing to be compared with."),

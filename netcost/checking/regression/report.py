@@ -93,7 +93,7 @@ class CheckReport:
         passing = f"{total} {'target passes' if total == 1 else 'targets pass'}"
         outcome = f"{failing} of {total} targets {'fails' if failing == 1 else 'fail'}" if failing else passing
         if uncounted:
-            missing = f"{uncounted} of {total} targets {'is' if uncounted == 1 else 'are'} not counted"
+            missing = f"{uncounted} of {total} targets {'is' if uncounted == 1 else 'are'} not checked"
             outcome = f"{missing}, {failing} {'fails' if failing == 1 else 'fail'}" if failing else missing
         change = f"{changed} changed" if changed else "nothing changed"
         change += f", {less} cost less" if less else ""
@@ -157,9 +157,9 @@ class CheckReport:
     def targets_table(self) -> Table:
         """Return a row per target, the worst verdict first."""
         columns = (
-            Column("verdict", "Verdict", of=_loud),
+            Column("verdict", "Verdict", of=lambda result: _word(result.verdict, result.fails)),
             Column("name", "Target"),
-            Column("change", "Change", of=_largest_change),
+            Column("change", "Change", of=_first_change),
             Column("file", "Counted in", of=lambda result: result.file or None),
         )
         return table_of(columns, self.ranked)
@@ -177,9 +177,7 @@ class CheckReport:
         records = [{**_record(result, change), "metric": FIGURES[change.figure].heading} for change in shown]
         records += [{**_latency_record(latency), "metric": "Latency"} for latency in result.latencies]
         for record in records:
-            record["verdict"] = (
-                Alarm(record["verdict"]) if record["verdict"] == CheckVerdict.FAILS else record["verdict"]
-            )
+            record["verdict"] = _word(record["verdict"], record["verdict"] == CheckVerdict.FAILS)
         return from_records(FIGURE_COLUMNS, records, title, notes)
 
     def records(self) -> Table:
@@ -242,21 +240,17 @@ FIGURE_COLUMNS = (
 )
 
 
-def _loud(result: TargetResult) -> str:
-    return Alarm(result.verdict) if result.fails else str(result.verdict)
+def _word(verdict: str, fails: bool) -> str:
+    return Alarm(verdict) if fails else str(verdict)
 
 
-def _largest_change(result: TargetResult) -> str | None:
+def _first_change(result: TargetResult) -> str | None:
     """Return `Mult-adds +12.3 %` for the first figure that failed, else the first that changed; None without any."""
-    changed = [change for change in result.changes if change.delta]
-    for change in (*result.failures, *changed):
-        size = units.text(change.delta if change.share is None else change.share, _unit_of(change))
-        return f"{FIGURES[change.figure].heading} {size}"
-    return None
-
-
-def _unit_of(change: Change) -> str:
-    return "signed" if change.share is None else "signed_percent"
+    change = next((change for change in (*result.failures, *result.changes) if change.fails or change.delta), None)
+    if change is None:
+        return None
+    value, unit = (change.delta, "signed") if change.share is None else (change.share, "signed_percent")
+    return f"{FIGURES[change.figure].heading} {units.text(value, unit)}"
 
 
 def _merged(shown: Sequence[Change]) -> list[Change]:

@@ -28,7 +28,7 @@ class Place(NamedTuple):
 class TargetVerdict(StrEnum):
     """The verdict on one target, the worst first."""
 
-    ERROR = "NOT COUNTED"
+    ERROR = "NOT CHECKED"
     FAILS = "FAILS"
     CANNOT_TELL = "cannot tell"
     NEW = "new"
@@ -106,7 +106,7 @@ class TargetResult:
         """Remarks beside the figures."""
         notes = []
         if self.error is not None:
-            notes.append(f"not counted: {self.error}")
+            notes.append(f"not checked: {self.error}")
         if self.absence:
             notes.append(f"new, so that only its budgets are checked: {self.absence}")
         if self.was:
