@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from github_api import TOKEN, Exchange, by_people, created, listed, of_a_bot, refused, replayed, run_action, updated
 
 from netcost.checking import config
 from netcost.checking.baseline import read
@@ -17,52 +18,37 @@ from netcost.zoo import list_models
 ROOT = Path(__file__).parent.parent
 ACTION = ROOT / ".github" / "actions" / "netcost"
 BODY = f"{MARKER}\n### ❌ netcost check: 1 of 1 targets fails\n\n**small: FAILS**\n"
+FINE = f"{MARKER}\n### ✅ netcost check: 1 target passes\n"
 
-NETCOST = """
+NETCOST = """#!/usr/bin/env bash
 printf '%s\\n' "$@" >called
-cat body >>"$GITHUB_STEP_SUMMARY"
+env >environment
+[[ ! -e body ]] || cat body >>"$GITHUB_STEP_SUMMARY"
 exit "$(cat code)"
-"""
-GH = """
-printf '%s\\n' "$*" >>asked
-for word in "$@"; do
-    case $word in body=@*) cat "${word#body=@}" >sent ;; esac
-done
-case $* in *--jq*) cat earlier ;; esac
-[[ ! -e refused ]]
 """
 
 
 @pytest.fixture
 def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A job's folder, with a `netcost` and a `gh` that write down how they were called."""
+    """A job's folder, with a `netcost` that writes down how it was called."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bin").mkdir()
     (tmp_path / "body").write_text(BODY)
-    (tmp_path / "earlier").write_text("")
     (tmp_path / "code").write_text("1")
-    for name, script in {"netcost": NETCOST, "gh": GH}.items():
-        (tmp_path / "bin" / name).write_text(f"#!/usr/bin/env bash{script}")
-        (tmp_path / "bin" / name).chmod(0o755)
+    (tmp_path / "bin" / "netcost").write_text(NETCOST)
+    (tmp_path / "bin" / "netcost").chmod(0o755)
     return tmp_path
 
 
-def check(job: Path, **inputs: str) -> subprocess.CompletedProcess[str]:
-    environment = {
-        "PATH": f"{job / 'bin'}{os.pathsep}{os.environ['PATH']}",
-        "GITHUB_STEP_SUMMARY": str(job / "summary"),
-        "GITHUB_REPOSITORY": "someone/project",
-        **{f"NETCOST_{name.upper()}": value for name, value in inputs.items()},
-    }
-    return subprocess.run([ACTION / "check.sh"], cwd=job, env=environment, capture_output=True, text=True, check=False)
+def check(job: Path, *recorded: Exchange, token: str = TOKEN, **inputs: str) -> subprocess.CompletedProcess[str]:
+    """Run the action's script; a pull request's number is given where the API has anything recorded."""
+    inputs = {**({"comment": "true", "pull_request": "7"} if recorded else {}), **inputs}
+    with replayed(recorded) as api:
+        return run_action(job, api, f"{job / 'bin'}{os.pathsep}{os.environ['PATH']}", token, **inputs)
 
 
 def called(job: Path) -> list[str]:
     return (job / "called").read_text().splitlines()
-
-
-def asked(job: Path) -> list[str]:
-    return (job / "asked").read_text().splitlines() if (job / "asked").exists() else []
 
 
 def test_the_action_hands_its_inputs_on_as_words(job: Path) -> None:
@@ -94,36 +80,56 @@ def test_the_action_ends_as_the_check_does_and_adds_to_the_summary(job: Path) ->
         assert str(check(job, exact="true").returncode) == code
     assert called(job) == ["check", "--format", "github", "--exact", "--"]
     assert (job / "summary").read_text() == "before\n" + 4 * BODY
-    assert asked(job) == []
+    (job / "body").unlink()
+    for code, ending in {"0": 70, "3": 3}.items():  # where nothing was said, nothing was checked
+        (job / "code").write_text(code)
+        done = check(job)
+        assert done.returncode == ending
+        assert done.stdout.startswith("::error title=netcost check::netcost ended with exit code")
+    (job / "bin" / "netcost").chmod(0o644)
+    assert check(job).returncode == 127
 
 
 def test_a_first_comment_is_made_where_there_is_something_to_say(job: Path) -> None:
-    assert check(job, comment="true", pull_request="7").returncode == 1
-    assert asked(job)[-1].startswith("api --method POST repos/someone/project/issues/7/comments -F body=@")
-    assert (job / "sent").read_text() == BODY
-    (job / "asked").unlink()
-    (job / "body").write_text(f"{MARKER}\n### ✅ netcost check: 1 target passes\n")
-    check(job, comment="true", pull_request="7")
-    assert "POST" not in (job / "asked").read_text()
+    done = check(job, listed(by_people), created(BODY))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert TOKEN not in (job / "environment").read_text()  # the code of a pull request runs there
+    (job / "body").write_text(FINE)
+    assert check(job, listed(by_people)).stdout == ""
 
 
-def test_an_earlier_comment_is_updated_in_its_place(job: Path) -> None:
-    (job / "earlier").write_text("41\n42\n")
-    (job / "body").write_text(f"{MARKER}\n### ✅ netcost check: 1 target passes\n")
-    check(job, comment="true", pull_request="7")
-    assert asked(job)[-1].startswith("api --method PATCH repos/someone/project/issues/comments/41 -F body=@")
+def test_an_earlier_comment_is_found_on_a_later_page_and_updated_in_its_place(job: Path) -> None:
+    (job / "body").write_text(FINE)
+    second = "/repositories/1300192/issues/7/comments?per_page=100&page=2"
+    pages = [listed(by_people, following=second), listed([of_a_bot(41), of_a_bot(42)], second)]
+    assert check(job, *pages, updated(41, FINE)).stdout == ""
 
 
-def test_a_comment_that_is_refused_is_a_warning(job: Path) -> None:
-    (job / "refused").touch()
+@pytest.mark.parametrize(
+    ("recorded", "said"),
+    [
+        (
+            [listed(by_people), refused(BODY, 403, "Resource not accessible by integration")],
+            "GitHub answered 403, Resource not accessible by integration: give",
+        ),
+        ([listed(by_people), refused(BODY, 422, "Validation Failed")], "GitHub answered 422, Validation Failed)"),
+        ([listed(b"<html>")], "JSONDecodeError"),
+    ],
+)
+def test_a_comment_that_is_refused_is_a_warning(recorded: list[Exchange], said: str, job: Path) -> None:
+    done = check(job, *recorded)
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"::warning title=netcost check::no comment was written ({said}")
+    assert done.stdout.count("\n") == 1
+    assert (job / "summary").read_text() == BODY
+
+
+def test_a_fork_without_a_token_has_the_summary_and_no_comment(job: Path) -> None:
     (job / "code").write_text("0")
-    done = check(job, comment="true", pull_request="7")
-    assert done.returncode == 0
-    assert "::warning title=netcost check::the comment could not be written" in done.stdout
-
-
-def test_the_action_looks_for_the_marker_that_a_comment_begins_with() -> None:
-    assert f'marker="{MARKER}"' in (ACTION / "check.sh").read_text()
+    done = check(job, token="", comment="true", pull_request="7")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("::warning title=netcost check::no comment was written (there is no token)")
+    assert (job / "summary").read_text() == BODY
 
 
 def test_the_action_s_inputs_are_all_handed_on_and_never_in_the_script() -> None:
@@ -132,7 +138,8 @@ def test_the_action_s_inputs_are_all_handed_on_and_never_in_the_script() -> None
     handed = " ".join(step["env"].values())
     assert all(f"inputs.{name} " in handed for name in action["inputs"])
     assert "${{" not in step["run"]
-    assert os.access(ACTION / "check.sh", os.X_OK)
+    assert f'MARKER = "{MARKER}"' in (ACTION / "check.py").read_text()
+    assert "$GITHUB_ACTION_PATH/check.py" in step["run"]
 
 
 def test_the_hook_is_a_command_that_parses(capsys: pytest.CaptureFixture[str]) -> None:
