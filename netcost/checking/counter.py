@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from netcost.checking.baseline import Baseline, render
-from netcost.checking.places import elsewhere, place_of, shown_file, strays
+from netcost.checking.places import counted_code, strays
+from netcost.checking.revision import own_modules
 from netcost.checking.snapshot import Snapshot, take
 from netcost.counting.analysis import analyze
 from netcost.text.errors import NetcostError, RequestError, one_line
@@ -31,11 +32,16 @@ def count_target(
         root: of the tree whose code is counted.
         replaces: root of the working tree that `root` stands in for, whose code must not be used; "" for none.
     """
-    before = _state()
+    tree, before = Path(root), _state()
+    own = own_modules(tree)  # listed before the target's code can do anything
     try:
-        answer = _counted(Recipe.from_dict(recipe), Path(root), train, concrete, depth)
+        snapshot, kind = _snapshot(Recipe.from_dict(recipe), train, concrete, depth)
+        answer: Message = {
+            "baseline": render(Baseline({recipe["target"]: snapshot})),
+            "code": counted_code(kind, recipe["target"], tree, own),
+        }
         if replaces:
-            _refuse_strays(Path(replaces), Path(root))
+            _refuse_strays(Path(replaces), tree)
     except NetcostError as error:
         answer = {"error": error_to_dict(error)}
     except SystemExit as error:
@@ -43,17 +49,6 @@ def count_target(
     except BaseException as error:
         answer = {"error": error_to_dict(RequestError(f"its code raised {one_line(error)}"))}
     return {**answer, "clean": _state() == before}
-
-
-def _counted(recipe: Recipe, root: Path, train: bool, concrete: bool, depth: int | None) -> Message:
-    snapshot, kind = _snapshot(recipe, train, concrete, depth)
-    place = place_of(kind, recipe.target, root)
-    return {
-        "baseline": render(Baseline({recipe.target: snapshot})),
-        "place": place,
-        "file": place.file if place else shown_file(kind),
-        "elsewhere": elsewhere(root),
-    }
 
 
 def _snapshot(recipe: Recipe, train: bool, concrete: bool, depth: int | None) -> tuple[Snapshot, type]:

@@ -131,8 +131,9 @@ def _candidates(
     namesakes = [other for other in earlier.gone.values() if other.model.rpartition(":")[2] == attribute]
     if len(namesakes) == 1:
         yield namesakes[0]
-    if now.file in renamed:
-        yield replace(subject, model=f"{_place_before(place, now.file, renamed[now.file], earlier.tree)}:{attribute}")
+    file = now.code.file
+    if file in renamed:
+        yield replace(subject, model=f"{_place_before(place, file, renamed[file], earlier.tree)}:{attribute}")
 
 
 def _place_before(place: str, file: str, old: str, tree: Tree) -> str:

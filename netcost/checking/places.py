@@ -1,14 +1,14 @@
-"""Finds the source file and line of a model, for a reviewer, and the packages that a tree holds."""
+"""Finds the source file and line of a model, for a reviewer, and the modules of a tree that came from elsewhere."""
 
 from __future__ import annotations
 
 import ast
 import inspect
-import os
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from netcost.checking.regression import Place
 
@@ -16,17 +16,35 @@ INSTALLED = ("site-packages", "dist-packages")
 """Folders of installed packages."""
 
 
-def place_of(kind: type, target: str, root: Path) -> Place | None:
-    """Return where the model's class is written, or else what the target names; None where both are outside the tree.
+class CountedCode(NamedTuple):
+    """The code of a model that was counted."""
+
+    place: Place | None  # of its model, where that is in the repository
+    file: str  # relative to the root of the repository, or of an installed package
+    elsewhere: Mapping[str, str]  # packages of this repository that came from elsewhere, with the file used
+
+
+def counted_code(source: Callable[..., Any], target: str, root: Path, own: Mapping[str, str]) -> CountedCode:
+    """Return whose code was counted.
 
     Args:
-        kind: class of the built model.
-        target: as the user wrote it.
+        source: class of the built model, or the function that was counted.
+        target: as the user wrote it; "" for an object.
         root: of the repository.
+        own: modules of the repository, as `revision.own_modules` makes them.
     """
-    file = _class_file(kind)
+    place = place_of(source, target, root)
+    return CountedCode(place, place.file if place else shown_file(source), elsewhere(root, own))
+
+
+def place_of(source: Callable[..., Any], target: str, root: Path) -> Place | None:
+    """Return where the model's class is written, or else what the target names; None where both are outside the tree.
+
+    The arguments are those of `counted_code`.
+    """
+    file = _source_file(source)
     if is_own_code(file, root):
-        return Place(file.relative_to(root).as_posix(), _class_line(kind))
+        return Place(file.relative_to(root).as_posix(), _source_line(source))
     location, _, attribute = target.rpartition(":")
     named = location if location.endswith(".py") else getattr(sys.modules.get(location), "__file__", None)
     file = Path(named).resolve() if named else None
@@ -40,36 +58,47 @@ def is_own_code(file: Path | None, tree: Path) -> TypeGuard[Path]:
     return file is not None and file.is_relative_to(tree) and not any(part in INSTALLED for part in file.parts)
 
 
-def shown_file(source: type | Path) -> str:
-    """Return the file of a class, or a file, outside of the tree, without the folders of this machine."""
-    file = source if isinstance(source, Path) else _class_file(source)
+def shown_file(source: Callable[..., Any] | Path) -> str:
+    """Return the file of a class or function, or a file, outside of the tree, without the folders of this machine."""
+    file = source if isinstance(source, Path) else _source_file(source)
     if file is None:
         return ""
     installed = [index for index, part in enumerate(file.parts) if part in INSTALLED]
     return "/".join(file.parts[installed[-1] :] if installed else ("…", *file.parts[-3:]))
 
 
-@cache
-def packages_in(tree: Path) -> frozenset[str]:
-    """Return the names of the packages that the tree holds at any depth, without those installed in it."""
-    names = set()
-    for folder, folders, files in os.walk(tree):
-        if "__init__.py" in files:
-            names.add(Path(folder).name)
-            folders.clear()
-        elif "pyvenv.cfg" in files:
-            folders.clear()
-        folders[:] = [name for name in folders if not name.startswith(".") and name not in (*INSTALLED, "node_modules")]
-    return frozenset(names - sys.stdlib_module_names)
+def module_names(paths: Sequence[str]) -> dict[str, str]:
+    """Return the names by which a tree's files can be imported, each with its file, relative to the tree.
+
+    A file has a name from each folder above it that is in no package itself: `python/shop/nets.py` is `shop.nets`.
+
+    Args:
+        paths: of the tree's Python files, relative to it.
+    """
+    packages = {path.removesuffix("/__init__.py") for path in paths if path.endswith("/__init__.py")}
+    names: dict[str, str] = {}
+    for path in paths:
+        parts = path.removesuffix(".py").removesuffix("/__init__").split("/")
+        for first in range(len(parts)):
+            if "/".join(parts[:first]) in packages:
+                break
+            if parts[first] not in sys.stdlib_module_names:
+                names[".".join(parts[first:])] = path
+    return names
 
 
-def elsewhere(tree: Path) -> dict[str, str]:
-    """Return the packages of the tree that were imported from elsewhere, with a file that was used instead."""
-    own = packages_in(tree)
+def elsewhere(tree: Path, own: Mapping[str, str]) -> dict[str, str]:
+    """Return the packages and modules of the tree that were imported from elsewhere, with a file that was used instead.
+
+    Args:
+        own: what the tree holds, as `revision.own_modules` makes it.
+    """
     found: dict[str, str] = {}
-    for name, file in _module_files():
+    for name, file in _module_files():  # a file of the tree that git still lists may be gone
         package = name.partition(".")[0]
-        if package in own and package not in found and not is_own_code(path := _resolved(file), tree):
+        if name not in own or package in found or not (tree / own[name]).exists():
+            continue
+        if not is_own_code(path := _resolved(file), tree):
             found[package] = shown_file(path)
     return found
 
@@ -94,18 +123,18 @@ def _resolved(file: str) -> Path:
     return Path(file).resolve()
 
 
-def _class_file(kind: type) -> Path | None:
+def _source_file(source: Callable[..., Any]) -> Path | None:
     try:
-        file = inspect.getsourcefile(kind)
+        file = inspect.getsourcefile(source)
     except (OSError, TypeError):
         return None
     return None if file is None else Path(file).resolve()
 
 
 @cache
-def _class_line(kind: type) -> int:
+def _source_line(source: Callable[..., Any]) -> int:
     try:
-        return max(1, inspect.getsourcelines(kind)[1])
+        return max(1, inspect.getsourcelines(source)[1])
     except (OSError, TypeError):  # made at run time, or the file is gone
         return 1
 

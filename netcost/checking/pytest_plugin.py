@@ -6,8 +6,9 @@
     def test_cost_stays(netcost):
         netcost.snapshot(Net(), (1, 3, 224, 224), memory_access="1%")
 
-Snapshots are in a file beside the test, to be committed, which `pytest --netcost-update` writes. Every run of pytest
-loads this module wherever netcost is installed, so heavy imports wait until a test uses the fixture.
+Snapshots are in a file beside the test, to be committed, which `pytest --netcost-update` writes. A test counts what it
+imports; where that is a copy of what pytest's rootdir holds, it warns, and fails under `--netcost-strict`. Every run of
+pytest loads this module wherever netcost is installed, so heavy imports wait until a test uses the fixture.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from inspect import isfunction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -22,6 +25,7 @@ import pytest
 
 if TYPE_CHECKING:
     from netcost.checking.limits import Limits
+    from netcost.checking.recording import Record
     from netcost.checking.regression import CheckReport
     from netcost.checking.snapshot import Snapshot
 
@@ -31,9 +35,10 @@ _messages = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--netcost-update`."""
+    """Add `--netcost-update` and `--netcost-strict`."""
     group = parser.getgroup("netcost", "cost of neural networks")
     group.addoption("--netcost-update", action="store_true", help="record the present figures of netcost.snapshot")
+    group.addoption("--netcost-strict", action="store_true", help="fail where code of rootdir came from elsewhere")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,6 +52,7 @@ class CostGuard:
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
         self._config = request.config
+        self._node = request.node
         self._test = request.node.nodeid
         self._file = request.path
         self._baseline = request.path.with_suffix(".netcost.json")
@@ -72,8 +78,9 @@ class CostGuard:
             if not budget:
                 pytest.fail("netcost.check has no budget; give one, like params='<= 5M'", pytrace=False)
             limits = Limits(budget={metric: parse_budget(metric, written) for metric, written in budget.items()})
-            new = _counted(model, inputs, mode, concrete)
-            _fail_on(CheckReport((compare(self._test, None, new, limits),), settings=self._file.name))
+            record = self._counted(model, inputs, mode, concrete)
+            result = replace(compare(self._test, None, record.snapshot, limits), **record.code._asdict())
+            _fail_on(CheckReport((result,), settings=self._file.name))
 
     def snapshot(
         self,
@@ -99,12 +106,44 @@ class CostGuard:
             from netcost.checking.limits import Limits, parse_tolerance
 
             limits = Limits({metric: parse_tolerance(metric, written) for metric, written in tolerance.items()})
-            new = _counted(model, inputs, mode, concrete)
+            record = self._counted(model, inputs, mode, concrete)
             entry = self._entry(name)
             if self._config.getoption("--netcost-update"):
-                self._config.stash[_recorded].setdefault(str(self._baseline), {})[entry] = new
+                self._config.stash[_recorded].setdefault(str(self._baseline), {})[entry] = record.snapshot
             else:
-                _fail_on(self._compared(entry, new, limits, exact))
+                _fail_on(self._compared(entry, record, limits, exact))
+
+    def _counted(self, model: Any, inputs: Any, mode: str, concrete: bool) -> Record:
+        """Count the network; code that stood in for that of pytest's rootdir is a warning, or a failure."""
+        from netcost.checking.places import counted_code
+        from netcost.checking.recording import Record
+        from netcost.checking.regression import TargetResult
+        from netcost.checking.revision import own_modules
+        from netcost.checking.snapshot import take
+        from netcost.counting.analysis import analyze
+        from netcost.targets import Target, resolve
+        from netcost.tracing import input_specs
+
+        __tracebackhide__ = True
+        target = None
+        with _staying():
+            if isinstance(model, str):
+                model = resolve(model, inputs=() if inputs is None else input_specs(inputs))
+            if isinstance(model, Target):
+                target, inputs = model, model.required_inputs() if inputs is None else inputs
+                model = target.build() if concrete else target.build_weightless()
+            analysis = analyze(model, inputs, mode=mode, concrete=concrete)
+        name = target.name if target else analysis.model
+        snapshot = take(analysis.count, analysis.metrics(), name, values=analysis.input_values)
+        owner = getattr(model, "__self__", model)  # of a method
+        source = owner if isfunction(owner) else type(owner)
+        root = self._config.rootpath.resolve()
+        record = Record(snapshot, counted_code(source, target.text if target else "", root, own_modules(root)))
+        for warning in TargetResult(self._test, snapshot, **record.code._asdict()).warnings:
+            if self._config.getoption("--netcost-strict"):
+                pytest.fail(f"netcost: {warning}", pytrace=False)
+            self._node.warn(pytest.PytestWarning(warning.removeprefix("warning: ")))
+        return record
 
     def _entry(self, name: str) -> str:
         """Return the snapshot's name in the file: the test's name, followed by its own name or its number."""
@@ -115,7 +154,7 @@ class CostGuard:
         self._entries.append(entry)
         return entry
 
-    def _compared(self, entry: str, new: Snapshot, limits: Limits, exact: bool) -> CheckReport:
+    def _compared(self, entry: str, record: Record, limits: Limits, exact: bool) -> CheckReport:
         """Compare the network with its recorded snapshot."""
         from netcost.checking import other_versions
         from netcost.checking.baseline import Baseline, read
@@ -127,8 +166,9 @@ class CostGuard:
         recorded = read(self._baseline, " ".join(update)) if self._baseline.exists() else Baseline()
         old = recorded.targets.get(entry)
         problems = () if old is not None else (f"{entry!r} has no entry in {file!r}",)
+        result = compare(self._test, old, record.snapshot, limits, exact=exact, problems=problems)
         return CheckReport(
-            (compare(self._test, old, new, limits, exact=exact, problems=problems),),
+            (replace(result, **record.code._asdict()),),
             f"baseline {file!r}",
             baseline=file,
             settings=self._file.name,
@@ -172,15 +212,6 @@ def _staying() -> Iterator[None]:
         yield
     finally:
         os._exit = leave
-
-
-def _counted(model: Any, inputs: Any, mode: str, concrete: bool) -> Snapshot:
-    from netcost.checking.snapshot import take
-    from netcost.counting.analysis import analyze
-
-    with _staying():
-        analysis = analyze(model, inputs, mode=mode, concrete=concrete)
-    return take(analysis.count, analysis.metrics(), analysis.model, values=analysis.input_values)
 
 
 def _fail_on(report: CheckReport) -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple, Self
 
 from netcost.checking.baseline import parse
 from netcost.checking.config import Config, Guard, TargetConfig, root_of
+from netcost.checking.places import CountedCode
 from netcost.checking.regression import Place
 from netcost.checking.revision import place_in
 from netcost.checking.snapshot import Snapshot
@@ -26,9 +27,7 @@ class Record(NamedTuple):
     """A counted target."""
 
     snapshot: Snapshot
-    place: Place | None = None  # of its model, where that is in the repository
-    file: str = ""  # that was counted: relative to the root of the repository, or of an installed package
-    elsewhere: Mapping[str, str] = {}  # packages of this repository that came from elsewhere, with the file used
+    code: CountedCode
 
 
 Outcome = Record | NetcostError
@@ -161,4 +160,5 @@ def recipe_of(subject: TargetConfig) -> Recipe:
 
 def _record(answer: Message) -> Record:
     [snapshot] = parse(answer["baseline"].encode(), "the process that counts").targets.values()
-    return Record(snapshot, answer["place"] and Place(*answer["place"]), answer["file"], answer["elsewhere"])
+    place, file, absent = answer["code"]
+    return Record(snapshot, CountedCode(place and Place(*place), file, absent))

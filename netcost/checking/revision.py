@@ -11,10 +11,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
-from netcost.checking.places import is_own_code
+from netcost.checking.places import INSTALLED, is_own_code, module_names
 from netcost.text.errors import RequestError
 from netcost.timing.workers import WorkerPlace
 
@@ -27,6 +28,8 @@ LOCAL_VARIABLES = frozenset(
 )
 """Variables by which git tells a hook its repository and index (`git rev-parse --local-env-vars`)."""
 
+DEEPEST = 4
+"""Folders below the root in which modules are looked for, where there is no repository."""
 NO_HOOKS = f"core.hooksPath={os.devnull}"
 SUBMODULE = "160000"
 """The mode of a submodule's entry in a tree of git's."""
@@ -120,6 +123,33 @@ def renamed_files(root: Path, commit: str) -> dict[str, str]:
         else:
             next(fields, None)
     return renamed
+
+
+@cache
+def own_modules(tree: Path) -> dict[str, str]:
+    """Return the modules of a tree with their files, relative to it, without what git ignores or pip installed in it.
+
+    git does not look into folders that it ignores, which hold data. Outside of a repository, files are looked for
+    that are at most `DEEPEST` folders below the tree.
+    """
+    paths = [*_listed(tree, "--recurse-submodules"), *_listed(tree, "--others", "--exclude-standard")]
+    return module_names(
+        [path for path in paths or _walked(tree) if not any(part in INSTALLED for part in path.split("/"))]
+    )
+
+
+def _listed(tree: Path, *options: str) -> list[str]:
+    with suppress(RequestError):  # there is no git
+        return [path for path in _git(tree, "ls-files", "-z", *options, "--", "*.py").stdout.split("\0") if path]
+    return []
+
+
+def _walked(tree: Path) -> Iterator[str]:
+    for folder, folders, files in os.walk(tree):
+        above = Path(folder).relative_to(tree)
+        is_last = len(above.parts) == DEEPEST or "pyvenv.cfg" in files
+        folders[:] = [] if is_last else [name for name in folders if not name.startswith((".", "node_modules"))]
+        yield from ((above / name).as_posix() for name in files if name.endswith(".py"))
 
 
 def place_in(root: Path, folder: Path, replaces: Path | None = None, *, search: Sequence[str] = ()) -> WorkerPlace:

@@ -151,7 +151,7 @@ def _compared(guard: Guard, outcomes: Mapping[str, Outcome], match: Match, exact
     then = match.outcome
     result = _result(guard, outcomes, then.snapshot if isinstance(then, Record) else None, exact)
     if isinstance(then, Record):
-        return replace(result, was=match.was, elsewhere={**then.elsewhere, **result.elsewhere})
+        return replace(result, was=match.was, elsewhere={**then.code.elsewhere, **result.elsewhere})
     if result.error is not None:
         return result
     if isinstance(then, AbsentTargetError):
@@ -167,8 +167,8 @@ def _result(
     if not isinstance(outcome, Record):
         return TargetResult(name, None, old, error=of_target(guard, outcome))
     problems = (missing,) if missing and old is None else ()
-    result = compare(name, old, outcome.snapshot, guard.limits, exact=exact, problems=problems, place=outcome.place)
-    return replace(result, file=outcome.file, elsewhere=outcome.elsewhere)
+    result = compare(name, old, outcome.snapshot, guard.limits, exact=exact, problems=problems)
+    return replace(result, **outcome.code._asdict())
 
 
 def _half(progress: Progress | None, begun: float, where: str) -> Progress | None:

@@ -136,12 +136,18 @@ def test_a_broken_budget_of_a_new_target_fails(pull_request: Repository, capsys:
     assert report(capsys, 1, *tight)["shop.novel:Novel"]["verdict"] == "FAILS"
 
 
+@pytest.mark.parametrize("layout", ["package", "namespace"])
 def test_a_copy_from_elsewhere_is_a_warning_that_strict_turns_into_a_failure(
-    pull_request: Repository, capsys: pytest.CaptureFixture[str]
+    layout: str, pull_request: Repository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pull_request.git("mv", "src", "python")
+    copy = "__init__.py"
+    if layout == "namespace":
+        copy = "nets.py"
+        for folder in (pull_request.folder / "python", tmp_path / "installed/site-packages"):
+            (folder / "shop/__init__.py").unlink()
     target = report(capsys, 0, "shop.nets:Small")["shop.nets:Small"]
-    assert target["elsewhere"] == {"shop": "site-packages/shop/__init__.py"}
+    assert target["elsewhere"] == {"shop": f"site-packages/shop/{copy}"}
     assert params(target)[1] == 5 * 1
     report(capsys, 1, "shop.nets:Small", "--strict")
     text = (pull_request.folder / "pyproject.toml").read_text()

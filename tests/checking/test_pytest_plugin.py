@@ -62,6 +62,7 @@ def test_a_broken_budget_reads_like_the_command_and_shows_no_traceback(project: 
     result.stdout.fnmatch_lines(
         [
             "netcost check: 1 of 1 targets fails (budgets alone, no baseline)",
+            "FAILS *test_net.py::test_cost * net.py",
             "test_net.py::test_cost: FAILS",
             f"FAILS*Params*{PARAMS:,}*budget <= {PARAMS - 1}*",
             "to accept: change budget.params of 'test_net.py::test_cost' in 'test_net.py'",
@@ -70,6 +71,20 @@ def test_a_broken_budget_reads_like_the_command_and_shows_no_traceback(project: 
     result.stdout.no_fnmatch_line("*Traceback*")
     result.stdout.no_fnmatch_line("*pytest_plugin*")
     result.stdout.no_fnmatch_line("*def test_cost*")
+
+
+def test_a_copy_of_the_tree_s_code_is_a_warning_and_strict_fails(project: pytest.Pytester) -> None:
+    write(project, f'netcost.check(net, {INPUT}, params="<= {PARAMS}")')
+    copies = project.mkdir("site-packages")
+    (copies / "net.py").write_text(NET)
+    project.syspathinsert(copies)
+    (project.mkdir("python") / "net.py").write_text(NET)
+    (project.path / "net.py").unlink()
+    result = ran(project)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*'net' was imported from 'site-packages/net.py'*"])
+    ran(project, "--netcost-strict").assert_outcomes(failed=1)
+    ran(project, "--netcost-strict", "-o", "pythonpath=python").assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize("ending", ["os._exit(0)", "sys.exit(0)"])

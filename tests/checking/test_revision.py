@@ -15,7 +15,7 @@ from git_repository import Repository
 from netcost.checking import recording
 from netcost.checking.config import TargetConfig
 from netcost.checking.recording import Counter, Tree
-from netcost.checking.revision import checked_out, commit_of, place_in
+from netcost.checking.revision import checked_out, commit_of, own_modules, place_in
 from netcost.cli.app import run
 from netcost.text.errors import RequestError
 from netcost.timing.workers import Worker, WorkerPlace
@@ -334,3 +334,21 @@ def test_a_name_like_an_option_is_refused_before_git_sees_it(monkeypatch: pytest
     monkeypatch.setattr("subprocess.run", None)
     with pytest.raises(RequestError, match="'--help' is not a revision"):
         commit_of(tmp_path, "--help")
+
+
+@pytest.mark.parametrize("is_repository", [True, False])
+def test_a_tree_s_modules_have_the_names_of_each_folder_that_is_in_no_package(
+    is_repository: bool, repository: Repository, tmp_path: Path
+) -> None:
+    files = ["src/shop/__init__.py", "src/shop/sub/net.py", "tools/one.py", "site-packages/two.py", ".venv/three.py"]
+    more = ["data/four.py"] if is_repository else ["a/b/c/d/e/five.py"]
+    repository.write(".gitignore", "data\n.venv\n")
+    for file in [*files, *more]:
+        repository.write(file if is_repository else f"../outside/{file}", "")
+    (repository.folder / "net.py").unlink()
+    repository.git("add", "-A")
+    shop, net, one = files[:3]
+    assert own_modules(repository.folder if is_repository else tmp_path / "outside") == {
+        **{"shop": shop, "src.shop": shop, "shop.sub.net": net, "src.shop.sub.net": net},
+        **{"one": one, "tools.one": one},
+    }

@@ -130,7 +130,8 @@ class TargetResult:
         """Packages of this tree whose code here was not counted, with the way out."""
         return tuple(
             f"warning: {package!r} was imported from {file!r}, and the code of that name in this tree was not counted; "
-            "add the folder that holds it to `path` in [tool.netcost], or install it with pip install -e"
+            "add the folder that holds it to `path` in [tool.netcost] (in pytest, to `pythonpath`), or install it with "
+            "pip install -e"
             for package, file in self.elsewhere.items()
         )
 
@@ -143,7 +144,6 @@ def compare(
     *,
     exact: bool = False,
     problems: tuple[str, ...] = (),
-    place: Place | None = None,
 ) -> TargetResult:
     """Compare one target with its old snapshot and its limits.
 
@@ -151,12 +151,11 @@ def compare(
         old: None to check budgets alone.
         exact: fail on any difference, of a module too.
         problems: failures that are already known.
-        place: where the model is written.
     """
     limits = limits or Limits()
     budgets = budget_changes(old, new, limits)
     if old is None:
-        return TargetResult(name, new, None, budgets, problems=problems, place=place)
+        return TargetResult(name, new, None, budgets, problems=problems)
     modules, renamed = diff(old.modules, new.modules) if old.depth == new.depth else ((), {})
     figures = changes(old, new, limits, exact)
     if old.inputs != new.inputs:
@@ -165,7 +164,7 @@ def compare(
     if exact and modules and not any(change.fails for change in figures):
         problems = (*problems, "work moved between modules, which fails under --exact")
     operators = _operators(old, new)
-    return TargetResult(name, new, old, (*figures, *budgets), modules, renamed, operators, problems, place)
+    return TargetResult(name, new, old, (*figures, *budgets), modules, renamed, operators, problems)
 
 
 def _operators(old: Snapshot, new: Snapshot) -> dict[str, tuple[int, int]]:
