@@ -1,11 +1,19 @@
-"""The command line: every command by its words ("show", "baseline update"), and a run that is refused."""
+"""The command line: every command by its words ("show", "baseline update"), a run that is refused, pytest's plugin."""
 
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from typing import Any
 
 import pytest
 
 from netcost.cli.app import app, run
+
+# Where it is not installed with its entry point (from a path), pytest has to be told of it.
+PLUGIN = (
+    "netcost"
+    if any(point.name == "netcost" for point in entry_points(group="pytest11"))
+    else "netcost.checking.pytest_plugin"
+)
 
 
 def commands() -> dict[str, Callable[..., Any]]:

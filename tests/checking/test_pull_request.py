@@ -2,13 +2,18 @@
 
 import json
 import os
+import sys
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
-from commands import refused
+from commands import PLUGIN, refused
 from git_repository import Repository
+from github_api import by_people, created, listed, replayed, run_action
 
 from netcost.cli.app import run
+
+pytest_plugins = ["pytester"]
 
 MODELS = """
 from torch import nn
@@ -153,6 +158,44 @@ def test_a_copy_from_elsewhere_is_a_warning_that_strict_turns_into_a_failure(
     text = (pull_request.folder / "pyproject.toml").read_text()
     pull_request.write("pyproject.toml", f'[tool.netcost]\npath = ["python"]\n{text}')
     assert params(report(capsys, 0, "shop.nets:Small", "--strict")["shop.nets:Small"])[1] == 5 * 8
+
+
+def test_the_action_comments_on_what_fails(pull_request: Repository, tmp_path: Path) -> None:
+    netcost = tmp_path / "bin" / "netcost"
+    netcost.parent.mkdir()
+    path = os.pathsep.join([os.environ["PYTHONPATH"], str(Path(__file__).parents[2])])
+    netcost.write_text(f'#!/bin/sh\nPYTHONPATH="{path}" exec "{sys.executable}" -P -m netcost "$@"\n')
+    netcost.chmod(0o755)
+    inputs = {"base": "HEAD~1", "models": "head\nsized", "comment": "true", "pull_request": "7"}
+    with replayed([listed(by_people), created(ANY)]) as api:
+        done = run_action(pull_request.folder, api, f"{netcost.parent}{os.pathsep}{os.environ['PATH']}", **inputs)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "::error file=src/shop/nets.py,line=" in done.stdout
+    summary = (pull_request.folder / "summary").read_text()
+    assert "1 of 2 targets fails" in summary
+    assert "| moved | head |" in summary
+
+
+def test_both_sides_are_timed_with_their_own_code(pull_request: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    timed = ["sized", "--base", "HEAD~1", "--latency", "--budget", "0.2", "--latency-limit", "900%"]
+    target = report(capsys, 1, *timed)["sized"]  # the argument has another name then: either code refuses the other's
+    assert target["error"] is None
+    assert [latency["verdict"] in ("holds", "cannot tell") for latency in target["latency"]] == [True]
+
+
+def test_the_fixture_counts_what_a_test_imports(pytester: pytest.Pytester, pull_request: Repository) -> None:
+    pull_request.write(
+        "tests/test_cost.py",
+        "from shop.nets import Small\n\ndef test_cost(netcost):\n"
+        "    netcost.check(Small(), (2, 4), params='<= 40', unknown_ops='== 0')\n",
+    )
+    ran = ["-p", PLUGIN, "-p", "no:cacheprovider", "--rootdir", pull_request.folder, pull_request.folder / "tests"]
+    pytester.runpytest_inprocess(*ran).assert_outcomes(passed=1)  # of the stale copy
+    stale = pytester.runpytest_inprocess(*ran, "--netcost-strict")
+    stale.assert_outcomes(failed=1)
+    stale.stdout.fnmatch_lines(["netcost: warning: 'shop' was imported from 'site-packages/shop/__init__.py'*"])
+    path = pull_request.folder / "src"
+    pytester.runpytest_inprocess(*ran, "--netcost-strict", "-o", f"pythonpath={path}").assert_outcomes(passed=1)
 
 
 def test_a_shallow_clone_says_what_to_fetch_and_tells_github(

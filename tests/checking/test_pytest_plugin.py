@@ -4,18 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from importlib.metadata import entry_points
 
 import pytest
+from commands import PLUGIN
 
 pytest_plugins = ["pytester"]
-
-# Where it is not installed with its entry point (from a path), pytest has to be told of it.
-PLUGIN = (
-    "netcost"
-    if any(point.name == "netcost" for point in entry_points(group="pytest11"))
-    else "netcost.checking.pytest_plugin"
-)
 
 NET = """
 from torch import nn
