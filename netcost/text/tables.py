@@ -11,7 +11,7 @@ from netcost.text import units
 
 
 class Alarm(str):
-    """A word in a cell that a terminal shows in red."""
+    """A cell, title or note that a terminal shows in red."""
 
     __slots__ = ()
 
@@ -62,6 +62,7 @@ class Table:
 
     Args:
         row_units: the unit of each row's numbers, where a row holds a metric and not a model.
+        keys: leading columns that name a row, and are repeated where a narrow terminal shows a table in parts.
 
     Raises:
         ValueError: a row has not one cell per column, or `row_units` not one unit per row.
@@ -72,6 +73,7 @@ class Table:
     title: str = ""
     notes: tuple[str, ...] = ()
     row_units: tuple[str, ...] | None = None
+    keys: int = 1
 
     def __post_init__(self) -> None:
         for row in self.rows:

@@ -35,7 +35,7 @@ REPORT = CheckReport(
     (
         compare("same", OLD, OLD),
         compare("renamed", OLD, RENAMED),
-        compare("wider", OLD, WIDER, LIMITS, place=Place("nets/wider.py", 12)),
+        replace(compare("wider", OLD, WIDER, LIMITS), place=Place("nets/wider.py", 12)),
         compare("less", WIDER, OLD),
         compare("moved", OLD, MOVED),
         compare("operators", OLD, replace(OLD, operators={"aten.conv2d": 1, "aten.linear": 1})),
@@ -52,6 +52,17 @@ REPORT = CheckReport(
 )
 
 awkward = st.text(st.characters(codec=None), max_size=30)
+
+
+def test_a_narrow_terminal_shows_in_red_what_fails_and_names_each_row_of_a_table_in_parts() -> None:
+    error = TargetResult("broken", None, error=RequestError("no such file"))
+    text = check_text(CheckReport((*REPORT.results[:3], error)), "table", width=80, color=True)
+    red = re.findall(r"^\x1b\[(?:1;)?31m(.+?) *\x1b\[0m", text, flags=re.MULTILINE)
+    assert [word for word in red if "broken" in word] == ["broken: NOT CHECKED"]
+    assert {"wider: FAILS", "not checked: no such file"} <= set(red)
+    assert red.index("NOT CHECKED") < red.index("FAILS")
+    [rules] = [part for part in text.split("\n\n") if "budget <=" in part]
+    assert all(word in rules for word in ("Verdict", "Metric", "Mult-adds"))
 
 
 @pytest.mark.parametrize("name", CHECK_FORMATS)

@@ -175,6 +175,7 @@ def test_what_does_not_fit_goes_into_tables_below_that_repeat_the_first_column()
     ]
     assert terminal.groups(spans, 30) == [[(0, 10), (1, 8), (2, 8)], [(0, 16), (3, 12)]]
     assert terminal.groups(spans, 5) == [[(0, 10), (1, 8)], [(0, 10), (2, 8)], [(0, 10), (3, 9)]]
+    assert terminal.groups(spans, 30, keys=2) == [[(0, 10), (1, 8), (2, 8)], [(0, 10), (1, 8), (3, 9)]]
     assert terminal.groups(spans, None) == [[(0, 30), (1, 8), (2, 8), (3, 12)]]
 
 

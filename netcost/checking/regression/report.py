@@ -143,11 +143,13 @@ class CheckReport:
 
     def words(self, result: TargetResult) -> tuple[str, ...]:
         """Return the problems, notes and remedies of a target."""
-        return (*result.problems, *result.notes, *self.acceptance(result))
+        return (*map(Alarm, result.problems), *result.notes, *self.acceptance(result))
 
     def tables(self) -> list[Table]:
         """Return, for people, the outcome, each notable target and its modules that changed."""
-        tables = [replace(self.targets_table(), title=f"netcost check: {self.headline}", notes=self.notes)]
+        tables = [
+            replace(self.targets_table(), title=_word(f"netcost check: {self.headline}", self.fails), notes=self.notes)
+        ]
         for result in self.notable:
             tables.append(self.figures_table(result))
             if result.modules:
@@ -166,7 +168,7 @@ class CheckReport:
 
     def figures_table(self, result: TargetResult) -> Table:
         """Return the figures that changed or have a budget."""
-        title = f"{result.name}: {result.verdict}"
+        title = _word(f"{result.name}: {result.verdict}", result.fails)
         explained = more_about(warning for latency in result.latencies for warning in latency.warnings)
         notes = (*self.words(result), *explained)
         shown = _merged(
@@ -178,7 +180,7 @@ class CheckReport:
         records += [{**_latency_record(latency), "metric": "Latency"} for latency in result.latencies]
         for record in records:
             record["verdict"] = _word(record["verdict"], record["verdict"] == CheckVerdict.FAILS)
-        return from_records(FIGURE_COLUMNS, records, title, notes)
+        return replace(from_records(FIGURE_COLUMNS, records, title, notes), keys=2)
 
     def records(self) -> Table:
         """Return, for programs, a row per figure and rule."""

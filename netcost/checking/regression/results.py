@@ -13,6 +13,7 @@ from netcost.checking.regression.latency import LatencyResult
 from netcost.checking.regression.modules import ModuleChange, diff
 from netcost.checking.snapshot import Snapshot
 from netcost.text.errors import NetcostError
+from netcost.text.tables import Alarm
 
 LISTED = 5
 """Names that a note lists; it only counts the rest."""
@@ -104,9 +105,9 @@ class TargetResult:
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks beside the figures."""
-        notes = []
+        notes: list[str] = []
         if self.error is not None:
-            notes.append(f"not checked: {self.error}")
+            notes.append(Alarm(f"not checked: {self.error}"))
         if self.absence:
             notes.append(f"new, so that only its budgets are checked: {self.absence}")
         if self.was:
@@ -129,9 +130,11 @@ class TargetResult:
     def warnings(self) -> tuple[str, ...]:
         """Packages of this tree whose code here was not counted, with the way out."""
         return tuple(
-            f"warning: {package!r} was imported from {file!r}, and the code of that name in this tree was not counted; "
-            "add the folder that holds it to `path` in [tool.netcost] (in pytest, to `pythonpath`), or install it with "
-            "pip install -e"
+            Alarm(
+                f"warning: {package!r} was imported from {file!r}, and the code of that name in this tree was not "
+                "counted; add the folder that holds it to `path` in [tool.netcost] (in pytest, to `pythonpath`), or "
+                "install it with pip install -e"
+            )
             for package, file in self.elsewhere.items()
         )
 

@@ -42,10 +42,18 @@ def render(table: Table, *, width: int | None = None, color: bool = False) -> st
         width: characters in a line; None never folds and never splits.
         color: use bold, dim, yellow and red.
     """
-    title = words(table.title, "bold", width=width, color=color) if table.title else ""
+    title = (
+        words(table.title, "bold red" if isinstance(table.title, Alarm) else "bold", width=width, color=color)
+        if table.title
+        else ""
+    )
     # The columns have their widths, so the line needs none: it would cut a number that is wider.
-    grids = [_printed(_grid(table, group), None, color) for group in groups(_column_widths(table, width), width)]
-    notes = "".join(words(note, "dim", width=width, color=color) for note in table.notes)
+    grids = [
+        _printed(_grid(table, group), None, color) for group in groups(_column_widths(table, width), width, table.keys)
+    ]
+    notes = "".join(
+        words(note, "red" if isinstance(note, Alarm) else "dim", width=width, color=color) for note in table.notes
+    )
     return "\n".join(part for part in (title, *grids, notes) if part)
 
 
@@ -54,17 +62,17 @@ def words(text: str, style: str = "", *, width: int | None = None, color: bool =
     return _printed(_words(text, style), width, color)
 
 
-def groups(spans: Sequence[ColumnWidth], width: int | None) -> list[list[tuple[int, int]]]:
-    """Group the columns that stand side by side, as (column, characters); the first column is in each group."""
+def groups(spans: Sequence[ColumnWidth], width: int | None, keys: int = 1) -> list[list[tuple[int, int]]]:
+    """Group the columns that stand side by side, as (column, characters); the first `keys` are in each group."""
     if not spans:  # title and notes alone
         return []
     if width is None:
         return [[(span.column, span.natural) for span in spans]]
-    first, *others = spans
-    members: list[list[ColumnWidth]] = [[first]]
+    first, others = list(spans[:keys]), spans[keys:]
+    members = [first[:]]
     for span in others:
-        if len(members[-1]) > 1 and _extent([*members[-1], span]) > width:
-            members.append([first])
+        if len(members[-1]) > keys and _extent([*members[-1], span]) > width:
+            members.append(first[:])
         members[-1].append(span)
     return [_widened(group, width) for group in members]
 
