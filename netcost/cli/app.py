@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -76,7 +75,8 @@ def run(arguments: list[str]) -> int:
     output.ARGUMENTS.set(tuple(arguments))
     try:
         code = app(arguments or ["--help"], standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         if code == INTERRUPTED:  # newer versions of typer turn an interrupt into a code themselves
             return _complain("interrupted", INTERRUPTED)
         return code if isinstance(code, int) else 0
@@ -90,8 +90,7 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _complain("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        # The reader of our output (head, a pager) has ended. Without this, Python would fail again while it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        output.end_output()
         return 0
     except Exception as error:
         traceback.print_exc()

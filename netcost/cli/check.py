@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
-from itertools import pairwise
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from netcost.checking.formats import CHECK_FORMATS, check_text
 from netcost.cli import options, output
-from netcost.text.errors import RequestError, VerdictError
+from netcost.text.errors import OutputError, RequestError, VerdictError
 
 if TYPE_CHECKING:
     from netcost.checking import LatencyGate
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 """The environment variable with the path of a GitHub job's summary."""
+
+_FOR_GITHUB = re.compile(r" (?:--format[ =]|-q?f ?)github\b")
 
 Format = Annotated[str, options.format_option(CHECK_FORMATS)]
 
@@ -103,12 +106,12 @@ def _gate(latency: bool, base: str | None, limit: str | None, **asked: Any) -> L
 
 def tell_github(arguments: Sequence[str], message: str) -> None:
     """Tell GitHub why the whole check was stopped, if the command line asks for that format."""
-    words = [word for argument in arguments for word in argument.split("=", 1)]
-    if words[:1] == ["check"] and ("--format", "github") in pairwise(words):
+    if arguments[:1] == ("check",) and _FOR_GITHUB.search(" ".join(arguments)):
         from netcost.checking.formats import comment, workflow
 
         output.emit(workflow.render_error(message), None)
-        _add_to_summary(comment.render_error(message))
+        with suppress(OutputError):  # the error itself is said, and its code is the check's
+            _add_to_summary(comment.render_error(message))
 
 
 def _add_to_summary(text: str) -> None:

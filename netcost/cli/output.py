@@ -79,13 +79,26 @@ def _terminal_style() -> dict[str, Any]:
 
 
 def emit(text: str, output: str | None) -> None:
-    """Write text to a file or standard output; a file that cannot be written (OutputError) is unchanged."""
-    if output is None:
-        typer.echo(text, file=STDOUT.get(), nl=False)
-        return
-    from netcost.text.writing import write_text
+    """Write text to a file or standard output; a file that cannot be written (OutputError) is unchanged.
 
-    write_text(output, text)
+    Where the reader of standard output has ended (head, a pager), the command goes on, and has its own exit code.
+    """
+    if output is not None:
+        from netcost.text.writing import write_text
+
+        return write_text(output, text)
+    try:
+        return typer.echo(text, file=STDOUT.get(), nl=False)
+    except OSError as error:
+        end_output()
+        if isinstance(error, BrokenPipeError):
+            return None
+        raise OutputError(f"cannot write to standard output: {error.strerror}; choose a file with --output") from error
+
+
+def end_output() -> None:
+    """Drop what is left to write to standard output; Python would fail again while it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), (STDOUT.get() or sys.stdout).fileno())
 
 
 def for_results(command: Callable[..., int]) -> Callable[..., int]:
@@ -125,7 +138,7 @@ def refuse_unknown(unknown: dict[str, int], strict: bool) -> None:
 @contextmanager
 def progress_bar(quiet: bool) -> Iterator[Progress | None]:
     """Show a bar on standard error; yield None under `--quiet` and outside a terminal."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console

@@ -46,7 +46,7 @@ def append_text(path: str | os.PathLike[str], text: str) -> None:
         OutputError: it could not be read or written; the message says why.
     """
     try:
-        before = Path(path).read_text(encoding="utf-8") if Path(path).exists() else ""
+        before = Path(path).read_text(encoding="utf-8") if Path(path).is_file() else ""
     except (OSError, ValueError) as error:
         raise OutputError(f"cannot add to {os.fspath(path)!r}: {error}; name a file of text") from error
     write_text(path, before + text)

@@ -6,7 +6,9 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import fixed_results
 import pytest
@@ -68,6 +70,39 @@ def checked(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> s
     out, err = capsys.readouterr()
     assert err == ""
     return out
+
+
+@pytest.fixture
+def no_reader() -> Iterator[TextIO]:
+    """A pipe whose reader has ended."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        yield pipe
+
+
+@pytest.mark.parametrize("form", ["table", "json", "github"])
+def test_a_check_that_fails_does_so_where_nobody_reads_it(
+    form: str, recorded: Path, no_reader: TextIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rewrite(recorded, "width=16", "width=24")
+    monkeypatch.setattr("sys.stdout", no_reader)
+    assert run(["check", *CONFIG, "--format", form]) == 1
+
+
+def test_a_full_disk_is_said_in_one_line(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Path("/dev/full").open("w") as full, pytest.MonkeyPatch.context() as patched:
+        patched.setattr("sys.stdout", full)
+        assert run(["check", *CONFIG]) == 2
+    assert capsys.readouterr().err == (
+        "netcost: cannot write to standard output: No space left on device; choose a file with --output\n"
+    )
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "/dev/full")
+    assert run(["check", *CONFIG, "-f", "github"]) == 2  # the summary cannot be written
+    assert run(["check", "--base", "no revision", "-f", "github"]) == 2
+    assert "::error title=netcost check::" in capsys.readouterr().out
 
 
 def test_the_story_of_a_layer_that_was_widened(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
