@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from netcost.checking.baseline import Baseline, render
-from netcost.checking.places import counted_code, strays
+from netcost.checking.places import counted_code, named_file, strays
 from netcost.checking.revision import own_modules
 from netcost.checking.snapshot import Snapshot, take
 from netcost.counting.analysis import analyze
@@ -33,12 +33,13 @@ def count_target(
         replaces: root of the working tree that `root` stands in for, whose code must not be used; "" for none.
     """
     tree, before = Path(root), _state()
-    own = own_modules(tree)  # listed before the target's code can do anything
+    target = recipe["target"]
+    named, own = named_file(target), own_modules(tree)  # before the target's code can do anything
     try:
         snapshot, kind = _snapshot(Recipe.from_dict(recipe), train, concrete, depth)
         answer: Message = {
-            "baseline": render(Baseline({recipe["target"]: snapshot})),
-            "code": counted_code(kind, recipe["target"], tree, own),
+            "baseline": render(Baseline({target: snapshot})),
+            "code": counted_code(kind, target, named, tree, own),
         }
         if replaces:
             _refuse_strays(Path(replaces), tree)
@@ -67,10 +68,11 @@ def _refuse_strays(replaces: Path, root: Path) -> None:
     Raises:
         RequestError: a module was imported from the working tree.
     """
-    for name in strays(replaces, root):
+    for file in strays(replaces, root):
         raise RequestError(
-            f"{name!r} was imported from the working tree and not from the revision: it is installed from there "
-            "(pip install -e); add the folder that holds it to `path` in [tool.netcost], or install it without -e"
+            f"{file!r} was imported from the working tree and not from the revision: it is installed from there "
+            "(pip install -e), or an absolute link leads there; add the folder that holds it to `path` in "
+            "[tool.netcost], install it without -e, or make the link relative"
         )
 
 

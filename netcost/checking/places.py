@@ -24,20 +24,35 @@ class CountedCode(NamedTuple):
     elsewhere: Mapping[str, str]  # packages of this repository that came from elsewhere, with the file used
 
 
-def counted_code(source: Callable[..., Any], target: str, root: Path, own: Mapping[str, str]) -> CountedCode:
+def named_file(target: str) -> Path | None:
+    """Return the file that a target like "net.py:Net" names, links followed; None for a target of another kind.
+
+    It is asked for before the model's code runs, which may change the folder that the name is relative to.
+    """
+    location = target.rpartition(":")[0]
+    return Path(location).resolve() if location.endswith(".py") else None
+
+
+def counted_code(
+    source: Callable[..., Any], target: str, named: Path | None, root: Path, own: Mapping[str, str]
+) -> CountedCode:
     """Return whose code was counted.
 
     Args:
         source: class of the built model, or the function that was counted.
         target: as the user wrote it; "" for an object.
+        named: its file, as `named_file` returns it.
         root: of the repository.
         own: modules of the repository, as `revision.own_modules` makes them.
     """
-    place = place_of(source, target, root)
-    return CountedCode(place, place.file if place else shown_file(source), elsewhere(root, own))
+    place = place_of(source, target, named, root)
+    away = {}
+    if named is not None and not is_own_code(named, root):  # as where a link leads out of the repository
+        away = {target.rpartition(":")[0]: shown_file(named)}
+    return CountedCode(place, place.file if place else shown_file(source), {**away, **elsewhere(root, own)})
 
 
-def place_of(source: Callable[..., Any], target: str, root: Path) -> Place | None:
+def place_of(source: Callable[..., Any], target: str, named: Path | None, root: Path) -> Place | None:
     """Return where the model's class is written, or else what the target names; None where both are outside the tree.
 
     The arguments are those of `counted_code`.
@@ -46,8 +61,8 @@ def place_of(source: Callable[..., Any], target: str, root: Path) -> Place | Non
     if is_own_code(file, root):
         return Place(file.relative_to(root).as_posix(), _source_line(source))
     location, _, attribute = target.rpartition(":")
-    named = location if location.endswith(".py") else getattr(sys.modules.get(location), "__file__", None)
-    file = Path(named).resolve() if named else None
+    module = getattr(sys.modules.get(location), "__file__", None)
+    file = named or (Path(module).resolve() if module else None)
     if is_own_code(file, root):
         return Place(file.relative_to(root).as_posix(), _line_of(file, attribute.partition(".")[0]))
     return None
@@ -104,11 +119,10 @@ def elsewhere(tree: Path, own: Mapping[str, str]) -> dict[str, str]:
 
 
 def strays(tree: Path, other: Path) -> list[str]:
-    """Return the modules that were imported from `tree` and not from `other`, which may lie in it."""
+    """Return the files that were imported from `tree`, relative to it, and not from `other`, which may lie in it."""
+    paths = (_resolved(file) for _, file in _module_files())
     return [
-        name
-        for name, file in _module_files()
-        if is_own_code(path := _resolved(file), tree) and not is_own_code(path, other)
+        path.relative_to(tree).as_posix() for path in paths if is_own_code(path, tree) and not is_own_code(path, other)
     ]
 
 

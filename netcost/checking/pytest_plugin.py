@@ -115,7 +115,7 @@ class CostGuard:
 
     def _counted(self, model: Any, inputs: Any, mode: str, concrete: bool) -> Record:
         """Count the network; code that stood in for that of pytest's rootdir is a warning, or a failure."""
-        from netcost.checking.places import counted_code
+        from netcost.checking.places import counted_code, named_file
         from netcost.checking.recording import Record
         from netcost.checking.regression import TargetResult
         from netcost.checking.revision import own_modules
@@ -125,7 +125,8 @@ class CostGuard:
         from netcost.tracing import input_specs
 
         __tracebackhide__ = True
-        target = None
+        text = model if isinstance(model, str) else model.text if isinstance(model, Target) else ""
+        target, named = None, named_file(text)
         with _staying():
             if isinstance(model, str):
                 model = resolve(model, inputs=() if inputs is None else input_specs(inputs))
@@ -138,7 +139,7 @@ class CostGuard:
         owner = getattr(model, "__self__", model)  # of a method
         source = owner if isfunction(owner) else type(owner)
         root = self._config.rootpath.resolve()
-        record = Record(snapshot, counted_code(source, target.text if target else "", root, own_modules(root)))
+        record = Record(snapshot, counted_code(source, text, named, root, own_modules(root)))
         for warning in TargetResult(self._test, snapshot, **record.code._asdict()).warnings:
             if self._config.getoption("--netcost-strict"):
                 pytest.fail(f"netcost: {warning}", pytrace=False)

@@ -161,11 +161,12 @@ def test_a_report_of_nothing_but_sameness_is_a_line_per_target() -> None:
     assert workflow.render(report).startswith("::notice title=netcost check::2 targets pass")
 
 
+ODD = Place("a b%.py", 1)
 UNCOUNTED = replace(
     REPORT,
     results=(
         TargetResult("lost", None, error=RequestError("no file 'net.py'")),
-        replace(compare("novel", None, OLD), absence="revision 'main' has none", file="nets/novel.py"),
+        replace(compare("novel", None, OLD), absence="revision 'main' has none", file="nets/novel.py", place=ODD),
         replace(compare("stale", OLD, OLD), elsewhere={"nets": "site-packages/nets/wider.py"}),
         *REPORT.results,
     ),
@@ -179,8 +180,11 @@ def test_sarif_has_a_result_per_target_the_worst_first() -> None:
     assert ("new", "note", "novel") in results
     assert ("passes", "warning", "stale") in results
     assert len(results) == len(UNCOUNTED.results)
-    place = log.results[1].locations[0].physical_location
-    assert (place.artifact_location.uri, place.region.start_line) == ("nets/wider.py", 12)
+    places = [location.physical_location for result in log.results for location in result.locations or ()]
+    assert [(place.artifact_location.uri, place.region.start_line) for place in places] == [
+        ("nets/wider.py", 12),
+        ("a%20b%25.py", 1),
+    ]
     assert {result.rule_id for result in log.results} <= {rule.id for rule in log.tool.driver.rules}
 
 

@@ -156,7 +156,20 @@ def test_the_working_tree_s_code_is_never_taken_for_the_revision_s(
     )
     monkeypatch.setenv("PYTHONPATH", f"{finder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     said = checked(capsys, 2, "--base", "HEAD")
-    assert "at revision 'HEAD': 'guarded_project' was imported from the working tree" in said
+    assert "at revision 'HEAD': 'lib/guarded_project.py' was imported from the working tree" in said
+
+
+@pytest.mark.usefixtures("own_process")
+def test_a_link_out_of_the_repository_is_a_warning_and_strict_fails(
+    repository: Repository, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "away.py").write_text(NET)
+    (repository.folder / "net.py").unlink()
+    (repository.folder / "net.py").symlink_to(tmp_path / "away.py")
+    repository.commit()
+    [target] = json.loads(checked(capsys, 0, "--base", "HEAD", "--format", "json"))["targets"]
+    assert target["elsewhere"] == {"net.py": "/".join(("…", *tmp_path.parts[-2:], "away.py"))}
+    assert "away.py" in refused(capsys, ["check", "--base", "HEAD", "--strict", "--output", os.devnull], 1)
 
 
 def test_a_path_into_the_working_tree_leads_into_the_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 from netcost.checking.formats.lines import lines
 from netcost.checking.regression import CheckReport, TargetResult, TargetVerdict
@@ -51,7 +52,7 @@ def _result(report: CheckReport, result: TargetResult) -> dict[str, Any]:
         "properties": {"target": result.name, "file": result.file or None},
     }
     if result.place is not None:
-        location = {"artifactLocation": {"uri": result.place.file}, "region": {"startLine": result.place.line}}
+        location = {"artifactLocation": {"uri": quote(result.place.file)}, "region": {"startLine": result.place.line}}
         written["locations"] = [{"physicalLocation": location}]
     return written
 

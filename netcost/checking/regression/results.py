@@ -131,9 +131,9 @@ class TargetResult:
         """Packages of this tree whose code here was not counted, with the way out."""
         return tuple(
             Alarm(
-                f"warning: {package!r} was imported from {file!r}, and the code of that name in this tree was not "
-                "counted; add the folder that holds it to `path` in [tool.netcost] (in pytest, to `pythonpath`), or "
-                "install it with pip install -e"
+                f"warning: {package!r} was imported from {file!r} and not from this tree, whose code was not counted; "
+                "add the folder that holds it to `path` in [tool.netcost] (in pytest, to `pythonpath`), or install it "
+                "with pip install -e"
             )
             for package, file in self.elsewhere.items()
         )
