@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -66,7 +67,10 @@ app.add_typer(baseline.app, name="baseline")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with its code."""
+    """Run the command line and exit with its code; a signal to end lets what is temporary be removed first."""
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(number, lambda received, _: sys.exit(128 + received))
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 

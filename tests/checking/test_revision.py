@@ -315,12 +315,15 @@ def test_an_interrupt_removes_the_worktree(
     assert "interrupted" in refused(capsys, ["check", "--base", "HEAD"], 130)
 
 
-def test_ctrl_c_while_a_revision_is_counted_removes_the_worktree(repository: Repository) -> None:
-    repository.write("net.py", "import os, signal\nos.kill(os.getppid(), signal.SIGINT)\nsignal.pause()\n")
+@pytest.mark.parametrize(("name", "ending"), [("INT", (130, "netcost: interrupted\n")), ("TERM", (143, ""))])
+def test_a_signal_while_a_revision_is_counted_removes_the_worktree(
+    name: str, ending: tuple[int, str], repository: Repository
+) -> None:
+    repository.write("net.py", f"import os, signal\nos.kill(os.getppid(), signal.SIG{name})\nsignal.pause()\n")
     repository.commit("waits for ever")
     command = [sys.executable, "-m", "netcost", "check", "--base", "HEAD"]
     done = subprocess.run(command, cwd=repository.folder, capture_output=True, text=True, check=False, timeout=60)
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "netcost: interrupted\n")
+    assert (done.returncode, done.stdout, done.stderr) == (ending[0], "", ending[1])
 
 
 def test_the_worktree_holds_the_revision_and_runs_no_hook(repository: Repository) -> None:
