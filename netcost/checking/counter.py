@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from netcost.checking.baseline import Baseline, render
 from netcost.checking.places import counted_code, named_file, strays
@@ -34,6 +37,7 @@ def count_target(
     """
     tree, before = Path(root), _state()
     target = recipe["target"]
+    _seed()
     named, own = named_file(target), own_modules(tree)  # before the target's code can do anything
     try:
         snapshot, kind = _snapshot(Recipe.from_dict(recipe), train, concrete, depth)
@@ -74,6 +78,14 @@ def _refuse_strays(replaces: Path, root: Path) -> None:
             "(pip install -e), or an absolute link leads there; add the folder that holds it to `path` in "
             "[tool.netcost], install it without -e, or make the link relative"
         )
+
+
+def _seed() -> None:
+    """Start all random numbers anew: a network that draws its shape is the same one in every check."""
+    random.seed(0)
+    torch.manual_seed(0)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(0)
 
 
 def _state() -> dict[str, Any]:

@@ -381,6 +381,19 @@ def test_annotations_stand_at_the_class_and_the_summary_is_added_to(
     assert summary.read_text().startswith("before\n<!-- netcost check -->\n### ❌")
 
 
+def test_a_network_that_draws_its_width_is_the_same_in_each_check(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawn = "random.randrange(99) + numpy.random.randint(99) + int(torch.randint(99, ()))"
+    rewrite(project, "nn.Conv2d(3, 8, 3)", f"nn.Conv2d(3, 1 + {drawn}, 3)")
+    rewrite(project, "def build", "import random, numpy, torch\n\ndef build")
+    rewrite(project, "net.py:Net", "net.py:build", "netcost.toml")
+    assert run(["baseline", "update", *CONFIG]) == 0
+    capsys.readouterr()
+    for _ in range(2):
+        assert "nothing changed" in checked(capsys, 0)
+
+
 def test_a_function_that_builds_foreign_classes_is_its_own_place(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
