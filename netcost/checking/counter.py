@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from netcost.checking.baseline import Baseline, render
-from netcost.checking.places import counted_code, named_file, strays
+from netcost.checking.places import counted_code, modules_in, named_file, strays
 from netcost.checking.revision import own_modules
 from netcost.checking.snapshot import Snapshot, take
 from netcost.counting.analysis import analyze
@@ -37,8 +37,11 @@ def count_target(
     """
     tree, before = Path(root), _state()
     target = recipe["target"]
+    path = sys.path[:]
     _seed()
     named, own = named_file(target), own_modules(tree)  # before the target's code can do anything
+    if named is not None:  # its neighbours come first, whatever an earlier target has imported under their names
+        _forget([tree])
     try:
         snapshot, kind = _snapshot(Recipe.from_dict(recipe), train, concrete, depth)
         answer: Message = {
@@ -53,6 +56,10 @@ def count_target(
         answer = {"error": error_to_dict(RequestError(f"its code called sys.exit({error.code!r})"))}
     except BaseException as error:
         answer = {"error": error_to_dict(RequestError(f"its code raised {one_line(error)}"))}
+    if named is not None or sys.path != path:
+        added = [Path(entry).resolve() for entry in sys.path if isinstance(entry, str) and entry not in path]
+        sys.path[:] = path
+        _forget([tree, *added])
     return {**answer, "clean": _state() == before}
 
 
@@ -78,6 +85,13 @@ def _refuse_strays(replaces: Path, root: Path) -> None:
             "(pip install -e), or an absolute link leads there; add the folder that holds it to `path` in "
             "[tool.netcost], install it without -e, or make the link relative"
         )
+
+
+def _forget(folders: Sequence[Path]) -> None:
+    """Drop the modules of these folders: a target may have found them where another has its own of the same names."""
+    for name in modules_in(folders):
+        if name not in _STARTED and name.partition(".")[0] != "netcost":
+            sys.modules.pop(name, None)
 
 
 def _seed() -> None:
@@ -112,3 +126,4 @@ def _modules() -> set[tuple[str, int]]:
 
 
 _MODULES = _modules()
+_STARTED = frozenset(sys.modules)

@@ -126,6 +126,11 @@ def strays(tree: Path, other: Path) -> list[str]:
     ]
 
 
+def modules_in(folders: Sequence[Path]) -> list[str]:
+    """Return the modules that were imported from files in these folders, but for those installed there."""
+    return [name for name, file in _module_files() if any(is_own_code(_resolved(file), folder) for folder in folders)]
+
+
 def _module_files() -> list[tuple[str, str]]:
     """Return the name and the file of every module that was imported from a file."""
     named = [(name, getattr(module, "__file__", None)) for name, module in list(sys.modules.items())]

@@ -381,6 +381,25 @@ def test_annotations_stand_at_the_class_and_the_summary_is_added_to(
     assert summary.read_text().startswith("before\n<!-- netcost check -->\n### ❌")
 
 
+@pytest.mark.parametrize("code", ["{}\ndef build():\n    return {}", "def build():\n    {}\n    return {}"])
+def test_each_target_has_its_own_neighbours(code: str, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Research code puts its own folder first on the path, at import or while it builds, and names recur there."""
+    importing = "sys.path.insert(0, str(Path(__file__).parent)); from layers import WIDTH"
+    code = code.format(importing, "nn.Linear(1, WIDTH, bias=False)\n")
+    code = f"import sys\nfrom pathlib import Path\nfrom torch import nn\n{code}"
+    targets = {"top:build": 1, "a/net.py:build": 2, "a.net:build": 2, "b.net:build": 3, "b/net.py:build": 3}
+    for folder, width in {"": 1, "a": 2, "b": 3}.items():
+        (project / folder).mkdir(exist_ok=True)
+        (project / folder / "layers.py").write_text(f"WIDTH = {width}\n")
+        (project / folder / ("net.py" if folder else "top.py")).write_text(code)
+    entry = '[[targets]]\nname = "{0} {1}"\nmodel = "{1}"\ninput = "1x1"\nbudget = {{params = "<= 9"}}\n'
+    names = [f"{turn} {model}" for turn in range(2) for model in targets]
+    (project / "netcost.toml").write_text("".join(entry.format(*name.split()) for name in names))
+    counted = json.loads(checked(capsys, 0, "--format", "json"))["targets"]
+    params = {target["target"]: target["changes"][0]["new"] for target in counted}
+    assert params == {name: targets[name.split()[1]] for name in names}
+
+
 def test_a_network_that_draws_its_width_is_the_same_in_each_check(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
