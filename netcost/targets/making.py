@@ -42,10 +42,12 @@ def maker(text: str, function: Callable[..., Any], options: dict[str, Any]) -> C
 def _is_about_arguments(error: TypeError, function: Callable[..., Any], options: dict[str, Any]) -> bool:
     """True where Python refused the call itself: an unknown argument, or a missing one."""
     refused = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-    if refused is not None and refused[1] in options:
+    signature = inspect.signature(function)
+    # A call inside the builder may refuse what the builder itself takes: that is a fault of its code.
+    if refused is not None and refused[1] in options and refused[1] not in signature.parameters:
         return True
     try:
-        inspect.signature(function).bind(**options)
+        signature.bind(**options)
     except TypeError:
         return True
     return False

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 import netcost
+from netcost.targets.making import maker
 from netcost.targets.naming import PICKLES, Target, resolve
 from netcost.text.errors import NetcostError, RequestError, TargetError
 from netcost.timing.workers import Recipe, recipe_of
@@ -687,3 +688,9 @@ def test_a_builder_s_own_type_error_is_not_taken_for_a_wrong_argument():
     assert "It takes" not in str(own.value)
     with pytest.raises(TargetError, match=r"unexpected keyword argument 'classes'.*It takes --arg name=value of"):
         netcost.build("lenet5", classes=10)
+
+    def builder(width: int) -> nn.Module:
+        return nn.Linear(1, 1, width=width)
+
+    with pytest.raises(TypeError):  # `width` is an argument of its own, so that this target is not absent
+        maker("net.py:builder", builder, {"width": 2})()
