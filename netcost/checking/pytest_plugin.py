@@ -7,8 +7,9 @@
         netcost.snapshot(Net(), (1, 3, 224, 224), memory_access="1%")
 
 Snapshots are in a file beside the test, to be committed, which `pytest --netcost-update` writes. A test counts what it
-imports; where that is a copy of what pytest's rootdir holds, it warns, and fails under `--netcost-strict`. Every run of
-pytest loads this module wherever netcost is installed, so heavy imports wait until a test uses the fixture.
+imports; where that is a copy of what the repository around pytest's rootdir holds, it warns, and fails under
+`--netcost-strict`. Every run of pytest loads this module wherever netcost is installed, so heavy imports wait until a
+test uses the fixture.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--netcost-update` and `--netcost-strict`."""
     group = parser.getgroup("netcost", "cost of neural networks")
     group.addoption("--netcost-update", action="store_true", help="record the present figures of netcost.snapshot")
-    group.addoption("--netcost-strict", action="store_true", help="fail where code of rootdir came from elsewhere")
+    group.addoption(
+        "--netcost-strict", action="store_true", help="fail where copies of the repository's code were used"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -114,7 +117,8 @@ class CostGuard:
                 _fail_on(self._compared(entry, record, limits, exact))
 
     def _counted(self, model: Any, inputs: Any, mode: str, concrete: bool) -> Record:
-        """Count the network; code that stood in for that of pytest's rootdir is a warning, or a failure."""
+        """Count the network; code that stood in for that of the repository is a warning, or a failure."""
+        from netcost.checking.config import root_of
         from netcost.checking.places import counted_code, named_file
         from netcost.checking.recording import Record
         from netcost.checking.regression import TargetResult
@@ -138,7 +142,7 @@ class CostGuard:
         snapshot = take(analysis.count, analysis.metrics(), name, values=analysis.input_values)
         owner = getattr(model, "__self__", model)  # of a method
         source = owner if isfunction(owner) else type(owner)
-        root = self._config.rootpath.resolve()
+        root = root_of(self._config.rootpath)  # without a configuration file, rootdir may be the folder of the tests
         record = Record(snapshot, counted_code(source, text, named, root, own_modules(root)))
         for warning in TargetResult(self._test, snapshot, **record.code._asdict()).warnings:
             if self._config.getoption("--netcost-strict"):

@@ -189,7 +189,15 @@ def test_the_fixture_counts_what_a_test_imports(pytester: pytest.Pytester, pull_
         "from shop.nets import Small\n\ndef test_cost(netcost):\n"
         "    netcost.check(Small(), (2, 4), params='<= 40', unknown_ops='== 0')\n",
     )
-    ran = ["-p", PLUGIN, "-p", "no:cacheprovider", "--rootdir", pull_request.folder, pull_request.folder / "tests"]
+    ran = [
+        "-p",
+        PLUGIN,
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        pull_request.folder / "tests",
+        pull_request.folder / "tests",
+    ]
     pytester.runpytest_inprocess(*ran).assert_outcomes(passed=1)  # of the stale copy
     stale = pytester.runpytest_inprocess(*ran, "--netcost-strict")
     stale.assert_outcomes(failed=1)
