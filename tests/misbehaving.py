@@ -39,6 +39,8 @@ KINDS = {
     "recursion": "(lambda f: f(f))(lambda f: f(f))",
     "stop": "raise StopIteration",
     "trace": "sys.settrace(lambda *_: 1 / 0)",
+    "patch": "nn.Linear.forward = lambda self, x: x",
+    "dtype": "torch.set_default_dtype(torch.float64)",
     "exit hook": "atexit.register(os._exit, 0); sys.exit(0)",
 }
 """Statements by name."""
@@ -47,6 +49,7 @@ MOMENTS = ("import", "constructor", "forward")
 
 CODE = """
 import atexit, os, signal, stat, sys, threading, time
+import torch
 from torch import nn
 
 def _is_pipe(fd):
@@ -105,8 +108,9 @@ def faults(chosen: list[tuple[str, str]], code: int, targets: list[dict]) -> lis
                 found.append(f"{name} {what}: missing")
             elif target["error"] is None:
                 [counted] = [change["new"] for change in target["changes"] if change["metric"] == "params"]
-                if counted != params(width):
-                    found.append(f"{name} {what}: counted {counted}, expected {params(width)}")
+                expected = 0 if name.startswith("bad") and what[0] == "patch" else params(width)
+                if counted != expected:
+                    found.append(f"{name} {what}: counted {counted}, expected {expected}")
             elif name.startswith("good"):
                 found.append(f"{name} {what}: {target['error']}")
     if code == 0 and any(target["error"] for target in targets):

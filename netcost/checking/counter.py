@@ -103,13 +103,19 @@ def _seed() -> None:
 
 
 def _state() -> dict[str, Any]:
-    """Return what later targets depend on in this process: its modules, folder, signals and timers."""
+    """Return what later targets depend on in this process: its modules, folder, signals, timers, and torch itself."""
     return {
         "modules": (id(sys.modules), _modules() >= _MODULES),
         "folder": _folder(),
         "signals": {number: signal.getsignal(number) for number in signal.valid_signals()},
+        "torch": (torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled(), _parts_of_torch()),
         "timer": hasattr(signal, "getitimer") and signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0),
     }
+
+
+def _parts_of_torch() -> list[int]:
+    """Return the identities of torch's functions and methods, for which code may put others."""
+    return [id(vars(owner).get(name)) for owner, names in _PARTS for name in names]
 
 
 def _folder() -> Path | None:
@@ -126,4 +132,6 @@ def _modules() -> set[tuple[str, int]]:
 
 
 _MODULES = _modules()
+_LAYERS = [layer for layer in vars(torch.nn.modules).values() if isinstance(layer, type)]
+_PARTS = [(owner, list(vars(owner))) for owner in (torch.Tensor, torch.nn.functional, torch.nn.Module, *_LAYERS)]
 _STARTED = frozenset(sys.modules)
