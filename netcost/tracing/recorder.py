@@ -195,7 +195,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         if result is not None:
             outputs, is_view = self._shaped(plan, result, tensors[0], handles[0]), False
         else:
-            result = self._kernel(func, plan, args, kwargs, tensors)
+            result = self._kernel(plan, args, kwargs, tensors)
             outputs, is_view = self._outputs(plan, result, tensors, roles, handles)
         if outputs is not None:
             if plan.results:  # they are written, not read
@@ -309,10 +309,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             outside = self._outside[id(tensor)] = (tensor, Handle(self.ops, spec, Memory(0, -1, CONSTANT, name)))
         return outside[1]
 
-    def _kernel(self, func: OpOverload, plan: Plan, args: Args, kwargs: Keywords, tensors: list[Tensor]) -> Any:
+    def _kernel(self, plan: Plan, args: Args, kwargs: Keywords, tensors: list[Tensor]) -> Any:
         """Run torch's own kernel; on the meta device it computes shapes."""
         try:
-            return on_own_device(func, args, kwargs)
+            return on_own_device(plan.kernel, args, kwargs)
         except (RuntimeError, TypeError) as error:
             if lacks_values(error) and any(tensor.is_meta for tensor in tensors):
                 raise DataDependentError(plan.name) from error
