@@ -45,6 +45,7 @@ class Plan:
         self.workspace = WORKSPACES.get(self.name)
         self.kernel = KERNELS.get(self.name, func)
         self.takes_device = "device" in self.roles
+        self.draws = torch.Tag.nondeterministic_seeded in func.tags
         self.drops = self.name in DROPOUTS
 
     def is_idle(self, args: tuple[Any, ...]) -> bool:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from netcost.graph import rules
 from netcost.graph.graph import CONSTANT, MODEL_INPUT, Op, Storage, TensorSpec
@@ -61,6 +61,8 @@ LARGE_LIKE = 1 << 16
 
 TENSORS = frozenset({Tensor, nn.Parameter})
 
+CHANCE_NOTE = "The pass looked at random numbers, so that its operators, and these figures, may hang on chance."
+
 
 class Position(NamedTuple):
     """Lengths of a recorder's lists at one moment."""
@@ -101,6 +103,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         self.notes: list[str] = []
         self.failure: Exception | None = None  # the last that an operator raised; TorchScript drops its words
         self._keeps_constants = True  # with their values
+        self._has_drawn = False  # random numbers that the model can look at
         self._memories: list[Memory] = []
         self._workspaces: list[Storage] = []
         self._stack = stack
@@ -197,6 +200,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         else:
             result = self._kernel(plan, args, kwargs, tensors)
             outputs, is_view = self._outputs(plan, result, tensors, roles, handles)
+            if plan.draws or (self._has_drawn and any(handle.memory.drawn for handle in handles)):
+                self._follow_chance(result)
         if outputs is not None:
             if plan.results:  # they are written, not read
                 kept = [index for index, role in enumerate(roles) if role not in plan.results]
@@ -398,6 +403,20 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             if torch._C._is_alias_of(tensor, candidate):  # type: ignore[attr-defined]  # left out of torch's stubs
                 return handle.memory
         return None
+
+    def _follow_chance(self, result: Any) -> None:
+        """Mark the values that a random operator made, or another made of such; note where they are looked at."""
+        made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        if not made:
+            self.note_chance()
+        for tensor in made:
+            if not tensor.is_meta:
+                self._handle(tensor).memory.drawn = self._has_drawn = True
+
+    def note_chance(self) -> None:
+        """Note, once, that the operators of the pass hang on random numbers."""
+        if CHANCE_NOTE not in self.notes:
+            self.notes.append(CHANCE_NOTE)
 
     def record(
         self, name: str, operands: Mapping[str, Tensor], arguments: Mapping[str, Any], outputs: Sequence[Tensor]
