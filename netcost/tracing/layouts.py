@@ -85,10 +85,10 @@ def is_channels_last(x: Tensor) -> bool:
     """
     if x.dim() not in (4, 5):
         return False
-    shape, strides = x.shape, x.stride()
+    strides = x.stride()
     if not strides[1] or strides[-1] < strides[1]:  # a channel must be the innermost
         return False
-    least = 0
+    shape, least = x.shape, 0
     for dim in (1, *range(x.dim() - 1, 1, -1), 0):
         if not shape[dim] or strides[dim] < least or (dim == 0 and least == strides[1]):
             return False
