@@ -20,7 +20,7 @@ from torch import Tensor
 
 from netcost.graph.graph import Op
 from netcost.tracing.answers import THREAD
-from netcost.tracing.layouts import META, arranged, is_channels_last, like, new
+from netcost.tracing.layouts import arranged, is_channels_last, like, new, same
 
 Maybe = Tensor | None
 ShapeRule = Callable[..., Maybe]
@@ -240,7 +240,7 @@ def attention(
             return None
         if any(size not in (1, whole) for size, whole in zip(attn_mask.shape, full, strict=True)):
             return None
-    return torch.empty_like(query, device=META)
+    return same(query)
 
 
 @shape_rule("aten.embedding")
