@@ -3,8 +3,10 @@
 All that tests of fixed results replace inside netcost is named here, and nowhere else.
 """
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any, ClassVar
 
 import made_up
 import pytest
@@ -12,9 +14,12 @@ import torch
 
 import netcost
 from netcost.profiling.roofline import Peaks, read_peaks
+from netcost.timing.workers import Worker
 
 PROFILE, PEAKS, REPORT = "netcost.profiling.profile", "netcost.profiling.roofline.measure_peaks", "netcost.reports.made"
 """What `netcost profile`, `netcost device` and `netcost report` call."""
+
+WORKER = "netcost.checking.recording.Worker"  # counts the targets of `netcost check`
 
 INPUTS = Path(__file__).parent / "golden" / "inputs"
 
@@ -64,7 +69,31 @@ def put_in_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert netcost.profile and netcost.measure_peaks  # the facade keeps what it handed out: the real ones
     monkeypatch.setattr(PROFILE, fixed_profile)
     monkeypatch.setattr(PEAKS, lambda *_, **__: read_peaks(INPUTS / "peaks.json"))
+    monkeypatch.setattr(WORKER, AnsweredWorker)
     monkeypatch.setattr(REPORT, lambda *_: {"README.md": "# Reports\n", "zoo.md": "# The zoo\n"})
+
+
+class AnsweredWorker:
+    """Starts a process only for a question that none has answered yet: all folders hold the same."""
+
+    answers: ClassVar[dict[str, dict[str, Any]]] = {}
+
+    def __init__(self, place: object, **options: Any) -> None:
+        self._how = place, options
+
+    def __enter__(self) -> "AnsweredWorker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def ask(self, do: str, **details: Any) -> dict[str, Any]:
+        question = json.dumps([details["args"][0], details["kwargs"]])
+        if question not in self.answers:
+            place, options = self._how
+            with Worker(place, **options) as worker:
+                self.answers[question] = worker.ask(do, **details)
+        return self.answers[question]
 
 
 def fixed_profile(target: netcost.Target, *, peaks: Peaks | None, **_: object) -> netcost.Profile:

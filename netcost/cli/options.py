@@ -116,7 +116,7 @@ def all_inputs(written: Sequence[str] | None, code: str | None) -> tuple[str, ..
     """Return the values of `--input`, and that of `--inputs`."""
     if code is None:
         return tuple(written or ())
-    from netcost.targets.inputs import is_code
+    from netcost.targets.input_code import is_code
 
     if not is_code(code):
         raise RequestError(

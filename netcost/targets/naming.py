@@ -16,7 +16,7 @@ from typing import Any
 
 from torch import nn
 
-from netcost.targets.inputs import is_code, load_inputs
+from netcost.targets.input_code import is_code, load_inputs
 from netcost.targets.loading import importable, is_file, load_attribute
 from netcost.targets.making import maker
 from netcost.targets.weightless import weightless

@@ -6,6 +6,7 @@ repeat their layers, and searches repeat their networks.
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,7 +35,14 @@ MOST = 4096
 """Prototypes kept at most; each holds the values of its buffers."""
 
 _KINDS = frozenset(LAYERS)
+_make_parameter = torch.Tensor._make_subclass  # as nn.Parameter makes one, which first looks at the tensor's type
 _prototypes: dict[Any, Prototype | None] = {}
+
+
+class Builder(threading.local):
+    """True of `open` in the thread that builds without weights; other threads see no difference."""
+
+    open = False
 
 
 class Prototype:
@@ -59,7 +67,9 @@ class Prototype:
         own["_parameters"] = {
             name: weight
             if weight is None
-            else nn.Parameter(torch.empty(weight.shape, dtype=weight.dtype, device=META), weight.requires_grad)
+            else _make_parameter(
+                nn.Parameter, torch.empty(weight.shape, dtype=weight.dtype, device=META), weight.requires_grad
+            )
             for name, weight in self._parameters.items()
         }
         own["_buffers"] = {name: buffer if buffer is None else buffer.clone() for name, buffer in self._buffers.items()}
@@ -75,11 +85,13 @@ def _is_container(value: Any) -> bool:
     raise TypeError(f"copies would share a {kind.__name__}")
 
 
-def copying(is_open: Callable[[], bool], construct: Callable[..., None]) -> Callable[..., None]:
-    """Return a constructor that copies a prototype while `is_open()`; subclasses of the layers are not copied."""
+def copying(builder: Builder, construct: Callable[..., None]) -> Callable[..., None]:
+    """Return a constructor that copies a prototype while `builder.open`; subclasses of the layers are not copied."""
 
     def initialise(self: nn.Module, *args: Any, **kwargs: Any) -> None:
-        prototype = _prototype_of(type(self), construct, args, kwargs) if type(self) in _KINDS and is_open() else None
+        prototype = (
+            _prototype_of(type(self), construct, args, kwargs) if type(self) in _KINDS and builder.open else None
+        )
         if prototype is None:
             construct(self, *args, **kwargs)
         else:

@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from netcost.targets.detours import Detour
-from netcost.targets.prototypes import CONSTRUCTORS, MODULE, copying
+from netcost.targets.prototypes import CONSTRUCTORS, MODULE, Builder, copying
 from netcost.tracing.layouts import META
 
 LARGE = 1 << 16
@@ -45,7 +45,7 @@ IN_PLACE = [
 ]
 
 _lock = threading.RLock()
-_builder = threading.local()  # `open` in the thread that builds; other threads see no difference
+_builder = Builder()
 
 
 class Weightless(TorchFunctionMode):
@@ -88,7 +88,7 @@ def weightless() -> Iterator[None]:
     afterwards.
     """
     state = torch.random.get_rng_state()
-    was_open = _is_open()
+    was_open = _builder.open
     detours = _DETOURS + (_COPYING if nn.Module.__init__ is MODULE else [])  # torch's compiler, for one, replaces it
     with _lock:
         opened = [detour for detour in detours if detour.open()]
@@ -101,10 +101,6 @@ def weightless() -> Iterator[None]:
             for detour in opened:
                 detour.close()
             torch.random.set_rng_state(state)
-
-
-def _is_open() -> bool:
-    return getattr(_builder, "open", False)
 
 
 def _make_empty(factory: Function, args: Args, kwargs: Keywords) -> Any:
@@ -165,10 +161,11 @@ def _skipping(initialise: Function) -> Function:
     """Return an initialiser that leaves tensors without values as they are."""
 
     def fill(*args: Any, **kwargs: Any) -> Any:
-        if _is_open():
+        if _builder.open:
             tensor = args[0]
             with torch._C.DisableTorchFunction():
-                _take_values(tensor)
+                if not tensor.is_meta:
+                    _take_values(tensor)
                 if tensor.is_meta:
                     return tensor
         return initialise(*args, **kwargs)
@@ -180,7 +177,7 @@ def _parameter(construct: Function) -> Function:
     """Return a constructor of parameters that takes the values of large ones, as `torch.Tensor(n, m)` makes them."""
 
     def new(cls: type[nn.Parameter], data: Tensor | None, requires_grad: bool) -> Any:
-        if _is_open() and data is not None:
+        if _builder.open and data is not None:
             with torch._C.DisableTorchFunction():
                 if type(data) is Tensor and not data.is_meta and data.numel() >= LARGE:
                     data = _without_values(data)
@@ -199,4 +196,4 @@ _HANDLERS: dict[Function, Callable[[Function, Args, Keywords], Any]] = {
     **dict.fromkeys(IN_PLACE, _change),
 }
 _DETOURS = [Detour(nn.Parameter.__new__, _parameter), *(Detour(fill, _skipping) for fill in INITIALISERS)]
-_COPYING = [Detour(construct, partial(copying, _is_open)) for construct in CONSTRUCTORS]
+_COPYING = [Detour(construct, partial(copying, _builder)) for construct in CONSTRUCTORS]

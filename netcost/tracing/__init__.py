@@ -18,6 +18,9 @@ the results of operators for which torch's own way is slow, and `higher_order` r
     >>> [(op.name, op.module) for op in graph.ops]
     [('aten.linear', '0'), ('aten.relu', '1')]
 
+Versions of torch from 2.11 on count the same. What differs between them stands in `plan` (`KERNELS`), and as the older
+name of an operator in its rule (`cholesky`).
+
 This belongs here: everything that decides which operators a graph has, and with which shapes. `graph` decides what an
 operator costs; `targets` finds the module.
 """

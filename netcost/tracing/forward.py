@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import random
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -216,7 +217,10 @@ def _recorded(
         args, kwargs = with_tensors((args, kwargs), recorder.admit)
         inputs = [spec_of(leaf) for leaf in tensors_in((args, kwargs))]
         with stack, recorder:
+            before = random.getstate() if mode == "train" else None  # where a network may leave out layers by chance
             result = _forward(partial(_called, recorder, call, model), members, args, kwargs)
+            if before is not None and random.getstate() != before:
+                recorder.note_chance()
         outputs = list(tensors_in(result))
         return Graph(
             ops=tuple(ops),

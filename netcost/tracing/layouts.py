@@ -31,6 +31,17 @@ def like(x: Tensor, dtype: torch.dtype | None = None) -> Tensor | None:
     return torch.empty_strided(x.shape, dense, dtype=dtype, device=META)
 
 
+def same(x: Tensor) -> Tensor:
+    """Do what `torch.empty_like` does, which asks a long chain of Python where `x` is not contiguous."""
+    expected = 1
+    for stride, size in sorted(zip(x.stride(), x.shape, strict=True)):
+        if size != 1:
+            if stride != expected:  # it has holes, or repeats its memory
+                return torch.empty_like(x, device=META)
+            expected *= size
+    return torch.empty_strided(x.shape, x.stride(), dtype=x.dtype, device=META)
+
+
 def arranged(shape: Sequence[int], *operands: Tensor) -> Tensor:
     """Return a tensor laid out as a point-wise operator's result on operands of which some broadcast to `shape`."""
     strides = _strides(shape, [_broadcast_strides(operand, shape) for operand in operands])
@@ -85,10 +96,10 @@ def is_channels_last(x: Tensor) -> bool:
     """
     if x.dim() not in (4, 5):
         return False
-    shape, strides = x.shape, x.stride()
+    strides = x.stride()
     if not strides[1] or strides[-1] < strides[1]:  # a channel must be the innermost
         return False
-    least = 0
+    shape, least = x.shape, 0
     for dim in (1, *range(x.dim() - 1, 1, -1), 0):
         if not shape[dim] or strides[dim] < least or (dim == 0 and least == strides[1]):
             return False

@@ -23,6 +23,7 @@ class Memory:
     parameter: str | None = None  # name of the parameter that it holds
     tensors: int = 0  # number of tensors that use it
     lost: bool = False  # its values, because an operator that ran on shapes wrote to it
+    drawn: bool = False  # its values come from a random generator
     died: int | None = None  # index of the operator after which it was freed
 
 

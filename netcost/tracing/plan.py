@@ -14,6 +14,10 @@ DROPOUTS = frozenset({"aten.dropout_", "aten.feature_dropout_", "aten.alpha_drop
 """In-place dropout of (x, p, train): its schema says that it writes, but in evaluation it does not."""
 
 
+KERNELS = {"aten._convolution": lambda *args: torch.ops.aten.convolution(*args[:9])}
+"""Operators that run another's kernel, which takes the same: up to torch 2.11 at least, they have none for shapes."""
+
+
 class Plan:
     """The way to run and record one operator, read from its schema and the tables of rules."""
 
@@ -39,7 +43,9 @@ class Plan:
         # A shape rule returns a new tensor or its first operand; `out=` asks for another tensor.
         self.shape_rule = None if self.results else SHAPE_RULES.get(self.name)
         self.workspace = WORKSPACES.get(self.name)
+        self.kernel = KERNELS.get(self.name, func)
         self.takes_device = "device" in self.roles
+        self.draws = torch.Tag.nondeterministic_seeded in func.tags
         self.drops = self.name in DROPOUTS
 
     def is_idle(self, args: tuple[Any, ...]) -> bool:

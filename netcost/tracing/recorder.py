@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from netcost.graph import rules
 from netcost.graph.graph import CONSTANT, MODEL_INPUT, Op, Storage, TensorSpec
@@ -61,6 +61,8 @@ LARGE_LIKE = 1 << 16
 
 TENSORS = frozenset({Tensor, nn.Parameter})
 
+CHANCE_NOTE = "The pass looked at random numbers, so that its operators, and these figures, may hang on chance."
+
 
 class Position(NamedTuple):
     """Lengths of a recorder's lists at one moment."""
@@ -101,6 +103,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         self.notes: list[str] = []
         self.failure: Exception | None = None  # the last that an operator raised; TorchScript drops its words
         self._keeps_constants = True  # with their values
+        self._has_drawn = False  # random numbers that the model can look at
         self._memories: list[Memory] = []
         self._workspaces: list[Storage] = []
         self._stack = stack
@@ -195,8 +198,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         if result is not None:
             outputs, is_view = self._shaped(plan, result, tensors[0], handles[0]), False
         else:
-            result = self._kernel(func, plan, args, kwargs, tensors)
+            result = self._kernel(plan, args, kwargs, tensors)
             outputs, is_view = self._outputs(plan, result, tensors, roles, handles)
+            if plan.draws or (self._has_drawn and any(handle.memory.drawn for handle in handles)):
+                self._follow_chance(result)
         if outputs is not None:
             if plan.results:  # they are written, not read
                 kept = [index for index, role in enumerate(roles) if role not in plan.results]
@@ -309,10 +314,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             outside = self._outside[id(tensor)] = (tensor, Handle(self.ops, spec, Memory(0, -1, CONSTANT, name)))
         return outside[1]
 
-    def _kernel(self, func: OpOverload, plan: Plan, args: Args, kwargs: Keywords, tensors: list[Tensor]) -> Any:
+    def _kernel(self, plan: Plan, args: Args, kwargs: Keywords, tensors: list[Tensor]) -> Any:
         """Run torch's own kernel; on the meta device it computes shapes."""
         try:
-            return on_own_device(func, args, kwargs)
+            return on_own_device(plan.kernel, args, kwargs)
         except (RuntimeError, TypeError) as error:
             if lacks_values(error) and any(tensor.is_meta for tensor in tensors):
                 raise DataDependentError(plan.name) from error
@@ -398,6 +403,20 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             if torch._C._is_alias_of(tensor, candidate):  # type: ignore[attr-defined]  # left out of torch's stubs
                 return handle.memory
         return None
+
+    def _follow_chance(self, result: Any) -> None:
+        """Mark the values that a random operator made, or another made of such; note where they are looked at."""
+        made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        if not made:
+            self.note_chance()
+        for tensor in made:
+            if not tensor.is_meta:
+                self._handle(tensor).memory.drawn = self._has_drawn = True
+
+    def note_chance(self) -> None:
+        """Note, once, that the operators of the pass hang on random numbers."""
+        if CHANCE_NOTE not in self.notes:
+            self.notes.append(CHANCE_NOTE)
 
     def record(
         self, name: str, operands: Mapping[str, Tensor], arguments: Mapping[str, Any], outputs: Sequence[Tensor]

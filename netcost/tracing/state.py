@@ -8,6 +8,8 @@ import sys
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import chain, filterfalse, islice
+from operator import itemgetter
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
@@ -23,6 +25,11 @@ ATOMS = frozenset(
     | {FunctionType, BuiltinFunctionType, MethodType, ModuleType}
 )
 """Types of values that have no state of their own to put back; a tuple's items are not looked at."""
+
+_COMMON = vars(nn.Module())
+_COMMON_NAMES = tuple(_COMMON)
+_common_containers = itemgetter(*[name for name, value in _COMMON.items() if isinstance(value, dict | set)])
+"""Of the attributes that every module has first, those that are containers; in most modules, most are empty."""
 
 SHARED = sys.stdlib_module_names | {"torch", "numpy"}
 """Packages whose objects, loggers and compiled graphs for example, are not taken for a model's own state."""
@@ -87,7 +94,13 @@ def _contents(members: Sequence[nn.Module]) -> tuple[list[tuple[Any, Any]], list
         filled.append((container, container.copy()))
         if id(container) in registries:
             continue
-        for value in container.values() if isinstance(container, dict) else container:
+        values = container.values() if isinstance(container, dict) else container
+        # The modules come first. To look at each of their common attributes took a tenth of a pass.
+        if len(filled) <= len(members) and tuple(islice(container, len(_COMMON_NAMES))) == _COMMON_NAMES:
+            common = _common_containers(container)
+            empty += filterfalse(None, common)
+            values = chain(filter(None, common), islice(values, len(_COMMON_NAMES), None))
+        for value in values:
             kind = type(value)
             if kind in ATOMS:
                 continue

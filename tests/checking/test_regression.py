@@ -9,7 +9,7 @@ from snapshots import figures, module, modules, snapshot, snapshots
 
 from netcost.checking.limits import FIGURES, Limits, parse_budget, parse_tolerance
 from netcost.checking.regression import UPDATE, CheckReport, CheckVerdict, ModuleStatus, compare, diff
-from netcost.checking.regression.changes import GUARDED
+from netcost.checking.regression.verdicts import GUARDED
 from netcost.checking.snapshot import Module
 from netcost.counting.breakdown import ADDITIVE
 

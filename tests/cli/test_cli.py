@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -194,22 +193,17 @@ def test_train_mode_runs_the_auxiliary_heads(capsys: pytest.CaptureFixture[str])
     ("arguments", "said"),
     [
         (["show", "inception_v1"], "module:inception_v1"),
-        (["show", "torchvision:resnet5"], "resnet50"),
-        (["show", "timm:convnext_tin"], "convnext_tiny"),
         (["show", "net.py:number", "--input", "1x3x8x8"], "expected an nn.Module"),
         (["show", "net.py:Raising", "--input", "1x3x8x8"], "broken on purpose (net.py:14)"),
         (["show", "net.py:Looking", "--input", "1x3x8x8"], "--concrete"),
-        (["show", "googlenet", "--input", "1x3xbig"], "does not parse"),
         (["show", "googlenet", "--input", "1x0x8x8"], "size of 0"),
         (["show", "googlenet", "-o", "."], "folder"),
         (["compare", "googlenet", "--batch", "0"], "--batch"),
-        (["compare", "googlenet", "--batch", "1,"], "--batch '1,'"),
         (["compare", "googlenet", "--memory-format", "channels"], "channels_last"),
         (["compare", "googlenet", "--backend", "inductor"], "eager, compile"),
         (["compare", "--from", "."], "'.' cannot be read"),
         (["compare", "--from", "net.py", "googlenet"], "no file 'googlenet'"),
         (["compare", "--from", "net.py", "--device", "cpu"], "--device"),
-        (["list", "googlnet"], "did you mean"),
         (["nonsense"], "nonsense"),
     ],
 )
@@ -219,40 +213,6 @@ def test_a_wrong_request_gets_one_line_and_its_exit_code(
     before = sorted(net.iterdir())
     assert said in refused(capsys, arguments)
     assert [path for path in sorted(net.iterdir()) if path.name != "__pycache__"] == before
-
-
-def test_a_file_that_is_not_python_is_refused(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (net / "broken.py").write_text("def (:\n")
-    assert "not Python" in refused(capsys, ["show", "broken.py:Net"])
-    (net / "binary.py").write_bytes(b"\x00\xff\x00")
-    assert "not Python" in refused(capsys, ["show", "binary.py:Net"])
-
-
-def test_a_pickle_is_never_opened(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    class Trap:
-        def __reduce__(self) -> tuple[object, tuple[str]]:
-            return (os.mkdir, (str(net / "sprung"),))
-
-    torch.save(Trap(), net / "model.pt")
-    assert "refused" in refused(capsys, ["show", "model.pt"])
-    assert "refused" in refused(capsys, ["show", "model.pt:Net"])
-    assert not (net / "sprung").exists()
-
-
-def test_an_unwritable_file_is_left_as_it_was(
-    net: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (net / "old.csv").write_text("precious\n")
-
-    def refuse(*_: object, **__: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(os, "replace", refuse)
-    monkeypatch.setattr(Path, "replace", refuse)
-    said = refused(capsys, ["show", "lenet5", "--format", "csv", "-o", "old.csv"])
-    assert "old.csv" in said
-    assert (net / "old.csv").read_text() == "precious\n"
-    assert sorted(path.name for path in net.iterdir()) == ["net.py", "old.csv"]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

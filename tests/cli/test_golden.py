@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from commands import commands
 from fixed_results import put_in_place
-from golden_files import GOLDEN, golden_names, page_text, require_golden, without_version
+from golden_files import GOLDEN, OF_PYTHON_311, golden_names, page_text, require_golden, without_version
 
 import netcost
 from netcost.cli.app import run
@@ -64,6 +64,7 @@ FEWER = {
 
 FORMATS = {"check": CHECKS, "explain": EXPLAINED}
 CELLS = [(case, name) for case in CASES for name in FEWER.get(case) or FORMATS.get(case.partition("-")[0]) or TABLES]
+UNROUNDED = [("profile-module", "csv"), ("profile-module", "json")]
 
 # A known fault, to be seen in the golden files: `show --verify --format csv` writes two tables in one file.
 
@@ -89,7 +90,9 @@ def still(text: str) -> str:
     return re.sub(r"\d+\.\d{12,}(e-?\d+)?", lambda found: f"{float(found[0]):.10g}", without_version(text))
 
 
-@pytest.mark.parametrize(("case", "name"), CELLS)
+@pytest.mark.parametrize(
+    ("case", "name"), [pytest.param(*cell, marks=OF_PYTHON_311 if cell in UNROUNDED else ()) for cell in CELLS]
+)
 def test_a_command_prints_its_golden_file(case: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(capsys, f"{CASES[case]} --format {name}")
     require_golden(f"commands/{case}.{name}", page_text(text) if name == "html" else text)
@@ -165,6 +168,7 @@ baseline show nothing --config netcost.toml
 # ---- names ----------------------------------------------------------------------------------------------------------
 
 
+@OF_PYTHON_311
 def test_the_names_of_python_are_their_golden_file() -> None:
     lines = [line for name in netcost.__all__ for line in signatures(name, getattr(netcost, name))]
     require_golden("names/python.txt", "".join(f"{line}\n" for line in lines))

@@ -27,6 +27,7 @@ from netcost.timing.doubts import Drift, OtherLoad
 from netcost.timing.gpu import Gpu
 from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.sampling import Stop
+from netcost.timing.setting import EffectiveSetting
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 DESIGN_KEYS = """
@@ -148,6 +149,14 @@ def test_what_only_some_networks_have_is_a_row_only_where_one_has_it() -> None:
     assert "Compile time" in headings(measurement(compile_s=3.0))
     assert "  between GPU events" not in headings(measurement())
     assert "  between GPU events" in headings(measurement(device_times_s=(0.5,) * 12))
+
+
+@pytest.mark.parametrize(("backend", "word"), [("compile", "compiled"), ("cudagraph", "recorded")])
+def test_the_note_says_how_long_all_networks_took_to_compile_or_record(backend: str, word: str) -> None:
+    setting = EffectiveSetting(backend=backend)
+    pair = [measurement(compile_s=seconds, setting=setting) for seconds in (1.0, 2.0)]
+    assert f"{backend} ({word} in 3.00 s);" in comparison(*pair).notes()[0]
+    assert word not in comparison(measurement(setting=setting)).notes()[0]
 
 
 def test_on_a_gpu_the_note_states_benchmark_and_tf32() -> None:

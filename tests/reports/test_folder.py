@@ -13,6 +13,7 @@ from unittest.mock import patch
 import pandas
 import pytest
 from fake_trials import FakeTimer, options_of
+from golden_files import OF_PYTHON_311
 from made_up import machine, measurement
 from torch import nn
 
@@ -282,6 +283,7 @@ def test_the_readme_shows_the_comparison_that_was_measured(capsys: pytest.Captur
     assert [line for line in lines if line not in printed] == []
 
 
+@OF_PYTHON_311
 def test_the_reports_of_this_project_are_as_they_are_made_today(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages and pictures carry the versions of what drew them; words and numbers are netcost's own."""
     monkeypatch.setattr(document, "svg", lambda _: "")

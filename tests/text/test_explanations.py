@@ -11,8 +11,8 @@ import pytest
 
 import netcost
 from netcost.checking.limits import FIGURES
-from netcost.checking.regression.changes import CheckVerdict as CheckVerdict
 from netcost.checking.regression.modules import ModuleStatus
+from netcost.checking.regression.verdicts import CheckVerdict as CheckVerdict
 from netcost.claims.claim import ClaimVerdict as ClaimVerdict
 from netcost.comparison.batches import KNEE
 from netcost.counting.recount import TOLERANCE, RecountStatus

@@ -154,11 +154,6 @@ def test_without_a_width_each_row_and_each_note_is_one_line():
     assert [line.split() for line in (lines[2], lines[4])] == [[long, "5"], [long]]
 
 
-def test_numbers_stand_flush_right_below_their_heading():
-    table = Table((Column("module", "Module"), METRICS["params"]), (("a", 5), ("b", 12_300)))
-    assert terminal.render(table) == "Module  Params\n──────────────\na            5\nb       12.3 k\n"
-
-
 def test_a_table_that_fits_exactly_is_not_split():
     natural = terminal.render(TABLE).splitlines()[3]
     width = cell_len(natural)
@@ -265,11 +260,6 @@ def test_what_means_something_in_markdown_reads_literally_too(name):
     assert cells_on_github(markdown.render(Table((Column("model", "Model"),), ((name,),)))) == ["Model", name]
 
 
-def test_markdown_keeps_an_underscore_within_a_word_as_it_is():
-    table = Table((Column("model", "Model"),), (("shufflenet_v2_x1_0",), ("__init__",)))
-    assert markdown.render(table).splitlines()[2:] == ["| shufflenet_v2_x1_0 |", r"| \_\_init\_\_ |"]
-
-
 # --- csv
 
 
@@ -279,12 +269,6 @@ def test_csv_reads_back_as_the_bare_numbers():
     assert rows[0][1:] == ["2278604", "144907520", "17999499", "5", "12345678", "0.0123", "1.0", ""]
     assert rows[1][:5] == ["<script>alert('a|b')</script>", "0", "999950", "0", ""]
     assert rows[2][0] == TABLE.rows[2][0]
-
-
-def test_csv_has_no_title_and_no_notes():
-    text = csv_text.render(TABLE)
-    assert "Counted" not in text
-    assert "rule" not in text
 
 
 def test_the_same_model_twice_has_two_keys():
@@ -318,14 +302,11 @@ def test_json_reads_back_as_the_same_values_in_the_same_order():
     assert list(json.loads(text)) == ["b", "a", "é\n", "t"]
 
 
-def test_json_is_indented_by_two_with_a_short_list_of_numbers_on_one_line():
+def test_json_is_indented_by_two_with_a_short_list_of_numbers_on_one_line_and_a_long_one_on_many():
+    assert json_text.render(list(range(100))).count("\n") == 102
     assert json_text.render({"input": [1, 3, 224, 224], "doubts": ["Drift"], "ci95": (1.5, 2)}) == (
         '{\n  "input": [1, 3, 224, 224],\n  "doubts": [\n    "Drift"\n  ],\n  "ci95": [1.5, 2]\n}\n'
     )
-
-
-def test_json_writes_a_long_list_of_numbers_one_a_line():
-    assert json_text.render(list(range(100))).count("\n") == 102
 
 
 json_values = st.recursive(
@@ -444,14 +425,15 @@ def test_a_failure_at_any_step_leaves_the_old_file_and_nothing_else(step, error,
     assert_untouched(old)
 
 
-@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
 def test_a_failure_before_the_text_is_safe_on_disk_leaves_the_old_file(error, old, monkeypatch):
     def fail(_descriptor: int) -> None:
         raise error
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else OutputError):
+    with pytest.raises(KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else OutputError) as raised:
         write_text(old, "new")
+    assert str(error).rpartition("] ")[2] in str(raised.value)
     assert_untouched(old)
 
 
@@ -480,12 +462,3 @@ def test_an_error_says_in_one_line_what_came_why_it_failed_and_what_to_do(path, 
         write_text(path, "new")
     assert str(refused.value) == said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
-
-
-def test_an_unforeseen_error_is_quoted(old, monkeypatch):
-    def fail(_descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OutputError, match="No space left on device"):
-        write_text(old, "new")

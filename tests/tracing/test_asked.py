@@ -1,11 +1,14 @@
 """What a pass may ask and do: its device, values of small inputs, gradients, functions as operands, lazy layers."""
 
+import math
+import random
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
+import torchvision
 from torch import Tensor, nn
 from torch._higher_order_ops.scan import scan
 from torch._higher_order_ops.while_loop import while_loop
@@ -136,3 +139,49 @@ def test_a_jagged_input_is_refused_in_one_line() -> None:
     jagged = torch.nested.nested_tensor([torch.ones(2, 3), torch.ones(1, 3)], layout=torch.jagged)
     with pytest.raises(RequestError, match="jagged"):
         trace(lambda x: x + 1, jagged)
+
+
+class Layers(nn.Module):
+    """Runs its layer by chance in train mode, or keeps rows of its result by chance, which changes no operator."""
+
+    def __init__(self, chance: Callable[[Tensor], Any] | None = None) -> None:
+        super().__init__()
+        self.layer, self.chance = nn.Linear(4, 4), chance
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and self.chance is None:
+            return torchvision.ops.stochastic_depth(self.layer(x), 0.5, "row")
+        return self.layer(x) if not self.training or self.chance(x) else x
+
+
+@pytest.mark.parametrize(
+    ("chance", "is_said"),
+    [
+        (lambda _: torch.rand([]) < 0.5, True),
+        (lambda x: torch.empty(1, device=x.device).uniform_().mul_(2).item() < 1, True),
+        (lambda _: random.random() < 0.5, True),
+        (lambda _: torch.ones([]) > 0.5, False),
+        (None, False),
+    ],
+)
+def test_a_pass_that_hangs_on_chance_says_so(chance: Callable[[Tensor], Any] | None, is_said: bool) -> None:
+    model, x = Layers(chance), torch.ones(2, 4)
+    assert ("chance" in " ".join(trace(model, x, mode="train").notes)) is is_said
+    assert trace(model, x).notes == ()
+
+
+@pytest.mark.parametrize("shape", [(5, 16), (2, 3, 16)])
+def test_dynamically_quantised_layers_are_counted_by_shape(shape: tuple[int, ...]) -> None:
+    plain = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 4, bias=False))
+    model = torch.ao.quantization.quantize_dynamic(plain, {nn.Linear}, dtype=torch.qint8)
+    positions = math.prod(shape[:-1])
+    for concrete in (False, True):
+        graph = trace(model, torch.zeros(shape), concrete=concrete)
+        assert [op.outputs[0].shape[-1] for op in graph.ops] == [32, 32, 4]
+        analysis = netcost.analyze(model, shape, concrete=concrete)
+        assert analysis.mult_adds == positions * (16 * 32 + 32 * 4)
+        # The weights are read in 8 bits, and a bias of 4 bytes for each output, which torch packs in every case.
+        read = 4 * positions * (16 + 32) + 16 * 32 + 32 * 4 + 4 * (32 + 4)
+        assert analysis.total.memory_access_bytes == read + 4 * positions * (32 + 2 * 32 + 4)
+    with pytest.raises(ForwardError, match=r"expected float32 of \(\*, 16\), got torch.float32 of \(5, 8\)"):
+        trace(model, torch.zeros(5, 8))

@@ -1,10 +1,10 @@
 """Compares two snapshots: what changed, which rule it breaks, and which module caused it."""
 
-from netcost.checking.regression.changes import Change, CheckVerdict
 from netcost.checking.regression.latency import SAMPLINGS, Attempt, LatencyResult
 from netcost.checking.regression.modules import ModuleChange, ModuleStatus, diff
 from netcost.checking.regression.report import UPDATE, CheckReport, modules_table
 from netcost.checking.regression.results import Place, TargetResult, TargetVerdict, compare
+from netcost.checking.regression.verdicts import Change, CheckVerdict
 
 __all__ = [
     "SAMPLINGS",

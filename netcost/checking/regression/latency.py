@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from netcost.checking.regression.changes import CheckVerdict
+from netcost.checking.regression.verdicts import CheckVerdict
 from netcost.text import units
 
 if TYPE_CHECKING:

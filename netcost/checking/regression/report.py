@@ -10,10 +10,10 @@ from operator import methodcaller
 from typing import Any
 
 from netcost.checking.limits import FIGURES
-from netcost.checking.regression.changes import Change, CheckVerdict
 from netcost.checking.regression.latency import LatencyResult
 from netcost.checking.regression.modules import ModuleChange
 from netcost.checking.regression.results import TargetResult, TargetVerdict
+from netcost.checking.regression.verdicts import Change, CheckVerdict
 from netcost.checking.snapshot import Snapshot
 from netcost.counting.breakdown import ADDITIVE, NEED_A_RULE, WHOLE
 from netcost.text import units

@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from netcost.checking.limits import Limits
-from netcost.checking.regression.changes import Change, CheckVerdict, budget_changes, changes
 from netcost.checking.regression.latency import LatencyResult
 from netcost.checking.regression.modules import ModuleChange, diff
+from netcost.checking.regression.verdicts import Change, CheckVerdict, budget_changes, changes
 from netcost.checking.snapshot import Snapshot
 from netcost.text.errors import NetcostError
 from netcost.text.tables import Alarm

@@ -12,7 +12,7 @@ from netcost.timing.environment import LoadMeter, busy_seconds
 from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.measuring import Context
 from netcost.timing.sampling import Clock, Progress, Run, Series, sample_rounds
-from netcost.timing.setting import EffectiveSetting, Timing
+from netcost.timing.setting import BUDGET_S, PRECISION, EffectiveSetting, Timing
 from netcost.timing.workers.messages import Message
 from netcost.timing.workers.recipes import Recipe
 from netcost.timing.workers.worker import Worker
@@ -33,7 +33,7 @@ def measure_in(
         clock: of the budget; each sample is timed by its worker.
         busy: core-seconds used by all programs.
     """
-    budget_s, precision = timing.goal(10.0, 0.02)
+    budget_s, precision = timing.goal(BUDGET_S, PRECISION)
     report = progress or (lambda _share, _text: None)
     results: dict[int, Measurement | NetcostError] = {}
     remotes: dict[int, _Remote] = {}
