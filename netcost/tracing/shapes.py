@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -23,17 +23,18 @@ from netcost.tracing.answers import THREAD
 from netcost.tracing.layouts import META, arranged, is_channels_last, like, new
 
 Maybe = Tensor | None
-ShapeRule = Callable[..., Maybe]
+ShapeRule = Callable[..., Maybe | tuple[Maybe, ...]]
+Registered = TypeVar("Registered", bound=ShapeRule)
 SHAPE_RULES: dict[str, ShapeRule] = {}
 
 FLOATS = frozenset({torch.float32, torch.float16, torch.bfloat16, torch.float64})
 INDICES = frozenset({torch.int64, torch.int32})
 
 
-def shape_rule(*names: str) -> Callable[[ShapeRule], ShapeRule]:
+def shape_rule(*names: str) -> Callable[[Registered], Registered]:
     """Register the decorated function for the named operators."""
 
-    def register(function: ShapeRule) -> ShapeRule:
+    def register(function: Registered) -> Registered:
         for name in names:
             if name in SHAPE_RULES:
                 raise ValueError(f"{name!r} has two shape rules")
