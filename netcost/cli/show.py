@@ -22,6 +22,14 @@ def show(
     batch: options.Batch = None,
     arguments: options.Arguments = None,
     train: options.Train = False,
+    step: options.Step = None,
+    optimizer: options.Optimizer = None,
+    amp: options.Amp = None,
+    loss: options.Loss = None,
+    passes: options.Passes = None,
+    kernels_of: options.KernelsOf = None,
+    fits: options.Fits = None,
+    largest_batch: options.LargestBatch = None,
     concrete: options.Concrete = False,
     format_name: options.Format = "table",
     out: options.Output = None,
@@ -42,7 +50,10 @@ def show(
     if by is not None:
         require_grouping(by)
     target = options.target(model, arguments, options.all_inputs(inputs, code), batch)
-    analysis = analyze(target, mode="train" if train else "eval", concrete=concrete)
+    asked = options.train_step(
+        step, fits or largest_batch, optimizer=optimizer, amp=amp, loss=loss, passes=passes, device=kernels_of
+    )
+    analysis = analyze(target, mode="train" if train else "eval", concrete=concrete, step=asked)
     roof = None
     if peaks is not None:
         from netcost.profiling.roofline import given_peaks

@@ -8,6 +8,7 @@ from typing import Any
 from netcost.counting.analysis import Analysis
 from netcost.counting.breakdown import ADDITIVE
 from netcost.counting.crosscheck import CrossCheck
+from netcost.counting.training import FIGURES
 from netcost.profiling.result import Profile
 from netcost.profiling.roofline.bound import Roofline, under_roof, with_bounds, with_roofline
 from netcost.profiling.roofline.peaks import Peaks
@@ -50,7 +51,7 @@ class ShownAnalysis:
 
     def records(self) -> list[Table]:
         """Return all rows and columns."""
-        return [self._rows(), *self._verified()]
+        return [self._rows(), *self._training(), *self._verified()]
 
     def tables(self) -> list[Table]:
         """Return the totals and the modules, or the rows by the grouping asked for."""
@@ -62,7 +63,14 @@ class ShownAnalysis:
             summary = with_roofline(summary, self._under_roof(self.peaks), self.peaks)
         # The summary has the notes of the analysis already.
         notes = tuple(note for note in rows.notes if note not in self.analysis.notes())
-        return [summary, replace(rows, notes=notes), *self._verified()]
+        return [summary, *self._training(), replace(rows, notes=notes), *self._verified()]
+
+    def _training(self) -> list[Table]:
+        """Return the phases of the training step, its peak memory and its modules."""
+        training = self.analysis.training
+        if training is None:
+            return []
+        return [with_total(training.by_phase(), FIGURES), training.by_content(), training.by_module(self.depth)]
 
     def _rows(self) -> Table:
         """Return the cost by the grouping, with the bound of each row where there are peaks."""

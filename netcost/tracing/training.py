@@ -29,7 +29,6 @@ from netcost.tracing.forward import (
     settled,
     swept,
 )
-from netcost.tracing.layouts import META
 from netcost.tracing.memory import spec_of
 from netcost.tracing.nests import tensors_in, with_tensors
 from netcost.tracing.recorder import CPU
@@ -103,12 +102,20 @@ class TrainStep:
         """The function of the output that is minimised."""
         return partial(named_loss, self.loss) if isinstance(self.loss, str) else self.loss
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values under the JSON keys."""
+        names = {"optimizer": _name(self.optimizer), "loss": _name(self.loss)}
+        return {**names, "amp": self.amp, "device": self.device, "passes": self.passes}
+
     @property
     def title(self) -> str:
-        """The step in words: `sgd, bf16`."""
-        name = self.optimizer if isinstance(self.optimizer, str) else getattr(self.optimizer, "__name__", "optimizer")
-        parts = [f"optimizer {name}", self.amp or "", f"{self.passes} passes" if self.passes > 1 else ""]
-        return ", ".join(part for part in parts if part)
+        """The step in words: `sgd, bf16, kernels of cuda`."""
+        parts = [_name(self.optimizer), self.amp or "", f"{self.passes} passes" if self.passes > 1 else ""]
+        return ", ".join(part for part in (*parts, f"kernels of {self.device}") if part)
+
+
+def _name(value: Any) -> str:
+    return value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__)
 
 
 def named_loss(name: str, output: Any) -> Tensor:
@@ -129,7 +136,7 @@ def _loss_of(name: str, result: Tensor) -> Tensor:
     if name == "cross-entropy" or (name == "auto" and result.dim() == 2 and result.shape[1] > 1):
         if result.dim() == 3:  # a sequence: (N, T, classes)
             result = result.flatten(0, 1)
-        target = torch.zeros((result.shape[0], *result.shape[2:]), dtype=torch.long, device=META)
+        target = torch.zeros((result.shape[0], *result.shape[2:]), dtype=torch.long, device=result.device)
         return F.cross_entropy(result, target)
     return result.mean() if result.dim() else result
 
