@@ -99,6 +99,12 @@ Loss = Annotated[
     ),
 ]
 Passes = Annotated[int | None, typer.Option(min=1, help="Passes per step: gradients are added up over them.")]
+Fits = Annotated[
+    str | None, typer.Option(metavar="SIZE|DEVICE", help="Say if a training step fits: 24GB, 24GiB or rtx3090.")
+]
+LargestBatch = Annotated[
+    str | None, typer.Option(metavar="SIZE|DEVICE", help="Search the largest batch of a training step that fits.")
+]
 KernelsOf = Annotated[str | None, typer.Option(help="Device whose kernels the step has: cuda or cpu [default: cuda].")]
 Concrete = Annotated[
     bool, typer.Option("--concrete", help="Trace on real tensors, for a forward pass that depends on values.")

@@ -137,7 +137,7 @@ class StepCount:
         columns = (
             Column("content", "Memory", of=lambda content: str(content)),
             Column("peak_bytes", "At the peak", "bytes", of=lambda content: peak.contents[content]),
-            Column("share", "Share", "share", of=lambda content: peak.contents[content] / (peak.total or 1)),
+            Column("share", "Share", "percent", of=lambda content: peak.contents[content] / (peak.total or 1)),
             Column("largest_bytes", "Largest", "bytes", of=lambda content: max(self.memory[content], default=0)),
         )
         where = f"{peak.op.name.removeprefix('aten.')} of {peak.op.module or WHOLE}"
@@ -146,7 +146,7 @@ class StepCount:
 
     def by_module(self, depth: int | None = None) -> Table:
         """Make a row per module of the first `depth` levels, or of all, in the order of first use."""
-        keys = [truncated(op.module, depth) for op in self.graph.ops]
+        keys = [_part(op, depth) for op in self.graph.ops]
         costs: dict[str, dict[Phase, list[Cost]]] = {}
         for key, op, cost in zip(keys, self.graph.ops, self.costs, strict=True):
             costs.setdefault(key, {}).setdefault(op.phase, []).append(cost)
@@ -187,6 +187,13 @@ class StepCount:
             if storage.content is Content.ACTIVATIONS and 0 <= storage.born <= ended < storage.died:
                 kept[keys[storage.born]] += storage.size_bytes
         return kept
+
+
+def _part(op: Op, depth: int | None) -> str:
+    """Return the module of an operator; loss and optimizer, which no module runs, are parts of their own."""
+    if op.phase in (Phase.LOSS, Phase.OPTIMIZER) and not op.module:
+        return f"({op.phase})"
+    return truncated(op.module, depth)
 
 
 def _figure(name: str, heading: str, *phases: Phase) -> Column:

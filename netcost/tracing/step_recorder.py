@@ -62,11 +62,13 @@ class StepStack(ModuleStack):
         """Return the module of the operator that runs, the number of its call, and the phase."""
         if self.phase is not Phase.BACKWARD:
             return self.path, self.call, self.phase
+        if _in_backward() == -1:
+            return self.path, self.call, self.phase
         # Autograd runs its nodes with gradients off, and a checkpoint what it runs again with gradients on.
         phase = Phase.RECOMPUTE if torch.is_grad_enabled() else Phase.BACKWARD
         if self._stack:
             return self.path, self.call, phase
-        node = _current_node() if _in_backward() != -1 else None
+        node = _current_node()
         if node is not None:  # else a sum of gradients that the last node completed
             number = node._sequence_nr()
             if number > UNNUMBERED:
