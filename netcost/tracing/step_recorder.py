@@ -99,7 +99,7 @@ class StepRecorder(Recorder):  # type: ignore[no-untyped-call]  # torch leaves _
 
     def admit(self, tensor: Tensor) -> Tensor:
         """Return the stand-in for a tensor of the caller, and note its memory."""
-        stand_in = super().admit(tensor)
+        stand_in = super().admit(tensor).requires_grad_(tensor.requires_grad)
         memory = self._handle(stand_in).memory
         self._contents[id(memory)] = Content.INPUTS
         self._watch(stand_in, memory)

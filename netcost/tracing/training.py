@@ -209,7 +209,7 @@ def _recorded(
                 stack.phase = Phase.FORWARD
                 with chosen_kernels(step.device, AMP[step.amp] if step.amp else None) as choice:
                     with recorder:
-                        output = run_forward(partial(called, recorder, call, model), members, args, kwargs)
+                        output = _output(partial(called, recorder, call, model), members, args, kwargs)
                         stack.phase = Phase.LOSS
                         loss = _loss(step.compute_loss, output)
                         del output
@@ -240,6 +240,15 @@ def _recorded(
             mode="train",
             notes=tuple(recorder.notes),
         )
+
+
+def _output(call: Call, members: dict[str, nn.Module], args: Any, kwargs: Any) -> Any:
+    try:
+        return run_forward(call, members, args, kwargs)
+    except ForwardError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise ForwardError(f"{error}: batch statistics of one value; it needs --batch 2 or more") from error
 
 
 def _loss(compute: Loss, output: Any) -> Tensor:

@@ -40,7 +40,6 @@ POINTWISE = {
     "huber_loss_backward": 4,
     "soft_margin_loss_backward": 5,
     "binary_cross_entropy_backward": 6,  # (p - t) / (p (1 - p)), times g; and the mean
-    "kl_div_backward": 2,
 }
 
 
@@ -169,7 +168,7 @@ def _gradient(op: Op, read: tuple[TensorSpec, ...], written: TensorSpec, mult_ad
     return access(op, mult_adds=mult_adds, flops=flops, read=read, written=written.numel)
 
 
-@rule("aten.convolution_backward", "aten.mkldnn_convolution_backward", kind=_kind)
+@rule("aten.convolution_backward", kind=_kind)
 def convolution_backward(op: Op) -> Cost:
     """Count M multiply-adds for the gradient of the input, and M for that of the weight, if `output_mask` asks for it.
 
