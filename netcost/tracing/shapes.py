@@ -181,9 +181,12 @@ shape_rule("aten.bmm")(partial(matmul, rank=3))
 
 
 @shape_rule("aten.addmm", "aten._sparse_addmm")
-def addmm(_: Tensor, a: Tensor, b: Tensor, beta: float = 1, alpha: float = 1) -> Maybe:  # noqa: ARG001  # scale only
-    """A tensor that broadcasts to (M, N), a sparse (M, K), b (K, N) -> (M, N)."""
-    return None if a.layout is torch.strided else matmul(a, b, rank=2)
+def addmm(x: Tensor, a: Tensor, b: Tensor, beta: float = 1, alpha: float = 1) -> Maybe:  # noqa: ARG001  # scale only
+    """x that broadcasts to (M, N), a (M, K), b (K, N) -> (M, N)."""
+    result = matmul(a, b, rank=2)
+    if result is None or a.layout is not torch.strided:
+        return result
+    return result if x.dtype == a.dtype and broadcast(x.shape, result.shape) == result.shape else None
 
 
 @shape_rule("aten._grouped_mm")

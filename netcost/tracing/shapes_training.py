@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from netcost.graph.graph import aten
-from netcost.tracing.layouts import is_channels_last, like, new
+from netcost.tracing.layouts import arranged, is_channels_last, like, new
 from netcost.tracing.shapes import FLOATS, Maybe, convolution, shape_rule
 
 Several = tuple[Maybe, ...] | None
@@ -42,7 +42,7 @@ def convolution_backward(
 ) -> Several:
     """Gradients of input, weight and bias, those that are asked for, laid out as the operands."""
     of_input, of_weight, of_bias = rest[-1]
-    if not _are_plain(gradient, x, weight) or not gradient.dtype == x.dtype == weight.dtype:
+    if not _are_plain(x, weight) or not gradient.dtype == x.dtype == weight.dtype:
         return None
     channels = bias_sizes or gradient.shape[1:2]
     return (
@@ -118,12 +118,13 @@ def native_layer_norm_backward(
 
 @shape_rule(
     *aten("threshold_backward hardtanh_backward hardswish_backward hardsigmoid_backward leaky_relu_backward"),
-    *aten("silu_backward gelu_backward sigmoid_backward tanh_backward elu_backward"),
+    *aten("silu_backward gelu_backward sigmoid_backward tanh_backward"),
 )
 def pointwise_backward(gradient: Tensor, x: Tensor, *_: Any, **_options: Any) -> Maybe:
     """gradient, and the input or output of the operator -> the same shape."""
-    alike = gradient.dtype == x.dtype and gradient.shape == x.shape
-    return new(x, x.shape) if alike and _are_plain(gradient, x) else None
+    if gradient.dtype != x.dtype or gradient.shape != x.shape:
+        return None
+    return new(x, x.shape) if _are_plain(gradient, x) else arranged(x.shape, gradient, x)
 
 
 @shape_rule(*aten("_softmax _log_softmax"))
@@ -142,7 +143,7 @@ def softmax_backward(gradient: Tensor, result: Tensor, _dim: int, dtype: torch.d
 @shape_rule(*aten("avg_pool2d_backward max_pool2d_with_indices_backward _adaptive_avg_pool2d_backward"))
 def pool_backward(gradient: Tensor, x: Tensor, *_: Any) -> Maybe:
     """gradient, and the input of the pooling -> the same as the input."""
-    return new(x, x.shape) if gradient.dtype == x.dtype and _are_plain(gradient, x) else None
+    return new(x, x.shape) if gradient.dtype == x.dtype and _are_plain(x) else None
 
 
 @shape_rule("aten.select_backward", "aten.slice_backward")
