@@ -73,14 +73,17 @@ class ShownAnalysis:
         notes = tuple(note for note in rows.notes if note not in self.analysis.notes())
         return [summary, *self._training(), replace(rows, notes=notes), *self._verified()]
 
+    def fitted(self) -> list[Table]:
+        """Return the training step in the memory of a device, if asked for."""
+        return [] if self.fit is None else [fit_table(self.fit, self.search, self.fit.device)]
+
     def _training(self) -> list[Table]:
         """Return the phases of the training step, its peak memory and its modules."""
         training = self.analysis.training
         if training is None:
             return []
-        fitted = [] if self.fit is None else [fit_table(self.fit, self.search, self.fit.device)]
         phases = with_total(training.by_phase(), FIGURES)
-        return [*fitted, phases, training.by_content(), training.by_module(self.depth)]
+        return [*self.fitted(), phases, training.by_content(), training.by_module(self.depth)]
 
     def _rows(self) -> Table:
         """Return the cost by the grouping, with the bound of each row where there are peaks."""
