@@ -32,11 +32,14 @@ DEVICES = {
 }
 """Memory of NVIDIA's devices (GiB), by their data sheets."""
 
-CONTEXT_BYTES = 600 << 20
+CONTEXT_BYTES = 820 << 20
 """Taken by CUDA's context and its libraries, in each process (estimate)."""
 
-OVERHEAD = 0.06
-"""Share of the peak that the allocator's rounding and gaps and the workspaces of kernels take on top (estimate)."""
+OVERHEAD = 0.08
+"""Share of the peak that the allocator's rounding and gaps and the workspaces of kernels take on top (estimate).
+
+Both are fitted on the largest batches that timm trained on an RTX 3090: `tests/benchmarks/training_step.py --timm`.
+"""
 
 LARGEST_BATCH = 1 << 20
 
@@ -67,7 +70,7 @@ class Fit:
 
     @property
     def other_bytes(self) -> int:
-        """What is not the model's: context, allocator and workspaces (estimate)."""
+        """Memory that is not the model's: context, allocator and workspaces (estimate)."""
         return CONTEXT_BYTES + round(OVERHEAD * self.peak_bytes)
 
     @property

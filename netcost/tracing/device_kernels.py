@@ -54,11 +54,11 @@ class Choice:
     """Weights cast to the lower precision, which autocast keeps until it is left: by `id`, with the weight itself."""
 
 
-class _Thread(threading.local):
+class _Chosen(threading.local):
     choice: Choice | None = None
 
 
-_THREAD = _Thread()
+_THREAD = _Chosen()
 
 Kernel = Callable[..., Any]
 
