@@ -147,13 +147,16 @@ def _attention(
     is_causal: bool = False,
     *,
     scale: float | None = None,
-    **_shared: bool,  # heads, which the shapes show
+    enable_gqa: bool = False,
 ) -> Any:
     """Run attention as the device does; None where it writes the scores out."""
     query, key, value = (_lowered(choice, part) for part in (query, key, value))
     mask = attn_mask if attn_mask is None else _lowered(choice, attn_mask)
-    is_plain = query.dim() == key.dim() == 4 and key.shape[:2] == query.shape[:2] and key.shape == value.shape
+    is_plain = query.dim() == key.dim() == 4 and key.shape[0] == query.shape[0] and key.shape == value.shape
     if not is_plain or not query.is_meta or query.dtype != key.dtype:
+        return None
+    shared = query.shape[1] // key.shape[1]  # heads of the query per head of the key
+    if shared != 1 and not ((enable_gqa or key.shape[1] == 1) and query.shape[1] == shared * key.shape[1]):
         return None
     kernel = _attention_on_cpu if choice.device == "cpu" else _attention_on_cuda
     return kernel(query, key, value, mask, dropout_p, is_causal, scale)

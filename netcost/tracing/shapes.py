@@ -191,11 +191,14 @@ def addmm(x: Tensor, a: Tensor, b: Tensor, beta: float = 1, alpha: float = 1) ->
 
 @shape_rule("aten._grouped_mm")
 def grouped_product(a: Tensor, b: Tensor, offs: Maybe = None, *rest: Any) -> Maybe:
-    """a (M, K), b (G, K, N) in float32 -> (M, N): the kernel of the CPU takes it, torch's meta kernel does not."""
-    known = a.dim() == 2 and b.dim() == 3 and a.dtype == b.dtype == torch.float32 and not any(rest)
-    if not known or offs is None or offs.dtype != torch.int32 or offs.shape != b.shape[:1] or not a.is_contiguous():
+    """a (M, K), b (G, K, N) -> (M, N), b (K, N) -> (G, M, N), in float32, which torch's meta kernel does not take."""
+    if any(rest) or offs is None or offs.dtype != torch.int32 or offs.dim() != 1 or not a.numel() or not b.numel():
         return None
-    return new(a, (a.shape[0], b.shape[2])) if a.shape[1] == b.shape[1] and a.numel() and b.numel() else None
+    if a.dim() != 2 or not a.dtype == b.dtype == torch.float32 or b.dim() not in (2, 3) or a.shape[1] != b.shape[-2]:
+        return None
+    if b.dim() == 2:
+        return new(a, (offs.shape[0], a.shape[0], b.shape[1]))
+    return new(a, (a.shape[0], b.shape[2])) if offs.shape == b.shape[:1] and a.is_contiguous() else None
 
 
 @shape_rule("aten.scaled_dot_product_attention")

@@ -23,5 +23,6 @@ def backward_by_hand(analysis: Analysis) -> Counter[str]:
         if cost.mult_adds and kind is Kind.ATTENTION:
             found[op.module] += 5 * cost.mult_adds // 2
         elif cost.mult_adds:
-            found[op.module] += cost.mult_adds * sum(asks[:2])
+            adds = op.name.removeprefix("aten.") in ("addmm", "baddbmm", "addbmm")  # x + a b: not the first
+            found[op.module] += cost.mult_adds * sum(asks[-2:] if adds else asks[:2])
     return +found
