@@ -130,7 +130,8 @@ def train_step(step: str | None, fits: str | None, **given: Any) -> TrainStep | 
     named = {name: value for name, value in given.items() if value is not None}
     if step is None and fits is None:
         for name in named:
-            raise RequestError(f"--{name.replace('_', '-')} describes a training step; add --step train")
+            option = "kernels-of" if name == "device" else name
+            raise RequestError(f"--{option} describes a training step; add --step train")
         return None
     if step not in (None, "train"):
         raise RequestError(f"unknown step {step!r}; expected train")
