@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from netcost.targets import Target, build, resolve, weightless
     from netcost.text import NetcostError
     from netcost.timing import Measurement, Timing, measure
-    from netcost.tracing import InputSpec, trace
+    from netcost.tracing import InputSpec, TrainStep, trace, trace_step
     from netcost.zoo import list_models
 
 # Public names by their room, resolved on first use (PEP 562), so that `netcost --help` does not import torch.
@@ -31,7 +31,7 @@ _ROOMS = {
     "targets": ("Target", "build", "resolve", "weightless"),
     "text": ("NetcostError",),
     "timing": ("Measurement", "Timing", "measure"),
-    "tracing": ("InputSpec", "trace"),
+    "tracing": ("InputSpec", "TrainStep", "trace", "trace_step"),
     "zoo": ("list_models",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
@@ -52,6 +52,7 @@ __all__ = [
     "Target",
     "TensorSpec",
     "Timing",
+    "TrainStep",
     "__version__",
     "access",
     "analyze",
@@ -66,6 +67,7 @@ __all__ = [
     "rule",
     "sweep",
     "trace",
+    "trace_step",
     "weightless",
 ]
 

@@ -15,6 +15,7 @@ from netcost.text.formats import FORMATS
 if TYPE_CHECKING:
     from netcost.targets.naming import Target
     from netcost.timing.setting import Timing
+    from netcost.tracing import TrainStep
 
 
 def format_option(formats: Sequence[str]) -> Any:
@@ -84,6 +85,27 @@ Peaks = Annotated[
     ),
 ]
 Train = Annotated[bool, typer.Option("--train", help="Count training mode: auxiliary heads and batch statistics.")]
+Step = Annotated[str | None, typer.Option(help="Count a training step as well: train.")]
+Optimizer = Annotated[
+    str | None, typer.Option(help="Optimizer of the step: sgd, momentum, adam, adamw or none [default: sgd].")
+]
+Amp = Annotated[str | None, typer.Option(help="Element type of autocast in the step: bf16 or fp16.")]
+Loss = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|MODULE:FUNCTION",
+        help="Loss of the step: cross-entropy, mean or a function of the output [default: the network's own, or "
+        "cross-entropy of classes].",
+    ),
+]
+Passes = Annotated[int | None, typer.Option(min=1, help="Passes per step: gradients are added up over them.")]
+Fits = Annotated[
+    str | None, typer.Option(metavar="SIZE|DEVICE", help="Say if a training step fits: 24GB, 24GiB or rtx3090.")
+]
+LargestBatch = Annotated[
+    str | None, typer.Option(metavar="SIZE|DEVICE", help="Search the largest batch of a training step that fits.")
+]
+KernelsOf = Annotated[str | None, typer.Option(help="Device whose kernels the step has: cuda or cpu [default: cuda].")]
 Concrete = Annotated[
     bool, typer.Option("--concrete", help="Trace on real tensors, for a forward pass that depends on values.")
 ]
@@ -101,6 +123,24 @@ def timing(device: str | None, **given: Any) -> Timing:
 
     named = {"budget_s" if name == "budget" else name: value for name, value in given.items() if value is not None}
     return Timing(device or Timing().device, **named)
+
+
+def train_step(step: str | None, fits: str | None, **given: Any) -> TrainStep | None:
+    """Build a `TrainStep` from options that are named like its fields; None where no step is asked for."""
+    named = {name: value for name, value in given.items() if value is not None}
+    if step is None and fits is None:
+        for name in named:
+            option = "kernels-of" if name == "device" else name
+            raise RequestError(f"--{option} describes a training step; add --step train")
+        return None
+    if step not in (None, "train"):
+        raise RequestError(f"unknown step {step!r}; expected train")
+    from netcost.targets.loading import load_function
+    from netcost.tracing import TrainStep
+
+    if ":" in named.get("loss", ""):
+        named["loss"] = load_function(named["loss"], "loss")
+    return TrainStep(**named)
 
 
 def target(model: str, arguments: Sequence[str] | None, inputs: Sequence[str] | None, batch: int | None) -> Target:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from netcost.cli import options, output
+from netcost.text.errors import VerdictError
+
+if TYPE_CHECKING:
+    from netcost.counting.analysis import Analysis
+    from netcost.counting.fitting import BatchSearch, Fit
+    from netcost.counting.training import StepCount
+    from netcost.targets.naming import Target
+    from netcost.tracing import TrainStep
 
 
 def show(
@@ -22,6 +30,14 @@ def show(
     batch: options.Batch = None,
     arguments: options.Arguments = None,
     train: options.Train = False,
+    step: options.Step = None,
+    optimizer: options.Optimizer = None,
+    amp: options.Amp = None,
+    loss: options.Loss = None,
+    passes: options.Passes = None,
+    kernels_of: options.KernelsOf = None,
+    fits: options.Fits = None,
+    largest_batch: options.LargestBatch = None,
     concrete: options.Concrete = False,
     format_name: options.Format = "table",
     out: options.Output = None,
@@ -37,12 +53,18 @@ def show(
     output.check_request(format_name, out)
     from netcost.counting.analysis import analyze
     from netcost.counting.breakdown import require_grouping
+    from netcost.counting.fitting import capacity
     from netcost.profiling.shown import ShownAnalysis
 
     if by is not None:
         require_grouping(by)
+    for memory in filter(None, (fits, largest_batch)):
+        capacity(memory)  # refuses what does not parse before anything is counted
     target = options.target(model, arguments, options.all_inputs(inputs, code), batch)
-    analysis = analyze(target, mode="train" if train else "eval", concrete=concrete)
+    asked = options.train_step(
+        step, fits or largest_batch, optimizer=optimizer, amp=amp, loss=loss, passes=passes, device=kernels_of
+    )
+    analysis = analyze(target, mode="train" if train else "eval", concrete=concrete, step=asked)
     roof = None
     if peaks is not None:
         from netcost.profiling.roofline import given_peaks
@@ -54,7 +76,29 @@ def show(
         from netcost.counting.crosscheck import crosscheck
 
         checked = crosscheck(target)
-    shown = ShownAnalysis(analysis, by, depth, roof, checked)
+    fit, search = _fitted(analysis, target, asked, fits, largest_batch)
+    shown = ShownAnalysis(analysis, by, depth, roof, checked, fit, search)
     output.show_result(shown, format_name, out, quiet=quiet)
     output.refuse_unknown(analysis.unknown_ops, strict)
+    if fits is not None and fit is not None and fit.verdict == "does not fit":
+        raise VerdictError(f"{analysis.model}: the training step does not fit into {fits}; try a smaller --batch")
     return 0
+
+
+def _fitted(
+    analysis: Analysis, target: Target, step: TrainStep | None, fits: str | None, largest: str | None
+) -> tuple[Fit | None, BatchSearch | None]:
+    """Return the step in the memory asked for, and the largest batch there, if asked for."""
+    if analysis.training is None or step is None:
+        return None, None
+    from netcost.counting.analysis import analyze
+    from netcost.counting.fitting import fit, largest_batch
+
+    def count(batch: int) -> StepCount:
+        counted = analyze(target.with_batch(batch), mode="train", step=step).training
+        assert counted is not None
+        return counted
+
+    memory = fits or largest
+    search = None if largest is None else largest_batch(count, largest)
+    return (None if memory is None else fit(analysis.training, memory)), search

@@ -13,6 +13,8 @@ compares the zoo with its published figures.
     >>> analysis.memory_access == 3 * 34 * 34 + 8 * 3 * 3 * 3 + 8 * 32 * 32
     True
 
+`training` adds up the phases of a training step and finds its peak memory; `fitting` says if that fits into a device.
+
 `netcost explain memory_access` defines that metric; each other metric has its own page.
 
 This belongs here: a metric of the whole network (one property of `Analysis` and one entry in `text.metrics.METRICS`),

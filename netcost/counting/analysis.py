@@ -12,15 +12,16 @@ from torch import nn
 from netcost.counting import breakdown
 from netcost.counting.count import Count, count
 from netcost.counting.figures import Figures, input_text
+from netcost.counting.training import StepCount
 from netcost.graph import liveness
 from netcost.graph.cost import Cost, total
 from netcost.graph.graph import Graph
 from netcost.targets.naming import Target, resolve
 from netcost.text import frames
 from netcost.text.errors import MeasurementError, RequestError
-from netcost.text.metrics import METRICS
+from netcost.text.metrics import METRICS, TRAIN_METRICS
 from netcost.text.tables import Column, Table, table_of
-from netcost.tracing import call_arguments, input_specs, paused_collection, trace_call
+from netcost.tracing import TrainStep, call_arguments, input_specs, paused_collection, trace_call, trace_step
 from netcost.tracing.inputs import drawing, drawing_indices, notes_on, written_inputs
 
 if TYPE_CHECKING:
@@ -42,12 +43,14 @@ class Analysis:
         model: the name of the network, as the user gave it.
         inputs: as `written_inputs` makes them; None for the shapes of the graph's inputs.
         input_notes: what stands for inputs that were given by shape.
+        training: the training step, where one was asked for.
     """
 
     count: Count
     model: str = ""
     inputs: tuple[Any, ...] | None = None
     input_notes: tuple[str, ...] = ()
+    training: StepCount | None = None
 
     @property
     def graph(self) -> Graph:
@@ -145,14 +148,16 @@ class Analysis:
         return self.flops / self.memory_access_bytes if self.memory_access_bytes else None
 
     def metrics(self) -> dict[str, Any]:
-        """Return every metric by its identifier."""
-        return {name: getattr(self, name) for name in METRICS}
+        """Return every metric by its identifier, with those of the training step where one was counted."""
+        of_step = {} if self.training is None else self.training.metrics()
+        return {**{name: getattr(self, name) for name in METRICS}, **of_step}
 
     @property
     def figures(self) -> Figures:
         """The figures alone, without the graph."""
         inputs = tuple(spec.shape for spec in self.graph.inputs) if self.inputs is None else self.inputs
-        return Figures(self.model, inputs, self.metrics(), self.unknown_ops, self._count_notes())
+        training = None if self.training is None else self.training.to_dict()
+        return Figures(self.model, inputs, self.metrics(), self.unknown_ops, self._count_notes(), training)
 
     def _count_notes(self) -> tuple[str, ...]:
         is_detector = any(op.name == "torchvision.nms" for op in self.graph.ops)
@@ -180,11 +185,12 @@ class Analysis:
         """Make a row per metric, for people."""
         figures = self.figures
         columns = (
-            Column("metric", self.model or "model", of=lambda name: METRICS[name].heading),
+            Column("metric", self.model or "model", of=lambda name: (METRICS | TRAIN_METRICS)[name].heading),
             Column("value", "", "mixed", of=figures.shown),
         )
-        table = table_of(columns, METRICS, notes=self.notes())
-        return replace(table, row_units=tuple(metric.unit for metric in METRICS.values()))
+        metrics = METRICS if self.training is None else METRICS | TRAIN_METRICS
+        table = table_of(columns, metrics, notes=self.notes())
+        return replace(table, row_units=tuple(metric.unit for metric in metrics.values()))
 
     def notes(self) -> list[str]:
         """Make the notes under every table of this analysis."""
@@ -242,6 +248,7 @@ def analyze(
     *,
     mode: str = "eval",
     concrete: bool = False,
+    step: TrainStep | None = None,
 ) -> Analysis:
     """Count one forward pass of `model`; no tensor of its size is allocated or computed.
 
@@ -252,6 +259,7 @@ def analyze(
             them by keyword. None for a target's own input.
         mode: "eval" or "train".
         concrete: run on real tensors, for a forward pass that looks at values.
+        step: a training step, to be counted as well: `analyze(model, shape, step=TrainStep("adamw")).training`.
 
     Raises:
         RequestError: the target is unknown, the input missing or malformed, or the model's code raised.
@@ -270,4 +278,7 @@ def analyze(
     written = written_inputs((*args, *kwargs.values()))
     graph = trace_call(model, args, kwargs, mode=mode, concrete=concrete)
     name = name or getattr(model, "__qualname__", type(model).__name__)
-    return Analysis(count(graph), name, written, notes_on(specs))
+    training = None
+    if step is not None:
+        training = StepCount.of(trace_step(model, args, kwargs, step, concrete=concrete), step)
+    return Analysis(count(graph), name, written, notes_on(specs), training)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from netcost.graph import fusion, rules, structure
@@ -39,8 +39,7 @@ class Count:
 
 def count(graph: Graph) -> Count:
     """Count every operator of `graph`, and analyse its structure."""
-    pairs = [_kind_and_cost(op) for op in graph.ops]
-    kinds, plain = tuple(kind for kind, _ in pairs), [cost for _, cost in pairs]
+    kinds, plain = kinds_and_costs(graph.ops)
     access, access_bytes = [cost.memory_access for cost in plain], [cost.memory_access_bytes for cost in plain]
     fused = fusion.fuse(graph, kinds, access, access_bytes)
     seen: set[str] = set()
@@ -54,6 +53,12 @@ def count(graph: Graph) -> Count:
         for index, (op, cost) in enumerate(zip(graph.ops, plain, strict=True))
     )
     return Count(graph, kinds, costs, structure.analyse(graph, kinds))
+
+
+def kinds_and_costs(ops: Sequence[Op]) -> tuple[tuple[Kind, ...], tuple[Cost, ...]]:
+    """Return kind and cost of each operator by its rule alone: without parameters and fusion."""
+    pairs = [_kind_and_cost(op) for op in ops]
+    return tuple(kind for kind, _ in pairs), tuple(cost for _, cost in pairs)
 
 
 def _kind_and_cost(op: Op) -> tuple[Kind, Cost]:

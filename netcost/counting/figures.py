@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netcost.counting import breakdown
+from netcost.text.metrics import TRAIN_METRICS
 from netcost.text.units import AtLeast
 
 
@@ -22,6 +23,7 @@ class Figures:
         unknown_ops: operators without a counting rule, and the runs of each: the totals leave their work out.
         count_notes: sentences on what the count hangs on: values that stand for inputs given by shape, a branch that
             was chosen, a tensor that the network's code kept.
+        training: the training step under its JSON keys, where one was counted.
     """
 
     model: str
@@ -29,12 +31,16 @@ class Figures:
     values: Mapping[str, Any]
     unknown_ops: Mapping[str, int]
     count_notes: tuple[str, ...] = ()
+    training: Mapping[str, Any] | None = None
 
     def shown(self, name: str) -> Any:
         """Return the value of metric `name`, marked as a lower bound if it leaves unknown operators out."""
-        value = self.values[name]
-        complete = not self.unknown_ops or value is None or name not in breakdown.NEED_A_RULE
-        return value if complete else AtLeast(value)
+        value = self.values.get(name)
+        unknown = self.unknown_ops
+        if name in TRAIN_METRICS and name != "train_memory_bytes":
+            unknown = (self.training or {}).get("unknown_ops", {})
+        complete = not unknown or name not in (*breakdown.NEED_A_RULE, *TRAIN_METRICS)
+        return value if value is None or complete else AtLeast(value)
 
     def notes(self) -> list[str]:
         """Make the notes under every table of these figures."""
@@ -58,6 +64,7 @@ class Figures:
             "input": written[0] if is_one_shape else written,
             **self.values,
             "unknown_ops": dict(self.unknown_ops),
+            **({} if self.training is None else {"train": dict(self.training)}),
             **({"count_notes": list(self.count_notes)} if self.count_notes else {}),
         }
 

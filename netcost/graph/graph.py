@@ -1,4 +1,4 @@
-"""The data-flow graph of one forward pass: plain frozen values, no torch.
+"""The data-flow graph of one forward pass, or of one training step: plain frozen values, no torch.
 
 Operators stand in the order in which they ran, which is a topological order. An edge is a `source` of an input:
 the operator that last wrote the memory which that input reads. Views write nothing, so no edge begins at a view.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from math import prod
 from typing import Any, NamedTuple
 
@@ -15,6 +16,33 @@ MODEL_INPUT = -1
 """Source of a tensor that the caller passed in."""
 CONSTANT = -2
 """Source of a parameter, a buffer, or a tensor made outside the forward pass."""
+
+
+class Phase(StrEnum):
+    """Phase of a training step; an ordinary pass is all forward."""
+
+    FORWARD = "forward"
+    LOSS = "loss"
+    BACKWARD = "backward"
+    RECOMPUTE = "recompute"
+    """A forward pass that gradient checkpointing runs again, during backward."""
+    OPTIMIZER = "optimizer"
+
+
+class Content(StrEnum):
+    """Class of what a block of memory holds."""
+
+    WEIGHTS = "weights"
+    """Parameters and buffers."""
+    GRADIENTS = "gradients"
+    """Gradients of parameters."""
+    OPTIMIZER = "optimizer"
+    """State of the optimizer."""
+    ACTIVATIONS = "activations"
+    """Made by the forward pass and kept for the backward pass; of an ordinary pass, everything that it makes."""
+    TEMPORARIES = "temporaries"
+    """Everything else that a training step makes: gradients of activations, say."""
+    INPUTS = "inputs"
 
 
 class TensorSpec(NamedTuple):
@@ -66,6 +94,7 @@ class Op(NamedTuple):
         is_view: it makes new tensors over old memory and moves nothing.
         module: qualified name of the module it ran in; "" is the model itself.
         call: which call of that module, counted from 0.
+        phase: of a training step.
     """
 
     name: str
@@ -78,6 +107,7 @@ class Op(NamedTuple):
     is_view: bool = False
     module: str = ""
     call: int = 0
+    phase: Phase = Phase.FORWARD
 
     def operand(self, role: str) -> TensorSpec | None:
         """Return the input passed as argument `role`, or None if it was not given."""
@@ -111,11 +141,12 @@ class Storage(NamedTuple):
     size_bytes: int
     born: int
     died: int
+    content: Content = Content.ACTIVATIONS
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """One forward pass.
+    """One forward pass, or one training step.
 
     Args:
         ops: operators in the order in which they ran.

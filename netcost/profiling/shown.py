@@ -8,6 +8,8 @@ from typing import Any
 from netcost.counting.analysis import Analysis
 from netcost.counting.breakdown import ADDITIVE
 from netcost.counting.crosscheck import CrossCheck
+from netcost.counting.fitting import BatchSearch, Fit, fit_table
+from netcost.counting.training import FIGURES
 from netcost.profiling.result import Profile
 from netcost.profiling.roofline.bound import Roofline, under_roof, with_bounds, with_roofline
 from netcost.profiling.roofline.peaks import Peaks
@@ -32,6 +34,8 @@ class ShownAnalysis:
         depth: levels of modules to show.
         peaks: of the device, for the bound of each row, if given.
         crosscheck: the counts of other tools, if asked for.
+        fit: the training step in the memory of a device, if asked for.
+        search: the largest batches there, if asked for.
     """
 
     analysis: Analysis
@@ -39,6 +43,8 @@ class ShownAnalysis:
     depth: int = 1
     peaks: Peaks | None = None
     crosscheck: CrossCheck | None = None
+    fit: Fit | None = None
+    search: BatchSearch | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the totals, and the rows by the grouping asked for."""
@@ -46,11 +52,14 @@ class ShownAnalysis:
         grouped = {"by": self.by or "module", "rows": self._rows().to_dict()["rows"]}
         verified = {} if self.crosscheck is None else {"verify": self.crosscheck.table().to_dict()["rows"]}
         head = {"schema": SCHEMA, "netcost": __version__}
-        return {**head, **self.analysis.to_dict(), "roofline": roofline, **grouped, **verified}
+        fitted = {} if self.fit is None else {"fit": self.fit.to_dict()}
+        if self.search is not None:
+            fitted["largest_batch"] = self.search.to_dict()
+        return {**head, **self.analysis.to_dict(), **fitted, "roofline": roofline, **grouped, **verified}
 
     def records(self) -> list[Table]:
         """Return all rows and columns."""
-        return [self._rows(), *self._verified()]
+        return [self._rows(), *self._training(), *self._verified()]
 
     def tables(self) -> list[Table]:
         """Return the totals and the modules, or the rows by the grouping asked for."""
@@ -62,7 +71,19 @@ class ShownAnalysis:
             summary = with_roofline(summary, self._under_roof(self.peaks), self.peaks)
         # The summary has the notes of the analysis already.
         notes = tuple(note for note in rows.notes if note not in self.analysis.notes())
-        return [summary, replace(rows, notes=notes), *self._verified()]
+        return [summary, *self._training(), replace(rows, notes=notes), *self._verified()]
+
+    def fitted(self) -> list[Table]:
+        """Return the training step in the memory of a device, if asked for."""
+        return [] if self.fit is None else [fit_table(self.fit, self.search, self.fit.device)]
+
+    def _training(self) -> list[Table]:
+        """Return the phases of the training step, its peak memory and its modules."""
+        training = self.analysis.training
+        if training is None:
+            return []
+        phases = with_total(training.by_phase(), FIGURES)
+        return [*self.fitted(), phases, training.by_content(), training.by_module(self.depth)]
 
     def _rows(self) -> Table:
         """Return the cost by the grouping, with the bound of each row where there are peaks."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from netcost.text.errors import AbsentTargetError, TargetError
+from netcost.text.errors import AbsentTargetError, RequestError, TargetError
 from netcost.text.registry import suggestion
 from netcost.tracing import described
 
@@ -69,6 +69,25 @@ def load_attribute(text: str, place: str, attribute: str, known: Sequence[str], 
             raise AbsentTargetError(f"{place!r} has no {attribute!r}{suggestion(part, public)}")
         value = getattr(value, part)
     return value
+
+
+def load_function(written: str, noun: str) -> Callable[..., Any]:
+    """Load a function by `package.module:name` or `file.py:name`.
+
+    Args:
+        noun: names it in messages ("loss").
+
+    Raises:
+        TargetError: the code cannot be loaded.
+        RequestError: it is no function.
+    """
+    text = written.strip()
+    place, _, name = text.rpartition(":")
+    function = load_attribute(text, place, name, (), again=False)
+    if not callable(function):
+        raise RequestError(f"the {noun} {text!r} is a {type(function).__name__}; expected a function")
+    loaded: Callable[..., Any] = function
+    return loaded
 
 
 def is_file(place: str) -> bool:

@@ -26,3 +26,13 @@ METRICS: dict[str, Column] = {
     )
 }
 """Identifier, heading and unit of every metric."""
+
+TRAIN_METRICS: dict[str, Column] = {
+    column.name: column
+    for column in (
+        Column("train_mult_adds", "Training step, mult-adds", "count"),
+        Column("train_memory_access_bytes", "Training step, memory access", "bytes"),
+        Column("train_memory_bytes", "Training step, peak memory", "bytes"),
+    )
+}
+"""Metrics of a training step, where one was counted."""

@@ -12,6 +12,9 @@ values. `attribution` records in which module each operator ran, `memory` the li
 the results of operators for which torch's own way is slow, and `higher_order` runs those that take functions, such as
 `torch.cond`.
 
+`training` runs a whole training step in the same way: `step_recorder` keeps the phases and the lifetimes of storages,
+and `device_kernels` chooses attention, dropout and casts as the device would.
+
     >>> import torch
     >>> from netcost.tracing import trace
     >>> graph = trace(torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.ReLU()), torch.empty(2, 8))
@@ -28,11 +31,13 @@ operator costs; `targets` finds the module.
 from netcost.tracing.forward import described, set_training, trace, trace_call
 from netcost.tracing.inputs import GivenInput, Input, InputSpec, call_arguments, input_specs, parse_input
 from netcost.tracing.state import paused_collection
+from netcost.tracing.training import TrainStep, trace_step
 
 __all__ = [
     "GivenInput",
     "Input",
     "InputSpec",
+    "TrainStep",
     "call_arguments",
     "described",
     "input_specs",
@@ -41,4 +46,5 @@ __all__ = [
     "set_training",
     "trace",
     "trace_call",
+    "trace_step",
 ]

@@ -8,6 +8,8 @@ from typing import Any
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
+from netcost.graph.graph import Phase
+
 
 class ModuleStack:
     """Tracks the running module while it is open as a context manager.
@@ -35,6 +37,10 @@ class ModuleStack:
     def __exit__(self, *_: object) -> None:
         for hook in self._hooks:
             hook.remove()
+
+    def place(self) -> tuple[str, int, Phase]:
+        """Return the module that is running, the number of its call, and the phase of the step."""
+        return self.path, self.call, Phase.FORWARD
 
     def _enter_module(self, module: nn.Module, _: Any) -> None:
         self._stack.append((self.path, self.call))

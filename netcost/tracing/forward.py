@@ -86,20 +86,24 @@ def trace_call(
     """Do what `trace` does, with the inputs as values: any keyword of the forward pass may be among `kwargs`."""
     if mode not in MODES:
         raise RequestError(f"mode {mode!r} is unknown; expected one of {', '.join(MODES)}")
-    model, call = _model_and_call(model)
+    model, call = model_and_call(model)
+    return settled(lambda shaped: _traced(shaped, call, args, kwargs, mode, concrete), model, call, args, kwargs)
+
+
+def settled(traced: Callable[[nn.Module], Graph], model: nn.Module, call: Call, args: Any, kwargs: Any) -> Graph:
+    """Trace the model, and once more where that imported something; lazy layers get their shapes in a copy first."""
     try:
-        return _settled(model, call, args, kwargs, mode, concrete)
+        return _again_after_imports(partial(traced, model))
     except ShapelessError:
         if not any(map(_is_lazy, model.modules())):
             raise
-    return _settled(_with_shapes(model, call, args, kwargs), call, args, kwargs, mode, concrete)
+    return _again_after_imports(partial(traced, _with_shapes(model, call, args, kwargs)))
 
 
-def _settled(model: nn.Module, call: Call, args: Any, kwargs: Any, mode: str, concrete: bool) -> Graph:
-    """Trace a pass, and once more where it imported something."""
+def _again_after_imports(traced: Callable[[], Graph]) -> Graph:
     imported = len(sys.modules)
     try:
-        graph = _traced(model, call, args, kwargs, mode, concrete)
+        graph = traced()
     except ForwardError:
         if len(sys.modules) == imported:
             raise
@@ -108,7 +112,7 @@ def _settled(model: nn.Module, call: Call, args: Any, kwargs: Any, mode: str, co
             return graph
     # Modules that torch imports on first use keep the calling frames, and their tensors, alive: lifetimes are those of
     # the model only in a pass that imports nothing. The compiler among them is switched off in the second pass.
-    return _traced(model, call, args, kwargs, mode, concrete)
+    return traced()
 
 
 class Function(nn.Module):
@@ -123,7 +127,7 @@ class Function(nn.Module):
         return self.function(*args, **kwargs)
 
 
-def _model_and_call(model: Any) -> tuple[nn.Module, Call]:
+def model_and_call(model: Any) -> tuple[nn.Module, Call]:
     """Return the module that holds the weights, and what to call with it and the inputs."""
     if isinstance(model, nn.Module):
         return _unwrapped(model), nn.Module.__call__
@@ -140,19 +144,20 @@ def _model_and_call(model: Any) -> tuple[nn.Module, Call]:
 
 def _traced(model: nn.Module, call: Call, args: Any, kwargs: Any, mode: str, concrete: bool) -> Graph:
     """Trace one pass; a pass that asks for gradients runs under autograd, which shows operators decomposed."""
+    record = partial(_recorded, original=model, call=call, args=args, kwargs=kwargs, mode=mode, concrete=concrete)
     try:
-        return _swept(model, call, args, kwargs, mode, concrete, autograd=False)
+        return swept(partial(record, autograd=False))
     except ForwardError as error:
         if "does not require grad" not in str(error):
             raise
-    return _swept(model, call, args, kwargs, mode, concrete, autograd=True)
+    return swept(partial(record, autograd=True))
 
 
-def _swept(model: nn.Module, call: Call, args: Any, kwargs: Any, mode: str, concrete: bool, *, autograd: bool) -> Graph:
-    """Record one pass, and see that none of its shape-only tensors lives on, whether it succeeds or raises."""
+def swept(record: Callable[[list[Op]], Graph]) -> Graph:
+    """Record into a list, and see that no shape-only tensor lives on afterwards, whether it succeeds or raises."""
     ops: list[Op] = []
     try:
-        graph = _recorded(ops, model, call, args, kwargs, mode, concrete, autograd)
+        graph = record(ops)
     except Exception as error:
         _clear_frames(error)  # which hold tensors of the pass
         if is_held(ops):
@@ -187,13 +192,7 @@ def _recorded(
     concrete: bool,
     autograd: bool,
 ) -> Graph:
-    if concrete:
-        weights = parameters_of(dict(original.named_modules())).values()  # which refuses what cannot be copied
-        if any(tensor.is_meta for tensor in weights):
-            raise RequestError(
-                "concrete=True runs on values, and this model has none (meta device); build it on the CPU"
-            )
-    model = _copied(original, "concrete=True runs a copy of the model") if concrete else original
+    model = concrete_copy(original) if concrete else original
     members = dict(model.named_modules())
     parameters = parameters_of(members)
     kinds = set(map(type, members.values()))
@@ -218,7 +217,7 @@ def _recorded(
         inputs = [spec_of(leaf) for leaf in tensors_in((args, kwargs))]
         with stack, recorder:
             before = random.getstate() if mode == "train" else None  # where a network may leave out layers by chance
-            result = _forward(partial(_called, recorder, call, model), members, args, kwargs)
+            result = run_forward(partial(called, recorder, call, model), members, args, kwargs)
             if before is not None and random.getstate() != before:
                 recorder.note_chance()
         outputs = list(tensors_in(result))
@@ -302,6 +301,14 @@ def _unwrapped(model: nn.Module) -> nn.Module:
     return model if inner is None else _unwrapped(inner)
 
 
+def concrete_copy(model: nn.Module) -> nn.Module:
+    """Return a copy of a model to run on values; refuse one that has none."""
+    weights = parameters_of(dict(model.named_modules())).values()  # which refuses what cannot be copied
+    if any(tensor.is_meta for tensor in weights):
+        raise RequestError("concrete=True runs on values, and this model has none (meta device); build it on the CPU")
+    return _copied(model, "concrete=True runs a copy of the model")
+
+
 def _copied(model: nn.Module, why: str) -> nn.Module:
     """Return a copy of the model with its values."""
     try:
@@ -310,7 +317,7 @@ def _copied(model: nn.Module, why: str) -> nn.Module:
         raise RequestError(f"{why}, and it cannot be copied: {described(error)}") from error
 
 
-def _forward(call: Call, members: dict[str, nn.Module], args: Any, kwargs: Any) -> Any:
+def run_forward(call: Call, members: dict[str, nn.Module], args: Any, kwargs: Any) -> Any:
     """Call the model; an error that it raises becomes one line that names the module, file and line."""
     try:
         return call(*args, **kwargs)
@@ -328,7 +335,7 @@ def _forward(call: Call, members: dict[str, nn.Module], args: Any, kwargs: Any) 
         raise ForwardError(f"the forward pass raised{where}: {described(error)}{_advice(members[''])}") from error
 
 
-def _called(recorder: Recorder, call: Call, /, *args: Any, **kwargs: Any) -> Any:
+def called(recorder: Recorder, call: Call, /, *args: Any, **kwargs: Any) -> Any:
     """Call the model; an error of TorchScript becomes that of the operator, whose words it drops."""
     try:
         return call(*args, **kwargs)
@@ -376,5 +383,5 @@ def _with_shapes(model: nn.Module, call: Call, args: Any, kwargs: Any) -> nn.Mod
         return InputSpec.of(tensor).random(generator) if tensor.is_meta else tensor.detach().clone()
 
     with torch.no_grad(), quiet_torch(CPU, is_recurrent=False):
-        _forward(partial(call, copied), dict(copied.named_modules()), *with_tensors((args, kwargs), real))
+        run_forward(partial(call, copied), dict(copied.named_modules()), *with_tensors((args, kwargs), real))
     return copied

@@ -8,6 +8,7 @@ import torch
 from torch._ops import HigherOrderOperator, OpOverload
 
 from netcost.graph import rules
+from netcost.tracing import shapes_training  # noqa: F401  # which registers its rules
 from netcost.tracing.shapes import SHAPE_RULES, WORKSPACES
 
 DROPOUTS = frozenset({"aten.dropout_", "aten.feature_dropout_", "aten.alpha_dropout_", "aten.feature_alpha_dropout_"})

@@ -195,10 +195,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             args, kwargs, tensors = self._on_meta(plan, args, kwargs, tensors, roles)
             if rule is not None and self._yields_shapes(plan, tensors):  # weights gave up their values
                 result = rule(*args, **kwargs)
-        if result is not None:
+        if type(result) is Tensor:
             outputs, is_view = self._shaped(plan, result, tensors[0], handles[0]), False
         else:
-            result = self._kernel(plan, args, kwargs, tensors)
+            result = self._kernel(plan, args, kwargs, tensors) if result is None else result
             outputs, is_view = self._outputs(plan, result, tensors, roles, handles)
             if plan.draws or (self._has_drawn and any(handle.memory.drawn for handle in handles)):
                 self._follow_chance(result)
@@ -216,8 +216,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
                 tuple(sources),
                 tuple(parameters),
                 is_view,
-                self._stack.path,
-                self._stack.call,
+                *self._stack.place(),
             )
             if plan.workspace is not None:
                 index = len(self.ops)
@@ -337,8 +336,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         index = len(self.ops)
         if result is not first:
             spec = spec_of(result)
-            memory = Memory(spec.size_bytes, index, index)
-            self._memories.append(memory)
+            memory = self._new_memory(result, spec.size_bytes)
             result.__dict__["_netcost"] = Handle(self.ops, spec, memory)
             return (spec,)
         if not plan.writes:
@@ -355,7 +353,6 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         The specs are None where nothing happened: the operator returned its input (dropout in eval) or only a number,
         or took no tensor at all (a profiler's mark).
         """
-        index = len(self.ops)
         specs: list[TensorSpec] = []
         is_view = bool(tensors)
         returned = False
@@ -371,8 +368,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             if memory is None:
                 is_view = False
                 size = spec.size_bytes if is_sparse(tensor) else tensor.untyped_storage().nbytes()
-                memory = Memory(size, index, index)
-                self._memories.append(memory)
+                memory = self._new_memory(tensor, size)
             tensor.__dict__["_netcost"] = Handle(self.ops, spec, memory)
             specs.append(spec)
         if plan.reshapes:
@@ -384,6 +380,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         if not specs and (returned or plan.known or not tensors):
             return None, False
         return tuple(specs), is_view and bool(specs)
+
+    def _new_memory(self, tensor: Tensor, size_bytes: int) -> Memory:  # noqa: ARG002  # a training step looks at it
+        """Note the memory of a tensor that the operator to be recorded has made."""
+        index = len(self.ops)
+        memory = Memory(size_bytes, index, index)
+        self._memories.append(memory)
+        return memory
 
     def _written(self, plan: Plan, tensors: list[Tensor], roles: list[str], handles: list[Handle]) -> list[TensorSpec]:
         """Return the specs of the operands that were written to, and mark the operator as their memory's writer."""
@@ -423,10 +426,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
     ) -> None:
         """Record an operator that did not come through torch's dispatcher; its outputs are new tensors."""
         handles = [self._handle(tensor) for tensor in operands.values()]
-        index = len(self.ops)
+        module, call, phase = self._stack.place()
         for tensor in outputs:
-            memory = Memory(tensor.nbytes, index, index)
-            self._memories.append(memory)
+            memory = self._new_memory(tensor, tensor.nbytes)
             tensor.__dict__["_netcost"] = Handle(self.ops, spec_of(tensor), memory)
         self.ops.append(
             Op(
@@ -437,8 +439,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
                 arguments=arguments,
                 sources=tuple(handle.memory.writer for handle in handles),
                 parameters=tuple(handle.memory.parameter for handle in handles),
-                module=self._stack.path,
-                call=self._stack.call,
+                module=module,
+                call=call,
+                phase=phase,
             )
         )
 

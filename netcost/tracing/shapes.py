@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -23,17 +23,18 @@ from netcost.tracing.answers import THREAD
 from netcost.tracing.layouts import arranged, is_channels_last, like, new, same
 
 Maybe = Tensor | None
-ShapeRule = Callable[..., Maybe]
+ShapeRule = Callable[..., Maybe | tuple[Maybe, ...]]
+Registered = TypeVar("Registered", bound=ShapeRule)
 SHAPE_RULES: dict[str, ShapeRule] = {}
 
 FLOATS = frozenset({torch.float32, torch.float16, torch.bfloat16, torch.float64})
 INDICES = frozenset({torch.int64, torch.int32})
 
 
-def shape_rule(*names: str) -> Callable[[ShapeRule], ShapeRule]:
+def shape_rule(*names: str) -> Callable[[Registered], Registered]:
     """Register the decorated function for the named operators."""
 
-    def register(function: ShapeRule) -> ShapeRule:
+    def register(function: Registered) -> Registered:
         for name in names:
             if name in SHAPE_RULES:
                 raise ValueError(f"{name!r} has two shape rules")
@@ -189,18 +190,24 @@ shape_rule("aten.bmm")(partial(matmul, rank=3))
 
 
 @shape_rule("aten.addmm", "aten._sparse_addmm")
-def addmm(_: Tensor, a: Tensor, b: Tensor, beta: float = 1, alpha: float = 1) -> Maybe:  # noqa: ARG001  # scale only
-    """A tensor that broadcasts to (M, N), a sparse (M, K), b (K, N) -> (M, N)."""
-    return None if a.layout is torch.strided else matmul(a, b, rank=2)
+def addmm(x: Tensor, a: Tensor, b: Tensor, beta: float = 1, alpha: float = 1) -> Maybe:  # noqa: ARG001  # scale only
+    """x that broadcasts to (M, N), a (M, K), b (K, N) -> (M, N)."""
+    result = matmul(a, b, rank=2)
+    if result is None or a.layout is not torch.strided:
+        return result
+    return result if x.dtype == a.dtype and broadcast(x.shape, result.shape) == result.shape else None
 
 
 @shape_rule("aten._grouped_mm")
 def grouped_product(a: Tensor, b: Tensor, offs: Maybe = None, *rest: Any) -> Maybe:
-    """a (M, K), b (G, K, N) in float32 -> (M, N): the kernel of the CPU takes it, torch's meta kernel does not."""
-    known = a.dim() == 2 and b.dim() == 3 and a.dtype == b.dtype == torch.float32 and not any(rest)
-    if not known or offs is None or offs.dtype != torch.int32 or offs.shape != b.shape[:1] or not a.is_contiguous():
+    """a (M, K), b (G, K, N) -> (M, N), b (K, N) -> (G, M, N), in float32, which torch's meta kernel does not take."""
+    if any(rest) or offs is None or offs.dtype != torch.int32 or offs.dim() != 1 or not a.numel() or not b.numel():
         return None
-    return new(a, (a.shape[0], b.shape[2])) if a.shape[1] == b.shape[1] and a.numel() and b.numel() else None
+    if a.dim() != 2 or not a.dtype == b.dtype == torch.float32 or b.dim() not in (2, 3) or a.shape[1] != b.shape[-2]:
+        return None
+    if b.dim() == 2:
+        return new(a, (offs.shape[0], a.shape[0], b.shape[1]))
+    return new(a, (a.shape[0], b.shape[2])) if offs.shape == b.shape[:1] and a.is_contiguous() else None
 
 
 @shape_rule("aten.scaled_dot_product_attention")

@@ -6,7 +6,7 @@ import enum
 import gc
 import sys
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import chain, filterfalse, islice
 from operator import itemgetter
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from netcost.tracing.answers import believed_device
+from netcost.tracing.arguments import shadow
 
 SEQUENCES = frozenset({list, deque})
 CONTAINERS = frozenset({dict, OrderedDict, defaultdict, set}) | SEQUENCES
@@ -77,6 +78,24 @@ def restored(members: Sequence[nn.Module]) -> Iterator[None]:
                 tensor.requires_grad_(requires_grad)
             if tensor.grad is not gradient:
                 tensor.grad = gradient
+
+
+def stand_in(members: Sequence[nn.Module], parameters: Mapping[str, Tensor]) -> None:
+    """Replace weights that have values by shapes, wherever the modules hold them; within `restored`.
+
+    Autograd demands a gradient on the device of its parameter.
+    """
+    shapes: dict[int, nn.Parameter] = {}
+    for tensor in parameters.values():
+        if not tensor.is_meta:
+            shapes[id(tensor)] = nn.Parameter(shadow(tensor), requires_grad=tensor.requires_grad)
+    for container, _ in _contents(members)[0] if shapes else ():
+        if isinstance(container, dict):
+            container |= {key: shapes[id(value)] for key, value in container.items() if id(value) in shapes}
+        elif isinstance(container, list | deque):
+            for index, value in enumerate(container):
+                if id(value) in shapes:
+                    container[index] = shapes[id(value)]
 
 
 def _contents(members: Sequence[nn.Module]) -> tuple[list[tuple[Any, Any]], list[Any]]:

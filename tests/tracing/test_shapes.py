@@ -25,7 +25,9 @@ TYPES = (torch.float32,) * 20 + (torch.float16, torch.bfloat16, torch.float64, t
 
 SPARSE = {"aten.addmm", "aten._sparse_mm", "aten._sparse_addmm"}
 """Rules for sparse operands, which tests of whole networks try: a sparse tensor is never on the meta device here."""
-DENSE = [name for name in SHAPE_RULES if name.startswith("aten.") and name not in SPARSE]
+TRAINING = {name for name, rule in SHAPE_RULES.items() if rule.__module__.endswith("shapes_training")}
+"""Rules of operators that a forward pass does not have; see test_shapes_training."""
+DENSE = [name for name in SHAPE_RULES if name.startswith("aten.") and name not in SPARSE | TRAINING]
 
 CALLS: dict[str, st.SearchStrategy[Call]] = {}
 """Random arguments of every operator that has a shape rule, right ones mostly."""

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from netcost.counting.analysis import Analysis
 from netcost.profiling.shown import ShownAnalysis
 from netcost.reports.charts import show as charts
+from netcost.reports.charts import training
 from netcost.reports.pages.page import Page, PageSection, page_of, tables_page
 from netcost.text import units
+from netcost.text.tables import Table
 from netcost.timing.environment import versions
 
 MOST_ROWS = 400
 """Most operators for a table of all of them; CSV and JSON list all."""
 
 
-def show_page(analysis: Analysis, made_by: str = "") -> Page:
-    """Return the cost by module, its growth through the network, the 1x1 convolutions and the blocks."""
+def show_page(analysis: Analysis, made_by: str = "", fitted: Sequence[Table] = ()) -> Page:
+    """Return the cost by module, its growth through the network, the 1x1 convolutions and the blocks.
+
+    Args:
+        analysis: of the network.
+        made_by: the command that makes the page again.
+        fitted: the training step in the memory of a device, if asked for.
+    """
     for_guidelines = tuple(filter(None, (charts.pointwise_channels(analysis), charts.fragments(analysis))))
     sections = [
         PageSection("What it costs", tables=(analysis.summary(),)),
+        *_training(analysis, fitted),
         PageSection("Where it sits", figures=(charts.icicle(analysis), charts.cumulative(analysis))),
         PageSection("Against the guidelines", figures=for_guidelines),
         PageSection("By kind", tables=(analysis.table("kind"),)),
@@ -32,7 +43,17 @@ def show_page(analysis: Analysis, made_by: str = "") -> Page:
 def _(shown: ShownAnalysis) -> Page:
     """Return the page of the network, or only the tables that were asked for."""
     is_whole = shown.by is None and shown.crosscheck is None
-    return show_page(shown.analysis) if is_whole else tables_page(shown)
+    return show_page(shown.analysis, fitted=shown.fitted()) if is_whole else tables_page(shown)
+
+
+def _training(analysis: Analysis, fitted: Sequence[Table]) -> list[PageSection]:
+    """Return the training step, where one was counted: its memory, its phases and its modules."""
+    count = analysis.training
+    if count is None:
+        return []
+    figures = (training.memory(count), training.phases(count))
+    tables = (*fitted, count.by_phase(), count.by_content(), count.by_module(1))
+    return [PageSection("A training step", figures=figures, tables=tables)]
 
 
 def _lead(analysis: Analysis) -> str:

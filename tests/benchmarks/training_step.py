@@ -1,0 +1,274 @@
+"""Is a training step counted right, how fast, and what does its count say about real training?
+
+- Backward pass: multiply-adds by module beside hand arithmetic from the forward graph, and beside torch's
+  FlopCounterMode, whose time for the same step is the measure of netcost's.
+- Memory: the peak of the step on shapes beside that of the same step on real tensors of the CPU (live storages), and
+  beside what torch's profiler reports, which has the scratch memory of kernels as well.
+- With `--timm FILE`, a table `benchmark-train-*.csv` of timm's: the largest batch that fits into 24 GiB as predicted,
+  the two constants fitted on half of the families, and the error of a step's time from its memory access times a
+  constant, families held out. Its networks wrote attention's scores out, so fused attention is off.
+
+    python tests/benchmarks/training_step.py [--models NAME ...] [--memory NAME ...]
+        [--timm FILE --networks N] [-o FILE]
+"""
+
+import csv
+import gc
+import math
+import os
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torchvision
+from backward_by_hand import backward_by_hand
+from findings import Requirement, finish, parser_of
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
+
+import netcost
+from netcost.counting.training import StepCount
+from netcost.graph.graph import Phase
+from netcost.targets.naming import resolve
+from netcost.text.tables import Column, Table, from_records
+from netcost.tracing import TrainStep, trace_step
+from netcost.tracing.training import named_loss
+
+SIZES = {"inception_v3": 299}
+ROUNDS = 3
+MEMORY = (
+    "resnet18 mobilenet_v2 vit_b_16 googlenet densenet121 shufflenet_v2_x1_0 convnext_tiny swin_t inception_v3 "
+    "efficientnet_b0 regnet_y_400mf squeezenet1_1"
+).split()
+BATCHES = (512, 384, 256, 192, 128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
+"""Batches that timm's benchmark tries, from the largest on."""
+GIB = 1 << 30
+
+
+def counted(model: torch.nn.Module, x: torch.Tensor, step: TrainStep, concrete: bool = False) -> StepCount:
+    """Count one training step."""
+    return StepCount.of(trace_step(model, (x,), {}, step, concrete=concrete), step)
+
+
+def built(name: str, **arguments: Any) -> torch.nn.Module:
+    """Return a classifier of torchvision in training mode."""
+    quick = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    model: torch.nn.Module = torchvision.models.get_model(name, **quick, **arguments)
+    return model.train()
+
+
+def least_time(run: Callable[[], Any]) -> float:
+    """Return the least processor time of some runs (s)."""
+    times = []
+    for _ in range(ROUNDS):
+        started = time.process_time()
+        run()
+        times.append(time.process_time() - started)
+    return min(times)
+
+
+def backward(name: str) -> dict[str, Any]:
+    """Return the row of one classifier: ours, by hand, and torch's."""
+    size, target, step = SIZES.get(name, 224), resolve(f"torchvision:{name}"), TrainStep("none", device="cpu")
+    hand = backward_by_hand(netcost.analyze(target, (2, 3, size, size), mode="train"))
+    model, x = target.build_weightless(), torch.empty(2, 3, size, size, device="meta")
+    count = counted(model, x, step)
+    ours: dict[str, int] = {}
+    for op, cost in zip(count.graph.ops, count.costs, strict=True):
+        if op.phase is Phase.BACKWARD and cost.mult_adds:
+            ours[op.module] = ours.get(op.module, 0) + cost.mult_adds
+
+    def with_torch() -> int:
+        with FlopCounterMode(display=False) as counter:
+            output = model(x)
+            forward = counter.get_total_flops()
+            named_loss("auto", output).backward()  # type: ignore[no-untyped-call]  # torch leaves it so
+        return (counter.get_total_flops() - forward) // 2
+
+    model.train()
+    torchs = with_torch()
+    return {
+        "model": name,
+        "ours": sum(ours.values()),
+        "by_hand": sum(ours.values()) / hand.total(),
+        "equal": ours == hand,
+        "torch": torchs / sum(ours.values()),
+        "by_forward": sum(ours.values()) / count.phases[Phase.FORWARD].mult_adds,
+        "speed": least_time(with_torch) / least_time(lambda: counted(model, x, step)),
+    }
+
+
+def profiled_peak(model: torch.nn.Module, x: torch.Tensor, step: TrainStep) -> int:
+    """Return the peak of a real step's allocations, with all that lives before it (bytes)."""
+    make = step.make_optimizer
+    assert make is not None
+    optimizer = make(list(model.parameters()))
+
+    def run() -> None:
+        named_loss("auto", model(x)).backward()  # type: ignore[no-untyped-call]  # torch leaves it so
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    run()
+    gc.collect()
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        run()
+    events = [event for event in profiled.profiler.kineto_results.events() if event.name() == "[memory]"]
+    now = peak = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        now += event.nbytes()
+        peak = max(peak, now)
+    state = [value for held in optimizer.state.values() for value in held.values() if isinstance(value, torch.Tensor)]
+    return peak + sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers(), *state, x))
+
+
+def memory(names: Iterable[str]) -> list[dict[str, Any]]:
+    """Return a row per classifier, batch and optimizer."""
+    rows = []
+    for name in names:
+        for batch, optimizer in ((2, "momentum"), (2, "adam"), (4, "momentum")):
+            step, size = TrainStep(optimizer, device="cpu"), SIZES.get(name, 224)
+            x = torch.randn(batch, 3, size, size)
+            predicted = counted(resolve(f"torchvision:{name}").build_weightless(), x, step).peak.total
+            live = counted(built(name), x, step, concrete=True).peak.total
+            profiler = profiled_peak(built(name), x, step)
+            rows.append(
+                {
+                    "model": f"{name}, {batch}, {optimizer}",
+                    "ours": predicted,
+                    "live": predicted - live,
+                    "profiler": predicted / profiler,
+                }
+            )
+    return rows
+
+
+def timm_row(row: dict[str, str]) -> dict[str, Any]:
+    """Count the step that timm ran for one row of its table, at two batches."""
+    import timm
+
+    step, size, peaks = TrainStep("momentum", amp="fp16"), int(row["train_img_size"]), {}
+    with torch.device("meta"):
+        model = timm.create_model(row["model"])
+    for batch in (32, 64):
+        count = counted(model, torch.empty(batch, 3, size, size, device="meta"), step)
+        peaks[batch] = count.peak.total
+    chosen = int(row["train_batch_size"])
+    return {
+        "family": type(model).__module__,
+        "batch": chosen,
+        "slope": (peaks[64] - peaks[32]) / 32,
+        "peak": peaks[32],
+        "access": count.total.memory_access_bytes / 64,
+        "mult_adds": count.total.mult_adds / 64,
+        "time": float(row["train_step_time"]) / chosen,
+    }
+
+
+def predicted_batch(row: dict[str, Any], share: float, fixed: float) -> int:
+    """Return the largest batch of timm's that fits into 24 GiB."""
+    peaks = {batch: row["peak"] + row["slope"] * (batch - 32) for batch in BATCHES}
+    return next((batch for batch in BATCHES if peaks[batch] * (1 + share) + fixed <= 24 * GIB), 0)
+
+
+def in_timm(path: str, networks: int) -> tuple[Table, list[Requirement]]:
+    """Compare with a table of timm's training runs; a network that it no longer has is left out."""
+    import timm
+
+    timm.layers.set_fused_attn(False)
+    with Path(path).open(encoding="utf-8") as file:
+        table = [row for row in csv.DictReader(file) if row["model"] in set(timm.list_models())]
+    random.Random(1).shuffle(table)
+    rows = [timm_row(row) for row in table[:networks]]
+    families = sorted({row["family"] for row in rows})
+    random.Random(0).shuffle(families)
+
+    def right(some: list[dict[str, Any]], share: float, fixed: float) -> float:
+        return statistics.fmean(predicted_batch(row, share, fixed) == row["batch"] for row in some)
+
+    fitted = [row for row in rows if row["family"] in families[::2]]
+    others = [row for row in rows if row["family"] not in families[::2]]
+    share, fixed = max(
+        ((share / 100, fixed * GIB / 10) for share in range(16) for fixed in (5, 8, 10, 15)),
+        key=lambda pair: right(fitted, *pair),
+    )
+    records = [{"figure": "share of the peak", "value": share}, {"figure": "fixed, GiB", "value": fixed / GIB}]
+    records.append({"figure": "batches right where fitted", "value": right(fitted, share, fixed)})
+    requirements = [Requirement("batches right, families held out", right(others, share, fixed), low=0.9, unit="ratio")]
+    for figure, highest in (("access", 0.2), ("mult_adds", None)):
+        error = held_out_error(rows, families, figure)
+        records.append({"figure": f"median error of time by {figure}", "value": error})
+        if highest is not None:
+            requirements.append(Requirement("median error of time by memory access", error, high=highest, unit="ratio"))
+    columns = (Column("figure", f"timm, {len(rows)} networks"), Column("value", "", "ratio"))
+    return from_records(columns, records, "Training on an RTX 3090, as timm measured it"), requirements
+
+
+def held_out_error(rows: list[dict[str, Any]], families: list[str], figure: str) -> float:
+    """Return the median relative error of time = constant x figure, in five folds of whole families."""
+    errors = []
+    for fold in range(5):
+        tested = set(families[fold::5])
+        known = [math.log(row["time"] / row[figure]) for row in rows if row["family"] not in tested]
+        constant = math.exp(statistics.median(known))
+        errors += [abs(constant * row[figure] / row["time"] - 1) for row in rows if row["family"] in tested]
+    return statistics.median(errors)
+
+
+BACKWARD = (
+    Column("model", "Backward pass"),
+    Column("ours", "Mult-adds", "exact"),
+    Column("by_hand", "By hand", "times"),
+    Column("torch", "FlopCounterMode", "times"),
+    Column("by_forward", "Of the forward pass", "times"),
+    Column("speed", "Time of FlopCounterMode", "times"),
+)
+PEAKS = (
+    Column("model", "Peak memory"),
+    Column("ours", "netcost", "exact"),
+    Column("live", "Less live storages", "signed"),
+    Column("profiler", "netcost / profiler", "times"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what was asked for, print the tables; return 1 if a figure is missed."""
+    parser = parser_of(__doc__)
+    names = torchvision.models.list_models(module=torchvision.models)
+    parser.add_argument("--models", nargs="*", default=names, metavar="NAME")
+    parser.add_argument("--memory", nargs="*", default=MEMORY, metavar="NAME")
+    parser.add_argument("--timm", metavar="FILE", help="benchmark-train-*.csv of timm's results")
+    parser.add_argument("--networks", type=int, default=200, help="networks of that table")
+    asked = parser.parse_args(arguments)
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+    tables, requirements = [], []
+    if asked.models:
+        rows = [backward(name) for name in asked.models]
+        tables.append(from_records(BACKWARD, rows, "Mult-adds of the backward pass"))
+        unequal = sum(not row["equal"] for row in rows)
+        speed = statistics.median(row["speed"] for row in rows)
+        requirements.append(
+            Requirement("networks that differ from hand arithmetic by module", unequal, high=0, unit="exact")
+        )
+        requirements.append(Requirement("speed beside FlopCounterMode, median", speed, low=5))
+    if asked.memory:
+        rows = memory(asked.memory)
+        tables.append(from_records(PEAKS, rows, "Peak memory of a step (network, batch, optimizer), bytes"))
+        apart = max(abs(row["live"]) for row in rows)
+        above = max(row["profiler"] for row in rows)
+        requirements.append(Requirement("largest difference to live storages, bytes", apart, high=0, unit="exact"))
+        requirements.append(Requirement("largest part of what the profiler saw", above, high=1.0))
+    if asked.timm:
+        table, more = in_timm(asked.timm, asked.networks)
+        tables.append(table)
+        requirements += more
+    return finish("A training step, counted and real", tables, requirements, asked.output, ["torchvision"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,221 @@
+"""A training step, traced on shapes: its work, its memory, its attribution, and what it leaves behind."""
+
+from __future__ import annotations
+
+import importlib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+from torch.utils.flop_counter import FlopCounterMode
+
+import netcost
+from netcost.counting.training import StepCount
+from netcost.graph.graph import Content, Phase
+from netcost.targets.naming import resolve
+from netcost.text.errors import ForwardError, RequestError
+from netcost.tracing import TrainStep, trace_step
+
+ON_CPU = TrainStep("none", device="cpu")
+
+
+def counted(model, *args, step=ON_CPU, concrete=False):
+    return StepCount.of(trace_step(model, args, {}, step, concrete=concrete), step)
+
+
+def mult_adds(count, phase):
+    return count.phases[phase].mult_adds if phase in count.phases else 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["resnet18", "mobilenet_v2", "shufflenet_v2_x0_5", "googlenet", "squeezenet1_1", "vit_b_32", "regnet_y_400mf"],
+)
+def test_backward_takes_each_product_of_the_forward_pass_once_per_gradient_in_its_own_module(name, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    by_hand = importlib.import_module("backward_by_hand").backward_by_hand
+    target = resolve(f"torchvision:{name}")
+    hand = by_hand(netcost.analyze(target, (2, 3, 64, 64) if name != "vit_b_32" else (2, 3, 224, 224), mode="train"))
+    size = 224 if name == "vit_b_32" else 64
+    count = counted(target.build_weightless(), torch.empty(2, 3, size, size, device="meta"))
+    ours: Counter[str] = Counter()
+    for op, cost in zip(count.graph.ops, count.costs, strict=True):
+        if op.phase is Phase.BACKWARD:
+            ours[op.module] += cost.mult_adds
+    assert +ours == hand
+    assert count.unknown_ops == {}
+
+
+def test_torch_counts_the_same_where_no_convolution_is_grouped():
+    model, x = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 5)), torch.randn(2, 3, 8, 8)
+    with FlopCounterMode(display=False) as torchs:
+        F.cross_entropy(model(x), torch.zeros(2, dtype=torch.long)).backward()
+    assert counted(model, x).total.mult_adds == torchs.get_total_flops() // 2
+
+
+class Mlp(nn.Module):
+    def __init__(self, checkpointed=None):
+        super().__init__()
+        self.first, self.second, self.checkpointed = (
+            nn.Linear(8, 16, bias=False),
+            nn.Linear(16, 4, bias=False),
+            checkpointed,
+        )
+
+    def forward(self, x):
+        if self.checkpointed is None:
+            return self.second(self.first(x).relu().sigmoid())
+        return self.second(checkpoint(lambda x: self.first(x).relu().sigmoid(), x, use_reentrant=self.checkpointed))
+
+
+def test_the_peak_holds_what_arithmetic_says():
+    count = counted(Mlp(), torch.empty(32, 8), step=TrainStep("adam", loss="mean"))
+    weights = 4 * (8 * 16 + 16 * 4)
+    adam = 2 * weights + 2 * 4  # two moments, and the number of the step, per parameter
+    assert count.graph.weight_bytes == weights
+    assert max(count.memory[Content.OPTIMIZER]) == adam
+    assert max(count.memory[Content.GRADIENTS]) == weights
+    assert max(count.memory[Content.INPUTS]) == 4 * 32 * 8
+    # ReLU and sigmoid keep their results (32 x 16); the first Linear its input, the caller's; the mean nothing.
+    ended = max(index for index, op in enumerate(count.graph.ops) if op.phase is Phase.FORWARD)
+    assert count.memory[Content.ACTIVATIONS][ended] == 2 * (4 * 32 * 16)
+    assert (
+        count.peak.total == sum(count.peak.contents.values()) == max(map(sum, zip(*count.memory.values(), strict=True)))
+    )
+
+
+@pytest.mark.parametrize(("optimizer", "elements"), [("sgd", 3), ("momentum", 11), ("adam", 19), ("adamw", 21)])
+def test_an_optimizer_reads_and_writes_so_many_elements_per_parameter(optimizer, elements):
+    count = counted(nn.Linear(100, 100, bias=False), torch.empty(2, 100), step=TrainStep(optimizer, loss="mean"))
+    scalars = 8  # Adam counts its steps
+    assert count.phases[Phase.OPTIMIZER].memory_access == pytest.approx(elements * 100 * 100, abs=scalars)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "vit_b_32"])
+def test_memory_is_that_of_a_real_step(name):
+    import torchvision
+
+    size = 224 if name == "vit_b_32" else 64
+    step, x = TrainStep("momentum", device="cpu"), torch.randn(2, 3, size, size)
+    real = counted(torchvision.models.get_model(name), x, step=step, concrete=True)
+    assert counted(resolve(f"torchvision:{name}").build_weightless(), x, step=step).peak == real.peak
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_checkpointing_runs_the_forward_pass_again_and_keeps_less(reentrant):
+    x = torch.empty(64, 8, requires_grad=True)
+    plain, count = counted(Mlp(), x), counted(Mlp(reentrant), x)
+    assert mult_adds(count, Phase.RECOMPUTE) == 64 * 8 * 16
+    assert mult_adds(count, Phase.BACKWARD) == mult_adds(plain, Phase.BACKWARD)
+    assert {op.module for op in count.graph.ops if op.phase is Phase.RECOMPUTE and op.parameters != ()} >= {"first"}
+    kept = [one.by_module().to_dict()["rows"] for one in (plain, count)]
+    assert sum(row["kept_bytes"] for row in kept[1]) < sum(row["kept_bytes"] for row in kept[0])
+
+
+def test_frozen_and_tied_weights_passes_and_hooks():
+    frozen = Mlp()
+    frozen.first.weight.requires_grad_(False)
+    assert mult_adds(counted(frozen, torch.empty(2, 8)), Phase.BACKWARD) == 2 * 16 * 4  # of the second's weight alone
+    tied = nn.Sequential(nn.Linear(8, 8, bias=False), nn.Linear(8, 8, bias=False))
+    tied[1].weight = tied[0].weight
+    count = counted(tied, torch.empty(2, 8), step=TrainStep("sgd", loss="mean"))
+    assert max(count.memory[Content.GRADIENTS]) == 4 * 64
+    sums = [op for op in count.graph.ops if op.name == "aten.add" and op.phase is Phase.BACKWARD]
+    assert [op.module for op in sums] == ["0"]
+    once, thrice = (counted(Mlp(), torch.empty(2, 8), step=TrainStep("sgd", passes=passes)) for passes in (1, 3))
+    assert mult_adds(thrice, Phase.BACKWARD) == 3 * mult_adds(once, Phase.BACKWARD)
+    assert thrice.phases[Phase.OPTIMIZER] == once.phases[Phase.OPTIMIZER]
+    seen = []
+    hooked = Mlp()
+    hooked.second.register_full_backward_hook(lambda *_: seen.append(1))
+    counted(hooked, torch.empty(2, 8))
+    assert seen == [1]
+
+
+class Squared(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x @ x
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return gradient @ x.T + x.T @ gradient
+
+
+def test_own_functions_and_second_derivatives_count_what_they_run():
+    class Own(nn.Linear):
+        def forward(self, x):
+            return Squared.apply(super().forward(x))
+
+    # Linear's weight alone: 4 x 4 x 4; two products of the function.
+    assert mult_adds(counted(Own(4, 4, bias=False), torch.empty(4, 4)), Phase.BACKWARD) == 3 * 4**3
+
+    class Forces(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(4, 4, bias=False)
+
+        def forward(self, x):
+            x = x.detach().requires_grad_()
+            (force,) = torch.autograd.grad(self.layer(x).tanh().sum(), x, create_graph=True)
+            return force
+
+    count = counted(Forces(), torch.empty(2, 4))
+    assert mult_adds(count, Phase.FORWARD) == 2 * (2 * 4 * 4)  # the layer, and its gradient by x
+    assert Phase.RECOMPUTE not in count.phases
+    assert mult_adds(count, Phase.BACKWARD) >= 2 * (2 * 4 * 4)
+
+
+def test_autocast_keeps_half_of_the_bytes_and_the_products_stay():
+    model, x = nn.Sequential(nn.Conv2d(3, 64, 3), nn.ReLU(), nn.Conv2d(64, 64, 3)), torch.empty(2, 3, 64, 64)
+    full, half = counted(model, x), counted(model, x, step=TrainStep("none", amp="bf16", device="cuda"))
+    assert half.total.mult_adds == full.total.mult_adds
+    kept = [max(one.memory[Content.ACTIVATIONS]) for one in (full, half)]
+    assert 0.45 < kept[1] / kept[0] < 0.65
+    products = [op for op in half.graph.ops if op.name == "aten.convolution"]
+    assert {spec.dtype for op in products for spec in op.inputs} == {"bfloat16"}
+
+
+def test_a_real_step_after_the_count_gives_the_same_losses():
+    def losses(is_counted):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Dropout(0.5), nn.Flatten(), nn.LazyLinear(4))
+        x = torch.randn(4, 3, 8, 8)
+        model(x)
+        if is_counted:
+            counted(model, x, step=TrainStep("adam", amp="bf16"))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        values = []
+        for _ in range(3):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), torch.arange(4))
+            loss.backward()
+            optimizer.step()
+            values.append(loss.item())
+        return values
+
+    assert losses(True) == losses(False)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "word"),
+    [
+        (lambda: counted(nn.Sequential(nn.BatchNorm1d(3)), torch.empty(1, 3)), ForwardError, "--batch 2"),
+        (lambda: counted(nn.ReLU(), torch.empty(1, 3)), RequestError, "no parameter"),
+        (lambda: counted(Mlp(), torch.empty(1, 8), step=TrainStep(loss=lambda _: 3)), RequestError, "int"),
+        (lambda: TrainStep("adma"), RequestError, "adam"),
+        (lambda: TrainStep(amp="fp8"), RequestError, "bf16"),
+        (lambda: TrainStep(passes=0), RequestError, "1 or more"),
+    ],
+)
+def test_what_cannot_be_trained_says_so_in_one_line(make, error, word):
+    with pytest.raises(error) as caught:
+        make()
+    assert word in str(caught.value)
+    assert "\n" not in str(caught.value)
