@@ -8,10 +8,11 @@ from typing import Any
 from netcost.counting.analysis import Analysis
 from netcost.counting.breakdown import ADDITIVE
 from netcost.counting.crosscheck import CrossCheck
+from netcost.counting.operators import operators_table
 from netcost.profiling.result import Profile
 from netcost.profiling.roofline.bound import Roofline, under_roof, with_bounds, with_roofline
 from netcost.profiling.roofline.peaks import Peaks
-from netcost.text.tables import Table, selected, with_total
+from netcost.text.tables import Table, joined, selected, with_total
 from netcost.text.version import __version__
 
 SCHEMA = 1
@@ -43,14 +44,14 @@ class ShownAnalysis:
     def to_dict(self) -> dict[str, Any]:
         """Return the totals, and the rows by the grouping asked for."""
         roofline = None if self.peaks is None else self._under_roof(self.peaks).to_dict()
-        grouped = {"by": self.by or "module", "rows": self._rows().to_dict()["rows"]}
+        grouped = {"by": self.by or "module", "rows": self._all_columns().to_dict()["rows"]}
         verified = {} if self.crosscheck is None else {"verify": self.crosscheck.table().to_dict()["rows"]}
         head = {"schema": SCHEMA, "netcost": __version__}
         return {**head, **self.analysis.to_dict(), "roofline": roofline, **grouped, **verified}
 
     def records(self) -> list[Table]:
         """Return all rows and columns."""
-        return [self._rows(), *self._verified()]
+        return [self._all_columns(), *self._verified()]
 
     def tables(self) -> list[Table]:
         """Return the totals and the modules, or the rows by the grouping asked for."""
@@ -69,6 +70,11 @@ class ShownAnalysis:
         by = self.by or "module"
         rows = self.analysis.table(by, self.depth)
         return rows if self.peaks is None else with_bounds(rows, self.analysis.count, by, self.depth, self.peaks)
+
+    def _all_columns(self) -> Table:
+        """Return the rows; of single operators with the columns of `Analysis.operators` too."""
+        rows = self._rows()
+        return rows if self.by != "op" else joined(rows, operators_table(self.analysis.count), "index")
 
     def _verified(self) -> list[Table]:
         return [] if self.crosscheck is None else [self.crosscheck.table()]
