@@ -17,7 +17,7 @@ from netcost.prediction.coefficients import Coefficients, Provenance, every_ship
 from netcost.prediction.fitting import MANY, MeasuredNetworks, blank, design, fitted
 from netcost.prediction.hull import kinds_of
 from netcost.prediction.predicting import counted
-from netcost.prediction.rows import MODES, Running, rows_of
+from netcost.prediction.rows import Running, rows_of
 from netcost.targets import resolve
 from netcost.text import units
 from netcost.text.documents import shortened
@@ -133,8 +133,6 @@ def calibrate(
     Raises:
         RequestError: the file is damaged (the message names the line), or too few networks can be used.
     """
-    if running.mode not in MODES:
-        raise RequestError(f"unknown mode {running.mode!r}; expected one of {', '.join(MODES)}")
     lines = list(read_timings(path))
     networks, left_out = _counted(lines, running, progress)
     if len(networks.names) < FEWEST:

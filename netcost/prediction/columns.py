@@ -192,6 +192,10 @@ def named_padding(rows: Rows, now: Situation) -> Floats:
     return np.where((rows["kind"] == "depthwise convolution") & (rows["named_padding"] > 0), mult_adds(rows, now), 0.0)
 
 
+def _is_fused(rows: Rows) -> NDArray[np.bool_]:
+    return np.isin(rows["kind"], ("fused", "fused reduction"))
+
+
 def _compiles(now: Situation) -> bool:
     return now.is_compiled
 
@@ -202,8 +206,8 @@ def _processor(now: Situation) -> bool:
 
 @column("operations of compiled groups", "mult_adds", 30.0, _compiles)
 def group_operations(rows: Rows, _: Situation) -> Floats:
-    """Floating-point operations beside multiply-adds, which run on the general units."""
-    return np.asarray(rows["flops"])
+    """Floating-point operations of fused kernels, which run on the general units."""
+    return np.where(_is_fused(rows), rows["flops"], 0.0)
 
 
 @column("bytes of groups with a spatial mean", "bytes", 1.0, _compiles)
@@ -221,7 +225,7 @@ def windows(rows: Rows, now: Situation) -> Floats:
 @column("bytes of groups of mixed layouts", "bytes", 1.0, _compiles)
 def mixed_groups(rows: Rows, now: Situation) -> Floats:
     """Groups that read tensors of several layouts."""
-    return _bytes_where(np.char.startswith(rows["kind"], "fused") & (rows["mixed_layouts"] > 0), rows, now)
+    return _bytes_where(_is_fused(rows) & (rows["mixed_layouts"] > 0), rows, now)
 
 
 @column("bytes beyond the last cache", "bytes", 1.0, _processor)

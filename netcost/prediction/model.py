@@ -88,12 +88,16 @@ def interval(predicted: Floats, measured: Floats, coverage: float = 0.9) -> tupl
     """Return the factors on a prediction between which a measurement lies, by split conformal calibration.
 
     The ends are ranks of the held-out ratios: with n of them, the k-th smallest and largest, k = (n + 1)·(1 - c)/2. A
-    new network of the same kind falls between them with chance c, whatever the distribution.
+    new network of the same kind falls between them with chance c, whatever the distribution. Where there are too few
+    for k to be 1, no rank has that chance: the interval is then twice as wide, in logarithms, as the largest error.
 
     Reference: Vovk, Gammerman, Shafer, "Algorithmic Learning in a Random World", section 2; Lei et al., JASA 2018.
     """
     ratios = np.sort(measured / predicted)
-    rank = max(int((len(ratios) + 1) * (1 - coverage) / 2 + 1e-9), 1)  # 1 - 0.9 is a little below 0.1
+    rank = int((len(ratios) + 1) * (1 - coverage) / 2 + 1e-9)  # 1 - 0.9 is a little below 0.1
+    if rank == 0:
+        widest = float(np.exp(2 * np.abs(np.log(ratios)).max()))
+        return 1 / widest, widest
     return float(ratios[rank - 1]), float(ratios[-rank])
 
 

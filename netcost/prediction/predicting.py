@@ -16,7 +16,7 @@ from netcost.counting.operators import batch_of
 from netcost.prediction import hull
 from netcost.prediction.coefficients import Coefficients, read_coefficients, shipped
 from netcost.prediction.columns import KNOWN_KINDS, Situation, matrix, three_columns
-from netcost.prediction.rows import rows_of
+from netcost.prediction.rows import Running, rows_of
 from netcost.targets import Target, resolve
 from netcost.text import units
 from netcost.text.errors import RequestError
@@ -168,6 +168,7 @@ def predict(
     Raises:
         RequestError: a device or network is unknown, or a device was not measured in this way.
     """
+    Running(mode or "eager", memory_format=memory_format)  # which refuses other words
     devices = [coefficients(name, mode, memory_format) for name in ([on] if isinstance(on, str) else on)]
     several = [models] if isinstance(models, str | Target | nn.Module) else list(models)
     return Predictions(

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from netcost.counting import Count
 from netcost.counting.operators import OperatorFacts, Traffic, batch_of, operator_facts
-from netcost.graph.autocast import itemsize
+from netcost.graph.autocast import PRECISIONS, itemsize
 from netcost.graph.graph import MODEL_INPUT as INPUT
 from netcost.graph.graph import Graph
+from netcost.text.errors import RequestError
 
 OWN_KERNELS = (
     "dense convolution",
@@ -36,6 +37,7 @@ REDUCING = frozenset({"layer norm", "group norm", "softmax", "reduction", "globa
 WINDOWED = frozenset({"concatenation", "indexing", "pooling", "resizing"})
 
 MODES = ("eager", "compiled")
+MEMORY_FORMATS = ("contiguous", "channels_last")
 
 FIELDS = (
     "count",  # equal rows
@@ -63,11 +65,21 @@ class Running:
         mode: "eager" or "compiled".
         precision: "amp" for autocast to half precision, or "traced" for the types of the weights.
         memory_format: "contiguous" or "channels_last", of images and weights.
+
+    Raises:
+        RequestError: one of them is another word.
     """
 
     mode: str = "eager"
     precision: str = "amp"
     memory_format: str = "contiguous"
+
+    def __post_init__(self) -> None:
+        choices = {"mode": MODES, "precision": PRECISIONS, "memory_format": MEMORY_FORMATS}
+        for name, known in choices.items():
+            if (value := getattr(self, name)) not in known:
+                words = name.replace("_", " ")
+                raise RequestError(f"unknown {words} {value!r}; expected one of {', '.join(known)}")
 
     def __str__(self) -> str:
         types = {"amp": "autocast to half precision", "traced": "single precision", "half": "half precision"}

@@ -54,6 +54,10 @@ def test_the_interval_leaves_a_twentieth_of_the_ratios_at_each_end() -> None:
     assert model.interval(np.ones(39), ratios) == (2, 38)
 
 
+def test_the_interval_of_few_networks_is_twice_as_wide_as_their_largest_error() -> None:
+    assert model.interval(np.ones(10), np.linspace(0.8, 1.1, 10)) == pytest.approx((0.8**2, 0.8**-2))
+
+
 @pytest.mark.parametrize("mode", ["eager", "compiled"])
 def test_every_multiply_add_is_in_one_column(mode: str) -> None:
     analysis = netcost.analyze(netcost.resolve("shufflenet_v2_x1_0").with_batch(4))

@@ -109,7 +109,7 @@ def test_a_prediction_says_so_in_every_format(capsys: pytest.CaptureFixture[str]
         ("--on rtx409", "did you mean rtx4090"),
         ("--on rtx3090 --mode compiled", "for 'compiled contiguous'; it was measured: eager"),
         ("--on absent.json", "absent.json"),
-        ("--on rtx4090 --memory-format nchw", "no coefficients of rtx4090 for 'nchw'"),
+        ("--on rtx4090 --memory-format nchw", "unknown memory format 'nchw'; expected one of contiguous"),
     ],
 )
 def test_an_unknown_device_is_one_line(words: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
