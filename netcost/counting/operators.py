@@ -144,7 +144,7 @@ def operator_facts(count: Count, precision: str = "traced") -> list[OperatorFact
     groups = compiled_groups(graph, count.kinds)
     rows = []
     for index, (op, running) in enumerate(zip(graph.ops, types(graph, precision), strict=True)):
-        if op.is_view:
+        if count.kinds[index] is Kind.VIEW:
             continue
         kind = _finer(op, count.kinds[index], graph.modules.get(op.module, ""))
         depends = [source == MODEL_INPUT or (source >= 0 and batched[source]) for source in op.sources]

@@ -14,7 +14,7 @@ import numpy as np
 from netcost.counting import Analysis
 from netcost.prediction import model
 from netcost.prediction.coefficients import Coefficients, Provenance, every_shipped
-from netcost.prediction.fitting import MANY, MeasuredNetworks, blank, design, fitted
+from netcost.prediction.fitting import Floats, MeasuredNetworks, blank, design, fitted
 from netcost.prediction.hull import kinds_of
 from netcost.prediction.predicting import counted
 from netcost.prediction.rows import Running, rows_of
@@ -26,6 +26,12 @@ from netcost.text.tables import Column, Table, table_of
 
 FEWEST = 10
 """Networks below which nothing is fitted."""
+
+ENOUGH = 50
+"""Networks from which on all columns are fitted on a processor; fewer tell three apart."""
+
+MANY = 300
+"""Networks from which on they alone say what has been measured, and the start holds the coefficients less."""
 
 LONGEST_S = 3600.0
 """Seconds per pass beyond which a time cannot be one of milliseconds."""
@@ -139,34 +145,53 @@ def calibrate(
         first = f"; {left_out[0]}" if left_out else ""
         raise RequestError(f"{path!r} has {len(networks.names)} networks that can be used, of at least {FEWEST}{first}")
     title = name or Path(path).stem
-    start = _start(networks, running, like)
-    families = len(set(networks.families))
-    about = blank(
-        title, title, running, start.sheet, "", Provenance(Path(path).name, "", "", "", len(networks.names), families)
-    )
-    if start.sheet.cache_bytes is not None and len(networks.names) < MANY:
-        return Calibration(fitted(networks, replace(about, three_columns=True), None, model.HELD), "", tuple(left_out))
-    held = model.HELD if len(networks.names) >= MANY else model.HELD_BY_FEW
-    return Calibration(fitted(networks, about, start.seconds, held), start.device, tuple(left_out))
+    start, factor = _start(networks, running, like)
+    origin = Provenance(Path(path).name, "", "", "", len(networks.names), len(set(networks.families)))
+    about = blank(title, title, running, start.sheet, "", origin)
+    number, is_processor = len(networks.names), start.sheet.cache_bytes is not None
+    about = replace(about, three_columns=is_processor and number < ENOUGH)
+    # One processor tells nothing of another: the fit starts from a datasheet.
+    begin = None if is_processor else start.seconds
+    held = model.HELD if number >= MANY or about.three_columns else model.HELD_BY_FEW
+    found = fitted(networks, about, begin, held)
+    if number < MANY:
+        found = _widened(found, start, factor)
+    return Calibration(found, "" if is_processor else start.device, tuple(left_out))
 
 
-def _start(networks: MeasuredNetworks, running: Running, like: str | None) -> Coefficients:
-    """Return the coefficients to start from: of the device asked for, or the one that one constant fits best."""
+def _widened(few: Coefficients, start: Coefficients, factor: float) -> Coefficients:
+    """Return coefficients that a few networks adapted, with the hull of those that the start was fitted to."""
+    shares = {name: max(share, start.largest_shares.get(name, 0.0)) for name, share in few.largest_shares.items()}
+    if not few.three_columns:
+        others = {name: value * factor for name, value in start.seconds.items() if name not in few.seconds}
+        few = replace(few, seconds={**few.seconds, **others})
+        shares = {**start.largest_shares, **shares}
+    least, most = start.sample_s
+    span = (min(few.sample_s[0], least * factor), max(few.sample_s[1], most * factor))
+    kinds = tuple(sorted({*few.kinds, *start.kinds}))
+    return replace(few, kinds=kinds, largest_shares=shares, sample_s=span)
+
+
+def _start(networks: MeasuredNetworks, running: Running, like: str | None) -> tuple[Coefficients, float]:
+    """Return the coefficients to start from, and the constant by which the new device is slower.
+
+    They are those of the device asked for, or those that one constant fits best.
+    """
     known = [entry for entry in every_shipped() if entry.precision == running.precision] or every_shipped()
     named = [entry for entry in known if entry.device == like]
     if like is not None and not named:
-        raise RequestError(
-            f"--like {like!r} has no coefficients; expected {', '.join(sorted({e.device for e in known}))}"
-        )
+        devices = ", ".join(sorted({entry.device for entry in known}))
+        raise RequestError(f"--like {like!r} has no coefficients in this precision; expected one of {devices}")
 
-    def error(entry: Coefficients) -> float:
+    def ratios(entry: Coefficients) -> Floats:
         parts = design(networks, running, entry.sheet)
-        begin = np.array([entry.seconds.get(n, s) for n, s in zip(parts.names, parts.start, strict=True)])
-        ratios = np.log(parts.counts @ begin / networks.seconds)
-        return float(np.median(np.abs(ratios - np.median(ratios))))
+        begin = [entry.seconds.get(name, own) for name, own in zip(parts.names, parts.start, strict=True)]
+        return np.asarray(np.log(networks.seconds / (parts.counts @ np.array(begin))))
 
     same = [entry for entry in named or known if entry.mode == running.mode] or named or known
-    return min(same, key=error)
+    logs = {index: ratios(entry) for index, entry in enumerate(same)}
+    best = min(logs, key=lambda index: float(np.median(np.abs(logs[index] - np.median(logs[index])))))
+    return same[best], float(np.exp(np.median(logs[best])))
 
 
 def _counted(

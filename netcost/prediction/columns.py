@@ -204,10 +204,10 @@ def _processor(now: Situation) -> bool:
     return now.is_processor
 
 
-@column("operations of compiled groups", "mult_adds", 30.0, _compiles)
+@column("other operations", "mult_adds", 30.0, _compiles)
 def group_operations(rows: Rows, _: Situation) -> Floats:
-    """Floating-point operations of fused kernels, which run on the general units."""
-    return np.where(_is_fused(rows), rows["flops"], 0.0)
+    """Floating-point operations beside multiply-adds, which run on the general units."""
+    return np.asarray(rows["flops"])
 
 
 @column("bytes of groups with a spatial mean", "bytes", 1.0, _compiles)

@@ -16,9 +16,6 @@ from netcost.prediction.rows import Rows, Running
 
 Floats = NDArray[np.float64]
 
-MANY = 50
-"""Networks from which on the coefficients are told apart one by one."""
-
 FAMILIES_OF_A_KIND = 3
 """Families (or all, where there are fewer) that must have had a kind of operator before it is known."""
 

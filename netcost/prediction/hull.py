@@ -9,7 +9,7 @@ from netcost.counting.operators import batch_of, operator_facts
 from netcost.prediction.coefficients import Coefficients
 from netcost.text import units
 
-SLACK = 2.0
+SLACK = 1.5
 """A share of the time, and a whole time, may leave the measured range by this factor."""
 
 LEAST_SHARE = 0.05
