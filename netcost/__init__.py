@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from netcost.counting import Analysis, analyze
     from netcost.graph import Cost, Graph, Kind, Op, TensorSpec
     from netcost.graph.rules import access, rule
+    from netcost.prediction import Predictions, predict
     from netcost.profiling import Profile, profile
     from netcost.profiling.roofline import Peaks, measure_peaks
     from netcost.targets import Target, build, resolve, weightless
@@ -26,6 +27,7 @@ _ROOMS = {
     "counting": ("Analysis", "analyze"),
     "graph": ("Cost", "Graph", "Kind", "Op", "TensorSpec"),
     "graph.rules": ("access", "rule"),
+    "prediction": ("Predictions", "predict"),
     "profiling": ("Profile", "profile"),
     "profiling.roofline": ("Peaks", "measure_peaks"),
     "targets": ("Target", "build", "resolve", "weightless"),
@@ -47,6 +49,7 @@ __all__ = [
     "NetcostError",
     "Op",
     "Peaks",
+    "Predictions",
     "Profile",
     "Sweep",
     "Target",
@@ -62,6 +65,7 @@ __all__ = [
     "load_comparison",
     "measure",
     "measure_peaks",
+    "predict",
     "profile",
     "resolve",
     "rule",

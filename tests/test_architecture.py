@@ -20,7 +20,7 @@ PACKAGE = Path(netcost.__file__).parent
 ROOT = PACKAGE.parent
 
 LINE = """
-text -> graph | zoo -> tracing -> targets -> counting -> timing -> profiling
+text -> graph | zoo -> tracing -> targets -> counting -> timing -> profiling -> prediction
      -> checking | comparison | guidelines -> claims -> reports -> cli
 """
 
@@ -34,6 +34,7 @@ DOORS = {
         "counting",
         "timing",
         "profiling",
+        "prediction",
         "checking",
         "comparison",
         "guidelines",
@@ -43,7 +44,7 @@ DOORS = {
     "timm": {"targets"},
     "fvcore": {"counting"},
     "networkx": {"graph"},
-    "numpy": {"timing"},
+    "numpy": {"timing", "prediction"},
     "pandas": {"text", "counting", "profiling"},
     "rich": {"text", "cli"},
     "typer": {"cli"},

@@ -187,3 +187,14 @@ def test_training_step_compares_with_hand_arithmetic_and_real_steps(benchmark, t
     written = ran(benchmark("training_step"), tmp_path / "training.md", *arguments)
     assert "| networks that differ from hand arithmetic by module | ≤ 0 | 0 | holds |" in written
     assert "| largest difference to live storages, bytes | ≤ 0 | 0 | holds |" in written
+
+
+def test_prediction_fits_a_table_of_three_networks(benchmark, tmp_path):
+    pytest.importorskip("timm")
+    rows = "test_vit,160,707,1.4,1,0.37\ntest_byobnet,160,682,1.5,1,0.46\ntest_efficientnet,160,600,1.7,1,0.36\n"
+    head = "model,infer_img_size,infer_samples_per_sec,infer_step_time,infer_batch_size,param_count\n"
+    (tmp_path / "benchmark-infer-fp32-nchw-pt240-cpu-i9_10940x-dynamo.csv").write_text(head + rows)
+    arguments = (str(tmp_path), "--cache", str(tmp_path / "counts"), "--only", "i9-10940x")
+    written = ran(benchmark("prediction"), tmp_path / "prediction.md", *arguments)
+    assert "| i9-10940x | 3 |" in written
+    assert "i9-10940x: median error on unseen families" in written

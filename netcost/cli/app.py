@@ -17,6 +17,7 @@ from netcost.cli.device import device
 from netcost.cli.explain import explain
 from netcost.cli.guidelines import guidelines
 from netcost.cli.list_models import list_models
+from netcost.cli.predict import calibrate, predict
 from netcost.cli.profile import profile
 from netcost.cli.report import report
 from netcost.cli.show import show
@@ -61,7 +62,7 @@ def netcost(
 
 
 app.command("list")(list_models)
-for function in (show, compare, claims, guidelines, check, profile, device, report, explain):
+for function in (show, compare, claims, guidelines, check, profile, device, predict, calibrate, report, explain):
     app.command(function.__name__)(output.for_results(function))
 app.add_typer(baseline.app, name="baseline")
 

@@ -12,6 +12,7 @@ from torch import nn
 from netcost.counting import breakdown
 from netcost.counting.count import Count, count
 from netcost.counting.figures import Figures, input_text
+from netcost.counting.operators import operators_table
 from netcost.counting.training import StepCount
 from netcost.graph import liveness
 from netcost.graph.cost import Cost, total
@@ -228,6 +229,14 @@ class Analysis:
     def by_block(self) -> pandas.DataFrame:
         """Return a row per building block."""
         return frames.frame(self.table("block"))
+
+    def operators(self) -> pandas.DataFrame:
+        """Return a row per operator that launches work, with what a model of latency needs to know of it.
+
+        Finer kind, shapes, groups, kernel, stride, bytes that grow with the batch and bytes that do not, layouts,
+        types and casts under autocast, hidden copies, and the group that a compiler would run as one kernel.
+        """
+        return frames.frame(operators_table(self.count))
 
     def table(self, by: str, depth: int | None = None) -> Table:
         """Return the cost by "module", "kind", "block" or "op" as a table; its rows add up to the whole.

@@ -53,6 +53,7 @@ class TensorSpec(NamedTuple):
     itemsize: int = 4
     broadcast: int = 1  # elements of the shape per element in memory: more than 1 where it was expanded
     stored: int | None = None  # of a sparse tensor: the elements that have a value
+    layout: str = "contiguous"  # order in memory: contiguous, channels_last, permuted (another order), strided (gaps)
 
     @property
     def numel(self) -> int:
@@ -73,7 +74,7 @@ class TensorSpec(NamedTuple):
 def extent(tensors: Iterable[TensorSpec]) -> tuple[int, int]:
     """Add up the elements and bytes of tensors in memory."""
     elements = size_bytes = 0
-    for shape, _, itemsize, broadcast, stored in tensors:
+    for shape, _, itemsize, broadcast, stored, _ in tensors:
         count = prod(shape) // broadcast if stored is None else stored
         elements += count
         size_bytes += count * itemsize

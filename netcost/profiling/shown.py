@@ -9,11 +9,12 @@ from netcost.counting.analysis import Analysis
 from netcost.counting.breakdown import ADDITIVE
 from netcost.counting.crosscheck import CrossCheck
 from netcost.counting.fitting import BatchSearch, Fit, fit_table
+from netcost.counting.operators import operators_table
 from netcost.counting.training import FIGURES
 from netcost.profiling.result import Profile
 from netcost.profiling.roofline.bound import Roofline, under_roof, with_bounds, with_roofline
 from netcost.profiling.roofline.peaks import Peaks
-from netcost.text.tables import Table, selected, with_total
+from netcost.text.tables import Table, joined, selected, with_total
 from netcost.text.version import __version__
 
 SCHEMA = 1
@@ -49,7 +50,7 @@ class ShownAnalysis:
     def to_dict(self) -> dict[str, Any]:
         """Return the totals, and the rows by the grouping asked for."""
         roofline = None if self.peaks is None else self._under_roof(self.peaks).to_dict()
-        grouped = {"by": self.by or "module", "rows": self._rows().to_dict()["rows"]}
+        grouped = {"by": self.by or "module", "rows": self._all_columns().to_dict()["rows"]}
         verified = {} if self.crosscheck is None else {"verify": self.crosscheck.table().to_dict()["rows"]}
         head = {"schema": SCHEMA, "netcost": __version__}
         fitted = {} if self.fit is None else {"fit": self.fit.to_dict()}
@@ -59,7 +60,7 @@ class ShownAnalysis:
 
     def records(self) -> list[Table]:
         """Return all rows and columns."""
-        return [self._rows(), *self._training(), *self._verified()]
+        return [self._all_columns(), *self._training(), *self._verified()]
 
     def tables(self) -> list[Table]:
         """Return the totals and the modules, or the rows by the grouping asked for."""
@@ -90,6 +91,11 @@ class ShownAnalysis:
         by = self.by or "module"
         rows = self.analysis.table(by, self.depth)
         return rows if self.peaks is None else with_bounds(rows, self.analysis.count, by, self.depth, self.peaks)
+
+    def _all_columns(self) -> Table:
+        """Return the rows; of single operators with the columns of `Analysis.operators` too."""
+        rows = self._rows()
+        return rows if self.by != "op" else joined(rows, operators_table(self.analysis.count), "index")
 
     def _verified(self) -> list[Table]:
         return [] if self.crosscheck is None else [self.crosscheck.table()]

@@ -172,6 +172,15 @@ def selected(table: Table, names: Sequence[str]) -> Table:
     return replace(table, columns=tuple(table.columns[index] for index in kept), rows=rows)
 
 
+def joined(table: Table, other: Table, key: str) -> Table:
+    """Return the table with those columns of another that it lacks; a row whose key the other lacks has none."""
+    new = [index for index, name in enumerate(other.names) if name not in table.names]
+    of_key = {row[other.names.index(key)]: [row[index] for index in new] for row in other.rows}
+    place = table.names.index(key)
+    rows = tuple((*row, *of_key.get(row[place], [None] * len(new))) for row in table.rows)
+    return replace(table, columns=(*table.columns, *(other.columns[index] for index in new)), rows=rows)
+
+
 def with_total(table: Table, additive: Sequence[str], label: str = "total") -> Table:
     """Return the table with a last row of sums, for the additive columns."""
     cells = [[row[index] for row in table.rows] for index in range(len(table.columns))]

@@ -52,17 +52,33 @@ class Handle:
 
 
 def spec_of(tensor: Tensor) -> TensorSpec:
-    """Return shape and element type of a tensor; strides of 0 tell how many times it repeats its memory."""
+    """Return shape, element type and layout of a tensor; strides of 0 tell how many times it repeats its memory."""
     shape = tuple(tensor.shape)
     if tensor.layout is not torch.strided:
         stored = (
             tensor._nnz() * prod(tensor.shape[tensor.sparse_dim() :]) if tensor.is_sparse else tensor.values().numel()
         )
         return TensorSpec(shape, dtype_name(tensor.dtype), tensor.itemsize, stored=stored)
-    broadcast = 1
-    if 0 in (strides := tensor.stride()):
+    if tensor.is_contiguous():
+        return TensorSpec(shape, dtype_name(tensor.dtype), tensor.itemsize)
+    broadcast, strides = 1, tensor.stride()
+    if 0 in strides:
         broadcast = prod(size for size, stride in zip(shape, strides, strict=True) if stride == 0) or 1
-    return TensorSpec(shape, dtype_name(tensor.dtype), tensor.itemsize, broadcast)
+    return TensorSpec(shape, dtype_name(tensor.dtype), tensor.itemsize, broadcast, layout=_layout(shape, strides))
+
+
+def _layout(shape: Sequence[int], strides: Sequence[int]) -> str:
+    """Name the order of a tensor that is not contiguous; dimensions of length 1 may have any stride."""
+    inner, expected = [], 1
+    for stride, dim in sorted(
+        (stride, dim) for dim, (size, stride) in enumerate(zip(shape, strides, strict=True)) if size != 1
+    ):
+        if stride != expected:
+            return "strided"
+        inner.append(dim)
+        expected *= shape[dim]
+    images = [dim for dim in (1, *range(len(shape) - 1, 1, -1), 0) if dim < len(shape) and shape[dim] != 1]
+    return "channels_last" if len(shape) in (4, 5) and inner == images else "permuted"
 
 
 @cache

@@ -1,0 +1,95 @@
+"""Element types as a device runs them: as they were traced, all in half precision, or as torch's autocast casts them.
+
+Autocast on CUDA runs convolutions and products in half precision, functions that need range or digits in single
+precision, and everything else in the widest type of its operands.
+
+Reference: "CUDA Ops that can autocast to float16 / float32" in torch's documentation, docs/source/amp.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netcost.graph.graph import CONSTANT, MODEL_INPUT, Graph, Op, aten
+
+PRECISIONS = ("traced", "half", "amp")
+"""Types as traced; all floating-point types in half precision; or as autocast casts them."""
+
+BYTES = {"float16": 2, "bfloat16": 2, "float32": 4}
+"""The types that autocast changes, and bytes per element."""
+
+LOWERED = frozenset(
+    aten("convolution conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d linear matmul")
+    + aten("bmm mm mv addmm addmv addbmm baddbmm addr chain_matmul prelu scaled_dot_product_attention")
+)
+"""Operators that autocast runs in half precision."""
+
+RAISED = frozenset(
+    aten("layer_norm group_norm softmax log_softmax pow rpow sum prod cumsum cumprod norm linalg_vector_norm exp expm1")
+    + aten("log log10 log1p log2 rsqrt reciprocal softplus sinh cosh tan acos asin erfinv cdist dist renorm logsumexp")
+)
+"""Operators that autocast runs in single precision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Types:
+    """The element types of one operator as it runs.
+
+    Args:
+        given: the type of each operand before a cast.
+        read: the type of each operand as the operator reads it.
+        written: the type of its results.
+    """
+
+    given: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
+    written: str = ""
+
+
+def types(graph: Graph, precision: str = "traced") -> list[Types]:
+    """Return the types of each operator of a graph; a view has the type of what it views."""
+    found: list[Types] = []
+    for op in graph.ops:
+        given = tuple(_given(op, index, found, precision) for index in range(len(op.inputs)))
+        read = tuple(_read(op, dtype, precision) for dtype in given)
+        found.append(Types(given, read, _written(op, read, precision)))
+    return found
+
+
+def itemsize(dtype: str, traced: int) -> int:
+    """Return the bytes per element of a type, which for one that autocast leaves alone are as traced."""
+    return BYTES.get(dtype, traced)
+
+
+def _given(op: Op, index: int, found: list[Types], precision: str) -> str:
+    traced, source = op.inputs[index].dtype, op.sources[index] if op.sources else CONSTANT
+    if traced not in BYTES or precision == "traced":
+        return traced
+    if precision == "half":
+        return "float16"
+    earlier = found[source].written if source not in (MODEL_INPUT, CONSTANT) else traced
+    return earlier if earlier in BYTES else traced
+
+
+def _read(op: Op, dtype: str, precision: str) -> str:
+    if precision != "amp" or dtype not in BYTES:
+        return dtype
+    name = op.name.removesuffix("_")
+    return "float16" if name in LOWERED else "float32" if name in RAISED else dtype
+
+
+def _written(op: Op, read: tuple[str, ...], precision: str) -> str:
+    """Return the type of the results: of an in-place operator and a batch norm that of the first operand."""
+    traced = op.outputs[0].dtype if op.outputs else ""
+    if traced not in BYTES or precision == "traced":
+        return traced
+    name = op.name.removesuffix("_")
+    if precision == "half" or name in LOWERED:
+        return "float16"
+    operands = [(tensor, dtype) for tensor, dtype in zip(op.inputs, read, strict=True) if dtype in BYTES]
+    if name in RAISED or not operands:
+        return "float32"
+    if op.name != name or name == "aten.batch_norm":
+        return operands[0][1]
+    full = [dtype for tensor, dtype in operands if tensor.elements > 1] or [dtype for _, dtype in operands]
+    return "float32" if "float32" in full else "float16"
