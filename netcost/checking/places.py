@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -132,9 +133,9 @@ def modules_in(folders: Sequence[Path]) -> list[str]:
 
 
 def _module_files() -> list[tuple[str, str]]:
-    """Return the name and the file of every module that was imported from a file."""
+    """Return the name and file of every module that was imported from one; the "_ops.py" of torch.ops is none."""
     named = [(name, getattr(module, "__file__", None)) for name, module in list(sys.modules.items())]
-    return [(name, file) for name, file in named if isinstance(file, str)]
+    return [(name, file) for name, file in named if isinstance(file, str) and os.path.isabs(file)]  # noqa: PTH117  # fast
 
 
 @cache  # torch has two thousand modules, and their files are asked for with each target
