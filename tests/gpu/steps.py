@@ -29,6 +29,12 @@ TWELVE = """
 """Networks of different families; those of reports/compare-twelve.md."""
 
 
+TRAINED = """
+    mobilenet_v2 shufflenet_v2_x1_0 googlenet nasnet_a_mobile alexnet resnet50 densenet121 vgg16
+""".split()
+"""Networks of different families, to be trained for a step."""
+
+
 class LeftOut(Exception):  # noqa: N818  # it is no error
     """A step that cannot be done here, and the reason."""
 
@@ -205,6 +211,46 @@ def clocks(place: Place) -> str:
     if not said:
         raise LeftOut("a CPU has no events")
     return ", ".join(said)
+
+
+def training_memory(place: Place) -> str:
+    """Compare the predicted peak memory of a training step with a real one's, for eight networks."""
+    import torch
+
+    import netcost
+    from netcost.counting.training import StepCount
+
+    said, results = [], {}
+    step = netcost.TrainStep("momentum", device=place.device)
+    for name in ("lenet5",) if place.dry else TRAINED:
+        target = netcost.resolve(name).with_batch(2 if place.dry else 32)
+        x = torch.zeros(target.required_inputs()[0].shape)
+        graph = netcost.trace_step(target.build_weightless(), (x,), {}, step)
+        predicted, model = StepCount.of(graph, step).peak.total, target.build()
+        if place.dry:
+            real = StepCount.of(netcost.trace_step(model, (x,), {}, step, concrete=True), step).peak.total
+        else:
+            real = _peak_on_gpu(model.train().cuda(), x.cuda(), step)
+        results[name] = {"predicted_bytes": predicted, "measured_bytes": real}
+        place.file("training-memory").write_text(json.dumps(results), encoding="utf-8")
+        said.append(f"{name} {predicted / real:.3f}")
+    return f"predicted / measured: {', '.join(said)}"
+
+
+def _peak_on_gpu(model: Any, x: Any, step: Any) -> int:
+    """Return the most memory that the allocator had given out during the second step (bytes)."""
+    import torch
+
+    optimizer = step.make_optimizer(list(model.parameters()))
+    for _ in range(2):
+        torch.cuda.reset_peak_memory_stats()
+        loss = step.compute_loss(model(x))
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        del loss
+    torch.cuda.synchronize()
+    return int(torch.cuda.max_memory_allocated())
 
 
 def out_of_memory(place: Place) -> str:
