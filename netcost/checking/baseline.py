@@ -19,6 +19,7 @@ from netcost.checking.snapshot import TOTALS, Module, Snapshot
 from netcost.counting.breakdown import ADDITIVE
 from netcost.text.documents import Source, shown
 from netcost.text.errors import RequestError
+from netcost.text.metrics import TRAIN_METRICS
 from netcost.text.reading import Node, NonNegativeInt
 from netcost.text.registry import suggestion
 from netcost.text.tables import Column, Table, table_of
@@ -117,11 +118,11 @@ def _baseline(document: Node) -> Baseline:
 
 def _snapshot(node: Node) -> Snapshot:
     node.only(("depth", "input", "model", "modules", "operators", "totals", "unknown_ops"))
-    node["totals"].only(TOTALS)
+    node["totals"].only((*TOTALS, *TRAIN_METRICS))
     snapshot = Snapshot(
         model=node["model"].read(str),
         inputs=node["input"].read(tuple[str, ...]),
-        totals=_figures(node["totals"], TOTALS),
+        totals=_figures(node["totals"], [*TOTALS, *(name for name in TRAIN_METRICS if name in node["totals"])]),
         modules={path: _module(module) for path, module in node["modules"].entries().items()},
         operators=node["operators"].read(dict[str, NonNegativeInt]),
         unknown_ops=node["unknown_ops"].read(dict[str, NonNegativeInt]),
@@ -168,10 +169,12 @@ def table(baseline: Baseline, patterns: Iterable[str] = ("*",)) -> Table:
         if not matches and pattern != "*":
             raise RequestError(f"the baseline has no target {pattern!r}{suggestion(pattern, baseline.targets)}")
         chosen.update(matches)
+    has_step = any(name in snapshot.totals for snapshot in chosen.values() for name in TRAIN_METRICS)
+    shown_figures = [(name, column) for name, column in FIGURES.items() if has_step or name not in TRAIN_METRICS]
     columns = (
         Column("target", "Target", of=itemgetter(0)),
         Column("input", "Input", of=lambda target: ", ".join(target[1].inputs)),
-        *(replace(column, of=methodcaller("figure", name)).through(itemgetter(1)) for name, column in FIGURES.items()),
+        *(replace(column, of=methodcaller("figure", name)).through(itemgetter(1)) for name, column in shown_figures),
     )
     notes = [f"counted with netcost {baseline.netcost} and torch {baseline.torch}"]
     return table_of(columns, chosen.items(), notes=notes)

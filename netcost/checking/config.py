@@ -36,6 +36,7 @@ class TargetConfig:
     arguments: Mapping[str, Any] = field(default_factory=dict)  # passed to the architecture
     train: bool = False  # count training mode
     concrete: bool = False  # trace on real tensors
+    step: Mapping[str, Any] | None = None  # arguments of a `TrainStep` to count as well
     depth: int | None = None  # levels of modules that the baseline records; None for the innermost modules
 
     @property
@@ -135,7 +136,8 @@ def _config(file: Path, node: Node) -> Config:
 
 
 def _guard(node: Node, common: Guard) -> Guard:
-    node.only(("name", "model", "input", "args", "train", "concrete", "depth", "tolerance", "budget", "latency"))
+    known = ("name", "model", "input", "args", "train", "concrete", "step", "depth", "tolerance", "budget", "latency")
+    node.only(known)
     model = node["model"].read(Name)
     subject = TargetConfig(
         name=node.get("name", model).read(Name),
@@ -144,6 +146,7 @@ def _guard(node: Node, common: Guard) -> Guard:
         arguments=_arguments(node.get("args", {})),
         train=node.get("train", False).read(bool),
         concrete=node.get("concrete", False).read(bool),
+        step=_step(node["step"]) if "step" in node else None,
         depth=node.get("depth", common.subject.depth).read(NonNegativeInt | None),
     )
     if subject.is_pattern and "name" in node:
@@ -158,6 +161,19 @@ def _inputs(node: Node) -> tuple[str, ...]:
     if not all(isinstance(written, str) for written in inputs):
         node.refuse("text like '1x3x224x224', or a list of such")
     return tuple(inputs)
+
+
+def _step(node: Node) -> dict[str, Any]:
+    """Read `"train"`, or a table of what describes a training step; its words are looked up when it is counted."""
+    if node.value == "train":
+        return {}
+    node.only(("optimizer", "loss", "amp", "device", "passes"))
+    return {
+        name: entry.read(Annotated[int, Constraint("a number of 1 or more", lambda passes: passes > 0)])
+        if name == "passes"
+        else entry.read(Name)
+        for name, entry in node.entries().items()
+    }
 
 
 def _arguments(node: Node) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from netcost.checking.places import counted_code, modules_in, named_file, strays
 from netcost.checking.revision import own_modules
 from netcost.checking.snapshot import Snapshot, take
 from netcost.counting.analysis import analyze
+from netcost.targets.loading import train_step
 from netcost.text.errors import NetcostError, RequestError, one_line
 from netcost.timing.workers import Recipe
 from netcost.timing.workers.messages import Message, error_to_dict
@@ -23,7 +24,13 @@ from netcost.tracing import paused_collection
 
 
 def count_target(
-    recipe: Mapping[str, Any], root: str, replaces: str, train: bool, concrete: bool, depth: int | None
+    recipe: Mapping[str, Any],
+    root: str,
+    replaces: str,
+    train: bool,
+    concrete: bool,
+    step: Mapping[str, Any] | None,
+    depth: int | None,
 ) -> Message:
     """Count one target; return plain values, with the snapshot as the text of a baseline, which is read strictly.
 
@@ -34,6 +41,10 @@ def count_target(
         recipe: of the target, as `Recipe.to_dict` makes it.
         root: of the tree whose code is counted.
         replaces: root of the working tree that `root` stands in for, whose code must not be used; "" for none.
+        train: count training mode.
+        concrete: trace on real tensors.
+        step: arguments of a `TrainStep` to count as well.
+        depth: levels of modules.
     """
     tree, before = Path(root), _state()
     target = recipe["target"]
@@ -43,7 +54,7 @@ def count_target(
     if named is not None:  # its neighbours come first, whatever an earlier target has imported under their names
         _forget([tree])
     try:
-        snapshot, kind = _snapshot(Recipe.from_dict(recipe), train, concrete, depth)
+        snapshot, kind = _snapshot(Recipe.from_dict(recipe), train, concrete, step, depth)
         answer: Message = {
             "baseline": render(Baseline({target: snapshot})),
             "code": counted_code(kind, target, named, tree, own),
@@ -63,13 +74,16 @@ def count_target(
     return {**answer, "clean": _state() == before}
 
 
-def _snapshot(recipe: Recipe, train: bool, concrete: bool, depth: int | None) -> tuple[Snapshot, type]:
+def _snapshot(
+    recipe: Recipe, train: bool, concrete: bool, step: Mapping[str, Any] | None, depth: int | None
+) -> tuple[Snapshot, type]:
     """Return the snapshot of a target, and the class of its model."""
     with paused_collection():
         target = recipe.resolved()
         model = target.build() if concrete else target.build_weightless()
         mode = "train" if train else "eval"
-        analysis = analyze(model, target.required_inputs(), mode=mode, concrete=concrete)
+        asked = None if step is None else train_step(step)
+        analysis = analyze(model, target.required_inputs(), mode=mode, concrete=concrete, step=asked)
     return take(analysis.count, analysis.metrics(), recipe.target, depth, analysis.input_values), type(model)
 
 

@@ -12,16 +12,18 @@ from typing import Any
 
 from netcost.text.documents import shortened
 from netcost.text.errors import RequestError
-from netcost.text.metrics import METRICS
+from netcost.text.metrics import METRICS, TRAIN_METRICS
 from netcost.text.registry import suggestion
 from netcost.text.tables import Column
 from netcost.text.units import parse_quantity
 
 FIGURES: dict[str, Column] = {
     **{name: column for name, column in METRICS.items() if column.unit != "ratio"},
+    **TRAIN_METRICS,
     "unknown_ops": Column("unknown_ops", "Unknown operators", "count"),
 }
-"""Figures that can be recorded and limited: the integer metrics, and the number of operators without a rule."""
+"""Figures that can be recorded and limited: the integer metrics, those of a training step where one is counted, and the
+number of operators without a rule."""
 
 RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,

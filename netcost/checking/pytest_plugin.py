@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from netcost.checking.recording import Record
     from netcost.checking.regression import CheckReport
     from netcost.checking.snapshot import Snapshot
+    from netcost.tracing import TrainStep
 
 _recorded = pytest.StashKey[dict[str, dict[str, "Snapshot"]]]()
 """Snapshots to write: by file, then by name."""
@@ -62,7 +63,14 @@ class CostGuard:
         self._entries: list[str] = []
 
     def check(
-        self, model: Any, inputs: Any = None, *, mode: str = "eval", concrete: bool = False, **budget: str
+        self,
+        model: Any,
+        inputs: Any = None,
+        *,
+        mode: str = "eval",
+        concrete: bool = False,
+        step: TrainStep | None = None,
+        **budget: str,
     ) -> None:
         """Fail where the network exceeds a budget.
 
@@ -71,6 +79,7 @@ class CostGuard:
             inputs: of one forward pass: a shape (1, 3, 224, 224), tensors, or a tuple or dict of these.
             mode: "eval" or "train".
             concrete: trace on real tensors, for a forward pass that depends on values.
+            step: a training step to count as well, for budgets like train_memory_bytes="<= 8GB".
             budget: bound per metric: params="<= 5M", unknown_ops="== 0".
         """
         __tracebackhide__ = True
@@ -81,7 +90,7 @@ class CostGuard:
             if not budget:
                 pytest.fail("netcost.check has no budget; give one, like params='<= 5M'", pytrace=False)
             limits = Limits(budget={metric: parse_budget(metric, written) for metric, written in budget.items()})
-            record = self._counted(model, inputs, mode, concrete)
+            record = self._counted(model, inputs, mode, concrete, step)
             result = replace(compare(self._test, None, record.snapshot, limits), **record.code._asdict())
             _fail_on(CheckReport((result,), settings=self._file.name))
 
@@ -93,13 +102,14 @@ class CostGuard:
         name: str = "",
         mode: str = "eval",
         concrete: bool = False,
+        step: TrainStep | None = None,
         exact: bool = False,
         **tolerance: str,
     ) -> None:
         """Fail where the network costs more than `--netcost-update` last recorded.
 
         Args:
-            model, inputs, mode, concrete: as for `check`.
+            model, inputs, mode, concrete, step: as for `check`.
             name: distinguishes several snapshots of one test; they are numbered by default.
             exact: fail on any difference, improvements included.
             tolerance: allowed increase per metric: memory_access="1%".
@@ -109,14 +119,14 @@ class CostGuard:
             from netcost.checking.limits import Limits, parse_tolerance
 
             limits = Limits({metric: parse_tolerance(metric, written) for metric, written in tolerance.items()})
-            record = self._counted(model, inputs, mode, concrete)
+            record = self._counted(model, inputs, mode, concrete, step)
             entry = self._entry(name)
             if self._config.getoption("--netcost-update"):
                 self._config.stash[_recorded].setdefault(str(self._baseline), {})[entry] = record.snapshot
             else:
                 _fail_on(self._compared(entry, record, limits, exact))
 
-    def _counted(self, model: Any, inputs: Any, mode: str, concrete: bool) -> Record:
+    def _counted(self, model: Any, inputs: Any, mode: str, concrete: bool, step: TrainStep | None) -> Record:
         """Count the network; code that stood in for that of the repository is a warning, or a failure."""
         from netcost.checking.config import root_of
         from netcost.checking.places import counted_code, named_file
@@ -137,7 +147,7 @@ class CostGuard:
             if isinstance(model, Target):
                 target, inputs = model, model.required_inputs() if inputs is None else inputs
                 model = target.build() if concrete else target.build_weightless()
-            analysis = analyze(model, inputs, mode=mode, concrete=concrete)
+            analysis = analyze(model, inputs, mode=mode, concrete=concrete, step=step)
         name = target.name if target else analysis.model
         snapshot = take(analysis.count, analysis.metrics(), name, values=analysis.input_values)
         owner = getattr(model, "__self__", model)  # of a method

@@ -96,7 +96,12 @@ class Counter:
                 "call",
                 function="netcost.checking.counter:count_target",
                 args=[recipe_of(subject).to_dict(), str(tree.root), str(tree.replaces or "")],
-                kwargs={"train": subject.train, "concrete": subject.concrete, "depth": subject.depth},
+                kwargs={
+                    "train": subject.train,
+                    "concrete": subject.concrete,
+                    "step": None if subject.step is None else dict(subject.step),
+                    "depth": subject.depth,
+                },
             )
         except NetcostError as error:
             self._stop()

@@ -11,10 +11,11 @@ from netcost.checking.limits import FIGURES
 from netcost.counting.breakdown import ADDITIVE, by_module, shape_text
 from netcost.counting.count import Count
 from netcost.graph.graph import TensorSpec
+from netcost.text.metrics import TRAIN_METRICS
 from netcost.text.tables import bare
 
-TOTALS = tuple(name for name in FIGURES if name != "unknown_ops")
-"""The figures of a whole network."""
+TOTALS = tuple(name for name in FIGURES if name not in (*TRAIN_METRICS, "unknown_ops"))
+"""The figures of a whole network; those of `TRAIN_METRICS` stand beside them where a training step is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Snapshot:
 
     def figure(self, name: str) -> int | None:
         """Return the figure called `name` in `FIGURES`."""
-        return sum(self.unknown_ops.values()) if name == "unknown_ops" else self.totals[name]
+        return sum(self.unknown_ops.values()) if name == "unknown_ops" else self.totals.get(name)
 
 
 def take(
@@ -62,7 +63,7 @@ def take(
     return Snapshot(
         model=model,
         inputs=(*map(input_text, count.graph.inputs), *values),
-        totals={name: metrics[name] for name in TOTALS},
+        totals={name: metrics[name] for name in (*TOTALS, *TRAIN_METRICS) if name in metrics},
         modules=_modules(count, depth),
         operators=dict(Counter(op.name for op in count.graph.ops)),
         unknown_ops=count.unknown_ops,

@@ -135,12 +135,9 @@ def train_step(step: str | None, fits: str | None, **given: Any) -> TrainStep | 
         return None
     if step not in (None, "train"):
         raise RequestError(f"unknown step {step!r}; expected train")
-    from netcost.targets.loading import load_function
-    from netcost.tracing import TrainStep
+    from netcost.targets import loading
 
-    if ":" in named.get("loss", ""):
-        named["loss"] = load_function(named["loss"], "loss")
-    return TrainStep(**named)
+    return loading.train_step(named)
 
 
 def target(model: str, arguments: Sequence[str] | None, inputs: Sequence[str] | None, batch: int | None) -> Target:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +13,7 @@ from typing import Any
 
 from netcost.text.errors import AbsentTargetError, RequestError, TargetError
 from netcost.text.registry import suggestion
-from netcost.tracing import described
+from netcost.tracing import TrainStep, described
 
 
 @contextmanager
@@ -88,6 +88,17 @@ def load_function(written: str, noun: str) -> Callable[..., Any]:
         raise RequestError(f"the {noun} {text!r} is a {type(function).__name__}; expected a function")
     loaded: Callable[..., Any] = function
     return loaded
+
+
+def train_step(words: Mapping[str, Any]) -> TrainStep:
+    """Make a `TrainStep` from text, as an option or a settings file has it; a loss may be `module:function`.
+
+    Raises:
+        RequestError: a word is unknown, or the loss is no function.
+        TargetError: the loss cannot be loaded.
+    """
+    loss = words.get("loss", "")
+    return TrainStep(**{**words, "loss": load_function(loss, "loss")} if ":" in loss else words)
 
 
 def is_file(place: str) -> bool:

@@ -444,3 +444,30 @@ def test_commands_are_run_from_any_folder_below(recorded: Path, capsys: pytest.C
     assert run(["check"]) == 0
     assert "nothing changed" in capsys.readouterr().out
     assert Path.cwd() == recorded / "below"
+
+
+STEP = 3 * MULT_ADDS - 32 * 32 * 8 * 3 * 9
+"""Multiply-adds of a training step: each product three times, but for the gradient of the image."""
+
+
+def test_a_training_step_is_guarded_like_any_figure(project, capsys):
+    rewrite(project, 'input = "1x3x34x34"', 'input = "1x3x34x34"\nstep = "train"', "netcost.toml")
+    assert run(["baseline", "update", *CONFIG]) == 0
+    totals = json.loads((project / "netcost-baseline.json").read_text())["targets"]["small"]["totals"]
+    assert totals["train_mult_adds"] == STEP
+    assert totals["train_memory_bytes"] > totals["peak_memory_bytes"]
+    capsys.readouterr()
+    checked(capsys, 0)
+    rewrite(project, "width=16", "width=24")
+    assert "Training step" in checked(capsys, 1)
+
+
+def test_a_step_with_an_optimizer_has_a_budget_and_none_without_a_step(project, capsys):
+    asked = 'input = "1x3x34x34"\nbudget = { train_memory_bytes = "<= 1kB", mult_adds = "<= 1G" }\n'
+    rewrite(project, 'input = "1x3x34x34"\n', asked + 'step = { optimizer = "adamw", amp = "bf16" }\n', "netcost.toml")
+    assert "budget <= 1kB" in checked(capsys, 1)
+    rewrite(project, 'step = { optimizer = "adamw", amp = "bf16" }', "", "netcost.toml")
+    checked(capsys, 1)  # what was not counted does not pass
+    rewrite(project, "budget", 'step = { optimizer = "adamv" }\nbudget', "netcost.toml")
+    assert run(["check", *CONFIG]) == 2
+    assert "adamw" in "".join(capsys.readouterr())

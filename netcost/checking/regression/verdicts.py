@@ -8,8 +8,9 @@ from enum import StrEnum
 from netcost.checking.limits import FIGURES, NO_TOLERANCE, Limits
 from netcost.checking.snapshot import Snapshot
 from netcost.counting.breakdown import ADDITIVE
+from netcost.text.metrics import TRAIN_METRICS
 
-GUARDED = frozenset({*ADDITIVE, "unknown_ops"})
+GUARDED = frozenset({*ADDITIVE, *TRAIN_METRICS, "unknown_ops"})
 """Figures that may not increase unless a tolerance allows it."""
 
 
@@ -54,7 +55,8 @@ class Change:
 
 def changes(old: Snapshot, new: Snapshot, limits: Limits, exact: bool) -> tuple[Change, ...]:
     """Compare every figure with its old value; with `exact`, any difference fails."""
-    return tuple(_change(name, old.figure(name), new.figure(name), limits, exact) for name in FIGURES)
+    names = [name for name in FIGURES if name not in TRAIN_METRICS or name in (*old.totals, *new.totals)]
+    return tuple(_change(name, old.figure(name), new.figure(name), limits, exact) for name in names)
 
 
 def budget_changes(old: Snapshot | None, new: Snapshot, limits: Limits) -> tuple[Change, ...]:
@@ -70,9 +72,10 @@ def budget_changes(old: Snapshot | None, new: Snapshot, limits: Limits) -> tuple
 def _change(name: str, old: int | None, new: int | None, limits: Limits, exact: bool) -> Change:
     tolerance = limits.tolerance_of(name) or (NO_TOLERANCE if name in GUARDED else None)
     rule = "exactly the same" if exact else tolerance.rule if tolerance else ""
+    is_first = name in TRAIN_METRICS and old is None  # the settings did not ask for a training step before
     if old == new:
         verdict = CheckVerdict.SAME
-    elif tolerance is None and not exact:
+    elif (tolerance is None or is_first) and not exact:
         verdict = CheckVerdict.UNGUARDED
     elif exact or tolerance is None or old is None or new is None:
         # None: the fragments of a network without blocks, which are neither more nor less than a number.
