@@ -49,6 +49,11 @@ def compare(
     isolate: Annotated[bool, typer.Option("--isolate", help="Time each network in its own process.")] = False,
     arguments: options.Arguments = None,
     train: options.Train = False,
+    step: options.Step = None,
+    optimizer: options.Optimizer = None,
+    amp: options.Amp = None,
+    loss: options.Loss = None,
+    passes: options.Passes = None,
     concrete: options.Concrete = False,
     format_name: options.Format = "table",
     out: options.Output = None,
@@ -86,13 +91,14 @@ def compare(
     from netcost.targets.naming import resolve
     from netcost.timing.subjects import subjects
 
+    asked = options.train_step(step, None, optimizer=optimizer, amp=amp, loss=loss, passes=passes)
     given = options.all_inputs(inputs, code)
     targets = [resolve(model, parsed, given) for model in models]
     subjects(targets, None, timing)  # refuses a wrong request before peaks are measured
     with output.progress_bar(quiet) as progress:
         roof = None if peaks is None else given_peaks(peaks, device, threads, progress)
-        mode = "train" if train else "eval"
-        result = _run(targets, batches, timing=timing, mode=mode, concrete=concrete, peaks=roof, progress=progress)
+        how = {"mode": "train" if train else "eval", "concrete": concrete, "step": asked}
+        result = _run(targets, batches, timing=timing, peaks=roof, progress=progress, **how)
     if len(result.errors) == len(result.entries):
         raise result.errors[0]
     output.show_result(result.run_by(output.command()), format_name, out, quiet=quiet)

@@ -20,6 +20,7 @@ from netcost.timing import stats
 from netcost.timing.measurement import Measurement
 from netcost.timing.setting import BUDGET_S, PRECISION, Timing, TimingOptions, timing_of
 from netcost.timing.subjects import subjects
+from netcost.tracing import TrainStep
 
 KNEE = 0.9
 """Share of the best throughput beyond which a larger batch is not worth its latency."""
@@ -181,6 +182,7 @@ def sweep(
     inputs: Any = None,
     mode: str = "eval",
     concrete: bool = False,
+    step: TrainStep | None = None,
     timing: Timing | None = None,
     peaks: Peaks | None = None,
     progress: Progress | None = None,
@@ -190,8 +192,8 @@ def sweep(
 
     Args:
         batches: first dimensions of every input, in any order.
-        models, device, inputs, mode, concrete, timing, peaks, progress, options: as for `compare`, but the budget is
-            10 s per batch size unless given.
+        models, device, inputs, mode, concrete, step, timing, peaks, progress, options: as for `compare`, but the budget
+            is 10 s per batch size unless given.
 
     Raises:
         RequestError: a target or an option is unknown, an input missing, or the batch sizes are no sweep.
@@ -203,7 +205,7 @@ def sweep(
     asked = timing_of(timing, device, options).or_else(BUDGET_S * len(batches), PRECISION)
     rising = tuple(sorted(batches))
     targets = [target.with_batch(batch) for target in subjects(models, inputs, asked) for batch in rising]
-    comparison = compared(targets, asked, mode, concrete, peaks, progress)
+    comparison = compared(targets, asked, mode, concrete, peaks, progress, step)
     return Sweep(comparison.with_ratios([index % len(rising) for index in range(len(targets))]), rising)
 
 

@@ -24,7 +24,9 @@ from netcost.timing.measurement import Measurement
 from netcost.timing.measuring import measure_all, random_call
 from netcost.timing.setting import Timing, TimingOptions, timing_of
 from netcost.timing.subjects import subjects
+from netcost.timing.training import TrainingStep, step_on
 from netcost.timing.workers import Recipe, Worker, measure_in, recipe_of
+from netcost.tracing import TrainStep
 
 Progress = Callable[[float, str], None]
 Isolated = tuple[Worker, Recipe]
@@ -38,6 +40,7 @@ def compare(
     batch: int | None = None,
     mode: str = "eval",
     concrete: bool = False,
+    step: TrainStep | None = None,
     timing: Timing | None = None,
     peaks: Peaks | None = None,
     progress: Progress | None = None,
@@ -53,6 +56,7 @@ def compare(
         batch: first dimension of every input instead of 1; the rows of a given tensor are repeated.
         mode: "eval" or "train", of the count; timing is always in eval.
         concrete: trace on real tensors.
+        step: a training step to count and to time instead of the forward pass; loss and optimizer are inside the clock.
         timing: device and all options in one value, instead of them.
         peaks: of the device, for each network's share of them.
         progress: called with the share done and the step, in words.
@@ -67,14 +71,21 @@ def compare(
     """
     asked = timing_of(timing, device, options)
     targets = [target if batch is None else target.with_batch(batch) for target in subjects(models, inputs, asked)]
-    return compared(targets, asked, mode, concrete, peaks, progress)
+    return compared(targets, asked, mode, concrete, peaks, progress, step)
 
 
 def compared(
-    targets: Sequence[Target], timing: Timing, mode: str, concrete: bool, peaks: Peaks | None, progress: Progress | None
+    targets: Sequence[Target],
+    timing: Timing,
+    mode: str,
+    concrete: bool,
+    peaks: Peaks | None,
+    progress: Progress | None,
+    step: TrainStep | None = None,
 ) -> Comparison:
     """Count the targets, and time them unless the device is "none"; ratios are to the first."""
     say = progress or (lambda _share, _text: None)
+    step = None if step is None else step_on(step, timing)
     if timing.is_timed:
         timing = replace(timing, device=require_device(timing.device))
         if peaks is not None:
@@ -86,12 +97,12 @@ def compared(
         for index, target in enumerate(targets):
             say(index / len(targets) * (0.1 if timing.is_timed else 1.0), f"counting {target.name}")
             isolated = workers[index] if workers else None
-            entries.append(_counted(target, mode, concrete, timing, peaks, isolated))
+            entries.append(_counted(target, mode, concrete, timing, peaks, isolated, step))
         if not timing.is_timed:
             return Comparison(tuple(entries), peaks=peaks)
         entries = [_with_copies_note(entry, target) for entry, target in zip(entries, targets, strict=True)]
         load = load_per_core()  # before our own work is in it
-        results = _timed(entries, targets, workers, timing, say)
+        results = _timed(entries, targets, workers, timing, say, step)
     for index, result in results.items():
         part = {"error": result} if isinstance(result, NetcostError) else {"measurement": result}
         entries[index] = replace(entries[index], **part)
@@ -100,7 +111,12 @@ def compared(
 
 
 def _timed(
-    entries: list[Entry], targets: Sequence[Target], workers: Sequence[Isolated], timing: Timing, say: Progress
+    entries: list[Entry],
+    targets: Sequence[Target],
+    workers: Sequence[Isolated],
+    timing: Timing,
+    say: Progress,
+    step: TrainStep | None,
 ) -> Mapping[int, Measurement | NetcostError]:
     """Time the networks that were counted, here or in the workers: measurement or error by the network's index."""
 
@@ -112,25 +128,37 @@ def _timed(
         results = measure_in([workers[index] for index in indices], timing, say_sampling)
         return dict(zip(indices, results, strict=True))
     ready = _built(entries, targets, say)
+    if step is not None:
+        ready = {index: (TrainingStep(model, step), call) for index, (model, call) in ready.items()}
     models = [(targets[index].name, model, call) for index, (model, call) in ready.items()]
     return dict(zip(ready, measure_all(models, timing, say_sampling), strict=True))
 
 
 def _counted(
-    target: Target, mode: str, concrete: bool, timing: Timing, peaks: Peaks | None, isolated: Isolated | None
+    target: Target,
+    mode: str,
+    concrete: bool,
+    timing: Timing,
+    peaks: Peaks | None,
+    isolated: Isolated | None,
+    step: TrainStep | None,
 ) -> Entry:
     """Count a network, in its worker if it has one; an error becomes part of the entry."""
     try:
         if isolated is not None:
             return counted_in(*isolated, target.name, timing, mode, concrete, peaks)
-        analysis = analyze(target, mode=mode, concrete=concrete)
+        analysis = analyze(target, mode=mode, concrete=concrete, step=step)
         if timing.is_timed:
             analysis.require_timeable()
     except MeasurementError as error:
         return Entry(target.name, error=MeasurementError(f"{target.name} failed while it was counted: {error}"))
     except NetcostError as error:
         return Entry(target.name, error=error)
-    return Entry(target.name, analysis.figures, analysis)
+    figures = analysis.figures
+    if step is not None and timing.is_timed:
+        note = f"Timed is a whole training step ({step.title}): forward, loss, backward and optimizer."
+        figures = replace(figures, count_notes=(*figures.count_notes, note))
+    return Entry(target.name, figures, analysis)
 
 
 def _with_copies_note(entry: Entry, target: Target) -> Entry:

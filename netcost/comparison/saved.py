@@ -13,7 +13,7 @@ from netcost.comparison.result import SCHEMA, Comparison
 from netcost.counting.figures import Figures
 from netcost.text.documents import Source
 from netcost.text.errors import NetcostError, RequestError
-from netcost.text.metrics import METRICS
+from netcost.text.metrics import METRICS, TRAIN_METRICS
 from netcost.text.reading import Constraint, Node, NonNegativeFloat, PositiveInt
 from netcost.text.tables import distinct
 from netcost.timing import doubts
@@ -113,7 +113,15 @@ def _figures(model: Node) -> Figures | None:
     if inputs is None:
         return None
     notes = model.get("count_notes", []).read(tuple[str, ...])
-    return Figures(model["model"].read(str), inputs, values, model["unknown_ops"].read(dict[str, int]), notes)
+    training = None
+    if "train" in model:
+        values |= {name: model[name].read(int) for name in TRAIN_METRICS}
+        training = {
+            **model["train"].read(dict[str, Any]),
+            "unknown_ops": model["train"]["unknown_ops"].read(dict[str, int]),
+        }
+    name, unknown = model["model"].read(str), model["unknown_ops"].read(dict[str, int])
+    return Figures(name, inputs, values, unknown, notes, training)
 
 
 def _inputs(node: Node) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from netcost.counting.figures import Figures, input_text
 from netcost.profiling.roofline import ROOFLINE_COLUMNS, Peaks, Roofline
 from netcost.text import units
 from netcost.text.explanations import more_about
-from netcost.text.metrics import METRICS
+from netcost.text.metrics import METRICS, TRAIN_METRICS
 from netcost.text.tables import Column, Table, table_of, transposed
 from netcost.timing.gpu import Gpu
 from netcost.timing.measurement import Effort, Measurement
@@ -41,7 +41,13 @@ def of_part(part: str, columns: Iterable[Column]) -> tuple[Column, ...]:
 
 
 SHOWN = tuple(name for name in METRICS if not name.endswith(("access_bytes", "fused_bytes")))
-SHOWN_COLUMNS = of_part("entry.figures", (replace(METRICS[name], of=methodcaller("shown", name)) for name in SHOWN))
+SHOWN_COLUMNS = of_part(
+    "entry.figures",
+    (
+        *(replace(METRICS[name], of=methodcaller("shown", name)) for name in SHOWN),
+        *(replace(column, of=methodcaller("shown", name)) for name, column in TRAIN_METRICS.items()),
+    ),
+)
 
 LATENCY_COLUMNS = of_part(
     "entry.measurement",
@@ -65,8 +71,8 @@ RATIO_COLUMNS = of_part(
 
 ROOF_COLUMNS = of_part("roofline", ROOFLINE_COLUMNS)
 
-OPTIONAL = frozenset({"device_s", "compile_s", *(column.name for column in ROOF_COLUMNS)})
-"""Figures of a GPU, of compiled networks, or under a roofline: no row if no network has them."""
+OPTIONAL = frozenset({"device_s", "compile_s", *TRAIN_METRICS, *(column.name for column in ROOF_COLUMNS)})
+"""Figures of a GPU, of compiled networks, of a training step, or under a roofline: no row if no network has them."""
 
 METHODS = {True: "round by round", False: "between runs from independent bootstraps of both medians"}
 """Methods of taking a ratio, by "within the same rounds"."""
