@@ -73,7 +73,7 @@ def test_the_action_times_targets_where_it_is_asked_to(job: Path) -> None:
     assert called(job) == ["check", "--format", "github", "--latency", "--"]
 
 
-def test_the_action_ends_as_the_check_does_and_adds_to_the_summary(job: Path) -> None:
+def test_the_action_ends_as_the_check_does_and_adds_to_the_summary(job: Path, monkeypatch) -> None:
     (job / "summary").write_text("before\n")
     for code in ("0", "1", "2", "3"):
         (job / "code").write_text(code)
@@ -87,6 +87,7 @@ def test_the_action_ends_as_the_check_does_and_adds_to_the_summary(job: Path) ->
         assert done.returncode == ending
         assert done.stdout.startswith("::error title=netcost check::netcost ended with exit code")
     (job / "bin" / "netcost").chmod(0o644)
+    monkeypatch.setenv("PATH", str(job))  # where no other netcost is
     assert check(job).returncode == 127
 
 

@@ -29,8 +29,8 @@ def count_target(
     replaces: str,
     train: bool,
     concrete: bool,
-    step: Mapping[str, Any] | None,
     depth: int | None,
+    step: Mapping[str, Any] | None = None,
 ) -> Message:
     """Count one target; return plain values, with the snapshot as the text of a baseline, which is read strictly.
 
@@ -43,8 +43,8 @@ def count_target(
         replaces: root of the working tree that `root` stands in for, whose code must not be used; "" for none.
         train: count training mode.
         concrete: trace on real tensors.
-        step: arguments of a `TrainStep` to count as well.
         depth: levels of modules.
+        step: arguments of a `TrainStep` to count as well.
     """
     tree, before = Path(root), _state()
     target = recipe["target"]

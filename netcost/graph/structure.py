@@ -147,12 +147,14 @@ def _owners(graph: Graph, main: Sequence[bool], cuts: Sequence[int]) -> list[int
         if main[index]:
             owner[index] = block
             block += index in boundaries
-    _join_users(graph, owner)
-    for index, op in enumerate(graph.ops):
-        if owner[index] is None and not op.is_view:
-            before = [owner[source] for source in op.sources if source >= 0]
-            owner[index] = max((block for block in before if block is not None), default=None)
-    _join_users(graph, owner)
+    undecided = [index for index, op in enumerate(graph.ops) if owner[index] is None and not op.is_view]
+    known = -1
+    while undecided and known < (known := sum(owner[index] is not None for index in undecided)):
+        _join_users(graph, owner)
+        for index in undecided:
+            if owner[index] is None:
+                before = [owner[source] for source in graph.ops[index].sources if source >= 0]
+                owner[index] = max((block for block in before if block is not None), default=None)
     return [0 if block is None and not op.is_view else block for block, op in zip(owner, graph.ops, strict=True)]
 
 

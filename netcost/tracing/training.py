@@ -167,6 +167,8 @@ def trace_step(
         RequestError: no parameter needs a gradient, or the loss is no number.
     """
     step = step or TrainStep()
+    if concrete and step.amp:
+        raise RequestError("--concrete runs on real tensors without autocast; leave out --amp, or trace by shape")
     module, call = model_and_call(model)
 
     def traced(shaped: nn.Module) -> Graph:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+import torchvision
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
@@ -97,12 +98,27 @@ def test_an_optimizer_reads_and_writes_so_many_elements_per_parameter(optimizer,
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "vit_b_32"])
 def test_memory_is_that_of_a_real_step(name):
-    import torchvision
-
     size = 224 if name == "vit_b_32" else 64
     step, x = TrainStep("momentum", device="cpu"), torch.randn(2, 3, size, size)
     real = counted(torchvision.models.get_model(name), x, step=step, concrete=True)
     assert counted(resolve(f"torchvision:{name}").build_weightless(), x, step=step).peak == real.peak
+
+
+def test_each_class_of_memory_is_what_torchs_own_tracker_saw():
+    """ResNet-50 without its classifier, batch 16, Adam, as torch's MemTracker printed it (MiB).
+
+    Its activations have the input among them. Its gradients stay from step to step, so that they are all alive at its
+    peak: the largest of each class is compared.
+    """
+    with torch.device("meta"):
+        model = torchvision.models.resnet50()
+        model.fc = nn.Identity()
+    count = counted(model, torch.empty(16, 3, 224, 224, device="meta"), step=TrainStep("adam", loss="mean"))
+    largest = {content: max(line) / 2**20 for content, line in count.memory.items()}
+    assert sum(spec.size_bytes for spec in count.graph.parameters.values()) / 2**20 == pytest.approx(89.68, abs=0.01)
+    assert largest[Content.GRADIENTS] == pytest.approx(89.68, abs=0.01)
+    assert largest[Content.OPTIMIZER] == pytest.approx(179.37, abs=0.05)
+    assert largest[Content.ACTIVATIONS] + largest[Content.INPUTS] == pytest.approx(1310.95, abs=0.05)
 
 
 @pytest.mark.parametrize("reentrant", [True, False])
@@ -212,6 +228,7 @@ def test_a_real_step_after_the_count_gives_the_same_losses():
         (lambda: TrainStep("adma"), RequestError, "adam"),
         (lambda: TrainStep(amp="fp8"), RequestError, "bf16"),
         (lambda: TrainStep(passes=0), RequestError, "1 or more"),
+        (lambda: counted(Mlp(), torch.empty(1, 8), step=TrainStep(amp="bf16"), concrete=True), RequestError, "--amp"),
     ],
 )
 def test_what_cannot_be_trained_says_so_in_one_line(make, error, word):
