@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from threading import get_ident
 from typing import Any
 
 from torch import nn
@@ -12,7 +13,7 @@ from netcost.graph.graph import Phase
 
 
 class ModuleStack:
-    """Tracks the running module while it is open as a context manager.
+    """Tracks the running module of its thread while it is open as a context manager.
 
     Args:
         names: qualified name of each module by `id`; the operators of any other module (one made in the forward pass,
@@ -28,9 +29,10 @@ class ModuleStack:
         self._stack: list[tuple[str, int]] = []
 
     def __enter__(self) -> ModuleStack:
+        self._thread = get_ident()
         self._hooks = (
-            register_module_forward_pre_hook(self._enter_module),
-            register_module_forward_hook(self._leave_module, always_call=True),  # an error may be caught further out
+            register_module_forward_pre_hook(self._entering),
+            register_module_forward_hook(self._leaving, always_call=True),  # an error may be caught further out
         )
         return self
 
@@ -41,6 +43,14 @@ class ModuleStack:
     def place(self) -> tuple[str, int, Phase]:
         """Return the module that is running, the number of its call, and the phase of the step."""
         return self.path, self.call, Phase.FORWARD
+
+    def _entering(self, module: nn.Module, inputs: Any) -> None:
+        if get_ident() == self._thread:  # torch calls global hooks for the modules of every thread
+            self._enter_module(module, inputs)
+
+    def _leaving(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        if get_ident() == self._thread:
+            self._leave_module(module, inputs, output)
 
     def _enter_module(self, module: nn.Module, _: Any) -> None:
         self._stack.append((self.path, self.call))

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -46,10 +47,12 @@ FULL = {
 
 @dataclass
 class Choice:
-    """The device whose kernels are chosen, and the element type of autocast (None: off)."""
+    """The device whose kernels are chosen, and the element type of autocast (None: off) with its lists of operators."""
 
     device: str
     amp: torch.dtype | None
+    lower: frozenset[str]
+    full: frozenset[str]
     casts: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
     """Weights cast to the lower precision, which autocast keeps until it is left: by `id`, with the weight itself."""
 
@@ -59,6 +62,9 @@ class _Chosen(threading.local):
 
 
 _THREAD = _Chosen()
+_lock = threading.Lock()
+_open: dict[str, tuple[torch.library.Library, int]] = {}
+"""Operators that have a kernel of ours now, in any thread, with the number of steps that need it."""
 
 Kernel = Callable[..., Any]
 
@@ -66,20 +72,26 @@ Kernel = Callable[..., Any]
 @contextmanager
 def chosen_kernels(device: str, amp: torch.dtype | None) -> Iterator[Choice]:
     """Choose the kernels of "cpu" or "cuda" for shapes, with autocast to `amp`; `autocast_left` ends autocast."""
-    with torch.library._scoped_library("aten", "IMPL") as library:
-        kernels = [_kernel(ATEN.scaled_dot_product_attention.default, _attention)]
-        if device == "cuda":
-            kernels.append(_kernel(ATEN.dropout.default, _dropout))
-        if amp is not None:
-            kernels += [_kernel(_overload(name), cast=_lowered) for name in LOWER[device].split()]
-            kernels += [_kernel(_overload(name), cast=_raised) for name in FULL[device].split()]
-        for operator, kernel in kernels:
-            library.impl(operator._name.removeprefix("aten::"), kernel, "AutogradMeta", with_keyset=True)
-        before, _THREAD.choice = _THREAD.choice, Choice(device, amp)
-        try:
-            yield _THREAD.choice
-        finally:
-            _THREAD.choice = before
+    names = ["scaled_dot_product_attention", *(["dropout"] if device == "cuda" else [])]
+    if amp is not None:
+        names += f"{LOWER[device]} {FULL[device]}".split()
+    before = _THREAD.choice
+    with _lock:
+        for name in names:
+            library, steps = _open.get(name) or (_registered(name), 0)
+            _open[name] = library, steps + 1
+    _THREAD.choice = choice = Choice(device, amp, frozenset(LOWER[device].split()), frozenset(FULL[device].split()))
+    try:
+        yield choice
+    finally:
+        _THREAD.choice = before
+        with _lock:
+            for name in names:
+                library, steps = _open.pop(name)
+                if steps > 1:
+                    _open[name] = library, steps - 1
+                else:
+                    library._destroy()  # type: ignore[no-untyped-call]  # torch leaves it so
 
 
 def autocast_left(choice: Choice) -> None:
@@ -88,34 +100,37 @@ def autocast_left(choice: Choice) -> None:
     choice.casts.clear()
 
 
-def _overload(name: str) -> OpOverload:
+def _registered(name: str) -> torch.library.Library:
+    """Put a kernel in front of torch's own, above autograd, for shapes."""
     base, _, overload = name.partition(".")
     operator: OpOverload = getattr(getattr(ATEN, base), overload or "default")
-    return operator
+    kernel = partial(_run, name, operator, operator._can_decompose())
+    library = torch.library.Library("aten", "IMPL")  # type: ignore[no-untyped-call]  # torch leaves it so
+    library.impl(name, kernel, "AutogradMeta", with_keyset=True)  # type: ignore[no-untyped-call]
+    return library
 
 
-def _kernel(
-    operator: OpOverload, answer: Kernel | None = None, cast: Callable[[Choice, Tensor], Tensor] | None = None
-) -> tuple[OpOverload, Kernel]:
-    """Return the operator with a kernel that answers for this thread's choice, and else runs torch's own way."""
-    is_composite = operator._can_decompose()
+def _run(name: str, operator: OpOverload, is_composite: bool, keys: DispatchKeySet, *args: Any, **kwargs: Any) -> Any:
+    """Answer for this thread's choice; else, and in other threads, run torch's own way."""
+    choice = _THREAD.choice
+    if choice is not None:
+        answer = _answer(choice, name)
+        result = None if answer is None else answer(choice, *args, **kwargs)
+        if result is not None:
+            return result
+        if choice.amp is not None and (name in choice.lower or name in choice.full):
+            cast = partial(_lowered if name in choice.lower else _raised, choice)
+            args, kwargs = tree_map_only(Tensor, cast, (args, kwargs))
+    if is_composite:
+        return operator.decompose(*args, **kwargs)
+    # The keys of autograd that any device shares lead to the kernel which this one stands in front of.
+    return operator.redispatch(keys.remove(DispatchKey.AutogradMeta).add(DispatchKey.AutogradOther), *args, **kwargs)
 
-    def run(keys: DispatchKeySet, *args: Any, **kwargs: Any) -> Any:
-        choice = _THREAD.choice
-        if choice is not None and answer is not None:
-            result = answer(choice, *args, **kwargs)
-            if result is not None:
-                return result
-        if choice is not None and cast is not None and choice.amp is not None:
-            args, kwargs = tree_map_only(Tensor, lambda tensor: cast(choice, tensor), (args, kwargs))
-        if is_composite:
-            return operator.decompose(*args, **kwargs)
-        # The keys of autograd that any device shares lead to the kernel which this one stands in front of.
-        return operator.redispatch(
-            keys.remove(DispatchKey.AutogradMeta).add(DispatchKey.AutogradOther), *args, **kwargs
-        )
 
-    return operator, run
+def _answer(choice: Choice, name: str) -> Kernel | None:
+    if name == "scaled_dot_product_attention":
+        return _attention
+    return _dropout if name == "dropout" and choice.device == "cuda" else None
 
 
 def _lowered(choice: Choice, tensor: Tensor) -> Tensor:

@@ -60,9 +60,7 @@ class StepStack(ModuleStack):
 
     def place(self) -> tuple[str, int, Phase]:
         """Return the module of the operator that runs, the number of its call, and the phase."""
-        if self.phase is not Phase.BACKWARD:
-            return self.path, self.call, self.phase
-        if _in_backward() == -1:
+        if self.phase is not Phase.BACKWARD or _in_backward() == -1:
             return self.path, self.call, self.phase
         # Autograd runs its nodes with gradients off, and a checkpoint what it runs again with gradients on.
         phase = Phase.RECOMPUTE if torch.is_grad_enabled() else Phase.BACKWARD
@@ -106,12 +104,18 @@ class StepRecorder(Recorder):  # type: ignore[no-untyped-call]  # torch leaves _
         return stand_in
 
     def adopt(self, tensors: Iterable[Tensor], content: Content) -> None:
-        """Note tensors that live before and after the step: gradients from before, or the optimizer's state."""
+        """Note tensors that live before and after the step, such as the optimizer's state."""
+        known = set(map(id, self._memories))
         for tensor in tensors:
-            memory = self._new_memory(tensor, tensor.untyped_storage().nbytes())
+            memory = self._by_storage.get(tensor.untyped_storage()._cdata)
+            if memory is None:
+                memory = Memory(tensor.untyped_storage().nbytes(), -1, CONSTANT)
+                self._watch(tensor, memory)
+            if id(memory) in known or memory.parameter is not None:  # a weight or a gradient, which is counted as such
+                continue
+            known.add(id(memory))
             memory.born, memory.writer = -1, CONSTANT
-            if memory not in self._memories[-1:]:
-                self._memories.append(memory)
+            self._memories.append(memory)
             self._contents[id(memory)] = content
 
     def return_to(self, position: Position) -> None:
@@ -128,23 +132,26 @@ class StepRecorder(Recorder):  # type: ignore[no-untyped-call]  # torch leaves _
             if memory is None:
                 continue
             self._contents[id(memory)] = Content.GRADIENTS
-            made = self.ops[memory.born]
-            if memory.born >= 0 and made.name == "aten.add" and made.phase is Phase.BACKWARD:
+            made = self.ops[memory.born]  # by the backward pass
+            if made.name == "aten.add" and made.phase is Phase.BACKWARD:
                 self.ops[memory.born] = made._replace(module=name.rpartition(".")[0], call=0)
 
     def lifetimes(self) -> tuple[Storage, ...]:
         """Return every block of memory but that of weights, with its lifetime and what it holds."""
         self._accumulate_in_place()
         last = len(self.ops) - 1
-        backward = next((index for index, op in enumerate(self.ops) if op.phase is Phase.BACKWARD), last + 1)
+        phases = [op.phase for op in self.ops]
+        backward = [index for index, phase in enumerate(phases) if phase is Phase.BACKWARD]
         blocks = []
         for memory in self._memories:
             died = last if memory.died is None or memory.born < 0 else memory.died
             content = self._contents.get(id(memory))
             if content is None:
-                made = self.ops[memory.born].phase if 0 <= memory.born <= last else Phase.FORWARD
-                is_kept = made is Phase.RECOMPUTE or memory.born < backward <= died
-                content = Content.ACTIVATIONS if is_kept else Content.TEMPORARIES
+                made = phases[memory.born] if 0 <= memory.born <= last else Phase.FORWARD
+                following = bisect_right(backward, memory.born)
+                is_kept = following < len(backward) and backward[following] <= died
+                is_forward = made in (Phase.FORWARD, Phase.LOSS) and is_kept
+                content = Content.ACTIVATIONS if made is Phase.RECOMPUTE or is_forward else Content.TEMPORARIES
             blocks.append(Storage(memory.size_bytes, memory.born, died, content))
         scratch = [storage._replace(content=Content.TEMPORARIES) for storage in self._workspaces]
         return (*blocks, *scratch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from netcost.counting.training import StepCount
 from netcost.graph.graph import Content, Phase
 from netcost.targets.naming import resolve
 from netcost.text.errors import ForwardError, RequestError
+from netcost.text.units import AtLeast
 from netcost.tracing import TrainStep, trace_step
 
 ON_CPU = TrainStep("none", device="cpu")
@@ -150,6 +152,61 @@ def test_frozen_and_tied_weights_passes_and_hooks():
     hooked.second.register_full_backward_hook(lambda *_: seen.append(1))
     counted(hooked, torch.empty(2, 8))
     assert seen == [1]
+
+
+def test_each_pass_of_several_keeps_its_activations_for_its_own_backward_pass():
+    step = TrainStep("sgd", loss="mean", passes=2)
+    count = counted(Mlp(), torch.empty(32, 8), step=step)
+    phases = [op.phase for op in count.graph.ops]
+    ends = [index for index, phase in enumerate(phases[:-1]) if phase is Phase.FORWARD is not phases[index + 1]]
+    assert [count.memory[Content.ACTIVATIONS][index] for index in ends] == 2 * [2 * (4 * 32 * 16)]
+
+
+def test_a_state_that_is_the_gradient_itself_is_held_once():
+    class Keeper(torch.optim.SGD):
+        def step(self, closure=None):
+            super().step(closure)
+            for weight in self.param_groups[0]["params"]:
+                self.state[weight]["gradient"] = weight.grad
+
+    kept, plain = (
+        counted(Mlp(), torch.empty(2, 8), step=TrainStep(make))
+        for make in (lambda weights: Keeper(weights, lr=1e-3, foreach=False), "sgd")
+    )
+    assert kept.peak.total == plain.peak.total
+
+
+def test_steps_in_two_threads_do_not_meet():
+    x, halved = torch.empty(2, 3, 32, 32), TrainStep("none", amp="bf16")
+    models = [resolve("torchvision:resnet18").build_weightless() for _ in range(4)]
+    half, full = counted(models[0], x, step=halved).total, counted(models[0], x).total
+    assert half != full
+    with ThreadPoolExecutor(4) as pool:
+        steps = [halved, ON_CPU, halved, ON_CPU]
+        found = list(pool.map(lambda model, step: counted(model, x, step=step).total, models, steps))
+    assert found == [half, full, half, full]
+    assert torch.mm(torch.empty(2, 2, device="meta"), torch.empty(2, 2, device="meta")).dtype is torch.float32
+
+
+def test_an_operator_without_a_rule_makes_the_step_a_lower_bound():
+    @torch.library.custom_op("netcost_test::halved", mutates_args=())
+    def halved(x: torch.Tensor) -> torch.Tensor:
+        return x / 2
+
+    halved.register_fake(torch.empty_like)
+    halved.register_autograd(lambda _, gradient: torch.ops.netcost_test.halved(gradient))
+
+    class Halving(nn.Linear):
+        def forward(self, x):
+            return halved(super().forward(x))
+
+    analysis = netcost.analyze(Halving(4, 4), (2, 4), step=ON_CPU)
+    rows = {row[0]: isinstance(row[1], AtLeast) for row in analysis.training.by_phase().rows}
+    assert rows == {"forward": True, "loss": False, "backward": True}
+    assert analysis.unknown_ops == {"netcost_test.halved": 1}
+    assert analysis.figures.every_unknown_op == {"netcost_test.halved": 2}
+    assert isinstance(analysis.figures.shown("train_mult_adds"), AtLeast)
+    assert not isinstance(analysis.figures.shown("train_memory_bytes"), AtLeast)
 
 
 class Squared(torch.autograd.Function):
