@@ -84,7 +84,7 @@ def _snapshot(
         mode = "train" if train else "eval"
         asked = None if step is None else train_step(step)
         analysis = analyze(model, target.required_inputs(), mode=mode, concrete=concrete, step=asked)
-    return take(analysis.count, analysis.metrics(), recipe.target, depth, analysis.input_values), type(model)
+    return take(analysis.count, analysis.figures, recipe.target, depth, analysis.input_values), type(model)
 
 
 def _refuse_strays(replaces: Path, root: Path) -> None:

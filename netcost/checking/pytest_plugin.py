@@ -149,7 +149,7 @@ class CostGuard:
                 model = target.build() if concrete else target.build_weightless()
             analysis = analyze(model, inputs, mode=mode, concrete=concrete, step=step)
         name = target.name if target else analysis.model
-        snapshot = take(analysis.count, analysis.metrics(), name, values=analysis.input_values)
+        snapshot = take(analysis.count, analysis.figures, name, values=analysis.input_values)
         owner = getattr(model, "__self__", model)  # of a method
         source = owner if isfunction(owner) else type(owner)
         root = root_of(self._config.rootpath)  # without a configuration file, rootdir may be the folder of the tests

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from netcost.checking.limits import FIGURES
 from netcost.counting.breakdown import ADDITIVE, by_module, shape_text
 from netcost.counting.count import Count
+from netcost.counting.figures import Figures
 from netcost.graph.graph import TensorSpec
 from netcost.text.metrics import TRAIN_METRICS
 from netcost.text.tables import bare
@@ -48,14 +48,12 @@ class Snapshot:
         return sum(self.unknown_ops.values()) if name == "unknown_ops" else self.totals.get(name)
 
 
-def take(
-    count: Count, metrics: Mapping[str, Any], model: str, depth: int | None = None, values: Sequence[str] = ()
-) -> Snapshot:
+def take(count: Count, figures: Figures, model: str, depth: int | None = None, values: Sequence[str] = ()) -> Snapshot:
     """Return the snapshot of a counted network.
 
     Args:
         count: the counted graph.
-        metrics: of the whole network, by name.
+        figures: of the whole network, and of its training step where one was counted.
         model: the target that was counted.
         depth: levels of modules to record; None for the innermost modules.
         values: inputs that are no tensors.
@@ -63,10 +61,10 @@ def take(
     return Snapshot(
         model=model,
         inputs=(*map(input_text, count.graph.inputs), *values),
-        totals={name: metrics[name] for name in (*TOTALS, *TRAIN_METRICS) if name in metrics},
+        totals={name: figures.values[name] for name in (*TOTALS, *TRAIN_METRICS) if name in figures.values},
         modules=_modules(count, depth),
         operators=dict(Counter(op.name for op in count.graph.ops)),
-        unknown_ops=count.unknown_ops,
+        unknown_ops=figures.every_unknown_op,
         depth=depth,
     )
 

@@ -49,7 +49,7 @@ class Comparison:
         """Operators without a counting rule, and the runs of each, in all networks together."""
         unknown: Counter[str] = Counter()
         for entry in self.entries:
-            unknown.update(entry.figures.unknown_ops if entry.figures else {})
+            unknown.update(entry.figures.every_unknown_op if entry.figures else {})
         return dict(unknown)
 
     def label(self, entry: Entry) -> str:

@@ -36,10 +36,8 @@ class Figures:
     def shown(self, name: str) -> Any:
         """Return the value of metric `name`, marked as a lower bound if it leaves unknown operators out."""
         value = self.values.get(name)
-        unknown = self.unknown_ops
-        if name in TRAIN_METRICS and name != "train_memory_bytes":
-            unknown = (self.training or {}).get("unknown_ops", {})
-        complete = not unknown or name not in (*breakdown.NEED_A_RULE, *TRAIN_METRICS)
+        unknown = self.every_unknown_op if name in TRAIN_METRICS else self.unknown_ops
+        complete = not unknown or name not in breakdown.NEED_A_RULE
         return value if value is None or complete else AtLeast(value)
 
     def notes(self) -> list[str]:
@@ -49,6 +47,11 @@ class Figures:
         listed = ", ".join(f"{name} ({times})" for name, times in self.unknown_ops.items())
         unknown = f"{self.model or 'model'}: no rule counts {listed}; totals marked ≥ leave that work out."
         return [unknown, *self.count_notes]
+
+    @property
+    def every_unknown_op(self) -> dict[str, int]:
+        """Operators without a counting rule, those of the training step among them."""
+        return {**self.unknown_ops, **(self.training or {}).get("unknown_ops", {})}
 
     @property
     def batch(self) -> int | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from netcost.counting.breakdown import WHOLE, truncated
+from netcost.counting.breakdown import NEED_A_RULE, WHOLE, truncated
 from netcost.counting.count import kinds_and_costs
 from netcost.graph import liveness
 from netcost.graph.cost import Cost, Kind, total
@@ -15,6 +15,7 @@ from netcost.graph.graph import Content, Graph, Op, Phase
 from netcost.text import units
 from netcost.text.metrics import METRICS
 from netcost.text.tables import Column, Table, table_of
+from netcost.text.units import AtLeast
 from netcost.tracing import TrainStep
 
 FIGURES = ("mult_adds", "flops", "memory_access", "memory_access_bytes", "kernels")
@@ -44,11 +45,14 @@ class PartOfStep(NamedTuple):
     name: str
     type: str
     costs: dict[Phase, Cost]
+    incomplete: frozenset[Phase]  # phases with an operator that no rule counts
     kept_bytes: int = 0
 
-    def of(self, figure: str, *phases: Phase) -> int:
-        """Return a figure of these phases, or of all."""
-        return sum(getattr(cost, figure) for phase, cost in self.costs.items() if not phases or phase in phases)
+    def of(self, figure: str, *phases: Phase) -> int | AtLeast:
+        """Return a figure of these phases, or of all; a lower bound where it leaves out an operator without a rule."""
+        asked = [phase for phase in self.costs if not phases or phase in phases]
+        value = sum(getattr(self.costs[phase], figure) for phase in asked)
+        return AtLeast(value) if figure in NEED_A_RULE and not self.incomplete.isdisjoint(asked) else value
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,8 @@ class StepCount:
             Column("phase", "Phase", of=lambda part: part.name),
             *(_figure(name, METRICS[name].heading) for name in FIGURES),
         )
-        rows = [PartOfStep(str(phase), "", {phase: cost}) for phase, cost in self.phases.items()]
+        unknown = self._incomplete([str(op.phase) for op in self.graph.ops])
+        rows = [PartOfStep(str(phase), "", {phase: cost}, unknown[str(phase)]) for phase, cost in self.phases.items()]
         return table_of(columns, rows, f"Training step ({self.step.title})", self.notes())
 
     def by_content(self) -> Table:
@@ -150,12 +155,13 @@ class StepCount:
         costs: dict[str, dict[Phase, list[Cost]]] = {}
         for key, op, cost in zip(keys, self.graph.ops, self.costs, strict=True):
             costs.setdefault(key, {}).setdefault(op.phase, []).append(cost)
-        kept = self._kept(keys)
+        kept, unknown = self._kept(keys), self._incomplete(keys)
         rows = [
             PartOfStep(
                 key,
                 self.graph.modules.get(key, ""),
                 {phase: total(parts) for phase, parts in phases.items()},
+                unknown[key],
                 kept[key],
             )
             for key, phases in costs.items()
@@ -175,9 +181,17 @@ class StepCount:
         """Make the notes under the tables of this step."""
         unknown = ", ".join(f"{name} ({times})" for name, times in self.unknown_ops.items())
         return (
-            *([f"Training step: no rule counts {unknown}; its totals leave that work out."] if unknown else []),
+            *([f"Training step: no rule counts {unknown}; totals marked ≥ leave that work out."] if unknown else []),
             *self.graph.notes,
         )
+
+    def _incomplete(self, keys: list[str]) -> dict[str, frozenset[Phase]]:
+        """Return the phases in which each part has an operator without a counting rule."""
+        found: dict[str, frozenset[Phase]] = dict.fromkeys(keys, frozenset())
+        for key, op, kind in zip(keys, self.graph.ops, self.kinds, strict=True):
+            if kind is Kind.UNKNOWN:
+                found[key] |= {op.phase}
+        return found
 
     def _kept(self, keys: list[str]) -> Counter[str]:
         """Add up the activations that each module keeps at the end of the forward pass (bytes)."""
