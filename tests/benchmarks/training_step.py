@@ -83,14 +83,15 @@ def backward(name: str) -> dict[str, Any]:
         if op.phase is Phase.BACKWARD and cost.mult_adds:
             ours[op.module] = ours.get(op.module, 0) + cost.mult_adds
 
+    shapes = target.build_weightless().to("meta").train()  # FlopCounterMode takes no buffer with values beside shapes
+
     def with_torch() -> int:
         with FlopCounterMode(display=False) as counter:
-            output = model(x)
+            output = shapes(x)
             forward = counter.get_total_flops()
             named_loss("auto", output).backward()  # type: ignore[no-untyped-call]  # torch leaves it so
         return (counter.get_total_flops() - forward) // 2
 
-    model.train()
     torchs = with_torch()
     return {
         "model": name,
