@@ -12,7 +12,6 @@ from netcost.text.errors import VerdictError
 if TYPE_CHECKING:
     from netcost.counting.analysis import Analysis
     from netcost.counting.fitting import BatchSearch, Fit
-    from netcost.counting.training import StepCount
     from netcost.targets.naming import Target
     from netcost.tracing import TrainStep
 
@@ -79,7 +78,7 @@ def show(
     fit, search = _fitted(analysis, target, asked, fits, largest_batch)
     shown = ShownAnalysis(analysis, by, depth, roof, checked, fit, search)
     output.show_result(shown, format_name, out, quiet=quiet)
-    output.refuse_unknown(analysis.unknown_ops, strict)
+    output.refuse_unknown(analysis.figures.every_unknown_op, strict)
     if fits is not None and fit is not None and fit.verdict == "does not fit":
         raise VerdictError(f"{analysis.model}: the training step does not fit into {fits}; try a smaller --batch")
     return 0
@@ -91,14 +90,11 @@ def _fitted(
     """Return the step in the memory asked for, and the largest batch there, if asked for."""
     if analysis.training is None or step is None:
         return None, None
-    from netcost.counting.analysis import analyze
+    from netcost.counting.analysis import count_step
     from netcost.counting.fitting import fit, largest_batch
 
-    def count(batch: int) -> StepCount:
-        counted = analyze(target.with_batch(batch), mode="train", step=step).training
-        assert counted is not None
-        return counted
-
     memory = fits or largest
-    search = None if largest is None else largest_batch(count, largest)
+    search = (
+        None if largest is None else largest_batch(lambda batch: count_step(target.with_batch(batch), step), largest)
+    )
     return (None if memory is None else fit(analysis.training, memory)), search

@@ -291,3 +291,15 @@ def analyze(
     if step is not None:
         training = StepCount.of(trace_step(model, args, kwargs, step, concrete=concrete), step)
     return Analysis(count(graph), name, written, notes_on(specs), training)
+
+
+@paused_collection()
+def count_step(target: Target, step: TrainStep) -> StepCount:
+    """Count a training step of a target alone, without its forward pass on its own.
+
+    Raises:
+        RequestError: as for `analyze`.
+    """
+    model = target.build_weightless()
+    args, kwargs = call_arguments(target.required_inputs(), drawing_indices(model))
+    return StepCount.of(trace_step(model, args, kwargs, step), step)

@@ -99,14 +99,16 @@ class BatchSearch:
     Args:
         fits: the largest batch that fits; None where not even one sample does.
         may_fit: the largest whose tensors alone fit: between the two nobody can tell by counting.
+        device: as the user named it.
     """
 
     fits: int | None
     may_fit: int | None
+    device: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values under the JSON keys."""
-        return {"fits": self.fits, "may_fit": self.may_fit}
+        return {"device": self.device, "fits": self.fits, "may_fit": self.may_fit}
 
 
 def capacity(written: str) -> int:
@@ -162,7 +164,7 @@ def largest_batch(count: Callable[[int], StepCount], written: str) -> BatchSearc
         return good or None
 
     fits = largest(lambda answer: answer is FitVerdict.FITS)
-    return BatchSearch(fits, largest(lambda answer: answer is not FitVerdict.DOES_NOT_FIT))
+    return BatchSearch(fits, largest(lambda answer: answer is not FitVerdict.DOES_NOT_FIT), written)
 
 
 def fit_table(fit: Fit, search: BatchSearch | None, device: str) -> Table:
@@ -175,7 +177,9 @@ def fit_table(fit: Fit, search: BatchSearch | None, device: str) -> Table:
         ("not the model's (estimate)", fit.other_bytes, "bytes"),
     ]
     if search is not None:
-        rows += [("largest batch that fits", search.fits, "count"), ("largest that may fit", search.may_fit, "count")]
+        where = "" if search.device == device else f" {search.device}"
+        rows.append((f"largest batch that fits{where}", search.fits, "count"))
+        rows.append((f"largest that may fit{where}", search.may_fit, "count"))
     columns = (Column("fact", "Memory", of=lambda row: row[0]), Column("value", device, "mixed", of=lambda row: row[1]))
     notes = (
         f"Not the model's: {units.data_size(CONTEXT_BYTES)} for CUDA's context, and {units.percent(OVERHEAD)} of the "
