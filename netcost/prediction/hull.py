@@ -53,6 +53,8 @@ def outside(parts: Mapping[str, float], known: Coefficients) -> Iterator[str]:
     if not least / SLACK <= total <= most * SLACK:
         span = f"{units.seconds(least)} to {units.seconds(most)}"
         yield f"{units.seconds(total)} per sample; measured networks took {span}"
+    if not total:  # a network that only makes views
+        return
     for name, seconds in parts.items():
         share, measured = seconds / total, known.largest_shares.get(name, 0.0)
         if share > min(max(SLACK * measured, LEAST_SHARE), (1 + measured) / 2):

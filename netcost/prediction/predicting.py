@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -171,13 +172,11 @@ def predict(
     Running(mode or "eager", memory_format=memory_format)  # which refuses other words
     devices = [coefficients(name, mode, memory_format) for name in ([on] if isinstance(on, str) else on)]
     several = [models] if isinstance(models, str | Target | nn.Module) else list(models)
-    return Predictions(
-        tuple(
-            predicted_one(*counted(model, inputs, batch or known.batch, known.memory_format), known)
-            for model in several
-            for known in devices
-        )
-    )
+    found = []
+    for model in several:
+        count = cache(partial(counted, model, inputs))  # devices that were measured alike share it
+        found += [predicted_one(*count(batch or known.batch, known.memory_format), known) for known in devices]
+    return Predictions(tuple(found))
 
 
 def coefficients(name: str, mode: str | None = None, memory_format: str = "contiguous") -> Coefficients:

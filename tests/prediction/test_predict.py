@@ -72,6 +72,7 @@ IMAGE = (256, 8, 32, 32)
         (nn.Sequential(nn.Conv3d(3, 8, 3)), (256, 3, 8, 8, 8), "3-D convolution"),
         (Decoder(), IDS, "causal attention, embedding"),
         (nn.ConvTranspose2d(8, 8, 2), IMAGE, "transposed convolution"),
+        (nn.Flatten(), IMAGE, "per sample"),  # nothing runs
         (nn.Conv2d(8, 8, 3).half(), torch.empty(IMAGE, dtype=torch.float16, device="meta"), "float16"),
         (Own(8, 8, 3), IMAGE, "no rule counts netcost_prediction_test.twist"),
         (nn.ReLU(), IMAGE, "per sample; measured networks took"),
