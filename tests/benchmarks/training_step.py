@@ -39,7 +39,7 @@ from netcost.text.tables import Column, Table, from_records
 from netcost.tracing import TrainStep, trace_step
 from netcost.tracing.training import named_loss
 
-SIZES = {"inception_v3": 299}
+SIZES = {"inception_v3": 299, "vit_h_14": 518}
 ROUNDS = 3
 MEMORY = (
     "resnet18 mobilenet_v2 vit_b_16 googlenet densenet121 shufflenet_v2_x1_0 convnext_tiny swin_t inception_v3 "
