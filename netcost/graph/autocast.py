@@ -18,17 +18,37 @@ PRECISIONS = ("traced", "half", "amp")
 BYTES = {"float16": 2, "bfloat16": 2, "float32": 4}
 """The types that autocast changes, and bytes per element."""
 
-LOWERED = frozenset(
-    aten("convolution conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d linear matmul")
-    + aten("bmm mm mv addmm addmv addbmm baddbmm addr chain_matmul prelu scaled_dot_product_attention")
-)
-"""Operators that autocast runs in half precision."""
+_LOWERED_ON_ALL = """
+    conv1d conv2d conv3d convolution conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d linear matmul mm bmm
+    addmm addbmm baddbmm linalg_vecdot scaled_dot_product_attention
+"""
+LOWERED = {
+    "cpu": frozenset(aten(_LOWERED_ON_ALL)),
+    "cuda": frozenset(aten(f"{_LOWERED_ON_ALL} mv addmv addr einsum prelu chain_matmul linalg_multi_dot")),
+}
+"""Operators that autocast runs in half precision, by device.
 
-RAISED = frozenset(
-    aten("layer_norm group_norm softmax log_softmax pow rpow sum prod cumsum cumprod norm linalg_vector_norm exp expm1")
-    + aten("log log10 log1p log2 rsqrt reciprocal softplus sinh cosh tan acos asin erfinv cdist dist renorm logsumexp")
-)
-"""Operators that autocast runs in single precision."""
+Reference: AT_FORALL_LOWER_PRECISION_FP in torch's aten/src/ATen/autocast_mode.h, and the list for the CPU beside it.
+"""
+
+RAISED = {
+    "cpu": frozenset(
+        aten("avg_pool3d binary_cross_entropy grid_sampler prod cdist nll_loss nll_loss2d mse_loss l1_loss huber_loss")
+        + aten("smooth_l1_loss kl_div multi_margin_loss cosine_embedding_loss trace")
+    ),
+    "cuda": frozenset(
+        aten("acos asin cosh erfinv exp expm1 log log10 log2 log1p reciprocal rsqrt sinh tan pow softplus layer_norm")
+        + aten(
+            "native_layer_norm group_norm nuclear_norm cosine_similarity poisson_nll_loss nll_loss nll_loss2d kl_div"
+        )
+        + aten("l1_loss smooth_l1_loss huber_loss mse_loss binary_cross_entropy_with_logits dist pdist cdist renorm")
+        + aten("logsumexp prod softmax log_softmax cumprod cumsum linalg_vector_norm linalg_matrix_norm sum norm")
+    ),
+}
+"""Operators that autocast runs in single precision, by device.
+
+Reference: AT_FORALL_FP32 and AT_FORALL_FP32_SET_OPT_DTYPE in the same file.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +95,7 @@ def _read(op: Op, dtype: str, precision: str) -> str:
     if precision != "amp" or dtype not in BYTES:
         return dtype
     name = op.name.removesuffix("_")
-    return "float16" if name in LOWERED else "float32" if name in RAISED else dtype
+    return "float16" if name in LOWERED["cuda"] else "float32" if name in RAISED["cuda"] else dtype
 
 
 def _written(op: Op, read: tuple[str, ...], precision: str) -> str:
@@ -84,10 +104,10 @@ def _written(op: Op, read: tuple[str, ...], precision: str) -> str:
     if traced not in BYTES or precision == "traced":
         return traced
     name = op.name.removesuffix("_")
-    if precision == "half" or name in LOWERED:
+    if precision == "half" or name in LOWERED["cuda"]:
         return "float16"
     operands = [(tensor, dtype) for tensor, dtype in zip(op.inputs, read, strict=True) if dtype in BYTES]
-    if name in RAISED or not operands:
+    if name in RAISED["cuda"] or not operands:
         return "float32"
     if op.name != name or name == "aten.batch_norm":
         return operands[0][1]

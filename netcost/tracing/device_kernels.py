@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -19,40 +19,19 @@ from torch._C import DispatchKey, DispatchKeySet
 from torch._ops import OpOverload
 from torch.utils._pytree import tree_map_only
 
+from netcost.graph.autocast import LOWERED, RAISED
+
 ATEN = torch.ops.aten
 
-LOWER = {
-    "cpu": "conv1d conv2d conv3d convolution conv_tbc conv_transpose1d conv_transpose2d.input conv_transpose3d.input "
-    "mm bmm addmm addbmm baddbmm linear matmul linalg_vecdot",
-    "cuda": "conv1d conv2d conv3d convolution _convolution conv_tbc conv_transpose1d conv_transpose2d.input "
-    "conv_transpose3d.input mm bmm mv addmm addmv addr addbmm baddbmm linear matmul einsum prelu chain_matmul "
-    "linalg_vecdot linalg_multi_dot",
-}
-"""Operators that autocast runs in the lower precision.
-
-Reference: AT_FORALL_LOWER_PRECISION_FP in torch's aten/src/ATen/autocast_mode.h, and the list for the CPU beside it.
-"""
-
-FULL = {
-    "cpu": "avg_pool3d binary_cross_entropy grid_sampler prod cdist nll_loss nll_loss2d mse_loss cosine_embedding_loss "
-    "trace l1_loss huber_loss smooth_l1_loss kl_div multi_margin_loss",
-    "cuda": "acos asin cosh erfinv exp expm1 log log10 log2 log1p reciprocal rsqrt sinh tan pow.Tensor_Scalar "
-    "pow.Tensor_Tensor pow.Scalar softplus layer_norm group_norm native_layer_norm nuclear_norm "
-    "cosine_similarity poisson_nll_loss nll_loss nll_loss2d kl_div l1_loss smooth_l1_loss huber_loss mse_loss "
-    "binary_cross_entropy_with_logits dist pdist cdist renorm logsumexp prod softmax.int log_softmax.int cumprod "
-    "cumsum linalg_vector_norm linalg_matrix_norm sum sum.dim_IntList norm.ScalarOpt_dim norm.Scalar",
-}
-"""Operators that autocast runs in float32; see AT_FORALL_FP32 and AT_FORALL_FP32_SET_OPT_DTYPE in the same file."""
+ATTENTION, DROPOUT = "aten.scaled_dot_product_attention", "aten.dropout"
 
 
 @dataclass
 class Choice:
-    """The device whose kernels are chosen, and the element type of autocast (None: off) with its lists of operators."""
+    """The device whose kernels are chosen, and the element type of autocast (None: off)."""
 
     device: str
     amp: torch.dtype | None
-    lower: frozenset[str]
-    full: frozenset[str]
     casts: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
     """Weights cast to the lower precision, which autocast keeps until it is left: by `id`, with the weight itself."""
 
@@ -72,26 +51,34 @@ Kernel = Callable[..., Any]
 @contextmanager
 def chosen_kernels(device: str, amp: torch.dtype | None) -> Iterator[Choice]:
     """Choose the kernels of "cpu" or "cuda" for shapes, with autocast to `amp`; `autocast_left` ends autocast."""
-    names = ["scaled_dot_product_attention", *(["dropout"] if device == "cuda" else [])]
+    operators = {ATTENTION, *([DROPOUT] if device == "cuda" else [])}
     if amp is not None:
-        names += f"{LOWER[device]} {FULL[device]}".split()
+        operators |= LOWERED[device] | RAISED[device]
     before = _THREAD.choice
-    with _lock:
-        for name in names:
-            library, steps = _open.get(name) or (_registered(name), 0)
-            _open[name] = library, steps + 1
-    _THREAD.choice = choice = Choice(device, amp, frozenset(LOWER[device].split()), frozenset(FULL[device].split()))
-    try:
+    _THREAD.choice = choice = Choice(device, amp)
+    with ExitStack() as held:
+        held.callback(setattr, _THREAD, "choice", before)
+        for operator in operators:
+            for name in _overloads(operator):
+                _take(name)
+                held.callback(_leave, name)
         yield choice
-    finally:
-        _THREAD.choice = before
-        with _lock:
-            for name in names:
-                library, steps = _open.pop(name)
-                if steps > 1:
-                    _open[name] = library, steps - 1
-                else:
-                    library._destroy()  # type: ignore[no-untyped-call]  # torch leaves it so
+
+
+def _take(name: str) -> None:
+    """Put a kernel of ours in front of an operator, where no other step has done so."""
+    with _lock:
+        library, steps = _open.get(name) or (_registered(name), 0)
+        _open[name] = library, steps + 1
+
+
+def _leave(name: str) -> None:
+    with _lock:
+        library, steps = _open.pop(name)
+        if steps > 1:
+            _open[name] = library, steps - 1
+        else:
+            library._destroy()  # type: ignore[no-untyped-call]  # torch leaves it so
 
 
 def autocast_left(choice: Choice) -> None:
@@ -100,11 +87,20 @@ def autocast_left(choice: Choice) -> None:
     choice.casts.clear()
 
 
+@cache
+def _overloads(operator: str) -> tuple[str, ...]:
+    """Name the overloads of an operator that torch dispatches, but for those that write into a given tensor."""
+    base = operator.removeprefix("aten.")
+    overloads = [overload for overload in getattr(ATEN, base).overloads() if not overload.endswith("out")]
+    named = [base if overload == "default" else f"{base}.{overload}" for overload in overloads]
+    return tuple(name for name in named if torch._C._dispatch_has_kernel(f"aten::{name}"))  # not TorchScript's alone
+
+
 def _registered(name: str) -> torch.library.Library:
     """Put a kernel in front of torch's own, above autograd, for shapes."""
     base, _, overload = name.partition(".")
     operator: OpOverload = getattr(getattr(ATEN, base), overload or "default")
-    kernel = partial(_run, name, operator, operator._can_decompose())
+    kernel = partial(_run, f"aten.{base}", operator, operator._can_decompose())
     library = torch.library.Library("aten", "IMPL")  # type: ignore[no-untyped-call]  # torch leaves it so
     library.impl(name, kernel, "AutogradMeta", with_keyset=True)  # type: ignore[no-untyped-call]
     return library
@@ -118,8 +114,9 @@ def _run(name: str, operator: OpOverload, is_composite: bool, keys: DispatchKeyS
         result = None if answer is None else answer(choice, *args, **kwargs)
         if result is not None:
             return result
-        if choice.amp is not None and (name in choice.lower or name in choice.full):
-            cast = partial(_lowered if name in choice.lower else _raised, choice)
+        is_lowered = name in LOWERED[choice.device]
+        if choice.amp is not None and (is_lowered or name in RAISED[choice.device]):
+            cast = partial(_lowered if is_lowered else _raised, choice)
             args, kwargs = tree_map_only(Tensor, cast, (args, kwargs))
     if is_composite:
         return operator.decompose(*args, **kwargs)
@@ -128,9 +125,9 @@ def _run(name: str, operator: OpOverload, is_composite: bool, keys: DispatchKeyS
 
 
 def _answer(choice: Choice, name: str) -> Kernel | None:
-    if name == "scaled_dot_product_attention":
+    if name == ATTENTION:
         return _attention
-    return _dropout if name == "dropout" and choice.device == "cuda" else None
+    return _dropout if name == DROPOUT and choice.device == "cuda" else None
 
 
 def _lowered(choice: Choice, tensor: Tensor) -> Tensor:

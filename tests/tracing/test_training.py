@@ -255,6 +255,30 @@ def test_autocast_keeps_half_of_the_bytes_and_the_products_stay():
     assert {spec.dtype for op in products for spec in op.inputs} == {"bfloat16"}
 
 
+class Attentive(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.drop = nn.Linear(8, 24), nn.Dropout(0.1)
+
+    def forward(self, x):
+        query, key, value = self.drop(self.layer(x)).unflatten(-1, (3, 1, 8)).permute(2, 0, 3, 1, 4)
+        return F.scaled_dot_product_attention(query, key, value)
+
+
+@pytest.mark.parametrize(
+    ("step", "kernels"),
+    [
+        (TrainStep("none", device="cpu"), {"_scaled_dot_product_flash_attention_for_cpu", "bernoulli_"}),
+        (TrainStep("none"), {"_scaled_dot_product_efficient_attention", "native_dropout"}),
+        (TrainStep("none", amp="fp16"), {"_scaled_dot_product_flash_attention", "native_dropout"}),
+    ],
+)
+def test_attention_and_dropout_are_those_of_the_device(step, kernels):
+    count = counted(Attentive(), torch.empty(2, 5, 8), step=step)
+    assert {f"aten.{name}" for name in kernels} <= {op.name for op in count.graph.ops}
+    assert count.unknown_ops == {}
+
+
 def test_a_real_step_after_the_count_gives_the_same_losses():
     def losses(is_counted):
         torch.manual_seed(0)
