@@ -14,6 +14,7 @@ from math import prod
 from operator import attrgetter
 from typing import NamedTuple
 
+from netcost.counting.breakdown import WHOLE
 from netcost.counting.count import Count
 from netcost.graph.autocast import BYTES, PRECISIONS, Types, itemsize, types
 from netcost.graph.compiled import compiled_groups
@@ -288,7 +289,7 @@ def operators_table(count: Count) -> Table:
         Column("index", "#", of=lambda row: str(row.index)),
         Column("op", "Operator", of=lambda row: row.op.name),
         Column("finer_kind", "Finer kind", of=lambda row: row.kind),
-        Column("module", "Module", of=lambda row: row.op.module or "(model)"),
+        Column("module", "Module", of=lambda row: row.op.module or WHOLE),
         Column("operands", "Operands", of=lambda row: " ".join(_sides(item.shape) or "1" for item in row.op.inputs)),
         Column("results", "Results", of=lambda row: " ".join(_sides(item.shape) or "1" for item in row.op.outputs)),
         Column("groups", "Groups", "count", of=lambda row: row.op.arguments.get("groups", 1) if row.kernel else None),
