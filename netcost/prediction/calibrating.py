@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,15 @@ import numpy as np
 from netcost.counting import Analysis
 from netcost.prediction import model
 from netcost.prediction.coefficients import Coefficients, Provenance, every_shipped
+from netcost.prediction.columns import Datasheet
 from netcost.prediction.fitting import Floats, MeasuredNetworks, blank, design, fitted
 from netcost.prediction.hull import kinds_of
 from netcost.prediction.predicting import counted
 from netcost.prediction.rows import Running, rows_of
+from netcost.prediction.timings import TimedNetwork, read_timings
+from netcost.profiling.roofline.caches import ASSUMED_BYTES
 from netcost.targets import resolve
 from netcost.text import units
-from netcost.text.documents import shortened
 from netcost.text.errors import ForwardError, NetcostError, RequestError, one_line
 from netcost.text.tables import Column, Table, table_of
 
@@ -33,43 +34,7 @@ ENOUGH = 50
 MANY = 300
 """Networks from which on they alone say what has been measured, and the start holds the coefficients less."""
 
-LONGEST_S = 3600.0
-"""Seconds per pass beyond which a time cannot be one of milliseconds."""
-
-TIMM = {
-    "target": "model",
-    "batch": "infer_batch_size",
-    "ms": "infer_step_time",
-    "size": "infer_img_size",
-    "rate": "infer_samples_per_sec",
-}
-"""Columns of a table of timm's benchmark."""
-
-OWN = {"target": "target", "batch": "batch", "ms": "ms", "input": "input"}
-"""Columns of a table of one's own; `name` may stand for `target`."""
-
 Progress = Callable[[float, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class TimedNetwork:
-    """One line of the measurements.
-
-    Args:
-        line: of the file, from 1.
-        target: as `resolve` takes it.
-        batch: samples per pass.
-        seconds: per pass.
-        input: written like 1x3x224x224; "" for the target's own.
-        size: of the image, where timm's benchmark says it.
-    """
-
-    line: int
-    target: str
-    batch: int
-    seconds: float
-    input: str = ""
-    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +43,24 @@ class Calibration:
 
     Args:
         coefficients: of the device.
-        start: the device that they were started from; "" for a datasheet.
+        start: the device that they were started from; "" for the device's own rates.
         left_out: lines of the file that could not be used, and why.
+        remarks: on times that were taken here.
     """
 
     coefficients: Coefficients
     start: str
     left_out: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        return {**self.coefficients.to_dict(), "start": self.start or None, "left_out": list(self.left_out)}
+        return {
+            **self.coefficients.to_dict(),
+            "start": self.start or None,
+            "left_out": list(self.left_out),
+            "remarks": list(self.remarks),
+        }
 
     def records(self) -> Table:
         """Return the coefficients, a row per column of the model."""
@@ -106,7 +78,7 @@ class Calibration:
         figures = {
             "Networks": f"{known.source.networks:,} of {known.source.families:,} families",
             "Way of running": str(known.running),
-            "Started from": self.start or "datasheet",
+            "Started from": self.start or "its own rates",
             "Median error on held-out families": units.percent(known.error),
             "90 % interval, times the prediction": f"{units.times(low)} to {units.times(high)}",
             "Coefficients": str(len(known.seconds)),
@@ -116,7 +88,8 @@ class Calibration:
 
     def _notes(self, most: int = 10) -> list[str]:
         more = len(self.left_out) - most
-        return [*self.left_out[:most], *([f"… and {more} more lines were left out."] if more > 0 else [])]
+        lines = [*self.left_out[:most], *([f"… and {more} more lines were left out."] if more > 0 else [])]
+        return [*lines, f"Rates of the device: {self.coefficients.sheet.source}.", *self.remarks]
 
 
 def calibrate(
@@ -139,30 +112,67 @@ def calibrate(
     Raises:
         RequestError: the file is damaged (the message names the line), or too few networks can be used.
     """
-    lines = list(read_timings(path))
+    title, table = name or Path(path).stem, Path(path).name
+    return of_times(list(read_timings(path)), running, title, table, like=like, progress=progress)
+
+
+def of_times(
+    lines: Sequence[TimedNetwork],
+    running: Running,
+    title: str,
+    table: str,
+    *,
+    sheet: Datasheet | None = None,
+    like: str | None = None,
+    progress: Progress | None = None,
+) -> Calibration:
+    """Fit the coefficients of a device to measured times, as `calibrate` does.
+
+    Args:
+        title: of the device.
+        table: that the times come from, for messages.
+        sheet: rates of the device, measured [default: from the times on a processor, and of the start on a GPU].
+    """
     networks, left_out = _counted(lines, running, progress)
     if len(networks.names) < FEWEST:
         first = f"; {left_out[0]}" if left_out else ""
-        raise RequestError(f"{path!r} has {len(networks.names)} networks that can be used, of at least {FEWEST}{first}")
-    title = name or Path(path).stem
-    start, factor = _start(networks, running, like)
-    origin = Provenance(Path(path).name, "", "", "", len(networks.names), len(set(networks.families)))
-    about = blank(title, title, running, start.sheet, "", origin)
+        raise RequestError(
+            f"{table!r} has {len(networks.names)} networks that can be used, of at least {FEWEST}{first}"
+        )
+    start, factor = _start(networks, running, like, sheet)
     number, is_processor = len(networks.names), start.sheet.cache_bytes is not None
-    about = replace(about, three_columns=is_processor and number < ENOUGH)
-    # One processor tells nothing of another: the fit starts from a datasheet.
+    if sheet is None:
+        sheet = _rates_of(networks, running, start.sheet) if is_processor else _lent(start)
+    origin = Provenance(table, "", "", "", number, len(set(networks.families)), datetime.now(UTC).date().isoformat())
+    about = replace(blank(title, title, running, sheet, "", origin), few_columns=is_processor and number < ENOUGH)
+    # One processor tells nothing of another: the fit starts from its own rates.
     begin = None if is_processor else start.seconds
-    held = model.HELD if number >= MANY or about.three_columns else model.HELD_BY_FEW
+    held = model.HELD if number >= MANY or about.few_columns else model.HELD_BY_FEW
     found = fitted(networks, about, begin, held)
     if number < MANY:
         found = _widened(found, start, factor)
     return Calibration(found, "" if is_processor else start.device, tuple(left_out))
 
 
+def _lent(start: Coefficients) -> Datasheet:
+    return replace(start.sheet, source=f"not known: those of {start.device}, which fits best ({start.sheet.source})")
+
+
+def _rates_of(networks: MeasuredNetworks, running: Running, sheet: Datasheet) -> Datasheet:
+    """Return rates for a processor without a datasheet: each of three costs a third of the median measured time."""
+    parts = design(networks, running, sheet, few=True)
+    thirds = {
+        name: float(np.median(networks.seconds / parts.counts[:, parts.names.index(name)])) / 3
+        for name in ("mult-adds", "bytes", "kernels")
+    }
+    source = "not known: mult-adds, bytes and kernels are given a third of the median measured time each; cache assumed"
+    return Datasheet(1 / thirds["mult-adds"], 1 / thirds["bytes"], thirds["kernels"], float(ASSUMED_BYTES), source)
+
+
 def _widened(few: Coefficients, start: Coefficients, factor: float) -> Coefficients:
     """Return coefficients that a few networks adapted, with the hull of those that the start was fitted to."""
     shares = {name: max(share, start.largest_shares.get(name, 0.0)) for name, share in few.largest_shares.items()}
-    if not few.three_columns:
+    if not few.few_columns:
         others = {name: value * factor for name, value in start.seconds.items() if name not in few.seconds}
         few = replace(few, seconds={**few.seconds, **others})
         shares = {**start.largest_shares, **shares}
@@ -172,12 +182,20 @@ def _widened(few: Coefficients, start: Coefficients, factor: float) -> Coefficie
     return replace(few, kinds=kinds, largest_shares=shares, sample_s=span)
 
 
-def _start(networks: MeasuredNetworks, running: Running, like: str | None) -> tuple[Coefficients, float]:
+def _start(
+    networks: MeasuredNetworks, running: Running, like: str | None, sheet: Datasheet | None
+) -> tuple[Coefficients, float]:
     """Return the coefficients to start from, and the constant by which the new device is slower.
 
-    They are those of the device asked for, or those that one constant fits best.
+    They are those of the device asked for, or those that one constant fits best; of the same kind as one whose rates
+    are known.
     """
-    known = [entry for entry in every_shipped() if entry.precision == running.precision] or every_shipped()
+    alike = [
+        entry
+        for entry in every_shipped()
+        if sheet is None or (entry.sheet.cache_bytes is None) == (sheet.cache_bytes is None)
+    ]
+    known = [entry for entry in alike if entry.precision == running.precision] or alike
     named = [entry for entry in known if entry.device == like]
     if like is not None and not named:
         devices = ", ".join(sorted({entry.device for entry in known}))
@@ -195,7 +213,7 @@ def _start(networks: MeasuredNetworks, running: Running, like: str | None) -> tu
 
 
 def _counted(
-    lines: list[TimedNetwork], running: Running, progress: Progress | None
+    lines: Sequence[TimedNetwork], running: Running, progress: Progress | None
 ) -> tuple[MeasuredNetworks, list[str]]:
     """Count every network at its batch; return those that can be used, and a note on each of the others."""
     used, analyses, left_out = [], [], []
@@ -205,10 +223,10 @@ def _counted(
         try:
             analysis = _analysis(line, running)
         except NetcostError as error:
-            left_out.append(f"line {line.line}: {one_line(error)}")
+            left_out.append(f"{line.place}: {one_line(error)}")
             continue
         if analysis.unknown_ops:
-            left_out.append(f"line {line.line}: no rule counts {', '.join(analysis.unknown_ops)}")
+            left_out.append(f"{line.place}: no rule counts {', '.join(analysis.unknown_ops)}")
             continue
         used.append(line)
         analyses.append((analysis.graph.modules[""], rows_of(analysis.count, running), kinds_of(analysis)))
@@ -228,68 +246,3 @@ def _analysis(line: TimedNetwork, running: Running) -> Analysis:
             raise
         target = resolve(line.target, {"img_size": line.size}, given)
         return counted(target, None, line.batch, running.memory_format)[1]
-
-
-def read_timings(path: str) -> Iterator[TimedNetwork]:
-    """Read the lines of a CSV file of measured times.
-
-    Raises:
-        RequestError: a column is missing, a value is no number or not possible, or a network stands there twice.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise RequestError(f"{path!r} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    reader = csv.DictReader(text.splitlines())
-    headings = [heading.strip() for heading in reader.fieldnames or ()]
-    reader.fieldnames = headings
-    is_timm = TIMM["target"] in headings and TIMM["batch"] in headings
-    names = TIMM if is_timm else {**OWN, "target": "target" if "target" in headings else "name"}
-    missing = [names[key] for key in ("target", "batch", "ms") if names[key] not in headings]
-    if missing:
-        found = ", ".join(headings) or "nothing"
-        raise RequestError(f"{path!r} lacks the columns {', '.join(missing)}; it has {shortened(found)}")
-    seen: dict[tuple[str, int, str], int] = {}
-    for row in reader:
-        where = f"{path!r}, line {reader.line_num}"
-        line = _timed(where, reader.line_num, row, names)
-        earlier = seen.setdefault((line.target, line.batch, line.input), line.line)
-        if earlier != line.line:
-            raise RequestError(f"{where}: {line.target!r} at this batch stands in line {earlier} already; keep one")
-        yield line
-
-
-def _timed(where: str, number: int, row: Mapping[str, str | None], names: Mapping[str, str]) -> TimedNetwork:
-    target = (row[names["target"]] or "").strip()
-    if not target:
-        raise RequestError(f"{where}: {names['target']} is empty; expected a network, like timm:resnet50")
-    batch = _number(where, names["batch"], row)
-    seconds = _number(where, names["ms"], row) / 1000
-    if batch != int(batch):
-        raise RequestError(f"{where}: {names['batch']} is {batch}; expected a whole number")
-    if seconds > LONGEST_S:
-        raise RequestError(
-            f"{where}: {names['ms']} is {seconds * 1000:,.0f}, an hour or more per pass; write milliseconds"
-        )
-    written = (row.get(names.get("input", "")) or "").strip()
-    size = 0
-    if "size" in names:
-        size = int(_number(where, names["size"], row))
-        target, written = f"timm:{target.split('.')[0]}", f"1x3x{size}x{size}"
-        rate = row.get(names["rate"])
-        if rate and not 0.9 < _number(where, names["rate"], row) * seconds / batch < 1.1:
-            raise RequestError(
-                f"{where}: {names['ms']} is not milliseconds per batch: {rate} samples per second at batch {batch:.0f} "
-                f"take {1000 * batch / float(rate):.3f}"
-            )
-    return TimedNetwork(number, target, int(batch), seconds, written, size)
-
-
-def _number(where: str, column: str, row: Mapping[str, str | None]) -> float:
-    try:
-        value = float(row[column] or "")
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise RequestError(f"{where}: {column} is {shortened(row[column])}; expected a number above 0")
-    return value

@@ -14,6 +14,7 @@ from netcost.text.documents import Source
 from netcost.text.errors import RequestError
 from netcost.text.reading import Constraint, Node
 from netcost.text.registry import suggestion
+from netcost.timing.setting import EffectiveSetting
 
 SCHEMA = 1
 
@@ -68,6 +69,15 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredTime:
+    """The time of one network (seconds per pass), as it went into a fit."""
+
+    target: str
+    batch: int
+    seconds: Positive
+
+
+@dataclass(frozen=True, slots=True)
 class Coefficients:
     """The model of one device, in one way of running networks.
 
@@ -87,7 +97,10 @@ class Coefficients:
         interval: factors on a prediction between which 90 % of held-out networks were measured.
         error: median error on held-out families.
         source: of the measurements.
-        three_columns: the model has multiply-adds, bytes and launches only.
+        few_columns: the model has the columns only that a few measurements can tell apart.
+        threads: of a processor that was calibrated here; None where it is not known.
+        setting: in which the networks were timed; None where it is not known.
+        measured: times that were taken here, which the fit can be repeated from.
     """
 
     device: str
@@ -105,7 +118,10 @@ class Coefficients:
     interval: tuple[Positive, Positive]
     error: float
     source: Provenance = field(default_factory=lambda: Provenance(""))
-    three_columns: bool = False
+    few_columns: bool = False
+    threads: int | None = None
+    setting: EffectiveSetting | None = None
+    measured: tuple[MeasuredTime, ...] = ()
 
     @property
     def running(self) -> Running:
@@ -139,7 +155,7 @@ def _of_node(node: Node) -> Coefficients:
     node.require_schema(SCHEMA)
     found: Coefficients = node.read(Coefficients)
     for name in found.seconds:
-        if name not in COLUMNS and not found.three_columns:
+        if name not in COLUMNS and not found.few_columns:
             node["seconds"][name].fail("unknown column; use the netcost that wrote the file")
     return found
 

@@ -247,9 +247,24 @@ def kernels(rows: Rows, now: Situation) -> Floats:
     return np.asarray(np.ones(len(rows)) / now.batch)
 
 
-def three_columns(rows: Rows, now: Situation) -> dict[str, Floats]:
-    """Return multiply-adds, bytes and launches: all that a few measurements can tell apart."""
-    return {"mult-adds": mult_adds(rows, now), "bytes": size_bytes(rows, now), "kernels": kernels(rows, now)}
+FEW_SECONDS = {
+    "mult-adds": ("mult_adds", 1.0),
+    "bytes": ("bytes", 1.0),
+    "kernels": ("launches", 1.0),
+    "bytes of pooling": ("bytes", 20.0),
+}
+"""Unit of each column that a few measurements can tell apart, and how many times slower than the datasheet it starts.
+
+On processors, torch pools with scalar code, 35 times slower per byte than its other kernels in the first fits; one
+constant for both misses a GoogLeNet by half.
+"""
+
+
+def few_columns(rows: Rows, now: Situation) -> dict[str, Floats]:
+    """Return multiply-adds, bytes and launches, and on processors the bytes of pooling that no compiler fuses."""
+    three = {"mult-adds": mult_adds(rows, now), "bytes": size_bytes(rows, now), "kernels": kernels(rows, now)}
+    pooling = _bytes_where(rows["kind"] == "pooling", rows, now)
+    return {**three, "bytes of pooling": pooling} if now.is_processor else three
 
 
 def matrix(

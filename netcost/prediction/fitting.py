@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from netcost.prediction import model
 from netcost.prediction.coefficients import Coefficients, Provenance
-from netcost.prediction.columns import COLUMNS, KNOWN_KINDS, Datasheet, Situation, matrix, three_columns
+from netcost.prediction.columns import (
+    COLUMNS,
+    FEW_SECONDS,
+    KNOWN_KINDS,
+    Datasheet,
+    Situation,
+    few_columns,
+    matrix,
+)
 from netcost.prediction.rows import Rows, Running
 
 Floats = NDArray[np.float64]
@@ -86,16 +94,16 @@ class Design:
 
 
 def design(measured: MeasuredNetworks, running: Running, sheet: Datasheet, few: bool = False) -> Design:
-    """Return the columns of all networks; with `few`, multiply-adds, bytes and launches alone."""
+    """Return the columns of all networks; with `few`, those of `few_columns` alone."""
     lengths = [len(rows) for rows in measured.rows]
     owner = np.repeat(np.arange(len(lengths)), lengths)
     rows = np.concatenate(measured.rows)
     now = Situation(running, sheet, measured.batches[owner].astype(np.float64))
     if few:
-        three = {name: values * rows["count"] for name, values in three_columns(rows, now).items()}
-        counts = np.stack([np.bincount(owner, values, len(lengths)) for values in three.values()], axis=1).astype(float)
-        seconds = np.array([sheet.seconds_per(unit) for unit in ("mult_adds", "bytes", "launches")])
-        return Design(tuple(three), counts, seconds, seconds)
+        found = {name: values * rows["count"] for name, values in few_columns(rows, now).items() if values.any()}
+        counts = np.stack([np.bincount(owner, values, len(lengths)) for values in found.values()], axis=1).astype(float)
+        seconds = np.array([sheet.seconds_per(FEW_SECONDS[name][0]) for name in found])
+        return Design(tuple(found), counts, seconds * [FEW_SECONDS[name][1] for name in found], seconds)
     columns = {name: values for name, values in matrix(rows, now, owner, len(lengths)).items() if values.any()}
     entries = [COLUMNS.get(name) for name in columns]
     seconds = np.array([sheet.seconds_per(entry.unit) for entry in entries])
@@ -117,7 +125,7 @@ def fitted(
         start: seconds per count to begin at, of another device [default: from the datasheet].
         held: weight of the distance from the start.
     """
-    parts = design(measured, about.running, about.sheet, about.three_columns)
+    parts = design(measured, about.running, about.sheet, about.few_columns)
     begin = (
         parts.start
         if start is None
@@ -149,7 +157,7 @@ def fitted(
         (_rounded(low), _rounded(high)),
         _rounded(model.median_error(predicted, measured.seconds)),
         about.source,
-        about.three_columns,
+        about.few_columns,
     )
 
 

@@ -35,11 +35,12 @@ def reasons(analysis: Analysis, known: Coefficients) -> Iterator[str]:
         yield f"batch {batch:,}; measured {measured}"
     if graph.mode != "eval":
         yield "training mode; measured in evaluation"
-    types = {tensor.dtype for tensor in graph.parameters.values()} - {"float32"}
+    known_types = {"float32", *(("float16", "bfloat16") if known.precision == "half" else ())}
+    types = {tensor.dtype for tensor in graph.parameters.values()} - known_types
     if types:
-        yield f"weights in {', '.join(sorted(types))}; measured with float32"
-    if [(len(tensor.shape), tensor.dtype) for tensor in graph.inputs] != [(4, "float32")]:
-        yield "the input is not one float32 image; measured with images"
+        yield f"weights in {', '.join(sorted(types))}; measured with {', '.join(sorted(known_types))}"
+    if [len(tensor.shape) for tensor in graph.inputs] != [4] or graph.inputs[0].dtype not in known_types:
+        yield f"the input is not one image in {', '.join(sorted(known_types))}; measured with images"
 
 
 def outside(parts: Mapping[str, float], known: Coefficients) -> Iterator[str]:

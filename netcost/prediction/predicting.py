@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from operator import attrgetter
@@ -16,13 +16,14 @@ from netcost.counting import Analysis, analyze
 from netcost.counting.operators import batch_of
 from netcost.prediction import hull
 from netcost.prediction.coefficients import Coefficients, read_coefficients, shipped
-from netcost.prediction.columns import KNOWN_KINDS, Situation, matrix, three_columns
+from netcost.prediction.columns import KNOWN_KINDS, Situation, few_columns, matrix
 from netcost.prediction.rows import Running, rows_of
 from netcost.targets import Target, resolve
 from netcost.text import units
 from netcost.text.errors import RequestError
 from netcost.text.tables import Column, Table, table_of
 from netcost.text.version import __version__
+from netcost.timing.setting import EffectiveSetting
 from netcost.tracing import InputSpec, input_specs
 
 SCHEMA = 1
@@ -85,6 +86,7 @@ class Predictions:
     """The result of `netcost predict`."""
 
     predictions: tuple[Prediction, ...]
+    warnings: tuple[str, ...] = ()  # differences between a calibration and what was asked for
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, and the coefficients' sources."""
@@ -94,6 +96,7 @@ class Predictions:
             "netcost": __version__,
             "predictions": [entry.to_dict() for entry in self.predictions],
             "coefficients": [known.to_dict() for known in used.values()],
+            "warnings": list(self.warnings),
         }
 
     def records(self) -> Table:
@@ -127,7 +130,7 @@ class Predictions:
     def _notes(self) -> list[str]:
         told = [f"{entry.model} on {entry.on.device}: {'; '.join(entry.reasons)}." for entry in self.predictions]
         refused = [note for note, entry in zip(told, self.predictions, strict=True) if entry.latency_s is None]
-        return [*refused, *(_source_note(entry.on) for entry in self.predictions)]
+        return [*self.warnings, *refused, *(source_note(entry.on) for entry in self.predictions)]
 
 
 def _interval_text(entry: Prediction) -> str | None:
@@ -137,7 +140,8 @@ def _interval_text(entry: Prediction) -> str | None:
     return f"{low} to {high}"
 
 
-def _source_note(known: Coefficients) -> str:
+def source_note(known: Coefficients) -> str:
+    """Return the sentence on the device, its way of running, its source and its error."""
     version = f", torch {known.torch}" if known.torch else ""
     source = known.source
     origin = f" ({source.repository} {source.commit[:12]})" if source.repository else ""
@@ -154,7 +158,7 @@ def predict(
     *,
     batch: int | None = None,
     mode: str | None = None,
-    memory_format: str = "contiguous",
+    memory_format: str | None = None,
 ) -> Predictions:
     """Predict the latency of networks on devices that are not here; nothing is timed.
 
@@ -164,29 +168,50 @@ def predict(
         inputs: as for `analyze`, for an nn.Module or a target without inputs of its own.
         batch: samples per pass [default: 256, or the nearest that was measured on the device].
         mode: "eager" or "compiled" [default: as measured].
-        memory_format: "contiguous" or "channels_last", of images and weights.
+        memory_format: "contiguous" or "channels_last", of images and weights [default: as measured].
 
     Raises:
         RequestError: a device or network is unknown, or a device was not measured in this way.
     """
-    Running(mode or "eager", memory_format=memory_format)  # which refuses other words
+    Running(mode or "eager", memory_format=memory_format or "contiguous")  # which refuses other words
     devices = [coefficients(name, mode, memory_format) for name in ([on] if isinstance(on, str) else on)]
     several = [models] if isinstance(models, str | Target | nn.Module) else list(models)
     found = []
     for model in several:
         count = cache(partial(counted, model, inputs))  # devices that were measured alike share it
         found += [predicted_one(*count(batch or known.batch, known.memory_format), known) for known in devices]
-    return Predictions(tuple(found))
+    asked = {"torch": torch.__version__, "memory_format": memory_format}
+    return Predictions(tuple(found), tuple(note for known in devices for note in differences(known, asked)))
 
 
-def coefficients(name: str, mode: str | None = None, memory_format: str = "contiguous") -> Coefficients:
+def differences(known: Coefficients, asked: Mapping[str, Any]) -> list[str]:
+    """Return the note that a calibration is of another torch or setting than asked for; none where they agree.
+
+    Shipped coefficients, whose source is told with every answer, are of the torch that they were published for.
+
+    Args:
+        asked: any of torch, threads, dtype, memory_format and backend; None where nothing was asked for.
+    """
+    if known.source.repository:
+        return []
+    setting = known.setting or EffectiveSetting("", known.memory_format, "")
+    own = {"torch": known.torch, "threads": known.threads, **setting.to_dict()}
+    differing = [
+        f"{name.replace('_', ' ')} {own[name]}, not {value}"
+        for name, value in asked.items()
+        if value is not None and own[name] and own[name] != value
+    ]
+    return [f"Warning: {known.device} was calibrated with {'; '.join(differing)}."] if differing else []
+
+
+def coefficients(name: str, mode: str | None = None, memory_format: str | None = None) -> Coefficients:
     """Return the coefficients of a device by its name, or from a file of `netcost calibrate`, named with its ending.
 
     Raises:
         RequestError: there are none of that name, in that mode and format.
     """
     if not name.endswith(".json") and not Path(name).is_file():
-        return shipped(name, mode, memory_format)
+        return shipped(name, mode, memory_format or "contiguous")
     known = read_coefficients(name)
     if mode not in (None, known.mode):
         raise RequestError(f"{name!r} was calibrated in {known.mode} mode; leave out --mode {mode}")
@@ -194,15 +219,19 @@ def coefficients(name: str, mode: str | None = None, memory_format: str = "conti
 
 
 def counted(
-    model: str | Target | nn.Module, inputs: Any, batch: int, memory_format: str = "contiguous"
+    model: str | Target | nn.Module, inputs: Any, batch: int | None, memory_format: str = "contiguous"
 ) -> tuple[str, Analysis]:
-    """Count a network at a batch, with images and weights in a memory format; return its name too."""
+    """Count a network with images and weights in a memory format; return its name too.
+
+    Args:
+        batch: samples per pass; None for that of its own inputs.
+    """
     if isinstance(model, nn.Module):
         target = Target(type(model).__name__, lambda: model, input_specs(inputs))
     else:
         given = () if inputs is None else input_specs(inputs)
         target = resolve(model, inputs=given) if isinstance(model, str) else model
-    target = target.with_batch(batch)
+    target = target if batch is None else target.with_batch(batch)
     if memory_format == "contiguous":
         return target.name, analyze(target)
     module = target.build_weightless().to(memory_format=torch.channels_last)
@@ -232,8 +261,8 @@ def parts_of(analysis: Analysis, known: Coefficients) -> tuple[dict[str, float],
     """Return the predicted seconds per sample by column, and the columns that no measured network had."""
     rows = rows_of(analysis.count, known.running)
     now = Situation(known.running, known.sheet, batch_of(analysis.graph))
-    if known.three_columns:
-        values = {name: float((column * rows["count"]).sum()) for name, column in three_columns(rows, now).items()}
+    if known.few_columns:
+        values = {name: float((column * rows["count"]).sum()) for name, column in few_columns(rows, now).items()}
     else:
         values = {name: float(column[0]) for name, column in matrix(rows, now).items()}
     missing = [name for name, value in values.items() if value and name not in known.seconds]

@@ -112,4 +112,4 @@ def test_the_shipped_files_are_small_and_say_where_they_come_from() -> None:
         assert entry.source.table.startswith("benchmark-infer-")
         assert entry.interval[0] < 1 < entry.interval[1]
         assert entry.sheet == DEVICES[entry.device][1]
-        assert entry == replace(entry, three_columns=False)
+        assert entry == replace(entry, few_columns=False)
