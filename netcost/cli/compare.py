@@ -46,6 +46,7 @@ def compare(
         float, typer.Option(min=0.0, help="Stop early at this half-width of the ratio's 95 % interval.")
     ] = 0.02,
     peaks: options.Peaks = None,
+    on: options.On = None,
     isolate: Annotated[bool, typer.Option("--isolate", help="Time each network in its own process.")] = False,
     arguments: options.Arguments = None,
     train: options.Train = False,
@@ -98,7 +99,7 @@ def compare(
     with output.progress_bar(quiet) as progress:
         roof = None if peaks is None else given_peaks(peaks, device, threads, progress)
         how = {"mode": "train" if train else "eval", "concrete": concrete, "step": asked}
-        result = _run(targets, batches, timing=timing, peaks=roof, progress=progress, **how)
+        result = _run(targets, batches, timing=timing, peaks=roof, on=on or (), progress=progress, **how)
     if len(result.errors) == len(result.entries):
         raise result.errors[0]
     output.show_result(result.run_by(output.command()), format_name, out, quiet=quiet)

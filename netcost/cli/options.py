@@ -84,6 +84,15 @@ Peaks = Annotated[
         help="Peaks of the device: a file from `netcost device --format json`, or `measure` to measure them now.",
     ),
 ]
+On = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--on",
+        metavar="DEVICE|FILE",
+        help="Predict the latency on rtx3090, rtx4090, rtx5090, i9-10940x, or by a file of `netcost calibrate`; may be "
+        "repeated.",
+    ),
+]
 Train = Annotated[bool, typer.Option("--train", help="Count training mode: auxiliary heads and batch statistics.")]
 Step = Annotated[str | None, typer.Option(help="Count a training step as well: train.")]
 Optimizer = Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any, Unpack
 
 from torch import nn
@@ -11,7 +12,7 @@ from torch import nn
 from netcost.comparison.entry import Entry
 from netcost.comparison.result import Comparison
 from netcost.comparison.running import Progress, compared
-from netcost.comparison.side_by_side import interval, where_explained
+from netcost.comparison.side_by_side import interval, predicted_columns, where_explained
 from netcost.profiling.roofline import Peaks
 from netcost.targets.naming import Target
 from netcost.text.errors import NetcostError, RequestError
@@ -145,7 +146,8 @@ class Sweep:
         shares = [share for knee in self.knees for share in knee.shares]
         columns = COLUMNS if len(self.knees) > 1 else COLUMNS[:-1]  # without a second network there is no ratio
         notes = [*self.notes(), *where_explained(self.comparison.lines)]
-        return table_of(columns, zip(self.entries, shares, strict=True), notes=notes)
+        predicted = (column.through(itemgetter(0)) for column in predicted_columns(self.entries, "Predicted on {}"))
+        return table_of((*columns, *predicted), zip(self.entries, shares, strict=True), notes=notes)
 
     def tables(self) -> list[Table]:
         """Return the table alone: for people."""
@@ -185,6 +187,7 @@ def sweep(
     step: TrainStep | None = None,
     timing: Timing | None = None,
     peaks: Peaks | None = None,
+    on: Sequence[str] = (),
     progress: Progress | None = None,
     **options: Unpack[TimingOptions],
 ) -> Sweep:
@@ -192,8 +195,8 @@ def sweep(
 
     Args:
         batches: first dimensions of every input, in any order.
-        models, device, inputs, mode, concrete, step, timing, peaks, progress, options: as for `compare`, but the budget
-            is 10 s per batch size unless given.
+        models, device, inputs, mode, concrete, step, timing, peaks, on, progress, options: as for `compare`, but the
+            budget is 10 s per batch size unless given.
 
     Raises:
         RequestError: a target or an option is unknown, an input missing, or the batch sizes are no sweep.
@@ -205,7 +208,7 @@ def sweep(
     asked = timing_of(timing, device, options).or_else(BUDGET_S * len(batches), PRECISION)
     rising = tuple(sorted(batches))
     targets = [target.with_batch(batch) for target in subjects(models, inputs, asked) for batch in rising]
-    comparison = compared(targets, asked, mode, concrete, peaks, progress, step)
+    comparison = compared(targets, asked, mode, concrete, peaks, progress, step, on)
     return Sweep(comparison.with_ratios([index % len(rising) for index in range(len(targets))]), rising)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from netcost.counting.analysis import Analysis
 from netcost.counting.figures import Figures
+from netcost.prediction.predicted import PredictedLatency
 from netcost.profiling.roofline import Roofline
 from netcost.text.errors import NetcostError
 from netcost.text.version import __version__
@@ -23,12 +24,14 @@ class Run:
         name: of the file that it was read from; "" for a run of this process.
         version: of the netcost that ran.
         command: the command line that ran it; "" if there was none.
+        predicting: what its predictions rest on, in words; empty without any.
     """
 
     environment: Environment | None = None
     name: str = ""
     version: str = __version__
     command: str = ""
+    predicting: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Entry:
         error: the reason for a missing part.
         run: the index of the run it belongs to.
         roofline: without a latency, if it was counted in a worker; otherwise it follows from the analysis.
+        predicted: its latency on devices that are not here, in the order of their names on the command line.
     """
 
     model: str
@@ -54,6 +58,7 @@ class Entry:
     error: NetcostError | None = None
     run: int = 0
     roofline: Roofline | None = None
+    predicted: tuple[PredictedLatency, ...] = ()
 
     @property
     def verdict(self) -> str | None:

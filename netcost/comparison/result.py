@@ -109,7 +109,7 @@ class Comparison:
 
     def records(self) -> Table:
         """Make a row per network with every figure as a number: for CSV and pandas."""
-        return table_of(side_by_side.RECORD_COLUMNS, self.lines)
+        return table_of(side_by_side.record_columns(self.lines), self.lines)
 
     def table(self) -> Table:
         """Make a row per metric and a column per network: for people."""
@@ -131,10 +131,12 @@ class Comparison:
             "latency": None if entry.measurement is None else entry.measurement.to_dict(),
             "roofline": None if roofline is None else roofline.to_dict(),
             "ratio": None if entry.ratio is None else entry.ratio.to_dict(),
+            **({"predicted": [found.to_dict() for found in entry.predicted]} if entry.predicted else {}),
             **({} if entry.error is None else {"error": str(entry.error)}),
         }
 
 
 def _plain_run(run: Run) -> dict[str, Any]:
     environment = None if run.environment is None else run.environment.to_dict()
-    return {"netcost": run.version, "command": run.command, "environment": environment}
+    predicting = {"predicting": list(run.predicting)} if run.predicting else {}
+    return {"netcost": run.version, "command": run.command, "environment": environment, **predicting}

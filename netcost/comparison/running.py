@@ -7,15 +7,20 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, Unpack
 
+import torch
 from torch import nn
 
 from netcost.comparison.entry import Entry, Run
 from netcost.comparison.isolated import counted_in
 from netcost.comparison.result import Comparison
 from netcost.counting.analysis import analyze
+from netcost.prediction.coefficients import Coefficients
+from netcost.prediction.predicted import predicted_latencies
+from netcost.prediction.predicting import coefficients, differences, source_note
 from netcost.profiling.roofline import Peaks
 from netcost.targets.naming import Target
-from netcost.text.errors import MeasurementError, NetcostError
+from netcost.text.errors import MeasurementError, NetcostError, RequestError
+from netcost.text.tables import distinct
 from netcost.timing.arguments import copies_note
 from netcost.timing.conversion import Call
 from netcost.timing.devices import require_device
@@ -43,6 +48,7 @@ def compare(
     step: TrainStep | None = None,
     timing: Timing | None = None,
     peaks: Peaks | None = None,
+    on: Sequence[str] = (),
     progress: Progress | None = None,
     **options: Unpack[TimingOptions],
 ) -> Comparison:
@@ -59,6 +65,7 @@ def compare(
         step: a training step to count and to time instead of the forward pass; loss and optimizer are inside the clock.
         timing: device and all options in one value, instead of them.
         peaks: of the device, for each network's share of them.
+        on: devices such as "rtx4090", or files of `netcost calibrate`, to predict the latency on.
         progress: called with the share done and the step, in words.
         options: the parts of a `Timing`: threads, dtype, memory_format, backend, cold_cache, isolate, budget_s (10
             unless given) and precision (0.02). Networks are counted in the element type, too. With isolate, each is
@@ -71,7 +78,7 @@ def compare(
     """
     asked = timing_of(timing, device, options)
     targets = [target if batch is None else target.with_batch(batch) for target in subjects(models, inputs, asked)]
-    return compared(targets, asked, mode, concrete, peaks, progress, step)
+    return compared(targets, asked, mode, concrete, peaks, progress, step, on)
 
 
 def compared(
@@ -82,9 +89,13 @@ def compared(
     peaks: Peaks | None,
     progress: Progress | None,
     step: TrainStep | None = None,
+    on: Sequence[str] = (),
 ) -> Comparison:
-    """Count the targets, and time them unless the device is "none"; ratios are to the first."""
+    """Count the targets, predict them, and time them unless the device is "none"; ratios are to the first."""
     say = progress or (lambda _share, _text: None)
+    if on and (step is not None or timing.isolate):
+        raise RequestError(f"--on predicts a forward pass, counted here; leave out {'--step' if step else '--isolate'}")
+    devices, predicting = _devices(on, timing)
     step = None if step is None else step_on(step, timing)
     if timing.is_timed:
         timing = replace(timing, device=require_device(timing.device))
@@ -98,8 +109,11 @@ def compared(
             say(index / len(targets) * (0.1 if timing.is_timed else 1.0), f"counting {target.name}")
             isolated = workers[index] if workers else None
             entries.append(_counted(target, mode, concrete, timing, peaks, isolated, step))
+            if devices and entries[-1].error is None:
+                found = predicted_latencies(target, entries[-1].analysis, devices)
+                entries[-1] = replace(entries[-1], predicted=found)
         if not timing.is_timed:
-            return Comparison(tuple(entries), peaks=peaks)
+            return Comparison(tuple(entries), (Run(predicting=predicting),), peaks)
         entries = [_with_copies_note(entry, target) for entry, target in zip(entries, targets, strict=True)]
         load = load_per_core()  # before our own work is in it
         results = _timed(entries, targets, workers, timing, say, step)
@@ -107,7 +121,26 @@ def compared(
         part = {"error": result} if isinstance(result, NetcostError) else {"measurement": result}
         entries[index] = replace(entries[index], **part)
     environment = replace(read_environment(timing.device, timing.threads), load_per_core=load)
-    return Comparison(tuple(entries), (Run(environment),), peaks).with_ratios([0] * len(entries))
+    run = Run(environment, predicting=predicting)
+    return Comparison(tuple(entries), (run,), peaks).with_ratios([0] * len(entries))
+
+
+def _devices(on: Sequence[str], timing: Timing) -> tuple[list[Coefficients], tuple[str, ...]]:
+    """Return the coefficients of devices under different names, and notes on them: sources, and other settings."""
+    if not on:
+        return [], ()
+    known = [coefficients(name) for name in on]
+    named = distinct([one.device for one in known])
+    devices = [replace(one, device=name) for one, name in zip(known, named, strict=True)]
+    asked = {"dtype": timing.dtype, "memory_format": timing.memory_format}
+    if timing.is_timed:
+        asked = {"dtype": timing.dtype or "fp32", "memory_format": timing.memory_format or "contiguous"}
+        asked["backend"] = timing.backend
+    here: dict[str, Any] = {"torch": torch.__version__, **asked}
+    if timing.device == "cpu":
+        here["threads"] = timing.threads or torch.get_num_threads()
+    notes = [note for one in devices for note in (*differences(one, here), source_note(one))]
+    return devices, tuple(dict.fromkeys(notes))
 
 
 def _timed(

@@ -11,6 +11,7 @@ from netcost.comparison.batches import Sweep
 from netcost.comparison.entry import Entry, Run
 from netcost.comparison.result import SCHEMA, Comparison
 from netcost.counting.figures import Figures
+from netcost.prediction.predicted import PredictedLatency
 from netcost.text.documents import Source
 from netcost.text.errors import NetcostError, RequestError
 from netcost.text.metrics import METRICS, TRAIN_METRICS
@@ -85,7 +86,8 @@ def _comparison(document: Node, name: str) -> Comparison:
 
 def _run(node: Node, name: str) -> Run:
     environment = node["environment"].read(Environment | None)
-    return Run(environment, name, node["netcost"].read(str), node.get("command").read(str | None) or "")
+    command, predicting = node.get("command").read(str | None) or "", node.get("predicting", []).read(tuple[str, ...])
+    return Run(environment, name, node["netcost"].read(str), command, predicting)
 
 
 def _entry(model: Node, runs: list[Run]) -> Entry:
@@ -102,6 +104,7 @@ def _entry(model: Node, runs: list[Run]) -> Entry:
         measurement=measurement,
         error=NetcostError(model["error"].read(str)) if "error" in model else None,
         run=run,
+        predicted=model.get("predicted", []).read(tuple[PredictedLatency, ...]),
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from operator import attrgetter, itemgetter, methodcaller
 from typing import NamedTuple
 
 from netcost.comparison.entry import Entry, Run
 from netcost.counting.figures import Figures, input_text
+from netcost.prediction.predicted import PredictedLatency
 from netcost.profiling.roofline import ROOFLINE_COLUMNS, Peaks, Roofline
 from netcost.text import units
 from netcost.text.explanations import more_about
@@ -136,12 +138,58 @@ RECORD_COLUMNS = (
 )
 
 
+def predicted_columns(entries: Sequence[Entry], heading: str = "Predicted latency, {}") -> tuple[Column, ...]:
+    """Return the predicted latency on each device and its interval, for people: columns of entries."""
+    columns = []
+    for device in predicted_devices(entries):
+        of_device = partial(_on, device)
+        columns += [
+            Column(f"predicted_{device}", heading.format(device), "seconds", of=attrgetter("latency")).through(
+                of_device
+            ),
+            Column(
+                f"predicted_interval_{device}",
+                "  90 % interval, predicted",
+                of=attrgetter("interval_text"),
+                flush_right=True,
+            ).through(of_device),
+        ]
+    return tuple(columns)
+
+
+def predicted_devices(entries: Iterable[Entry]) -> list[str]:
+    """Return the devices that some entry was predicted on."""
+    return list(dict.fromkeys(found.device for entry in entries for found in entry.predicted))
+
+
+def _on(device: str, entry: Entry) -> PredictedLatency | None:
+    return next((found for found in entry.predicted if found.device == device), None)
+
+
+def record_columns(lines: Sequence[Line]) -> tuple[Column, ...]:
+    """Return every figure of a network as a number: for CSV and pandas; predictions where there are any."""
+    columns: list[Column] = []
+    for device in predicted_devices(line.entry for line in lines):
+        name, heading = f"predicted_{device}", f"Predicted on {device}"
+        ends = attrgetter("predicted_interval90_s")
+        own = (
+            Column(f"{name}_s", heading, "seconds", of=attrgetter("predicted_latency_s")),
+            Column(f"{name}_low_s", f"{heading}, low", "seconds", of=itemgetter(0)).through(ends),
+            Column(f"{name}_high_s", f"{heading}, high", "seconds", of=itemgetter(1)).through(ends),
+            Column(f"{name}_reasons", f"{heading}, cannot tell", of=lambda found: found.why or None),
+        )
+        columns += [column.through(partial(_on, device)) for column in own]
+    *figures, error = RECORD_COLUMNS
+    return (*figures, *of_part("entry", columns), error)
+
+
 def table(lines: Sequence[Line], notes: Sequence[str]) -> Table:
     """Make a row per metric and a column per network."""
     is_timed = any(line.run.environment for line in lines)
     columns = [
         *SHOWN_COLUMNS,
         *(LATENCY_COLUMNS if is_timed else ()),
+        *of_part("entry", predicted_columns([line.entry for line in lines])),
         *ROOF_COLUMNS,
         *(RATIO_COLUMNS if is_timed and len(lines) > 1 else ()),
     ]
@@ -166,6 +214,7 @@ def notes(lines: Sequence[Line], runs: Sequence[Run], peaks: Peaks | None) -> li
         *(_failure(line) for line in lines if line.entry.error is not None),
         *dict.fromkeys(note for line in lines if line.entry.figures for note in line.entry.figures.notes()),
         *_timing_notes(lines, runs),
+        *_prediction_notes(lines, runs),
         *_peaks_notes(peaks, runs),
         *_warning_notes(lines),
     ]
@@ -204,6 +253,17 @@ def _warning_notes(lines: Sequence[Line]) -> list[str]:
             labels.setdefault(str(doubt), []).append(label)
     about = {doubt: "all" if 1 < len(measured) == len(names) else "; ".join(names) for doubt, names in labels.items()}
     return [*undecided, *(f"{names}: {doubt}" for doubt, names in about.items())]
+
+
+def _prediction_notes(lines: Sequence[Line], runs: Sequence[Run]) -> list[str]:
+    """Say what the predictions rest on, and why nothing can be told of a network."""
+    refused = [
+        f"{line.label} on {found.device}: cannot tell: {found.why}."
+        for line in lines
+        for found in line.entry.predicted
+        if found.reasons
+    ]
+    return [*refused, *dict.fromkeys(note for run in runs for note in run.predicting)]
 
 
 def _peaks_notes(peaks: Peaks | None, runs: Sequence[Run]) -> list[str]:

@@ -49,8 +49,9 @@ def survived(folder, result):
         lambda: comparison(measurement()),
         lambda: compare(["lenet5", "lenet5"], "cpu", threads=1, budget_s=0.3),
         lambda: compare(["lenet5", "alexnet"], "none"),
+        lambda: compare(["resnet18", "lenet5"], "none", batch=256, on=["rtx4090"]),
     ],
-    ids=["two", "one", "really timed", "counted"],
+    ids=["two", "one", "really timed", "counted", "predicted"],
 )
 def test_what_was_saved_is_the_same_when_it_is_read(tmp_path, made):
     survived(tmp_path, made())
