@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from netcost.checking.limits import Limits, parse_budget, parse_tolerance
+from netcost.checking.limits import Limits, parse_budget, parse_latency, parse_tolerance
 from netcost.text.documents import TOML, Source, shown
 from netcost.text.errors import RequestError
 from netcost.text.reading import Constraint, Node, NonNegativeInt
@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 PROJECT_FILE = "pyproject.toml"
 BASELINE_FILE = "netcost-baseline.json"
+LATENCY = "latency."
+"""Begins the key of a budget of predicted latency, before the name of the device or file."""
 LARGEST_FILE = 4 * 2**20
 """Largest settings file (bytes): reading TOML takes seconds per megabyte."""
 
@@ -188,15 +190,20 @@ def _arguments(node: Node) -> dict[str, Any]:
 
 def _limits(node: Node, common: Limits) -> Limits:
     """Read the limits of a table, which override the common ones."""
+    tolerances, budgets = node.get("tolerance", {}).entries(), node.get("budget", {}).entries()
+    latencies = {key.removeprefix(LATENCY): budgets.pop(key) for key in [*budgets] if key.startswith(LATENCY)}
+    if "latency" in budgets:  # latency.rtx4090 without quotes is a table to TOML
+        latencies |= budgets.pop("latency").entries()
     return Limits(
-        tolerance={**common.tolerance, **_parsed(node.get("tolerance", {}), parse_tolerance)},
-        budget={**common.budget, **_parsed(node.get("budget", {}), parse_budget)},
+        tolerance={**common.tolerance, **_parsed(tolerances, parse_tolerance)},
+        budget={**common.budget, **_parsed(budgets, parse_budget)},
+        latency={**common.latency, **_parsed(latencies, parse_latency)},
     )
 
 
-def _parsed(node: Node, parse: Callable[[str, object], T]) -> dict[str, T]:
+def _parsed(nodes: Mapping[str, Node], parse: Callable[[str, object], T]) -> dict[str, T]:
     parsed = {}
-    for key, written in node.entries().items():
+    for key, written in nodes.items():
         try:
             parsed[key] = parse(key, written.value)
         except RequestError as error:

@@ -15,7 +15,8 @@ from netcost.checking.baseline import Baseline, render
 from netcost.checking.places import counted_code, modules_in, named_file, strays
 from netcost.checking.revision import own_modules
 from netcost.checking.snapshot import Snapshot, take
-from netcost.counting.analysis import analyze
+from netcost.counting.analysis import Analysis, analyze
+from netcost.targets import Target
 from netcost.targets.loading import train_step
 from netcost.text.errors import NetcostError, RequestError, one_line
 from netcost.timing.workers import Recipe
@@ -31,6 +32,7 @@ def count_target(
     concrete: bool,
     depth: int | None,
     step: Mapping[str, Any] | None = None,
+    on: Sequence[str] = (),
 ) -> Message:
     """Count one target; return plain values, with the snapshot as the text of a baseline, which is read strictly.
 
@@ -45,6 +47,7 @@ def count_target(
         concrete: trace on real tensors.
         depth: levels of modules.
         step: arguments of a `TrainStep` to count as well.
+        on: devices, or files of `netcost calibrate`, to predict the latency on.
     """
     tree, before = Path(root), _state()
     target = recipe["target"]
@@ -54,8 +57,9 @@ def count_target(
     if named is not None:  # its neighbours come first, whatever an earlier target has imported under their names
         _forget([tree])
     try:
-        snapshot, kind = _snapshot(Recipe.from_dict(recipe), train, concrete, step, depth)
+        snapshot, kind, predicted = _snapshot(Recipe.from_dict(recipe), train, concrete, step, depth, on)
         answer: Message = {
+            "predicted": predicted,
             "baseline": render(Baseline({target: snapshot})),
             "code": counted_code(kind, target, named, tree, own),
         }
@@ -75,16 +79,34 @@ def count_target(
 
 
 def _snapshot(
-    recipe: Recipe, train: bool, concrete: bool, step: Mapping[str, Any] | None, depth: int | None
-) -> tuple[Snapshot, type]:
-    """Return the snapshot of a target, and the class of its model."""
+    recipe: Recipe,
+    train: bool,
+    concrete: bool,
+    step: Mapping[str, Any] | None,
+    depth: int | None,
+    on: Sequence[str],
+) -> tuple[Snapshot, type, list[Message]]:
+    """Return the snapshot of a target, the class of its model, and its predicted latencies as plain values."""
     with paused_collection():
         target = recipe.resolved()
         model = target.build() if concrete else target.build_weightless()
         mode = "train" if train else "eval"
         asked = None if step is None else train_step(step)
         analysis = analyze(model, target.required_inputs(), mode=mode, concrete=concrete, step=asked)
-    return take(analysis.count, analysis.figures, recipe.target, depth, analysis.input_values), type(model)
+        predicted = _predicted(target, analysis, on) if on else []
+    return take(analysis.count, analysis.figures, recipe.target, depth, analysis.input_values), type(model), predicted
+
+
+def _predicted(target: Target, analysis: Analysis, on: Sequence[str]) -> list[Message]:
+    """Return the predicted latency per device, with the differences between a calibration and this torch."""
+    from netcost.prediction.predicted import predicted_latencies
+    from netcost.prediction.predicting import coefficients, differences
+
+    devices = [coefficients(name) for name in on]
+    return [
+        {**found.to_dict(), "differences": differences(known, {"torch": torch.__version__})}
+        for found, known in zip(predicted_latencies(target, analysis, devices), devices, strict=True)
+    ]
 
 
 def _refuse_strays(replaces: Path, root: Path) -> None:

@@ -77,7 +77,7 @@ def with_latency(
         except NetcostError as error:
             errors[pairing.target] = error
     return tuple(
-        replace(result, latencies=tuple(latencies.get(result.name, ())), error=errors.get(result.name))
+        replace(result, latencies=(*result.latencies, *latencies.get(result.name, ())), error=errors.get(result.name))
         for result in results
     )
 

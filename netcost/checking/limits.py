@@ -34,6 +34,8 @@ RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 _BUDGET = re.compile(r"\s*(<=|>=|==|<|>)\s*(.*\S)\s*")
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(s|ms|µs|us)", re.ASCII)
+_SECONDS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "us": 1e-6}
 _SHARE = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*%\s*", re.ASCII)
 
 
@@ -45,7 +47,7 @@ class Budget:
     bound: float  # right of the relation
     written: str  # the text that it was read from
 
-    def holds(self, value: int) -> bool:
+    def holds(self, value: float) -> bool:
         """Return True where `value` is within the budget."""
         return RELATIONS[self.relation](value, self.bound)
 
@@ -73,10 +75,16 @@ NO_TOLERANCE = Tolerance()
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The tolerances and budgets of one target, keyed by figure."""
+    """The tolerances and budgets of one target, keyed by figure; those of predicted latency by device."""
 
     tolerance: Mapping[str, Tolerance] = field(default_factory=dict)
     budget: Mapping[str, Budget] = field(default_factory=dict)
+    latency: Mapping[str, Budget] = field(default_factory=dict)  # seconds, on a device or by a file of coefficients
+
+    @property
+    def has_budget(self) -> bool:
+        """True where the target can be judged without a baseline."""
+        return bool(self.budget or self.latency)
 
     def tolerance_of(self, figure: str) -> Tolerance | None:
         """Return the tolerance of a figure; a share of memory access also applies to its bytes."""
@@ -97,6 +105,21 @@ def parse_budget(figure: str, written: object) -> Budget:
         raise RequestError(f"{shortened(written)} is not a budget; expected text like '<= 5M', '< 600M' or '== 0'")
     relation, quantity = match.groups()
     return Budget(relation, _quantity(quantity, column), match.group().strip())
+
+
+def parse_latency(device: str, written: object) -> Budget:
+    """Read `<= 3 ms`, for the latency that is predicted on a device; the bound is in seconds.
+
+    Raises:
+        RequestError: the text is not a budget in seconds.
+    """
+    match = _BUDGET.fullmatch(written) if isinstance(written, str) else None
+    duration = _DURATION.fullmatch(match[2]) if match and match[1] != "==" else None
+    if match is None or duration is None or not device:
+        raise RequestError(
+            f"{shortened(written)} is not a budget of latency; expected text like '<= 3 ms' or '< 1.5 s'"
+        )
+    return Budget(match[1], float(duration[1]) * _SECONDS[duration[2]], match.group().strip())
 
 
 def parse_tolerance(figure: str, written: object) -> Tolerance:

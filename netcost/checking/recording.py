@@ -28,6 +28,7 @@ class Record(NamedTuple):
 
     snapshot: Snapshot
     code: CountedCode
+    predicted: tuple[Message, ...] = ()  # latency per device that was asked for, as plain values
 
 
 Outcome = Record | NetcostError
@@ -73,21 +74,22 @@ class Counter:
         """End the worker."""
         self._stack.close()
 
-    def count(self, subject: TargetConfig) -> Outcome:
-        """Count one target. Where it fails after others in the same worker, it is tried again in a new one.
+    def count(self, subject: TargetConfig, on: Sequence[str] = ()) -> Outcome:
+        """Count one target, and predict its latency on devices.
 
-        The code of an earlier target may be to blame. One that gives no answer in time is not tried again.
+        Where it fails after others in the same worker, it is tried again in a new one: the code of an earlier target
+        may be to blame. One that gives no answer in time is not tried again.
         """
         was_fresh = self._worker is None or self._is_fresh
-        outcome = self._counted(subject)
+        outcome = self._counted(subject, on)
         if isinstance(outcome, NetcostError) and not was_fresh and not isinstance(outcome, TimeLimitError):
             self._stop()
-            outcome = self._counted(subject)
+            outcome = self._counted(subject, on)
         if isinstance(outcome, MeasurementError):  # its code ended the process, or hangs: nothing was measured
             return RequestError(str(outcome))
         return outcome
 
-    def _counted(self, subject: TargetConfig) -> Outcome:
+    def _counted(self, subject: TargetConfig, on: Sequence[str]) -> Outcome:
         tree = self._tree
         worker = self._worker or self._start()
         self._is_fresh = False
@@ -101,6 +103,7 @@ class Counter:
                     "concrete": subject.concrete,
                     "step": None if subject.step is None else dict(subject.step),
                     "depth": subject.depth,
+                    **({"on": list(on)} if on else {}),
                 },
             )
         except NetcostError as error:
@@ -120,10 +123,13 @@ class Counter:
         self._worker = None
 
 
-def count_all(counter: Counter, guards: Iterable[Guard], progress: Progress | None = None) -> dict[str, Outcome]:
+def count_all(
+    counter: Counter, guards: Iterable[Guard], progress: Progress | None = None, predicts: bool = False
+) -> dict[str, Outcome]:
     """Count each target; return the outcomes by name.
 
     Args:
+        predicts: predict the latencies that have a budget.
         progress: receives the share done and a text.
     """
     guards = list(guards)
@@ -131,7 +137,7 @@ def count_all(counter: Counter, guards: Iterable[Guard], progress: Progress | No
     for index, guard in enumerate(guards):
         if progress is not None:
             progress(index / len(guards), f"counting {guard.subject.name}")
-        outcomes[guard.subject.name] = counter.count(guard.subject)
+        outcomes[guard.subject.name] = counter.count(guard.subject, tuple(guard.limits.latency) if predicts else ())
     return outcomes
 
 
@@ -166,4 +172,5 @@ def recipe_of(subject: TargetConfig) -> Recipe:
 def _record(answer: Message) -> Record:
     [snapshot] = parse(answer["baseline"].encode(), "the process that counts").targets.values()
     place, file, absent = answer["code"]
-    return Record(snapshot, CountedCode(place and Place(*place), file, absent))
+    code = CountedCode(place and Place(*place), file, absent)
+    return Record(snapshot, code, tuple(answer.get("predicted", ())))

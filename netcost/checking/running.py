@@ -22,7 +22,7 @@ from netcost.checking.recording import (
     of_target,
     torch_version,
 )
-from netcost.checking.regression import UPDATE, CheckReport, TargetResult, compare
+from netcost.checking.regression import UPDATE, CheckReport, PredictedResult, TargetResult, compare
 from netcost.checking.revision import checked_out, repository
 from netcost.checking.selection import not_timed, selected, with_latency_rule
 from netcost.checking.snapshot import Snapshot
@@ -94,7 +94,7 @@ def check(
     old = {} if baseline is None else baseline.targets
     tree = Tree.here(config)
     with Counter(tree, patience_s) as counter:
-        outcomes = count_all(counter, at_depths(guards, old), progress)
+        outcomes = count_all(counter, at_depths(guards, old), progress, predicts=True)
     file, versions = ("", ()) if baseline is None else (shown(config.baseline), other_versions(baseline))
     missing = file and f"has no entry in {file!r}"
     results = tuple(_result(guard, outcomes, old.get(guard.subject.name), exact, missing) for guard in guards)
@@ -130,7 +130,7 @@ def _against_revision(
         earlier = Earlier.of(config, here, tree)
         # Both workers start before either counts.
         with Counter(here, patience_s) as counter, Counter(earlier.tree, patience_s) as then:
-            outcomes = count_all(counter, guards, _half(progress, 0.0, "here"))
+            outcomes = count_all(counter, guards, _half(progress, 0.0, "here"), predicts=True)
             found = earlier_of(earlier, then, guards, outcomes, base, _half(progress, 0.5, f"at {base}"))
         results = tuple(_compared(guard, outcomes, found[guard.subject.name], exact, against) for guard in guards)
         if gate is not None:
@@ -168,7 +168,11 @@ def _result(
         return TargetResult(name, None, old, error=of_target(guard, outcome))
     problems = (missing,) if missing and old is None else ()
     result = compare(name, old, outcome.snapshot, guard.limits, exact=exact, problems=problems)
-    return replace(result, **outcome.code._asdict())
+    budgets = zip(
+        guard.limits.latency.items(), outcome.predicted, strict=False
+    )  # of no budget where none was asked for
+    predicted = tuple(PredictedResult.of(on, budget, plain) for (on, budget), plain in budgets)
+    return replace(result, latencies=predicted, **outcome.code._asdict())
 
 
 def _half(progress: Progress | None, begun: float, where: str) -> Progress | None:
@@ -234,7 +238,7 @@ def _baseline_for(config: Config, guards: Sequence[Guard]) -> Baseline | None:
     """Return the baseline; None where it does not exist and every target has a budget instead."""
     if config.baseline.exists() or config.names_baseline:
         return _read(config)
-    without_budget = next((guard.subject.name for guard in guards if not guard.limits.budget), None)
+    without_budget = next((guard.subject.name for guard in guards if not guard.limits.has_budget), None)
     if without_budget is not None:
         file, command = shown(config.baseline), shlex.join(_update_command(config))
         raise RequestError(f"{without_budget!r} has no budget, and there is no baseline {file!r}; write it: {command}")

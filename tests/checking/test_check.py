@@ -139,6 +139,32 @@ def test_a_budget_is_broken_by_one_parameter(project: Path, capsys: pytest.Captu
     assert "budget.params of 'small' in 'netcost.toml'" in out
 
 
+def test_a_budget_of_predicted_latency_is_judged_by_the_interval(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = '[[targets]]\nname = "{}"\nmodel = "resnet18"\ninput = "{}x3x224x224"\n[targets.budget]\n{}\n'
+    # 12.7 ms on a 5090 (11.4 to 15.1 ms) and 18.6 ms on a 4090, at batch 256; at batch 1 nothing was measured.
+    fast = target.format("fast", 256, '"latency.rtx5090" = "<= 30 ms"\nlatency.rtx4090 = "<= 0.01 s"')
+    unclear = target.format("unclear", 256, '"latency.rtx5090" = "< 13 ms"')
+    single = target.format("single", 1, '"latency.rtx5090" = "<= 1 s"')
+    (project / "netcost.toml").write_text(fast + unclear + single)
+    assert run(["check", *CONFIG, "--format", "json"]) == 1
+    targets = {entry["target"]: entry for entry in json.loads(capsys.readouterr().out)["targets"]}
+    assert {name: entry["verdict"] for name, entry in targets.items()} == {
+        "fast": "FAILS",
+        "unclear": "cannot tell",
+        "single": "cannot tell",
+    }
+    rules = {rule["to"]: rule for rule in targets["fast"]["latency"]}
+    assert {on: rule["verdict"] for on, rule in rules.items()} == {"rtx5090": "holds", "rtx4090": "FAILS"}
+    assert rules["rtx4090"]["predicted_latency_s"] == pytest.approx(0.0186, rel=0.01)
+    assert "batch 1; measured" in targets["single"]["latency"][0]["reasons"][0]
+    assert 'change budget."latency.rtx4090" of' in " ".join(targets["fast"]["notes"])
+    checked(capsys, 0, "unclear", "single")  # as with a timed latency: told, and not failed
+    (project / "netcost.toml").write_text(target.format("net", 256, 'latency.rtx409 = "<= 1 s"'))
+    assert "did you mean rtx4090" in checked(capsys, 2)
+
+
 def test_a_tolerance_lets_a_little_more_pass(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rewrite(recorded, "nn.Conv2d(3, 8, 3, bias=False)", "nn.Conv2d(3, 8, 3)")
     assert "Params" in checked(capsys, 1)

@@ -1,6 +1,6 @@
 """Compares two snapshots: what changed, which rule it breaks, and which module caused it."""
 
-from netcost.checking.regression.latency import SAMPLINGS, Attempt, LatencyResult
+from netcost.checking.regression.latency import SAMPLINGS, Attempt, LatencyResult, PredictedResult
 from netcost.checking.regression.modules import ModuleChange, ModuleStatus, diff
 from netcost.checking.regression.report import UPDATE, CheckReport, modules_table
 from netcost.checking.regression.results import Place, TargetResult, TargetVerdict, compare
@@ -17,6 +17,7 @@ __all__ = [
     "ModuleChange",
     "ModuleStatus",
     "Place",
+    "PredictedResult",
     "TargetResult",
     "TargetVerdict",
     "compare",

@@ -2,14 +2,17 @@
 
 A shared machine is noisy, so a rule is broken only where the whole interval of the ratio is above its bound in two
 independent attempts. Where an interval contains the bound, or the attempts disagree, the verdict is "cannot tell",
-which passes with a warning.
+which passes with a warning. A budget of predicted latency is judged alike, by the prediction's 90 % interval: it fails
+only where no time within meets it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from netcost.checking.limits import Budget
 from netcost.checking.regression.verdicts import CheckVerdict
 from netcost.text import units
 
@@ -63,6 +66,8 @@ class LatencyResult:
     bound: float  # the largest ratio that passes
     samplings: tuple[Attempt, ...]  # in order; a second one only where the first was above the bound
     is_relative: bool = False  # True for a target's own `max_ratio`, False for the limit against a revision
+    metric: ClassVar[str] = "latency"
+    heading: ClassVar[str] = "Latency"
 
     @property
     def rule(self) -> str:
@@ -70,6 +75,12 @@ class LatencyResult:
         if self.is_relative:
             return f"at most {units.times(self.bound)} that of {self.to}"
         return f"at most {units.percent(self.bound - 1)} more than at {self.to}"
+
+    def acceptance(self, entry: str) -> str:
+        """Return the way to accept the latency as it is; `entry` names the target's settings."""
+        return (
+            f"change latency.max_ratio {entry}" if self.is_relative else "merge it, or allow more with --latency-limit"
+        )
 
     @property
     def verdict(self) -> CheckVerdict:
@@ -124,4 +135,67 @@ class LatencyResult:
             "rule": self.rule,
             "verdict": str(self.verdict),
             "samplings": [attempt.to_dict() for attempt in self.samplings],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedResult:
+    """The outcome of one budget of predicted latency, for which nothing is timed."""
+
+    to: str  # the device, or the file of its coefficients
+    budget: Budget
+    latency_s: float | None  # predicted; None where nothing can be told
+    interval_s: tuple[float, float] | None  # of 90 %
+    reasons: tuple[str, ...] = ()  # why nothing can be told
+    differences: tuple[str, ...] = ()  # between the calibration and this torch
+    metric: ClassVar[str] = "predicted_latency"
+    heading: ClassVar[str] = "Predicted latency"
+    share: ClassVar[None] = None  # there is no other latency
+    warnings: ClassVar[tuple[str, ...]] = ()  # of a timer
+
+    @classmethod
+    def of(cls, to: str, budget: Budget, plain: Mapping[str, Any]) -> PredictedResult:
+        """Judge the plain values of a prediction by a budget."""
+        ends = plain["predicted_interval90_s"]
+        told = tuple(plain["reasons"]), tuple(plain["differences"])
+        return cls(to, budget, plain["predicted_latency_s"], None if ends is None else (ends[0], ends[1]), *told)
+
+    @property
+    def rule(self) -> str:
+        """The rule in words."""
+        return f"predicted {self.budget.written} on {self.to}"
+
+    @property
+    def verdict(self) -> CheckVerdict:
+        """The verdict: "cannot tell" without a prediction, or where the interval contains the bound."""
+        held = {self.budget.holds(end) for end in self.interval_s or ()}
+        if len(held) != 1:
+            return CheckVerdict.CANNOT_TELL
+        return CheckVerdict.HOLDS if held.pop() else CheckVerdict.FAILS
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The verdict with its figures, or the reasons for which there are none; and differences in the setting."""
+        openings = {CheckVerdict.HOLDS: "predicted latency holds", CheckVerdict.FAILS: "predicted latency FAILS"}
+        opening = openings.get(self.verdict, "warning: cannot tell whether the predicted latency holds")
+        figures = "; ".join(self.reasons)
+        if self.latency_s is not None and self.interval_s is not None:
+            ends = " to ".join(map(units.seconds, self.interval_s))
+            figures = f"{units.seconds(self.latency_s)} (90 % interval {ends})"
+        return (f"{opening} ({self.rule}): {figures}", *self.differences)
+
+    def acceptance(self, entry: str) -> str:
+        """Return the way to accept the latency as it is; `entry` names the target's settings."""
+        return f'change budget."latency.{self.to}" {entry}'
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values under stable keys."""
+        return {
+            "to": self.to,
+            "rule": self.rule,
+            "verdict": str(self.verdict),
+            "predicted_latency_s": self.latency_s,
+            "predicted_interval90_s": None if self.interval_s is None else list(self.interval_s),
+            "reasons": list(self.reasons),
+            "differences": list(self.differences),
         }

@@ -10,7 +10,7 @@ from operator import methodcaller
 from typing import Any
 
 from netcost.checking.limits import FIGURES
-from netcost.checking.regression.latency import LatencyResult
+from netcost.checking.regression.latency import LatencyResult, PredictedResult
 from netcost.checking.regression.modules import ModuleChange
 from netcost.checking.regression.results import TargetResult, TargetVerdict
 from netcost.checking.regression.verdicts import Change, CheckVerdict
@@ -135,8 +135,7 @@ class CheckReport:
             lines.append(f"to accept: change {', '.join(over)} {entry}")
         for latency in result.latencies:
             if latency.verdict is CheckVerdict.FAILS:
-                relative, other = f"change latency.max_ratio {entry}", "merge it, or allow more with --latency-limit"
-                lines.append(f"to accept: {relative if latency.is_relative else other}")
+                lines.append(f"to accept: {latency.acceptance(entry)}")
         if result.improves and self.baseline:
             lines.append(f"costs less than recorded; to record that: {self.command(result.name)}")
         return tuple(lines)
@@ -177,7 +176,7 @@ class CheckReport:
         if not shown and not result.latencies:
             return Table((), (), title, notes)
         records = [{**_record(result, change), "metric": FIGURES[change.figure].heading} for change in shown]
-        records += [{**_latency_record(latency), "metric": "Latency"} for latency in result.latencies]
+        records += [{**_latency_record(latency), "metric": latency.heading} for latency in result.latencies]
         for record in records:
             record["verdict"] = _word(record["verdict"], record["verdict"] == CheckVerdict.FAILS)
         return replace(from_records(FIGURE_COLUMNS, records, title, notes), keys=2)
@@ -318,9 +317,9 @@ def _lower_bound(snapshot: Snapshot | None, figure: str, value: int | None) -> i
     return AtLeast(value)
 
 
-def _latency_record(latency: LatencyResult) -> dict[str, Any]:
+def _latency_record(latency: LatencyResult | PredictedResult) -> dict[str, Any]:
     """Return a row that only holds a share; the times are in the notes and in the JSON."""
-    return {"metric": "latency", "share": latency.share, "rule": latency.rule, "verdict": str(latency.verdict)}
+    return {"metric": latency.metric, "share": latency.share, "rule": latency.rule, "verdict": str(latency.verdict)}
 
 
 def _module(change: ModuleChange) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from netcost.checking.limits import Limits
-from netcost.checking.regression.latency import LatencyResult
+from netcost.checking.regression.latency import LatencyResult, PredictedResult
 from netcost.checking.regression.modules import ModuleChange, diff
 from netcost.checking.regression.verdicts import Change, CheckVerdict, budget_changes, changes
 from netcost.checking.snapshot import Snapshot
@@ -51,7 +51,7 @@ class TargetResult:
     operators: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # calls before and now, where they differ
     problems: tuple[str, ...] = ()  # failures besides figures, in words
     place: Place | None = None
-    latencies: tuple[LatencyResult, ...] = ()  # one per latency rule, where it was timed
+    latencies: tuple[LatencyResult | PredictedResult, ...] = ()  # per rule that was timed, or budget that was predicted
     file: str = ""  # whose code was counted: relative to the root of the repository, or of an installed package
     elsewhere: Mapping[str, str] = field(default_factory=dict)  # packages of this tree that others' files stood in for
     error: NetcostError | None = None  # why it could not be counted or timed, now or at the revision
