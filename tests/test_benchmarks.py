@@ -39,6 +39,16 @@ def test_speed_times_netcost_against_each_of_the_others(benchmark, tmp_path, too
     assert "Fastest of the five: median over the models" in written
 
 
+def test_own_device_holds_families_out(benchmark, tmp_path):
+    script = benchmark("own_device")
+    heading, *lines = script.TIMES.read_text(encoding="utf-8").splitlines(keepends=True)
+    few = ("mobilenet_v2", "mini_googlenet", "nin", "alexnet", "alexnet_2012", "resnet18", "mobilenet_v1_0_5")
+    (tmp_path / "few.csv").write_text(heading + "".join(line for line in lines if line.split(",")[0] in few))
+    written = ran(script, tmp_path / "own.md", str(tmp_path / "few.csv"))
+    assert "7 networks, 5 families" in written
+    assert "| mult-adds, bytes, kernels | 3 |" in written
+
+
 def test_memory_compares_fresh_processes(benchmark, tmp_path):
     arguments = ("--models", "torchvision:squeezenet1_1", "--rounds", "1")
     written = ran(benchmark("memory"), tmp_path / "memory.md", *arguments)

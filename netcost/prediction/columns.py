@@ -255,8 +255,8 @@ FEW_SECONDS = {
 }
 """Unit of each column that a few measurements can tell apart, and how many times slower than the datasheet it starts.
 
-On processors, torch pools with scalar code, 35 times slower per byte than its other kernels in the first fits; one
-constant for both misses a GoogLeNet by half.
+On processors, torch pools with scalar code, some 20 times slower per byte than it streams; one constant for both misses
+a GoogLeNet by half (`tests/benchmarks/own_device.py`).
 """
 
 

@@ -49,8 +49,8 @@ NETWORKS = """
 """.split()
 """Networks beside the reference, from fast to slow: of 17 families, high in mult-adds, bytes or launches in turn.
 
-By the times of `reports/guidelines-networks-intel-xeon.networks.csv`, a fit to these 20 predicts the zoo's other 63
-networks with a median error of 7 %.
+Fitted to these 20, the zoo's other 63 are predicted with a median error of 7 to 9 %, whatever rates the fit starts from
+(`tests/benchmarks/own_device.py`).
 """
 
 PANEL = 5

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -102,6 +103,24 @@ def test_a_device_is_timed_in_panels_and_fitted(
     [one] = netcost.predict("resnet34", on="my.json").predictions
     assert one.batch == 1
     assert one.latency_s == pytest.approx(true_ms("resnet34") / 1000, rel=0.05)
+
+
+def test_a_gpu_starts_from_its_nearest_sibling_and_keeps_its_own_rates(monkeypatch, timed) -> None:
+    alone = {p.model: p.latency_s for p in netcost.predict([REFERENCE, *FEW, "resnet34"], on="rtx4090").predictions}
+    known = {name: 3e3 * (seconds or 1.0) for name, seconds in alone.items()}  # milliseconds of a third of its speed
+    gpu = replace(fake_bench.made_up_peaks(), device="cuda")
+    monkeypatch.setattr(own_device, "measure_peaks", lambda *_, **__: gpu)
+    monkeypatch.setattr(own_device, "require_device", lambda name: name)
+    monkeypatch.setitem(globals(), "true_ms", known.get)
+    timed(1.0, 1.0)
+    assert run([*CALIBRATE, "--device", "cuda", "--dtype", "bf16"]) == 0
+    plain = json.loads(Path("my.json").read_text())
+    assert (plain["precision"], plain["setting"]["dtype"], plain["threads"]) == ("half", "bf16", None)
+    assert (plain["few_columns"], plain["batches"]) == (False, [256, 256])
+    assert plain["sheet"]["mult_adds_per_s"] == fake_bench.FLOPS_PER_S["bf16"] / 2
+    assert plain["sheet"]["cache_bytes"] is None
+    [one] = netcost.predict("resnet34", on="my.json").predictions
+    assert one.latency_s == pytest.approx(known["resnet34"] / 1e3, rel=0.2)
 
 
 def test_an_interrupted_run_goes_on(timed: Callable[..., Timer], capsys: pytest.CaptureFixture[str]) -> None:
