@@ -14,7 +14,7 @@ from netcost.counting import Analysis
 from netcost.prediction import model
 from netcost.prediction.coefficients import Coefficients, Provenance, every_shipped
 from netcost.prediction.columns import Datasheet
-from netcost.prediction.fitting import Floats, MeasuredNetworks, blank, design, fitted
+from netcost.prediction.fitting import Floats, MeasuredNetworks, blank, design, fitted, rounded
 from netcost.prediction.hull import kinds_of
 from netcost.prediction.predicting import counted
 from netcost.prediction.rows import Running, rows_of
@@ -155,7 +155,7 @@ def of_times(
 
 
 def _lent(start: Coefficients) -> Datasheet:
-    return replace(start.sheet, source=f"not known: those of {start.device}, which fits best ({start.sheet.source})")
+    return replace(start.sheet, source=f"no datasheet: those of {start.device}, which fits best ({start.sheet.source})")
 
 
 def _rates_of(networks: MeasuredNetworks, running: Running, sheet: Datasheet) -> Datasheet:
@@ -165,8 +165,9 @@ def _rates_of(networks: MeasuredNetworks, running: Running, sheet: Datasheet) ->
         name: float(np.median(networks.seconds / parts.counts[:, parts.names.index(name)])) / 3
         for name in ("mult-adds", "bytes", "kernels")
     }
-    source = "not known: mult-adds, bytes and kernels are given a third of the median measured time each; cache assumed"
-    return Datasheet(1 / thirds["mult-adds"], 1 / thirds["bytes"], thirds["kernels"], float(ASSUMED_BYTES), source)
+    source = "no datasheet: mult-adds, bytes and kernels take a third of the median measured time each; cache assumed"
+    work, memory = 1 / thirds["mult-adds"], 1 / thirds["bytes"]
+    return Datasheet(rounded(work), rounded(memory), rounded(thirds["kernels"]), float(ASSUMED_BYTES), source)
 
 
 def _widened(few: Coefficients, start: Coefficients, factor: float) -> Coefficients:

@@ -132,7 +132,7 @@ def fitted(
         else np.array([start.get(n, s) for n, s in zip(parts.names, parts.start, strict=True)])
     )
     seconds = model.fit(parts.counts, measured.seconds, begin, held)
-    rounded = {name: float(f"{value:.{DIGITS - 1}e}") for name, value in zip(parts.names, seconds, strict=True)}
+    coefficients = {name: float(f"{value:.{DIGITS - 1}e}") for name, value in zip(parts.names, seconds, strict=True)}
     shares = parts.counts * seconds
     shares /= shares.sum(axis=1, keepdims=True)
     largest = {name: float(f"{value:.2g}") for name, value in zip(parts.names, shares.max(axis=0), strict=True)}
@@ -149,13 +149,13 @@ def fitted(
         about.memory_format,
         about.torch,
         about.sheet,
-        rounded,
+        coefficients,
         largest,
         measured.common_kinds(),
         (int(batches.min()), int(batches.max())),
-        (_rounded(measured.seconds.min()), _rounded(measured.seconds.max())),
-        (_rounded(low), _rounded(high)),
-        _rounded(model.median_error(predicted, measured.seconds)),
+        (rounded(measured.seconds.min()), rounded(measured.seconds.max())),
+        (rounded(low), rounded(high)),
+        rounded(model.median_error(predicted, measured.seconds)),
         about.source,
         about.few_columns,
     )
@@ -179,5 +179,6 @@ def pooled(several: Sequence[tuple[MeasuredNetworks, Coefficients]]) -> dict[str
     return dict(zip(names, model.fit(np.concatenate(counts), seconds, slower).tolist(), strict=True))
 
 
-def _rounded(value: float) -> float:
+def rounded(value: float) -> float:
+    """Return a figure of a file, to four digits."""
     return float(f"{value:.4g}")

@@ -20,6 +20,7 @@ from torch import nn
 from netcost.prediction.calibrating import Calibration, Progress, of_times
 from netcost.prediction.coefficients import MeasuredTime
 from netcost.prediction.columns import Datasheet
+from netcost.prediction.fitting import rounded
 from netcost.prediction.rows import Running
 from netcost.prediction.timings import TimedNetwork
 from netcost.profiling.roofline import Peaks, measure_peaks
@@ -190,7 +191,8 @@ def rates_of(peaks: Peaks, setting: EffectiveSetting) -> Datasheet:
     cache = float(caches[-1].cache_bytes or ASSUMED_BYTES) if caches else float(ASSUMED_BYTES)
     source = f"measured here, as by netcost device: products in {setting.dtype}, streaming, the smallest operator"
     is_cpu = peaks.device == "cpu"
-    return Datasheet(flops_per_s / 2, memory.best, stats.median(peaks.launch_s), cache if is_cpu else None, source)
+    launch_s = rounded(stats.median(peaks.launch_s))
+    return Datasheet(rounded(flops_per_s / 2), rounded(memory.best), launch_s, cache if is_cpu else None, source)
 
 
 def scaled(taken: Sequence[KeptTime]) -> list[MeasuredTime]:
