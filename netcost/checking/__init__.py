@@ -8,7 +8,8 @@ and is reported. `--base REVISION` needs no file: that revision is checked out b
 each target is compared with what it was there (`earlier`).
 
 Latency is checked only on request, as a ratio measured in one job (`latency`): it fails only if
-the whole 95 % interval is above the limit, and is so again in a second measurement in new processes. `pytest_plugin` is
+the whole 95 % interval is above the limit, and is so again in a second measurement in new processes. A budget like
+"latency.rtx4090" needs no timing: the prediction's 90 % interval is judged alike. `pytest_plugin` is
 the fixture `netcost`; `formats/` writes a report for people, programs and CI.
 
     >>> from netcost.checking.limits import parse_budget

@@ -3,7 +3,8 @@
 `rows` lists the kernels that a network runs, eager or compiled; `columns` adds up their counts (multiply-adds, bytes,
 launches, by kind of work); `model` fits one coefficient per column to measured networks, and says how far held-out
 families are off. `coefficients` reads and writes a device's file; those in `data/` come from public tables. `hull`
-refuses a network that is not like those measured; `predicting` does the rest. `calibrating` fits a device of your own.
+refuses a network that is not like those measured; `predicting` does the rest, and `predicted` hands it to comparisons
+and checks. `calibrating` fits a device of your own, to times from a file (`timings`) or taken here (`own_device`).
 
     >>> from netcost.prediction import predict
     >>> [one] = predict("resnet50", on="rtx4090").predictions

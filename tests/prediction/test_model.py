@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import netcost
 from netcost.prediction import model
 from netcost.prediction.coefficients import DEVICES, every_shipped, shipped
-from netcost.prediction.columns import COLUMNS, Situation, column, matrix
+from netcost.prediction.columns import COLUMNS, Situation, column, few_columns, matrix
 from netcost.prediction.rows import Running, rows_of
 
 RECORDED = Path(__file__).parent / "i9-10940x.csv.gz"
@@ -75,6 +75,20 @@ def test_a_compiled_network_moves_less_and_launches_less() -> None:
     assert compiled["count"].sum() < eager["count"].sum()
     moved = [(rows["sample_bytes"] * rows["count"]).sum() for rows in (eager, compiled)]
     assert moved[1] < moved[0]
+
+
+@pytest.mark.parametrize(
+    ("mode", "device", "told_apart"),
+    [("eager", "i9-10940x", True), ("compiled", "i9-10940x", False), ("eager", "rtx4090", False)],
+)
+def test_pooling_is_told_apart_where_a_processor_runs_it_alone(mode: str, device: str, told_apart: bool) -> None:
+    running = Running(mode, "traced")
+    rows = rows_of(netcost.analyze("googlenet").count, running)
+    few = few_columns(rows, Situation(running, DEVICES[device][1], 1))
+    assert [*few][:3] == ["mult-adds", "bytes", "kernels"]
+    pooling = few.get("bytes of pooling", np.zeros(1))
+    assert bool(pooling.any()) == told_apart
+    assert (pooling * rows["count"]).sum() < (few["bytes"] * rows["count"]).sum()
 
 
 def test_two_columns_of_one_name_are_a_mistake() -> None:

@@ -129,6 +129,8 @@ def test_a_processor_that_is_twice_as_slow_is_found_from_ten_networks(capsys: py
     assert "Median error on held-out families" in capsys.readouterr().out
     ours, theirs = (netcost.predict("resnet50", on=on).predictions[0] for on in ("board.json", "i9-10940x"))
     assert ours.on.few_columns
+    assert "no datasheet" in ours.on.sheet.source
+    assert ours.on.sheet.mult_adds_per_s != theirs.on.sheet.mult_adds_per_s
     assert ours.latency_s == pytest.approx(2 * theirs.latency_s, rel=0.35)
 
 
