@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -66,8 +66,6 @@ PEAKS_S = 10.0
 DRIFT = 0.05
 """A reference whose time moves by more is told."""
 
-Measure = Callable[[Sequence[tuple[str, nn.Module, Call]], Timing, Progress], Sequence[Measurement | MeasurementError]]
-
 
 @dataclass(frozen=True, slots=True)
 class KeptTime:
@@ -105,8 +103,6 @@ def calibrate_here(
     batches: Sequence[int] = (),
     like: str | None = None,
     progress: Progress | None = None,
-    measure: Measure | None = None,
-    peaks: Callable[..., Peaks] | None = None,
 ) -> Calibration:
     """Time the chosen networks on this device, and fit its coefficients.
 
@@ -117,7 +113,6 @@ def calibrate_here(
         batches: samples per pass [default: 1 on a CPU, 256 on a GPU].
         like: a device with coefficients to start from.
         progress: told the share that is done, and the present step.
-        measure, peaks: stand in for `measure_all`, and for `measure_peaks`.
 
     Raises:
         RequestError: `kept` is damaged or of another setting, or too few networks ran.
@@ -131,31 +126,24 @@ def calibrate_here(
         zip(CONDITIONS, (title, environment.torch, environment.threads, *ways), strict=True)
     )
     taken = read_kept(kept, conditions) if kept.exists() else []
-    rates = (peaks or measure_peaks)(
-        timing.device, timing.threads, budget_s=PEAKS_S, progress=_part(progress, 0.0, 0.05)
-    )
+    begun = _part(progress, 0.0, 0.05)
+    sheet = rates_of(measure_peaks(timing.device, timing.threads, budget_s=PEAKS_S, progress=begun), setting)
     sizes = tuple(batches) or ((1,) if timing.device == "cpu" else (256,))
     goal = timing.or_else(BUDGET_S, PRECISION)
     goal = replace(goal, budget_s=(goal.budget_s or 0.0) / (len(sizes) * -(-len(NETWORKS) // PANEL)))
     panels, failed = list(_panels(sizes, taken)), []
     for index, (batch, networks) in enumerate(panels):
         step = _part(progress, 0.05 + 0.75 * index / len(panels), 0.75 / len(panels))
-        results = _measured(networks, batch, goal, step, measure or measure_all)
-        reference = results[REFERENCE]
-        if not isinstance(reference, Measurement):
-            raise reference
-        for network, result in results.items():
-            if not isinstance(result, Measurement):
-                failed.append(f"{network} at batch {batch}: {one_line(result)}")
-            elif (network, batch) not in {(one.target, one.batch) for one in taken}:
-                warnings = " ".join(sorted(type(doubt).__name__ for doubt in result.doubts))
-                ms = (1000 * result.median_s, 1000 * reference.median_s)
-                taken.append(KeptTime(network, batch, *ms, warnings, **conditions))
+        results = _measured(networks, batch, goal, step)
+        known = {(one.target, one.batch) for one in taken}
+        taken += [one for one in _lines(results, batch, conditions) if (one.target, one.batch) not in known]
+        errors = ((network, result) for network, result in results.items() if not isinstance(result, Measurement))
+        failed += [f"{network} at batch {batch}: {one_line(error)}" for network, error in errors]
         write_text(kept, _written(taken))
     times = scaled(taken)
     lines = [TimedNetwork(0, time.target, time.batch, time.seconds) for time in times]
-    last, sheet = _part(progress, 0.8, 0.2), rates_of(rates, setting)
-    found = of_times(lines, running_of(timing), name, "times here", sheet=sheet, like=like, progress=last)
+    end = _part(progress, 0.8, 0.2)
+    found = of_times(lines, running_of(timing), name, "times here", sheet=sheet, like=like, progress=end)
     about = replace(
         found.coefficients,
         title=title,
@@ -250,15 +238,28 @@ def _panels(sizes: Sequence[int], taken: Sequence[KeptTime]) -> Iterator[tuple[i
         yield from ((batch, left[first : first + PANEL]) for first in range(0, len(left), PANEL))
 
 
+def _lines(
+    results: Mapping[str, Measurement | MeasurementError], batch: int, conditions: Mapping[str, Any]
+) -> Iterator[KeptTime]:
+    """Yield the lines of one panel; without a time of the reference, its error is raised."""
+    reference = results[REFERENCE]
+    if not isinstance(reference, Measurement):
+        raise reference
+    for network, result in results.items():
+        if isinstance(result, Measurement):
+            warnings = " ".join(sorted(type(doubt).__name__ for doubt in result.doubts))
+            yield KeptTime(network, batch, 1000 * result.median_s, 1000 * reference.median_s, warnings, **conditions)
+
+
 def _measured(
-    networks: Sequence[str], batch: int, timing: Timing, progress: Progress, measure: Measure
+    networks: Sequence[str], batch: int, timing: Timing, progress: Progress
 ) -> dict[str, Measurement | MeasurementError]:
     """Time the reference and these networks side by side; one that does not run has an error instead."""
     ready: list[tuple[str, nn.Module, Call]] = []
     for network in (REFERENCE, *networks):
         progress(0.0, f"building {network}")
         ready.append((network, *built(network, batch)))
-    return dict(zip((REFERENCE, *networks), measure(ready, timing, progress), strict=True))
+    return dict(zip((REFERENCE, *networks), measure_all(ready, timing, progress), strict=True))
 
 
 def built(network: str, batch: int) -> tuple[nn.Module, Call]:
