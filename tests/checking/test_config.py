@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from netcost.checking.config import LARGEST_FILE, LatencyRule, load
+from netcost.checking.config import LatencyRule, load
+from netcost.text.settings import LARGEST_FILE
 from netcost.text.errors import RequestError
 
 NET = """
