@@ -24,7 +24,7 @@ MIN_SHARE = 0.01
 
 
 class Keeps(StrEnum):
-    """What a change leaves as it is."""
+    """Properties of a network that a change keeps."""
 
     FUNCTION = "function"
     """The same outputs, from the same or from mapped weights."""
@@ -135,7 +135,7 @@ class Network:
 
     @cached_property
     def facts(self) -> dict[int, OperatorFacts]:
-        """What a device does beside the operator itself, by index."""
+        """Work of a device beside the operator itself, by index."""
         return {row.index: row for row in operator_facts(self.count)}
 
     def of_kind(self, *kinds: Kind) -> Iterator[tuple[int, Op]]:

@@ -50,7 +50,7 @@ class Row:
 
     @property
     def saving(self) -> Saving:
-        """What they save together."""
+        """Costs that they save together."""
         return together(self.findings)
 
     @property
@@ -237,7 +237,7 @@ class LintReport:
         shares = [Column(f"{name}_share", f"Share of the {whole}", "percent") for name, whole in WHOLES.items()]
         units_of = zip(Saving._fields, ("count", "bytes", "count", "count", "count"), strict=True)
         saved = [Column(f"saved_{name}", f"Saved {name}", unit) for name, unit in units_of]
-        seconds = Column("estimated_saving_s", "Saving, estimated", "seconds")
+        seconds = Column("estimated_saving_s", "Estimated saving", "seconds")
         return from_records(
             [*(Column(word, word) for word in words), *shares, *saved, seconds], map(_record, self.rows)
         )

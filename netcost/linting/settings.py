@@ -14,7 +14,7 @@ Share = Annotated[float, Constraint("a share from 0 to 1", lambda share: 0 <= sh
 
 @dataclass(frozen=True, slots=True)
 class LintSettings:
-    """What to look for.
+    """Findings to look for.
 
     Args:
         select: codes, or how they begin; none for all.

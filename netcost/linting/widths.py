@@ -24,7 +24,7 @@ CHANGING = (Kind.POINTWISE_CONVOLUTION, Kind.LINEAR)
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class WidthChange:
     """A 1x1 convolution or linear layer.
 
     Args:
@@ -47,17 +47,17 @@ class Layer:
         return self.places * (self.width_in + self.width_out - 2 * sqrt(self.width_in * self.width_out))
 
 
-def layer_of(network: Network, index: int) -> Layer | None:
+def layer_of(network: Network, index: int) -> WidthChange | None:
     """Return the layer at `index`; None for other operators, for grouped ones and those with a stride."""
     op = network.ops[index]
     if not network.is_kind(index, *CHANGING) or op.arguments.get("groups", 1) != 1 or len(op.inputs) < 2:
         return None
     width_out, width_in = op.inputs[1].shape[:2] if len(op.inputs[1].shape) > 1 else (1, *op.inputs[1].shape)
     places = op.outputs[0].numel // max(1, width_out)
-    return Layer(index, places, width_in, width_out) if op.inputs[0].numel == places * width_in else None
+    return WidthChange(index, places, width_in, width_out) if op.inputs[0].numel == places * width_in else None
 
 
-def layers(network: Network) -> Iterator[Layer]:
+def layers(network: Network) -> Iterator[WidthChange]:
     """Yield the layers whose widths are free: neither the network's input nor its classes give them."""
     for index, op in network.of_kind(*CHANGING):
         layer = layer_of(network, index)
@@ -65,7 +65,7 @@ def layers(network: Network) -> Iterator[Layer]:
             yield layer
 
 
-def partner(network: Network, first: Layer) -> Layer | None:
+def partner(network: Network, first: WidthChange) -> WidthChange | None:
     """Return the layer that changes the width back, behind operators that keep it; None where there is none."""
     index = first.index
     for _ in range(STEPS):

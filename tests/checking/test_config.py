@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from netcost.checking.config import LatencyRule, load
-from netcost.text.settings import LARGEST_FILE
 from netcost.text.errors import RequestError
+from netcost.text.settings import LARGEST_FILE
 
 NET = """
 [tool.netcost]

@@ -10,11 +10,11 @@ from netcost.text.tables import Column, Table, table_of
 from netcost.timing.environment import versions
 
 OVERVIEW = (
-    Column("code", "Code", of=lambda row: row.first.code),
+    Column("code", "NC code", of=lambda row: row.first.code),
     Column("title", "Finding"),
     Column("saves", "Saves"),
     Column("module", "Module", of=lambda row: row.first.module or "(the network)"),
-    Column("place", "Line", of=lambda row: place_text(row.line) or None),
+    Column("place", "Line of code", of=lambda row: place_text(row.line) or None),
 )
 
 
