@@ -26,6 +26,16 @@ def lint(
         str | None,
         typer.Option(help="Least share of memory access, kernels or parameters that a finding saves [default: 1%]."),
     ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Time each finding's operators beside their replacement, here.")
+    ] = False,
+    device: options.Device = "cpu",
+    threads: options.Threads = None,
+    dtype: options.Dtype = None,
+    memory_format: options.MemoryFormat = None,
+    backend: options.Backend = "eager",
+    cold_cache: options.ColdCache = False,
+    budget: Annotated[float | None, typer.Option(min=0.0, help="Seconds per finding under --measure.")] = None,
     peaks: options.Peaks = None,
     config: options.ConfigFile = None,
     inputs: options.Inputs = None,
@@ -40,7 +50,8 @@ def lint(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with code 1 if there is a finding.")] = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
 ) -> int:
-    """Find what costs more than it must: at which line, by which guideline, and what to do instead. Nothing is timed.
+    """Find what costs more than it must: at which line, by which guideline, and what to do instead. Only
+    --measure times anything.
 
     A comment `# netcost: ignore[NC201]` at the line switches a finding off. `netcost explain NC201` says more of it.
 
@@ -56,6 +67,15 @@ def lint(
     given = {name: parse_codes(text) for name, text in (("select", select), ("ignore", ignore)) if text is not None}
     share = known.min_share if min_share is None else options.parse_share("--min-share", min_share)
     mode = "train" if train else "eval"
+    timing = options.timing(
+        device,
+        threads=threads,
+        dtype=dtype,
+        memory_format=memory_format,
+        backend=backend,
+        cold_cache=cold_cache,
+        budget=budget,
+    )
     target = options.target(model, arguments, options.all_inputs(inputs, code), batch)
     other = None if against is None else options.target(against, None, None, batch)
     roof = None
@@ -66,6 +86,11 @@ def lint(
             roof = given_peaks(peaks, progress=progress)
     chosen = {"select": known.select, "ignore": known.ignore, **given}
     report = linted(target, **chosen, min_share=share, peaks=roof, mode=mode, concrete=concrete)
+    if measure:
+        from netcost.linting.measuring import measured
+
+        with output.progress_bar(quiet) as progress:
+            report = measured(report, timing, progress=progress)
     if other is not None:
         report = compared(report, other, mode=mode)
     output.show_result(report, format_name, out, quiet=quiet, write=lint_text)

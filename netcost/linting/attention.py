@@ -39,6 +39,7 @@ def written_scores(network: Network) -> Iterator[Finding]:
             "call torch.nn.functional.scaled_dot_product_attention, with the mask or bias as attn_mask",
             Saving.of_elements(elements, scores, len(between) + 1),
             Keeps.FUNCTION,
+            (first, index, last),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -76,6 +76,7 @@ class Finding:
         keeps: what the change leaves as it is.
         line: of the network's code that calls the operator; None where it is not known.
         made: the line that constructs the module; None where it is not known.
+        ops: indices of the operators that it is about; none for one about parameters.
     """
 
     code: str
@@ -86,6 +87,7 @@ class Finding:
     keeps: Keeps
     line: SourceLine | None = None
     made: SourceLine | None = None
+    ops: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,11 +178,15 @@ class Network:
         """Add up the costs of operators."""
         return total([self.count.costs[index] for index in indices])
 
-    def finding(self, index: int, seen: str, instead: str, saving: Saving, keeps: Keeps) -> Finding:
-        """Make a finding at an operator; the rule's code is added by `rule`."""
+    def finding(
+        self, index: int, seen: str, instead: str, saving: Saving, keeps: Keeps, ops: Sequence[int] = ()
+    ) -> Finding:
+        """Make a finding at an operator, and at the others of `ops`; its code is added where the rules are run."""
         op, lines = self.ops[index], self.count.graph.lines
         line = lines[index] if lines else None
-        return Finding("", op.module, seen, instead, saving, keeps, line, self.made.get(op.module))
+        return Finding(
+            "", op.module, seen, instead, saving, keeps, line, self.made.get(op.module), tuple(ops) or (index,)
+        )
 
 
 Find = Callable[[Network], Iterable[Finding]]

@@ -43,6 +43,7 @@ def biases_before_norm(network: Network) -> Iterator[Finding]:
             "pass bias=False: the norm subtracts it and has a bias of its own",
             Saving(bias.elements, bias.size_bytes, params=bias.numel),
             Keeps.FUNCTION,
+            (index, reader),
         )
 
 
@@ -68,6 +69,7 @@ def linear_in_a_row(network: Network) -> Iterator[Finding]:
                 "multiply their weights into one layer",
                 saving._replace(params=weights),
                 Keeps.FUNCTION,
+                (index, second.index),
             )
 
 

@@ -83,6 +83,7 @@ def parallel_layers(network: Network) -> Iterator[Finding]:
                 "join their weights in one layer, and split its output",
                 Saving.of_elements(again * shared.elements, shared, again),
                 Keeps.FUNCTION,
+                indices,
             )
 
 

@@ -68,4 +68,5 @@ def early_depthwise(network: Network) -> Iterator[Finding]:
                 f"take one dense convolution instead; it does {dense / now.mult_adds:.1f} x the multiply-adds",
                 Saving.of_elements(saved, op.inputs[0], len(chain) - 1, now.mult_adds - dense),
                 Keeps.NEITHER,
+                chain,
             )

@@ -57,6 +57,7 @@ def shuffles(network: Network) -> Iterator[Finding]:
             else "take one group in the layer before, which needs no shuffle",
             Saving.of(network.count.costs[index]),
             Keeps.FUNCTION if parts == groups else Keeps.NEITHER,
+            (source, index) if parts == groups else (index,),
         )
 
 
@@ -110,6 +111,7 @@ def padded_apart(network: Network) -> Iterator[Finding]:
                 f"give the convolution padding={sides.replace(' x ', ', ')}",
                 Saving.of(network.count.costs[index]),
                 Keeps.FUNCTION,
+                (index, reader),
             )
 
 

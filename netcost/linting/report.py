@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from netcost.text import units
 from netcost.text.explanations import find
 from netcost.text.tables import Column, Section, Table, from_records
 from netcost.text.version import __version__
+from netcost.timing.ratios import Ratio
 from netcost.tracing.source_lines import INSTALLED
 
 SCHEMA = 1
@@ -29,6 +31,36 @@ KEPT = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """The operators of a finding and their replacement, timed side by side.
+
+    Args:
+        ratio: replacement / as it is.
+        before_s: median of the operators as they are (seconds).
+        reason: for a missing ratio.
+    """
+
+    ratio: Ratio | None = None
+    before_s: float | None = None
+    reason: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The gain in words."""
+        if self.ratio is None or self.before_s is None:
+            return f"Not measured: {self.reason or 'a time was 0 s'}."
+        ends = self.ratio.ci95
+        interval = "" if ends is None else f" ({ends[0]:.2f} to {ends[1]:.2f})"
+        now = units.seconds(self.before_s)
+        return f"Measured here, alone: {self.ratio.median:.2f}{interval} x the {now} of now: {self.ratio.verdict}."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        ratio = None if self.ratio is None else self.ratio.to_dict()
+        return {"ratio": ratio, "before_s": self.before_s, "reason": self.reason or None}
+
+
 @dataclass(frozen=True)
 class Row:
     """All findings of one rule at one line.
@@ -37,16 +69,23 @@ class Row:
         findings: at least one, the largest first.
         shares: of the network that they save together, by the names of `WHOLES`.
         seconds: that they save together by the device's peaks; None without peaks.
+        gain: of the largest, measured; None where it was not.
     """
 
     findings: tuple[Finding, ...]
     shares: dict[str, float]
     seconds: float | None
+    gain: Gain | None = None
 
     @property
     def first(self) -> Finding:
         """The largest of them."""
         return self.findings[0]
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """The rule and the line, which make a row."""
+        return key_of(self.first)
 
     @property
     def saving(self) -> Saving:
@@ -93,7 +132,7 @@ class Row:
         if self.first.code == UNUSED:
             return (f"{self.first.seen[0].upper()}{self.first.seen[1:]}: {self.first.instead}.",)
         change = f"{self.first.instead[0].upper()}{self.first.instead[1:]}. {KEPT[self.first.keeps]}"
-        return (first, f"{change} It saves {self.saves}{timed}.")
+        return (first, f"{change} It saves {self.saves}{timed}.", *([] if self.gain is None else [self.gain.sentence]))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -109,7 +148,13 @@ class Row:
             "saving": {name: round(value) for name, value in self.saving._asdict().items()},
             "shares": self.shares,
             "estimated_saving_s": self.seconds,
+            "measured": None if self.gain is None else self.gain.to_dict(),
         }
+
+
+def key_of(finding: Finding) -> tuple[Any, ...]:
+    """Return the rule and the line; where no line is known, what is seen."""
+    return finding.code, finding.line or finding.made or finding.seen
 
 
 def together(findings: tuple[Finding, ...]) -> Saving:
@@ -143,6 +188,10 @@ def _record(row: Row) -> dict[str, Any]:
     record = row.to_dict()
     shares = {f"{name}_share": share for name, share in record.pop("shares").items()}
     saved = {f"saved_{name}": value for name, value in record.pop("saving").items()}
+    ratio = (record.pop("measured") or {}).get("ratio") or {}
+    low, high = ratio.get("ci95") or (None, None)
+    saved |= {"measured_ratio": ratio.get("median"), "measured_low": low, "measured_high": high}
+    saved |= {"verdict": ratio.get("verdict")}
     place = record.pop("line") or record.pop("made") or {}
     return {**record, "modules": " ".join(record["modules"]), "file": None, "line": None, **place, **shares, **saved}
 
@@ -158,6 +207,7 @@ class LintReport:
         min_share: below which they are not shown.
         suppressed: findings that a comment switches off (count).
         against: sentences that compare the network with another, where that was asked for.
+        gains: measured, by the keys of rows.
     """
 
     model: str
@@ -166,6 +216,7 @@ class LintReport:
     min_share: float = MIN_SHARE
     suppressed: int = 0
     against: tuple[str, ...] = ()
+    gains: Mapping[tuple[Any, ...], Gain] = field(default_factory=dict)
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
@@ -181,12 +232,13 @@ class LintReport:
     def _all_rows(self) -> list[Row]:
         alike: dict[tuple[Any, ...], list[Finding]] = {}
         for finding in self.found:
-            alike.setdefault((finding.code, finding.line or finding.made or finding.seen), []).append(finding)
+            alike.setdefault(key_of(finding), []).append(finding)
         rows = []
         for findings in alike.values():
             ranked = tuple(sorted(findings, key=lambda finding: -finding.saving.memory_access))
             saving = together(ranked)
-            rows.append(Row(ranked, self._shares(saving), self._seconds(saving)))
+            row = Row(ranked, self._shares(saving), self._seconds(saving))
+            rows.append(replace(row, gain=self.gains.get(row.key)))
         return sorted(rows, key=lambda row: -row.share)
 
     def _shares(self, saving: Saving) -> dict[str, float]:
@@ -238,9 +290,10 @@ class LintReport:
         units_of = zip(Saving._fields, ("count", "bytes", "count", "count", "count"), strict=True)
         saved = [Column(f"saved_{name}", f"Saved {name}", unit) for name, unit in units_of]
         seconds = Column("estimated_saving_s", "Estimated saving", "seconds")
-        return from_records(
-            [*(Column(word, word) for word in words), *shares, *saved, seconds], map(_record, self.rows)
-        )
+        ratios = [Column(f"measured_{name}", f"Measured {name}", "ratio") for name in ("ratio", "low", "high")]
+        named = [Column(word, word) for word in words]
+        columns = [*named, *shares, *saved, seconds, *ratios, Column("verdict", "Verdict")]
+        return from_records(columns, map(_record, self.rows))
 
     def sections(self) -> list[Section]:
         """Return the network in a sentence, a part per rule and line, and what is left out."""

@@ -117,6 +117,7 @@ def bottlenecks(network: Network) -> Iterator[Finding]:
             f"take {even} channels throughout, which does as many multiply-adds in both layers",
             saving,
             Keeps.CAPACITY,
+            (first, second),
         )
 
 

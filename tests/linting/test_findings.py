@@ -65,7 +65,7 @@ class WithTable(nn.Module):
 
 
 def repeated(x: Tensor, gqa: bool) -> Tensor:
-    q, k = x.view(1, 16, 4, 8).transpose(1, 2), x[..., :8].view(1, 16, 1, 8).transpose(1, 2)
+    q, k = x.unflatten(2, (4, 8)).transpose(1, 2), x[..., :8].unflatten(2, (1, 8)).transpose(1, 2)
     if gqa:
         return F.scaled_dot_product_attention(q, k, k, enable_gqa=True)
     k = k.repeat_interleave(4, 1)
@@ -104,7 +104,7 @@ CASES = {
         IMAGE,
     ),
     "NC405": (row(conv(8, 8), nn.ReLU()), row(conv(8, 8)), IMAGE),
-    "NC501": (Module(lambda m, x: shuffled(m.a(x)), a=conv(8, 8)), row(conv(8, 8)), IMAGE),
+    "NC501": (Module(lambda m, x: shuffled(torch.cat((x, m.a(x)), 1)), a=conv(8, 8)), row(conv(8, 8)), IMAGE),
     "NC502": (
         Module(lambda _, x: x.permute(0, 2, 3, 1).contiguous()),
         Module(lambda _, x: x.permute(0, 2, 3, 1)),
