@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -29,6 +30,10 @@ def lint(
     measure: Annotated[
         bool, typer.Option("--measure", help="Time each finding's operators beside their replacement, here.")
     ] = False,
+    apply_all: Annotated[
+        bool,
+        typer.Option("--apply-all", help="Apply each change that keeps the outputs to a copy, and time both networks."),
+    ] = False,
     device: options.Device = "cpu",
     threads: options.Threads = None,
     dtype: options.Dtype = None,
@@ -51,7 +56,7 @@ def lint(
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
 ) -> int:
     """Find what costs more than it must: at which line, by which guideline, and what to do instead. Only
-    --measure times anything.
+    --measure and --apply-all time anything.
 
     A comment `# netcost: ignore[NC201]` at the line switches a finding off. `netcost explain NC201` says more of it.
 
@@ -91,6 +96,11 @@ def lint(
 
         with output.progress_bar(quiet) as progress:
             report = measured(report, timing, progress=progress)
+    if apply_all:
+        from netcost.linting.applying import applied
+
+        done = applied(report, target.build(), target.required_inputs(), timing)
+        report = replace(report, applied=done.sentence)
     if other is not None:
         report = compared(report, other, mode=mode)
     output.show_result(report, format_name, out, quiet=quiet, write=lint_text)

@@ -208,6 +208,7 @@ class LintReport:
         suppressed: findings that a comment switches off (count).
         against: sentences that compare the network with another, where that was asked for.
         gains: measured, by the keys of rows.
+        applied: sentence on the network with all changes that keep its function, where that was asked for.
     """
 
     model: str
@@ -217,6 +218,7 @@ class LintReport:
     suppressed: int = 0
     against: tuple[str, ...] = ()
     gains: Mapping[tuple[Any, ...], Gain] = field(default_factory=dict)
+    applied: str = ""
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
@@ -279,6 +281,7 @@ class LintReport:
             "headlines": list(self.headlines),
             "min_share": self.min_share,
             "suppressed": self.suppressed,
+            "applied": self.applied or None,
             "findings": [row.to_dict() for row in self.rows],
             "unknown_ops": self.network.count.unknown_ops,
         }
@@ -316,6 +319,8 @@ class LintReport:
             notes.append(f"{findings} less than {share}; --min-share 0 shows all.")
         if self.suppressed:
             notes.append(f"Comments switch off {self.suppressed} more.")
+        if self.applied:
+            notes.append(self.applied)
         for name, times in self.network.count.unknown_ops.items():
             notes.append(f"No rule counts {name} ({times}): shares of the whole leave it out.")
         return notes
