@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from netcost.counting import Analysis, analyze
     from netcost.graph import Cost, Graph, Kind, Op, TensorSpec
     from netcost.graph.rules import access, rule
+    from netcost.linting import LintReport, lint
     from netcost.prediction import Predictions, predict
     from netcost.profiling import Profile, profile
     from netcost.profiling.roofline import Peaks, measure_peaks
@@ -27,6 +28,7 @@ _ROOMS = {
     "counting": ("Analysis", "analyze"),
     "graph": ("Cost", "Graph", "Kind", "Op", "TensorSpec"),
     "graph.rules": ("access", "rule"),
+    "linting": ("LintReport", "lint"),
     "prediction": ("Predictions", "predict"),
     "profiling": ("Profile", "profile"),
     "profiling.roofline": ("Peaks", "measure_peaks"),
@@ -45,6 +47,7 @@ __all__ = [
     "Graph",
     "InputSpec",
     "Kind",
+    "LintReport",
     "Measurement",
     "NetcostError",
     "Op",
@@ -61,6 +64,7 @@ __all__ = [
     "analyze",
     "build",
     "compare",
+    "lint",
     "list_models",
     "load_comparison",
     "measure",

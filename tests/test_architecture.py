@@ -21,7 +21,7 @@ ROOT = PACKAGE.parent
 
 LINE = """
 text -> graph | zoo -> tracing -> targets -> counting -> timing -> profiling -> prediction
-     -> checking | comparison | guidelines -> claims -> reports -> cli
+     -> checking | comparison | guidelines | linting -> claims -> reports -> cli
 """
 
 STAGES = {room: stage for stage, rooms in enumerate(LINE.split("->")) for room in re.findall(r"\w+", rooms)}
@@ -38,6 +38,7 @@ DOORS = {
         "checking",
         "comparison",
         "guidelines",
+        "linting",
         "claims",
     },
     "torchvision": {"targets"},

@@ -12,18 +12,15 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from netcost.checking.limits import Limits, parse_budget, parse_latency, parse_tolerance
-from netcost.text.documents import TOML, Source, shown
 from netcost.text.errors import RequestError
 from netcost.text.reading import Constraint, Node, NonNegativeInt
+from netcost.text.settings import settings
 
 T = TypeVar("T")
 
-PROJECT_FILE = "pyproject.toml"
 BASELINE_FILE = "netcost-baseline.json"
 LATENCY = "latency."
 """Begins the key of a budget of predicted latency, before the name of the device or file."""
-LARGEST_FILE = 4 * 2**20
-"""Largest settings file (bytes): reading TOML takes seconds per megabyte."""
 
 Name = Annotated[str, Constraint("the name of a model", bool)]
 
@@ -86,21 +83,11 @@ def load(path: str | None = None) -> Config:
     Raises:
         RequestError: a file is missing, is not TOML or holds an invalid value; the message names file and key.
     """
-    if path is not None:
-        file = Path(path).absolute()
-        node = _settings(file)
-        if node is None:
-            raise RequestError(f"{shown(file)}: has no [tool.netcost]; expected the settings there")
-        return replace(_config(file, node), asked=path)
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        file = folder / PROJECT_FILE
-        node = _settings(file) if file.is_file() else None
-        if node is not None:
-            return _config(file, node)
-        if (folder / ".git").exists():
-            break
-    return Config(here, baseline=here / BASELINE_FILE)
+    found = settings(path)
+    if found is None:
+        here = Path.cwd()
+        return Config(here, baseline=here / BASELINE_FILE)
+    return replace(_config(*found), asked=path or "")
 
 
 def root_of(folder: Path) -> Path:
@@ -109,17 +96,8 @@ def root_of(folder: Path) -> Path:
     return next((parent for parent in (folder, *folder.parents) if (parent / ".git").exists()), folder)
 
 
-def _settings(file: Path) -> Node | None:
-    """Return netcost's settings in the file; None for a pyproject.toml without them."""
-    document = Node.of_file(file, Source(shown(file), format=TOML), LARGEST_FILE)
-    if file.name != PROJECT_FILE:
-        return document
-    table = document.get("tool", {}).get("netcost")
-    return None if table.value is None else table
-
-
 def _config(file: Path, node: Node) -> Config:
-    node.only(("baseline", "path", "depth", "tolerance", "budget", "latency", "targets"))
+    node.only(("baseline", "path", "depth", "tolerance", "budget", "latency", "targets", "lint"))
     depth = node.get("depth").read(NonNegativeInt | None)
     common = Guard(TargetConfig("", "", depth=depth), _limits(node, Limits()), _latency(node, None))
     targets = node.get("targets", []).items()

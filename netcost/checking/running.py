@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netcost.checking.baseline import Baseline, read
-from netcost.checking.config import PROJECT_FILE, Config, Guard
+from netcost.checking.config import Config, Guard
 from netcost.checking.earlier import Earlier, Match, earlier_of
 from netcost.checking.recording import (
     Counter,
@@ -28,6 +28,7 @@ from netcost.checking.selection import not_timed, selected, with_latency_rule
 from netcost.checking.snapshot import Snapshot
 from netcost.text.documents import shown
 from netcost.text.errors import AbsentTargetError, NetcostError, RequestError
+from netcost.text.settings import PROJECT_FILE
 from netcost.text.version import __version__
 from netcost.timing.workers import PATIENCE_S
 

@@ -16,6 +16,7 @@ from netcost.cli.compare import compare
 from netcost.cli.device import device
 from netcost.cli.explain import explain
 from netcost.cli.guidelines import guidelines
+from netcost.cli.lint import lint
 from netcost.cli.list_models import list_models
 from netcost.cli.predict import calibrate, predict
 from netcost.cli.profile import profile
@@ -62,7 +63,7 @@ def netcost(
 
 
 app.command("list")(list_models)
-for function in (show, compare, claims, guidelines, check, profile, device, predict, calibrate, report, explain):
+for function in (show, compare, claims, guidelines, check, profile, lint, device, predict, calibrate, report, explain):
     app.command(function.__name__)(output.for_results(function))
 app.add_typer(baseline.app, name="baseline")
 

@@ -133,6 +133,13 @@ def uses_running_statistics(op: Op) -> bool:
     return op.name.endswith("no_training") or not trains
 
 
+class SourceLine(NamedTuple):
+    """A line of a network's code: the file as Python names it, and the number from 1."""
+
+    file: str
+    line: int
+
+
 class Storage(NamedTuple):
     """A block of memory, alive while the operators `born` … `died` run, both included.
 
@@ -165,6 +172,8 @@ class Graph:
         notes: sentences about choices of the trace that the numbers hang on.
         leftovers: names of what kept tensors of the pass beyond it (a cache of the network's code), and had them
             taken out, or still has them, with "?" behind the name.
+        lines: for each operator, the line of the network's code that called it, None where there is none; empty where
+            they were not asked for.
     """
 
     ops: tuple[Op, ...]
@@ -181,6 +190,7 @@ class Graph:
     mode: str = "eval"
     notes: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()
+    lines: tuple[SourceLine | None, ...] = ()
 
     @property
     def params_total(self) -> int:

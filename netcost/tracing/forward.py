@@ -37,6 +37,7 @@ from netcost.tracing.leftovers import is_held, taken_out
 from netcost.tracing.memory import spec_of
 from netcost.tracing.nests import brief, copied_module, tensors_in, with_tensors
 from netcost.tracing.recorder import CPU, Recorder
+from netcost.tracing.source_lines import LineRecorder, owner_of
 from netcost.tracing.state import paused_collection, quiet_torch, restored
 from netcost.tracing.weights import FROZEN_NOTE, is_frozen, parameters_of, refuse_unsupported, weight_bytes
 
@@ -82,12 +83,18 @@ def trace_call(
     *,
     mode: str = "eval",
     concrete: bool = False,
+    lines: bool = False,
 ) -> Graph:
-    """Do what `trace` does, with the inputs as values: any keyword of the forward pass may be among `kwargs`."""
+    """Do what `trace` does, with the inputs as values: any keyword of the forward pass may be among `kwargs`.
+
+    Args:
+        lines: find the line of code that called each operator as well.
+    """
     if mode not in MODES:
         raise RequestError(f"mode {mode!r} is unknown; expected one of {', '.join(MODES)}")
     model, call = model_and_call(model)
-    return settled(lambda shaped: _traced(shaped, call, args, kwargs, mode, concrete), model, call, args, kwargs)
+    record = partial(_recorded, call=call, args=args, kwargs=kwargs, mode=mode, concrete=concrete, lines=lines)
+    return settled(lambda shaped: _traced(partial(record, original=shaped)), model, call, args, kwargs)
 
 
 def settled(traced: Callable[[nn.Module], Graph], model: nn.Module, call: Call, args: Any, kwargs: Any) -> Graph:
@@ -142,9 +149,8 @@ def model_and_call(model: Any) -> tuple[nn.Module, Call]:
     raise RequestError(f"the model is {kind}; expected an nn.Module, a method of one, or a function of tensors")
 
 
-def _traced(model: nn.Module, call: Call, args: Any, kwargs: Any, mode: str, concrete: bool) -> Graph:
+def _traced(record: Callable[..., Graph]) -> Graph:
     """Trace one pass; a pass that asks for gradients runs under autograd, which shows operators decomposed."""
-    record = partial(_recorded, original=model, call=call, args=args, kwargs=kwargs, mode=mode, concrete=concrete)
     try:
         return swept(partial(record, autograd=False))
     except ForwardError as error:
@@ -191,6 +197,7 @@ def _recorded(
     mode: str,
     concrete: bool,
     autograd: bool,
+    lines: bool,
 ) -> Graph:
     model = concrete_copy(original) if concrete else original
     members = dict(model.named_modules())
@@ -200,7 +207,8 @@ def _recorded(
     frozen_note = [FROZEN_NOTE] if is_scripted and any(map(is_frozen, members.values())) else []
     stack = ModuleStack({id(module): path for path, module in members.items()})
     device = next((tensor.device for tensor in parameters.values() if not tensor.is_meta), CPU)
-    recorder = Recorder(ops, stack, parameters, device, concrete)
+    given = (ops, stack, parameters, device, concrete)
+    recorder = LineRecorder(*given, own=owner_of(model)) if lines else Recorder(*given)
     is_recurrent = any(issubclass(kind, nn.RNNBase) for kind in kinds)
     # Hooks of a copy may still write to lists of the original.
     held = original.modules() if concrete else members.values()
@@ -235,6 +243,7 @@ def _recorded(
             names=_names(model, members),
             mode=mode,
             notes=(*recorder.notes, *frozen_note),
+            lines=tuple(recorder.lines) if isinstance(recorder, LineRecorder) else (),
         )
 
 

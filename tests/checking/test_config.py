@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from netcost.checking.config import LARGEST_FILE, LatencyRule, load
+from netcost.checking.config import LatencyRule, load
 from netcost.text.errors import RequestError
+from netcost.text.settings import LARGEST_FILE
 
 NET = """
 [tool.netcost]

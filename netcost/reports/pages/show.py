@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netcost.counting.analysis import Analysis
+from netcost.linting.finding import Network
 from netcost.profiling.shown import ShownAnalysis
 from netcost.reports.charts import show as charts
 from netcost.reports.charts import training
+from netcost.reports.pages.lint import findings_section
 from netcost.reports.pages.page import Page, PageSection, page_of, tables_page
 from netcost.text import units
 from netcost.text.tables import Table
@@ -31,6 +33,7 @@ def show_page(analysis: Analysis, made_by: str = "", fitted: Sequence[Table] = (
         *_training(analysis, fitted),
         PageSection("Where it sits", figures=(charts.icicle(analysis), charts.cumulative(analysis))),
         PageSection("Against the guidelines", figures=for_guidelines),
+        findings_section(Network(analysis.count), analysis.model),
         PageSection("By kind", tables=(analysis.table("kind"),)),
         PageSection("By module", tables=(analysis.table("module", 1),)),
     ]

@@ -1,0 +1,92 @@
+"""NC3: fragments, small operators and parallel branches against guideline G3.
+
+Reference: ShuffleNet V2 (arXiv:1807.11164), section 2, G3: fragmented blocks lack parallelism within an operator.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from netcost.graph.cost import COMPUTE_KINDS, Kind
+from netcost.graph.graph import Op
+from netcost.graph.structure import Block
+from netcost.linting.finding import Finding, Keeps, Network, Saving, rule
+from netcost.profiling.roofline import bounds_s
+
+LEAST_BRANCHES = 2.0
+"""Fragments per step of a block's longest chain from which on it is fragmented; a shortcut's convolution is less."""
+
+
+@rule("NC301")
+def fragmented(network: Network) -> Iterator[Finding]:
+    """Find blocks whose convolutions and poolings lie side by side."""
+    for block in network.count.structure.blocks:
+        depth = _depth(network, block)
+        if block.fragments < 2 or block.fragments < LEAST_BRANCHES * depth:
+            continue
+        kernels = network.cost(block.ops).kernels
+        yield network.finding(
+            block.compute_ops[0],
+            f"{block.fragments} fragments, {depth} one after another",
+            "merge the branches into fewer, wider operators",
+            Saving(kernels=round(kernels * (1 - depth / block.fragments))),
+            Keeps.CAPACITY,
+        )
+
+
+def _depth(network: Network, block: Block) -> int:
+    """Return the compute operators on the block's longest chain."""
+    depths: dict[int, int] = {}
+    for index in block.ops:
+        before = max([depths.get(source, 0) for source in network.ops[index].sources], default=0)
+        depths[index] = before + network.is_kind(index, *COMPUTE_KINDS)
+    return max(depths.values(), default=0)
+
+
+@rule("NC302")
+def small_operators(network: Network) -> Iterator[Finding]:
+    """Find operators that take less time than launching them, by the peaks of the device."""
+    peaks = network.peaks
+    if peaks is None:
+        return
+    launch, bounds = min(peaks.launch_s), bounds_s(network.count, peaks)
+    small: dict[str, list[int]] = defaultdict(list)
+    for index, (cost, bound) in enumerate(zip(network.count.costs, bounds, strict=True)):
+        if cost.kernels and bound is not None and bound < launch:
+            small[network.ops[index].module].append(index)
+    for indices in small.values():
+        if len(indices) > 1:
+            yield network.finding(
+                indices[0],
+                f"{len(indices)} operators that each take less than a launch",
+                "write them as one operator, compile the module, or run it as a CUDA graph",
+                Saving(kernels=len(indices) - 1),
+                Keeps.FUNCTION,
+            )
+
+
+@rule("NC303")
+def parallel_layers(network: Network) -> Iterator[Finding]:
+    """Find several 1x1 convolutions or linear layers that read the same input, and could be one with all outputs."""
+    alike: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for index, op in network.of_kind(Kind.POINTWISE_CONVOLUTION, Kind.LINEAR):
+        if op.arguments.get("groups", 1) == 1 and network.is_whole(op, 0):
+            alike[_place(op)].append(index)
+    for indices in alike.values():
+        if len(indices) > 1:
+            shared = network.ops[indices[0]].inputs[0]
+            again = len(indices) - 1
+            yield network.finding(
+                indices[0],
+                f"{len(indices)} layers read the same input",
+                "join their weights in one layer, and split its output",
+                Saving.of_elements(again * shared.elements, shared, again),
+                Keeps.FUNCTION,
+                indices,
+            )
+
+
+def _place(op: Op) -> tuple[object, ...]:
+    steps = tuple(map(str, (op.arguments.get(name) for name in ("stride", "padding", "dilation"))))
+    return (op.name, op.sources[0], op.inputs[0].shape, op.inputs[1].shape[1:], len(op.inputs), *steps)

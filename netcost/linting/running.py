@@ -1,0 +1,112 @@
+"""Counts a network and runs the rules on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from netcost.counting.count import count
+
+# Each import registers the rules of a family.
+from netcost.linting import attention, dead, elementwise, folding, fragments, groups, movement, widths  # noqa: F401
+from netcost.linting.finding import MIN_SHARE, RULES, Finding, Network
+from netcost.linting.report import LintReport
+from netcost.linting.suppressions import UNUSED, split, suppressions
+from netcost.profiling.roofline import Peaks
+from netcost.targets.naming import Target, resolve
+from netcost.text.errors import RequestError
+from netcost.text.registry import suggestion
+from netcost.tracing import call_arguments, input_specs, paused_collection, trace_call
+from netcost.tracing.inputs import drawing, drawing_indices
+from netcost.tracing.source_lines import USER, ConstructionLines, owner
+
+
+@paused_collection()
+def lint(
+    model: nn.Module | Callable[..., Any] | str | Target,
+    inputs: Any = None,
+    *,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    min_share: float = MIN_SHARE,
+    peaks: Peaks | None = None,
+    mode: str = "eval",
+    concrete: bool = False,
+) -> LintReport:
+    """Find what costs more than it must in a network; nothing is timed.
+
+    Args:
+        model: as for `analyze`. The lines that construct layers are known of a target alone, which is built here.
+        inputs: as for `analyze`.
+        select: codes, or how they begin ("NC1"), of the findings to look for [default: all].
+        ignore: codes, or how they begin, of findings to leave out.
+        min_share: of the memory access, of the kernels or of the parameters that a finding saves at least.
+        peaks: of the device, for the time that a change saves and for small operators (NC302).
+        mode: "eval" or "train".
+        concrete: run on real tensors, for a forward pass that looks at values.
+
+    Raises:
+        RequestError: a code is unknown; and as for `analyze`.
+    """
+    chosen = codes(select, ignore)
+    network, name = counted(model, inputs, mode=mode, concrete=concrete, peaks=peaks)
+    findings = all_findings(network, chosen)
+    lines = [line for line in (*network.count.graph.lines, *network.made.values()) if line is not None]
+    own = sorted({line.file for line in lines if owner(line.file) == USER})
+    stay, hidden, unused = split(findings, suppressions(own))
+    if not select and not ignore:  # else the comment may be about a finding that was not looked for
+        stay += unused
+    return LintReport(name, network, tuple(stay), min_share, hidden)
+
+
+def all_findings(network: Network, chosen: Iterable[str] = RULES) -> list[Finding]:
+    """Run the rules of these codes."""
+    return [replace(finding, code=code) for code in chosen for finding in RULES.get(code)(network)]
+
+
+def counted(
+    model: nn.Module | Callable[..., Any] | str | Target,
+    inputs: Any = None,
+    *,
+    mode: str = "eval",
+    concrete: bool = False,
+    peaks: Peaks | None = None,
+) -> tuple[Network, str]:
+    """Count a network with the lines of its code; return its name too."""
+    made = ConstructionLines()
+    name = ""
+    if isinstance(model, str):
+        model = resolve(model, inputs=() if inputs is None else input_specs(inputs))
+    if isinstance(model, Target):
+        name = model.name
+        inputs = model.required_inputs() if inputs is None else inputs
+        with made.noting():
+            model = model.build() if concrete else model.build_weightless()
+    if inputs is None:
+        raise RequestError("lint needs the inputs of the model: a shape like (1, 3, 224, 224), or tensors")
+    specs = input_specs(inputs)
+    args, kwargs = call_arguments(specs, drawing(model) if concrete else drawing_indices(model))
+    graph = trace_call(model, args, kwargs, mode=mode, concrete=concrete, lines=True)
+    name = name or getattr(model, "__qualname__", type(model).__name__)
+    return Network(count(graph), made.of(model) if isinstance(model, nn.Module) else {}, peaks), name
+
+
+def codes(select: Sequence[str], ignore: Sequence[str]) -> list[str]:
+    """Return the codes to look for.
+
+    Raises:
+        RequestError: a code is unknown, or none is left.
+    """
+    for code in (*select, *ignore):
+        if not any(known.startswith(code.upper()) for known in RULES) and code.upper() != UNUSED:
+            near = suggestion(code.upper(), RULES)
+            raise RequestError(f"unknown code {code!r}; expected one like NC201, or NC2 for all that begin so{near}")
+    wanted = tuple(code.upper() for code in select) or ("",)
+    unwanted = tuple(code.upper() for code in ignore)
+    chosen = [code for code in RULES if code.startswith(wanted) and not (unwanted and code.startswith(unwanted))]
+    if not chosen:
+        raise RequestError("no code is left: each selected one is ignored too; leave one out of --ignore")
+    return chosen
