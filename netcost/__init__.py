@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from netcost.graph import Cost, Graph, Kind, Op, TensorSpec
     from netcost.graph.rules import access, rule
     from netcost.prediction import Predictions, predict
+    from netcost.prediction.evidence import Evidence, evidence
     from netcost.profiling import Profile, profile
     from netcost.profiling.roofline import Peaks, measure_peaks
     from netcost.targets import Target, build, resolve, weightless
@@ -28,6 +29,7 @@ _ROOMS = {
     "graph": ("Cost", "Graph", "Kind", "Op", "TensorSpec"),
     "graph.rules": ("access", "rule"),
     "prediction": ("Predictions", "predict"),
+    "prediction.evidence": ("Evidence", "evidence"),
     "profiling": ("Profile", "profile"),
     "profiling.roofline": ("Peaks", "measure_peaks"),
     "targets": ("Target", "build", "resolve", "weightless"),
@@ -42,6 +44,7 @@ __all__ = [
     "Analysis",
     "Comparison",
     "Cost",
+    "Evidence",
     "Graph",
     "InputSpec",
     "Kind",
@@ -61,6 +64,7 @@ __all__ = [
     "analyze",
     "build",
     "compare",
+    "evidence",
     "list_models",
     "load_comparison",
     "measure",
