@@ -15,7 +15,7 @@ import json
 import lzma
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,7 @@ def timm_settings(folder: Path) -> Iterator[tuple[Path, Facts]]:
                 "chip": "CPU" if is_cpu else "GPU",
                 "setting": ", ".join([*([layout] if layout != "contiguous" else []), mode, f"torch {version}"]),
                 "precision": "float" if is_cpu else "amp",
+                "group": f"{'CPU, float' if is_cpu else 'GPUs, amp'}, {mode}",
                 "work": "mult_adds",
                 "eager": "single eager" if is_cpu else f"{parts['layout']} eager",
                 "fused": "single fused" if is_cpu else "nchw fused",
@@ -119,8 +120,8 @@ def timm_settings(folder: Path) -> Iterator[tuple[Path, Facts]]:
 
 def lacking(name: str, size: int, variant: str, store: Path) -> Facts:
     """Return what the row tables of a network lack: activations, and an eager pass in single precision at batch 1."""
-    kept = store / "lacking" / f"{name}-{size}{variant}.json"
-    if not kept.exists():
+
+    def count() -> Facts:
         pretrained = timm.get_pretrained_cfg(name)
         sized = {} if pretrained is None or pretrained.input_size[-1] == size else {"img_size": size}
         target = resolve(f"timm:{name}", sized, (f"1x3x{size}x{size}",))
@@ -133,9 +134,18 @@ def lacking(name: str, size: int, variant: str, store: Path) -> Facts:
         else:
             analysis = counted(target, None, 1)[1]
         eager = moved(rows_of(analysis.count, SINGLE["eager"]), "single eager", 1)
-        kept.parent.mkdir(exist_ok=True)
-        kept.write_text(json.dumps({"activations": analysis.activations} | eager))
-    return json.loads(kept.read_text())
+        return {"activations": analysis.activations} | eager
+
+    return kept(store / "lacking" / f"{name}-{size}{variant}.json", count)
+
+
+def kept(path: Path, count: Callable[[], Facts]) -> Facts:
+    """Return what was counted before, or count it and keep it."""
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(count()))
+    facts: Facts = json.loads(path.read_text())
+    return facts
 
 
 def timm_networks(store: Path, wanted: set[tuple[str, int]]) -> Iterator[tuple[tuple[str, int], float, Facts]]:
@@ -191,7 +201,7 @@ STEP = netcost.TrainStep("none", loss="cross-entropy")
 """Its benchmark times the forward pass, the loss and the backward pass, without an optimizer."""
 
 
-def torchvision_facts(path: Path) -> tuple[list[Facts], list[Facts]]:
+def torchvision_facts(path: Path, store: Path) -> tuple[list[Facts], list[Facts]]:
     tables: dict[tuple[str, ...], dict[str, dict[str, float]]] = {}
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -199,7 +209,9 @@ def torchvision_facts(path: Path) -> tuple[list[Facts], list[Facts]]:
                 runs = tables.setdefault((row["gpu"], row["dtype"], row["phase"]), {})
                 runs.setdefault(row["file"], {})[row["model"]] = float(row["median_ms"])
     names = {name for runs in tables.values() for times in runs.values() for name in times}
-    networks = {name: torchvision_network(name) for name in sorted(names)}
+    networks = {
+        name: kept(store / "torchvision" / f"{name}.json", partial(torchvision_network, name)) for name in sorted(names)
+    }
     settings = []
     for (gpu, precision, train), runs in tables.items():
         phase, device = train.replace("train", "training"), gpu.removeprefix("GeForce ").removesuffix("-SXM4-40GB")
@@ -215,7 +227,7 @@ def torchvision_facts(path: Path) -> tuple[list[Facts], list[Facts]]:
                     "chip": "GPU",
                     "setting": f"{precision}, {phase}{numbered}",
                     "precision": precision,
-                    "group": f"PyTorch, GPUs, {phase}, {precision}",
+                    "group": f"GPUs, {precision}, {phase}",
                     "batch": str(BATCH),
                     "work": "training mult_adds" if train == "train" else "mult_adds",
                     "eager": "training eager" if train == "train" else "single eager",
@@ -387,7 +399,7 @@ def ncnn_facts(path: Path) -> tuple[list[Facts], list[Facts]]:
                 "chip": "GPU" if is_gpu else "CPU",
                 "setting": where + (f", run {run}" if run > 1 else ""),
                 "precision": "",
-                "group": "ncnn, GPUs" if is_gpu else "ncnn, CPUs",
+                "group": "ncnn GPUs" if is_gpu else "ncnn CPUs",
                 "batch": "1",
                 "work": "mult_adds",
                 "eager": "single eager",
@@ -449,7 +461,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     makers = {
         "timm": lambda: timm_facts(options.data / "timm", options.cache),
-        "ryujaehun": lambda: torchvision_facts(options.data / "ryujaehun.csv"),
+        "ryujaehun": lambda: torchvision_facts(options.data / "ryujaehun.csv", options.cache),
         "ncnn": lambda: ncnn_facts(options.data / "ncnn.csv"),
     }
     settings = []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
 from typing import Any
@@ -20,9 +20,12 @@ from netcost.text.tables import Column, Section, Table, table_of
 from netcost.text.version import __version__
 
 SCHEMA = 1
-CANNOT_TELL = "cannot tell"
+MULT_ADDS, MEMORY_ACCESS, CANNOT_TELL = "mult-adds", "memory access", "cannot tell"
 RIVALS = ("mult_adds", "memory_access")
 """The measures that are compared: the field's, and the one that ShuffleNet V2 recommends, as the setting runs it."""
+
+NAMED = 5
+"""Most contrary settings that the answer names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class SettingEvidence:
         pairs: of networks alike by mult-adds, and by memory access.
         noise: median relative difference of two measurements of the same networks; None where nothing was repeated.
         noise_of: what the two measurements differ in.
+        drawn: errors of mult-adds and of memory access in each draw of families, (2, draws).
     """
 
     measured: Setting
@@ -63,6 +67,7 @@ class SettingEvidence:
     pairs: tuple[Pairs, ...]
     noise: float | None
     noise_of: str
+    drawn: Floats = field(repr=False, compare=False)
 
     def fit(self, measure: str) -> MeasureFit:
         """Return the fit of a measure."""
@@ -71,10 +76,7 @@ class SettingEvidence:
     @property
     def winner(self) -> str:
         """The better of mult-adds and memory access, where the interval of their errors' ratio leaves out 1."""
-        low, high = self.ratio.ci95 or (0.0, np.inf)
-        if low > 1:
-            return "memory access"
-        return "mult-adds" if high < 1 else CANNOT_TELL
+        return winner_of(self.ratio)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values under the JSON keys."""
@@ -109,6 +111,63 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None or not np.isfinite(value) else float(f"{value:.4g}")
 
 
+def winner_of(ratio: Estimate) -> str:
+    """Return the winner by the errors' ratio, that of mult-adds over that of memory access."""
+    low, high = ratio.ci95 or (0.0, np.inf)
+    if low > 1:
+        return MEMORY_ACCESS
+    return MULT_ADDS if high < 1 else CANNOT_TELL
+
+
+@dataclass(frozen=True, slots=True)
+class KindEvidence:
+    """The settings of one kind together: the same software, chip, and precision or phase.
+
+    Args:
+        name: of the kind.
+        settings: of this kind.
+        errors: of mult-adds and of memory access; each is the median over the settings.
+        ratio: of the two.
+    """
+
+    name: str
+    settings: tuple[SettingEvidence, ...]
+    errors: tuple[float, float]
+    ratio: Estimate
+
+    @classmethod
+    def of(cls, name: str, settings: Sequence[SettingEvidence]) -> KindEvidence:
+        """Take the medians over settings, in each draw of families too: the settings share their draws."""
+        mult_adds, memory = (_typical([entry.fit(measure).error.value for entry in settings]) for measure in RIVALS)
+        drawn = np.median([entry.drawn for entry in settings], axis=0)
+        ratios = drawn[0] / drawn[1]
+        ends = np.percentile(ratios[np.isfinite(ratios)], (2.5, 97.5)).tolist()
+        known = all(entry.ratio.ci95 is not None for entry in settings)
+        ratio = Estimate(mult_adds / memory, (ends[0], ends[1]) if known else None)
+        return cls(name, tuple(settings), (mult_adds, memory), ratio)
+
+    @property
+    def winner(self) -> str:
+        """The better of the two over the kind, by the interval of the ratio."""
+        return winner_of(self.ratio)
+
+    def won(self, winner: str) -> int:
+        """Count the settings with this winner."""
+        return sum(entry.winner == winner for entry in self.settings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values under the JSON keys."""
+        return {
+            "kind": self.name,
+            "settings": len(self.settings),
+            "winner": self.winner,
+            "mult_adds_wins": self.won(MULT_ADDS),
+            "memory_access_wins": self.won(MEMORY_ACCESS),
+            "median_errors": {name: _rounded(error) for name, error in zip(RIVALS, self.errors, strict=True)},
+            "error_ratio": _plain(self.ratio),
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """The result of `netcost evidence`: settings from the one in which mult-adds win by most to the opposite."""
@@ -122,25 +181,38 @@ class Evidence:
             key=lambda entry: -abs(np.log(entry.ratio.value)),
         )
 
-    def groups(self) -> dict[str, list[SettingEvidence]]:
-        """Return the settings by kind: software, chip, and precision or phase."""
+    def kinds(self) -> list[KindEvidence]:
+        """Return the kinds of settings, from the one in which mult-adds win by most to the opposite."""
         found: dict[str, list[SettingEvidence]] = {}
         for entry in self.settings:
             found.setdefault(entry.measured.group, []).append(entry)
-        return dict(sorted(found.items(), key=lambda item: _typical(item[1], lambda entry: entry.ratio.value)))
+        return sorted((KindEvidence.of(*item) for item in found.items()), key=lambda kind: kind.ratio.value)
 
     def answer(self) -> tuple[str, ...]:
-        """Say who wins how often, and name the clearest setting of each kind, for both alike."""
-        total, sentences = len(self.settings), []
-        for name in ("mult-adds", "memory access"):
-            won = self.won(name)
-            clearest = {entry.measured.group: entry for entry in reversed(won)}
-            named = [_named(entry) for entry in won if clearest[entry.measured.group] is entry]
-            by_most = f": {'; '.join(named)}" if named else ""
-            subject = "Mult-adds win" if name == "mult-adds" else "Memory access wins"
-            sentences.append(f"{subject} in {len(won)} of {total} settings{by_most}.")
-        undecided = len(self.won(CANNOT_TELL))
-        return (*sentences, f"In {undecided} the 95 % interval of the errors' ratio has 1 in it: {CANNOT_TELL}.")
+        """Say who wins how often and in which kinds of settings, and name the clearest and the contrary settings.
+
+        A contrary setting has a winner that its kind has not.
+        """
+        kinds, sentences = self.kinds(), []
+        by_name = {kind.name: kind for kind in kinds}
+        for name, wins in ((MULT_ADDS, "Mult-adds win"), (MEMORY_ACCESS, "Memory access wins")):
+            won, inside = self.won(name), [kind for kind in kinds if kind.winner == name]
+            inside.sort(key=lambda kind: -abs(np.log(kind.ratio.value)))
+            listed = "; ".join(_named(kind.name, kind.errors, kind.ratio) for kind in inside)
+            in_kinds = (
+                f", and in {len(inside)} of {len(kinds)} kinds of settings as a whole: {listed}" if inside else ""
+            )
+            sentences.append(f"{wins} in {len(won)} of {len(self.settings)} settings{in_kinds}.")
+            contrary = [entry for entry in won if by_name[entry.measured.group].winner != name]
+            if contrary:
+                more = f" and {len(contrary) - NAMED} more" if len(contrary) > NAMED else ""
+                listed = "; ".join(_named_setting(entry) for entry in contrary[:NAMED])
+                sentences.append(f"{wins} where the kind does not show it, in {listed}{more}.")
+        undecided = [kind for kind in kinds if kind.winner == CANNOT_TELL]
+        listed = "; ".join(_named(kind.name, kind.errors, kind.ratio) for kind in undecided)
+        number = len(self.won(CANNOT_TELL))
+        in_kinds = f", and in {len(undecided)} of {len(kinds)} kinds: {listed}" if undecided else ""
+        return (*sentences, f"{CANNOT_TELL.capitalize()}, as the interval has 1 in it, in {number} settings{in_kinds}.")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values under the JSON keys."""
@@ -149,6 +221,7 @@ class Evidence:
             "schema": SCHEMA,
             "netcost": __version__,
             "answer": list(self.answer()),
+            "kinds": [kind.to_dict() for kind in self.kinds()],
             "settings": [entry.to_dict() for entry in self.settings],
             "sources": [
                 {name: getattr(source, name) for name in source.__dataclass_fields__}
@@ -186,21 +259,23 @@ class Evidence:
     def by_kind(self) -> Table:
         """Return a row per kind of settings, with the medians of its errors."""
         columns = (
-            Column("kind", "Kind", of=lambda item: item[0]),
-            Column("settings", "Settings", "count", of=lambda item: len(item[1])),
-            Column("mult_adds_win", "Mult-adds win", "count", of=partial(_wins, "mult-adds")),
-            Column("memory_access_wins", "Memory wins", "count", of=partial(_wins, "memory access")),
-            Column("mult_adds", "Error, mult-adds", "percent", of=partial(_typical_error, "mult_adds")),
-            Column("memory_access", "Error, memory", "percent", of=partial(_typical_error, "memory_access")),
+            Column("kind", "Kind", of=lambda kind: kind.name),
+            Column("settings", "Settings", "count", of=lambda kind: len(kind.settings)),
+            Column("mult_adds_win", "Mult-adds win", "count", of=lambda kind: kind.won(MULT_ADDS)),
+            Column("memory_access_wins", "Memory wins", "count", of=lambda kind: kind.won(MEMORY_ACCESS)),
+            Column("mult_adds", "Error, mult-adds", "percent", of=lambda kind: kind.errors[0]),
+            Column("memory_access", "Error, memory", "percent", of=lambda kind: kind.errors[1]),
         )
-        return table_of(columns, self.groups().items(), notes=(_MEDIANS,))
+        return table_of(columns, self.kinds(), notes=(_MEDIANS,))
 
     def map(self) -> Table:
         """Return a row per setting, for people."""
         columns = (
             Column("setting", "Measured on", of=lambda entry: entry.measured.title),
             Column("mult_adds", "Mult-adds", "percent", of=lambda entry: entry.fit("mult_adds").error.value),
-            Column("memory_access", "Memory access", "percent", of=lambda entry: entry.fit("memory_access").error.value),
+            Column(
+                "memory_access", "Memory access", "percent", of=lambda entry: entry.fit("memory_access").error.value
+            ),
             Column("noise", "Noise", "percent"),
             Column("winner", "Winner"),
         )
@@ -208,7 +283,7 @@ class Evidence:
 
     def pairs(self) -> Table:
         """Return the share of pairs of which a measure picks the faster network, by kind of settings."""
-        rows = [(group, alike, some) for group, some in self.groups().items() for alike in RIVALS]
+        rows = [(kind.name, alike, kind.settings) for kind in self.kinds() for alike in RIVALS]
         columns = (
             Column("kind", "Kind", of=lambda row: row[0]),
             Column("alike", "Alike in", of=lambda row: MEASURES[row[1]].lower()),
@@ -226,11 +301,12 @@ class Evidence:
 
 
 _MEDIANS = (
-    "Errors are medians over the kind's settings of the median error on families of networks that the fit did not see."
+    "Errors are medians over the kind's settings of the median error on families of networks that the fit did not see. "
+    "All but ncnn's were measured with PyTorch."
 )
 _READING = (
-    "Mult-adds, Memory access: median error of one constant times that count, on families of networks that the fit did not "
-    "see; memory access in bytes, after fusion where the setting runs fused.",
+    "Mult-adds, Memory access: median error of one constant times that count, on families of networks that the fit did "
+    "not see; memory access in bytes, after fusion where the setting runs fused.",
     "Noise: median difference of the same networks measured twice. CSV and JSON have every measure, with intervals.",
 )
 _PAIRS = (
@@ -239,16 +315,8 @@ _PAIRS = (
 )
 
 
-def _typical(entries: Sequence[Any], of: Any) -> float:
-    return float(np.median([of(entry) for entry in entries]))
-
-
-def _wins(winner: str, item: tuple[str, list[SettingEvidence]]) -> int:
-    return sum(entry.winner == winner for entry in item[1])
-
-
-def _typical_error(measure: str, item: tuple[str, list[SettingEvidence]]) -> float:
-    return _typical(item[1], lambda entry: entry.fit(measure).error.value)
+def _typical(values: Sequence[float]) -> float:
+    return float(np.median(values))
 
 
 def _pairs_of(alike: str, entries: Sequence[SettingEvidence]) -> list[Pairs]:
@@ -257,18 +325,22 @@ def _pairs_of(alike: str, entries: Sequence[SettingEvidence]) -> list[Pairs]:
 
 def _typical_share(measure: str, row: tuple[str, str, list[SettingEvidence]]) -> float | None:
     some = _pairs_of(row[1], row[2])
-    return _typical(some, lambda pairs: pairs.picked[measure].value) if some else None
+    return _typical([pairs.picked[measure].value for pairs in some]) if some else None
 
 
-def _named(entry: SettingEvidence) -> str:
-    """Name a setting with both errors, and how many times larger the larger one is."""
-    ratio, errors = entry.ratio, [entry.fit(measure).error.value for measure in RIVALS]
-    times = ratio.value if ratio.value >= 1 else 1 / ratio.value
-    low, high = ratio.ci95 or (1.0, 1.0)
-    ends = (low, high) if ratio.value >= 1 else (1 / high, 1 / low)
-    shown = " against ".join(units.percent(error) for error in (errors if ratio.value < 1 else errors[::-1]))
-    interval = " to ".join(units.times(end) for end in ends)
-    return f"{entry.measured.title} ({shown}, {units.times(times)}, {interval})"
+def _named_setting(entry: SettingEvidence) -> str:
+    mult_adds, memory = (entry.fit(measure).error.value for measure in RIVALS)
+    return _named(entry.measured.title, (mult_adds, memory), entry.ratio)
+
+
+def _named(name: str, errors: tuple[float, float], ratio: Estimate) -> str:
+    """Name a setting or kind with both errors, and how many times larger the larger one is."""
+    upwards = ratio.value >= 1
+    times = ratio.value if upwards else 1 / ratio.value
+    low, high = ratio.ci95 or (ratio.value, ratio.value)
+    interval = " to ".join(units.times(end) for end in ((low, high) if upwards else (1 / high, 1 / low)))
+    shown = " against ".join(units.percent(error) for error in sorted(errors))
+    return f"{name} ({shown}, {units.times(times)}, {interval})"
 
 
 def _ends(name: str, unit: str, of: Any, heading: str = "") -> tuple[Column, ...]:
@@ -333,7 +405,12 @@ def evidence(table: str | None = None) -> Evidence:
     repeats: dict[str, list[MeasuredSetting]] = {}
     for one in every:
         repeats.setdefault(one.setting.repeats or one.setting.table, []).append(one)
-    judged = [_judged(one, repeats[one.setting.repeats or one.setting.table]) for one in chosen]
+    families: dict[str, set[str]] = {}
+    for one in every:
+        families.setdefault(one.setting.group, set()).update(one.families)
+    judged = [
+        _judged(one, repeats[one.setting.repeats or one.setting.table], families[one.setting.group]) for one in chosen
+    ]
     return Evidence(tuple(sorted(judged, key=lambda entry: (entry.ratio.value, entry.measured.title))))
 
 
@@ -341,8 +418,8 @@ def _names_of(setting: Setting) -> set[str]:
     return {name.lower() for name in (setting.table, setting.device, setting.title, setting.source)}
 
 
-def _judged(one: MeasuredSetting, repeated: Sequence[MeasuredSetting]) -> SettingEvidence:
-    draws, part = Draws.of(one.families), stats.parts_of(one.families)
+def _judged(one: MeasuredSetting, repeated: Sequence[MeasuredSetting], families: Collection[str]) -> SettingEvidence:
+    draws, part = Draws.of(one.families, families), stats.parts_of(one.families)
     weights = draws.networks
     ranks = stats.weighted_ranks(one.seconds, weights)
     plain = np.ones((1, len(one.seconds)))
@@ -366,11 +443,12 @@ def _judged(one: MeasuredSetting, repeated: Sequence[MeasuredSetting]) -> Settin
     return SettingEvidence(
         one.setting,
         len(one.networks),
-        draws.families.shape[1],
+        len(set(one.families)),
         fits,
         draws.estimate(ratio, drawn_errors["mult_adds"] / drawn_errors["memory_access"]),
         pairs,
         *_noise(one, repeated),
+        np.stack([drawn_errors[measure] for measure in RIVALS]),
     )
 
 

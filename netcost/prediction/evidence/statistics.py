@@ -6,7 +6,7 @@ each network's error. A draw is a weight per network: the number of times that i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -63,9 +63,15 @@ class Draws:
     family_of: NDArray[np.int64]
 
     @classmethod
-    def of(cls, families: Sequence[str], draws: int = DRAWS) -> Draws:
-        """Draw as many families as there are, with replacement, from a fixed seed."""
-        names, family_of = np.unique(np.asarray(families), return_inverse=True)
+    def of(cls, families: Sequence[str], among: Iterable[str] = (), draws: int = DRAWS) -> Draws:
+        """Draw families with replacement, as many as there are, from a fixed seed.
+
+        Args:
+            families: of each network.
+            among: further families to draw from; settings with the same families then share their draws.
+        """
+        names, family_of = np.unique(np.asarray([*families, *among]), return_inverse=True)
+        family_of = family_of[: len(families)]
         drawn = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), draws)
         return cls(drawn[:, family_of].astype(np.float32), drawn.astype(np.float64), family_of)
 
@@ -81,6 +87,8 @@ class Draws:
 def weighted_median(values: Floats, weights: Weights) -> Floats:
     """Return the median of the values in each draw: where half of its weight is reached, from below and from above.
 
+    It is NaN in a draw without any weight.
+
     Args:
         values: (n,).
         weights: (draws, n), whole numbers.
@@ -90,7 +98,7 @@ def weighted_median(values: Floats, weights: Weights) -> Floats:
     half = reached[:, -1:] / 2
     below = np.argmax(reached >= half, axis=1)
     above = np.argmax(reached > half, axis=1)
-    return np.asarray((ordered[below] + ordered[above]) / 2)
+    return np.where(half[:, 0] > 0, (ordered[below] + ordered[above]) / 2, np.nan)
 
 
 def weighted_ranks(values: Floats, weights: Weights) -> Weights:
