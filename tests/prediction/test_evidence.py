@@ -73,7 +73,7 @@ def test_reversals_and_confirmations_are_named_alike() -> None:
     by_double, by_half = (titan().won(name)[0] for name in won)
     assert titan().settings[0] is by_double and titan().settings[-1] is by_half  # sorted from one to the other
     first, second, _ = titan().answer()
-    assert by_double.measured.title in first and by_half.measured.title in second
+    assert by_double.measured.group in first and by_half.measured.group in second
     assert by_double.ratio.ci95[1] < 1 < by_half.ratio.ci95[0]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import log
 from typing import Any
 
-from netcost.prediction.evidence.result import RIVALS, Evidence, SettingEvidence
+from netcost.prediction.evidence.result import CANNOT_TELL, RIVALS, Evidence, SettingEvidence
 from netcost.reports.charts.figure import PALETTE, Figure, figure, required
 from netcost.reports.charts.parts import chart_of, log_scale, non_overlapping, tooltip
 from netcost.text import units
@@ -17,7 +17,7 @@ KINDS = {
     "ncnn, GPUs": PALETTE[5],
 }
 
-MOST_NAMES = 8
+MOST_NAMES = 6
 """Most names written beside points: of the settings that are farthest from the diagonal."""
 
 
@@ -35,16 +35,19 @@ def errors(evidence: Evidence) -> Figure:
         y=alt.Y("y:Q", title="median error of memory access x a constant", scale=log_scale()).axis(format="~%"),
         tooltip=tooltip(setting="Measured on", **titles),
     )
-    legend = alt.Legend(orient="top", labelLimit=0)
-    points = base.mark_point(filled=True, size=45, opacity=0.75).encode(
+    legend = alt.Legend(orient="top", labelLimit=0, columns=2)
+    points = base.mark_point(filled=True, size=45).encode(
         color=alt.Color("kind:N", title=None, scale=colours, legend=legend),
-        shape=alt.Shape("winner:N", title=None, legend=legend),
+        opacity=alt.Opacity("opacity:Q", scale=None),
     )
-    names = base.mark_text(align="left", dx=7, dy=-5, fontSize=10).encode(text="name:N")
+    texts = base.mark_text(dy=-7, fontSize=10)
+    names = texts.mark_text(align="left", dx=4).encode(text="left:N") + texts.mark_text(align="right", dx=-4).encode(
+        text="right:N"
+    )
     wins = {name: len(evidence.won(name)) for name in ("mult-adds", "memory access")}
-    title = "Error of mult-adds against error of memory access"
+    title = "Error of mult-adds against error of memory access (pale: cannot tell)"
     words = (
-        f"{title}, in {len(records)} settings of public tables. Below the diagonal memory access is nearer: it wins in "
+        f"Error of mult-adds against error of memory access, in {len(records)} settings of public tables. Below the diagonal memory access is nearer: it wins in "
         f"{wins['memory access']}, mult-adds in {wins['mult-adds']}."
     )
     return figure("errors", title, words, (line + points + names).properties(height=420))
@@ -65,7 +68,8 @@ def _points(evidence: Evidence) -> list[dict[str, Any]]:
     return [
         {
             "setting": entry.measured.title,
-            "name": entry.measured.title if entry.measured.table in named else "",
+            **_name(entry, both[entry.measured.table][0], entry.measured.table in named),
+            "opacity": 0.35 if entry.winner == CANNOT_TELL else 0.9,
             "kind": kind_of(entry),
             "winner": entry.winner,
             "networks": units.exact(entry.networks),
@@ -76,3 +80,14 @@ def _points(evidence: Evidence) -> list[dict[str, Any]]:
         }
         for entry in evidence.settings
     ]
+
+
+def _name(entry: SettingEvidence, x: float, is_named: bool) -> dict[str, str]:
+    """Return the name beside a point: to the right of those in the left part of the chart, to the left of the others."""
+    measured = entry.measured
+    name = measured.device if measured.source == "ncnn" else measured.title
+    return {"left": name if is_named and x < MIDDLE else "", "right": name if is_named and x >= MIDDLE else ""}
+
+
+MIDDLE = 0.4
+"""Error of mult-adds from which on a name stands to the left of its point."""
