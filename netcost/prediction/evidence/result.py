@@ -192,12 +192,12 @@ class Evidence:
         """Say who wins how often, in which kinds of settings, and in which settings against or beyond their kind."""
         kinds = self.kinds()
         mult_adds, memory = (
-            f"{len(self.won(name))} of {len(self.settings)} settings and {len(_with(name, kinds))} of {len(kinds)} kinds"
+            f"{len(self.won(name))} settings and {len(_with(name, kinds))} kinds of settings"
             for name in (MULT_ADDS, MEMORY_ACCESS)
         )
         headline = (
-            f"Memory access predicts latency better than mult-adds in {memory} of settings, mult-adds in {mult_adds}. "
-            f"In the others the 95 % interval of the errors' ratio has 1 in it: {CANNOT_TELL}."
+            f"In {len(self.settings)} settings of {len(kinds)} kinds, memory access predicts time better in {memory}, "
+            f"mult-adds in {mult_adds}. In the others the 95 % interval of the errors' ratio holds 1: {CANNOT_TELL}."
         )
         sentences = [headline]
         for name, subject in (
@@ -217,7 +217,7 @@ class Evidence:
         return tuple(sentences)
 
     def _contrary(self, winner: str, kinds: Sequence[KindEvidence]) -> list[SettingEvidence]:
-        """Return the settings with this winner whose kind has another: reversals first, then those beyond "cannot tell"."""
+        """Return the settings with this winner whose kind has another, or cannot tell; reversals first."""
         of_kind = {kind.name: kind.winner for kind in kinds}
         won = [] if winner == CANNOT_TELL else self.won(winner)
         contrary = [entry for entry in won if of_kind[entry.measured.group] != winner]

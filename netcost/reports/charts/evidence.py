@@ -17,7 +17,7 @@ KINDS = {
     "ncnn, GPUs": PALETTE[5],
 }
 
-MOST_NAMES = 6
+MOST_NAMES = 4
 """Most names written beside points: of the settings that are farthest from the diagonal."""
 
 
@@ -40,15 +40,13 @@ def errors(evidence: Evidence) -> Figure:
         color=alt.Color("kind:N", title=None, scale=colours, legend=legend),
         opacity=alt.Opacity("opacity:Q", scale=None),
     )
-    texts = base.mark_text(dy=-7, fontSize=10)
-    names = texts.mark_text(align="left", dx=4).encode(text="left:N") + texts.mark_text(align="right", dx=-4).encode(
-        text="right:N"
-    )
+    names = base.mark_text(align="left", dx=4, dy=-7, fontSize=10).encode(text="left:N")
+    names += base.mark_text(align="right", dx=-4, dy=-7, fontSize=10).encode(text="right:N")
     wins = {name: len(evidence.won(name)) for name in ("mult-adds", "memory access")}
     title = "Error of mult-adds against error of memory access (pale: cannot tell)"
     words = (
-        f"Error of mult-adds against error of memory access, in {len(records)} settings of public tables. Below the diagonal memory access is nearer: it wins in "
-        f"{wins['memory access']}, mult-adds in {wins['mult-adds']}."
+        f"Error of mult-adds against error of memory access, in {len(records)} settings of public tables. Below the "
+        f"diagonal memory access is nearer: it wins in {wins['memory access']}, mult-adds in {wins['mult-adds']}."
     )
     return figure("errors", title, words, (line + points + names).properties(height=420))
 
@@ -83,7 +81,7 @@ def _points(evidence: Evidence) -> list[dict[str, Any]]:
 
 
 def _name(entry: SettingEvidence, x: float, is_named: bool) -> dict[str, str]:
-    """Return the name beside a point: to the right of those in the left part of the chart, to the left of the others."""
+    """Return the name beside a point: to the right of it in the left part of the chart, else to the left."""
     measured = entry.measured
     name = measured.device if measured.source == "ncnn" else measured.title
     return {"left": name if is_named and x < MIDDLE else "", "right": name if is_named and x >= MIDDLE else ""}
