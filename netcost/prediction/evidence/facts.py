@@ -22,7 +22,7 @@ FOLDER = files("netcost.prediction").joinpath("data", "evidence")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class PublicSource:
     """One collection of public tables.
 
     Args:
@@ -41,7 +41,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class PublicSetting:
     """One way in which a device was measured.
 
     Args:
@@ -82,7 +82,7 @@ class MeasuredSetting:
         three: multiply-adds, bytes and kernels per sample, as the device runs them, (n, 3).
     """
 
-    setting: Setting
+    setting: PublicSetting
     networks: tuple[str, ...]
     families: tuple[str, ...]
     seconds: Floats
@@ -91,10 +91,10 @@ class MeasuredSetting:
 
 
 @cache
-def sources() -> dict[str, Source]:
+def sources() -> dict[str, PublicSource]:
     """Return the sources by name."""
     read: list[dict[str, str]] = json.loads(FOLDER.joinpath("sources.json").read_text(encoding="utf-8"))
-    return {entry["name"]: Source(**entry) for entry in read}
+    return {entry["name"]: PublicSource(**entry) for entry in read}
 
 
 @cache
@@ -111,7 +111,7 @@ def measured_settings() -> Iterator[MeasuredSetting]:
 
 def _measured(row: Row) -> MeasuredSetting:
     """Read one setting; a measure that its networks were not counted by is left out."""
-    known = {name: row[name] for name in Setting.__dataclass_fields__}
+    known = {name: row[name] for name in PublicSetting.__dataclass_fields__}
     networks = [network for network in _rows(row["source"]) if network[f"rate {row['table']}"]]
 
     def values(column: str) -> Floats:
@@ -135,7 +135,7 @@ def _measured(row: Row) -> MeasuredSetting:
         "kernels": kernels,
     }
     return MeasuredSetting(
-        Setting(**known),
+        PublicSetting(**known),
         tuple(f"{network['network']}-{network['size']}" for network in networks),
         tuple(network["family"] for network in networks),
         1 / values(f"rate {row['table']}"),

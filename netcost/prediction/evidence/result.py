@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from netcost.prediction.evidence import statistics as stats
-from netcost.prediction.evidence.facts import MeasuredSetting, Setting, identical, measured_settings, sources
+from netcost.prediction.evidence.facts import MeasuredSetting, PublicSetting, identical, measured_settings, sources
 from netcost.prediction.evidence.statistics import MEASURES, Draws, Estimate, Floats, Pairs
 from netcost.text import units
 from netcost.text.errors import RequestError
@@ -45,7 +45,7 @@ class MeasureFit:
 
 @dataclass(frozen=True, slots=True)
 class SettingEvidence:
-    """What explains latency in one setting.
+    """Evidence of one setting: each measure against the times.
 
     Args:
         measured: the setting.
@@ -59,7 +59,7 @@ class SettingEvidence:
         drawn: errors of mult-adds and of memory access in each draw of families, (2, draws).
     """
 
-    measured: Setting
+    measured: PublicSetting
     networks: int
     families: int
     fits: Mapping[str, MeasureFit]
@@ -427,7 +427,7 @@ def evidence(table: str | None = None) -> Evidence:
     return Evidence(tuple(sorted(judged, key=lambda entry: (entry.ratio.value, entry.measured.title))))
 
 
-def _names_of(setting: Setting) -> set[str]:
+def _names_of(setting: PublicSetting) -> set[str]:
     return {name.lower() for name in (setting.table, setting.device, setting.title, setting.source)}
 
 
