@@ -2,7 +2,8 @@
 
 `facts` reads what is shipped in `data/evidence`: the counts of each network, its measured time on each device and in
 each setting, and the sources. `statistics` fits and judges: rank correlation, the error on families of networks that a
-fit did not see, and intervals over families. `result` holds what came out, a row per device and setting.
+fit did not see, and intervals over families. `judging` puts mult-adds against memory access in each setting and kind of
+settings; `result` is the answer, and `tables` shows it.
 
     >>> from netcost.prediction.evidence import evidence
     >>> [one] = evidence("RTX 3090, eager, torch 2.4.0").settings

@@ -28,6 +28,15 @@ PARTS = 5
 LEAST_FAMILIES = 5
 """Families below which no interval is given."""
 
+MANY = 300
+"""Networks from which on they alone decide the coefficients."""
+
+STEPS = 100
+"""Steps of a fit at most; most end after 10 to 40."""
+
+CLOSE = 1e-6
+"""Share of the loss by which a step must lower it, or the fit ends."""
+
 MEASURES = {
     "mult_adds": "Mult-adds",
     "params": "Params",
@@ -188,16 +197,6 @@ def by_three(counts: Floats, seconds: Floats, part: NDArray[np.int64]) -> Floats
     for place, number in enumerate(numbers):
         predicted[part == number] = counts[part == number] @ np.exp(free[place])
     return predicted
-
-
-MANY = 300
-"""Networks from which on they alone decide the coefficients."""
-
-STEPS = 100
-"""Steps of a fit at most; most end after 10 to 40."""
-
-CLOSE = 1e-6
-"""Share of the loss by which a step must lower it, or the fit ends."""
 
 
 class Pairs(NamedTuple):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import log
 from typing import Any
 
-from netcost.prediction.evidence.result import CANNOT_TELL, RIVALS, Evidence, SettingEvidence
+from netcost.prediction.evidence import Evidence
+from netcost.prediction.evidence.judging import CANNOT_TELL, RIVALS, SettingEvidence
 from netcost.reports.charts.figure import PALETTE, Figure, figure, required
 from netcost.reports.charts.parts import chart_of, log_scale, non_overlapping, tooltip
 from netcost.text import units
