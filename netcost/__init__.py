@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from netcost.graph.rules import access, rule
     from netcost.linting import LintReport, lint
     from netcost.prediction import Predictions, predict
+    from netcost.prediction.evidence import Evidence, evidence
     from netcost.profiling import Profile, profile
     from netcost.profiling.roofline import Peaks, measure_peaks
     from netcost.targets import Target, build, resolve, weightless
@@ -30,6 +31,7 @@ _ROOMS = {
     "graph.rules": ("access", "rule"),
     "linting": ("LintReport", "lint"),
     "prediction": ("Predictions", "predict"),
+    "prediction.evidence": ("Evidence", "evidence"),
     "profiling": ("Profile", "profile"),
     "profiling.roofline": ("Peaks", "measure_peaks"),
     "targets": ("Target", "build", "resolve", "weightless"),
@@ -44,6 +46,7 @@ __all__ = [
     "Analysis",
     "Comparison",
     "Cost",
+    "Evidence",
     "Graph",
     "InputSpec",
     "Kind",
@@ -64,6 +67,7 @@ __all__ = [
     "analyze",
     "build",
     "compare",
+    "evidence",
     "lint",
     "list_models",
     "load_comparison",

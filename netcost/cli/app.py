@@ -14,6 +14,7 @@ from netcost.cli.check import check, tell_github
 from netcost.cli.claims import claims
 from netcost.cli.compare import compare
 from netcost.cli.device import device
+from netcost.cli.evidence import evidence
 from netcost.cli.explain import explain
 from netcost.cli.guidelines import guidelines
 from netcost.cli.lint import lint
@@ -63,7 +64,21 @@ def netcost(
 
 
 app.command("list")(list_models)
-for function in (show, compare, claims, guidelines, check, profile, lint, device, predict, calibrate, report, explain):
+for function in (
+    show,
+    compare,
+    claims,
+    guidelines,
+    check,
+    profile,
+    lint,
+    device,
+    predict,
+    calibrate,
+    evidence,
+    report,
+    explain,
+):
     app.command(function.__name__)(output.for_results(function))
 app.add_typer(baseline.app, name="baseline")
 

@@ -5,6 +5,7 @@ launches, by kind of work); `model` fits one coefficient per column to measured 
 families are off. `coefficients` reads and writes a device's file; those in `data/` come from public tables. `hull`
 refuses a network that is not like those measured; `predicting` does the rest, and `predicted` hands it to comparisons
 and checks. `calibrating` fits a device of your own, to times from a file (`timings`) or taken here (`own_device`).
+`evidence` says which count explains latency where, from public tables of measured networks.
 
     >>> from netcost.prediction import predict
     >>> [one] = predict("resnet50", on="rtx4090").predictions

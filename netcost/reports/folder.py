@@ -9,7 +9,7 @@ from pathlib import Path
 
 from netcost.reports import index
 from netcost.reports.document import Report
-from netcost.reports.kinds import MEASURED, claims_report, zoo_report
+from netcost.reports.kinds import MEASURED, claims_report, evidence_report, zoo_report
 from netcost.text.errors import OutputError, RequestError
 from netcost.text.writing import renew_text
 from netcost.timing.sampling import Progress
@@ -60,7 +60,9 @@ def made(folder: Path, measurements: Path | None, progress: Progress | None = No
         say(0.1 * number / len(saved), f"reading {path.name}")
         reports.append(make(path))
     reports.append(zoo_report(lambda share, text: say(0.1 + 0.3 * share, text)))
-    say(0.4, "recomputing claims")
+    say(0.4, "recomputing evidence")
+    reports.append(evidence_report())
+    say(0.5, "recomputing claims")
     reports += [claims_report("claims"), claims_report("errata", errata=True)]
     files: dict[str, str] = {}
     for number, report in enumerate(reports):

@@ -13,9 +13,10 @@ from netcost.comparison.saved import load_comparison
 from netcost.guidelines.networks.overview import records as network_records
 from netcost.guidelines.records import records as guideline_records
 from netcost.guidelines.saved import load as load_guidelines
+from netcost.prediction.evidence import evidence
 from netcost.reports.charts.compare import AGAINST_LATENCY
 from netcost.reports.document import Report
-from netcost.reports.pages import claims_page, guidelines_page, page_of, zoo_page
+from netcost.reports.pages import claims_page, evidence_page, guidelines_page, page_of, zoo_page
 from netcost.text.formats import result_text
 from netcost.timing.sampling import Progress
 from netcost.timing.setting import NO_DEVICE
@@ -60,6 +61,13 @@ def zoo_report(progress: Progress | None = None) -> Report:
     page = zoo_page(comparison, made_by="netcost report -o DIR")
     files = {ending: result_text(comparison, ending) for ending in ("json", "csv")}
     return Report("zoo", page, files, shown=("memory-access-against-mult-adds",))
+
+
+def evidence_report() -> Report:
+    """Make the report of which count explains latency where, from the public tables that come with netcost."""
+    result = evidence()
+    files = {ending: result_text(result, ending) for ending in ("json", "csv")}
+    return Report("evidence", evidence_page(result, made_by="netcost evidence"), files, shown=("errors",))
 
 
 def claims_report(name: str, *, errata: bool = False) -> Report:

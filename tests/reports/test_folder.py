@@ -24,7 +24,6 @@ from netcost.comparison.result import Comparison
 from netcost.comparison.running import compare
 from netcost.guidelines.networks import panels
 from netcost.guidelines.running import run
-from netcost.guidelines.saved import load
 from netcost.reports import document, folder, html, made, write
 from netcost.reports.document import Report
 from netcost.reports.kinds import claims_report, zoo_report
@@ -78,6 +77,7 @@ def files(measurements: Path) -> dict[str, str]:
 def uncounted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages without content for what is counted, where a test is about what was measured."""
     monkeypatch.setattr(folder, "zoo_report", lambda _: Report("zoo", Page("The zoo", "", ())))
+    monkeypatch.setattr(folder, "evidence_report", lambda: Report("evidence", Page("The map", "", ())))
     monkeypatch.setattr(folder, "claims_report", lambda name, **_: Report(name, Page(name, "", ())))
 
 
@@ -86,6 +86,7 @@ def test_each_report_comes_in_every_format(files: dict[str, str]) -> None:
         "zoo": {"md", "csv", "json", "html"},
         "claims": {"md", "csv", "json", "html"},
         "errata": {"md", "csv", "json", "html"},
+        "evidence": {"md", "csv", "json", "html"},
         "compare-two": {"md", "csv", "html"},
         "guidelines-here": {"md", "csv", "networks.csv", "html"},
     }
@@ -101,6 +102,7 @@ def test_each_report_comes_in_every_format(files: dict[str, str]) -> None:
         ("guidelines-here.md", TRIED),
         ("guidelines-here.html", TRIED),
         ("zoo.md", "netcost report -o DIR"),
+        ("evidence.md", "netcost evidence"),
         ("claims.md", "netcost claims --format markdown"),
         ("errata.md", "netcost claims --errata --format markdown"),
     ],
@@ -254,21 +256,17 @@ def test_a_new_folder_without_measurements_has_what_is_counted(
     assert "wrote 1 file" in capsys.readouterr().out
 
 
-def test_the_readme_opens_with_what_was_measured() -> None:
+def test_the_readme_opens_with_the_map() -> None:
     readme = (REPORTS.parent / "README.md").read_text(encoding="utf-8")
-    [path] = REPORTS.glob("guidelines-networks-*.json")
-    study = load(str(path)).findings.networks
-    assert study is not None
     opening = readme.partition("## ")[0]
-    assert f"Over {study.explanations[0].networks} networks" in opening
-    in_words = {
-        explanation.metric: f"{round(100 * explanation.error)} %"
-        for explanation in study.explanations
-        if explanation.error is not None
-    }
-    assert in_words["mult_adds"] in opening and in_words["memory_access"] in opening
+    document = json.loads((REPORTS / "evidence.json").read_text(encoding="utf-8"))
+    assert f"{len(document['settings'])} settings" in opening
+    for kind in ("GPUs, amp, eager", "GPUs, double, inference", "ncnn CPUs"):
+        [found] = [entry for entry in document["kinds"] if entry["kind"] == kind]
+        mult_adds, memory = (round(100 * error) for error in found["median_errors"].values())
+        assert f"{mult_adds} % against {memory} %" in opening
     pictures = re.findall(r"\((reports/pictures/[^)]+)\)", readme)
-    assert f"reports/pictures/{path.stem}-networks-predicted.svg" in opening
+    assert "reports/pictures/evidence-errors.svg" in opening
     assert [picture for picture in pictures if not (REPORTS.parent / picture).is_file()] == []
 
 

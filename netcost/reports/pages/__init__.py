@@ -5,6 +5,7 @@
 
 from netcost.reports.pages.claims import claims_page
 from netcost.reports.pages.compare import compare_page, sweep_page
+from netcost.reports.pages.evidence import evidence_page
 from netcost.reports.pages.guidelines import guidelines_page
 from netcost.reports.pages.lint import findings_section
 from netcost.reports.pages.page import Page, PageSection, page_of
@@ -17,6 +18,7 @@ __all__ = [
     "PageSection",
     "claims_page",
     "compare_page",
+    "evidence_page",
     "findings_section",
     "guidelines_page",
     "page_of",
