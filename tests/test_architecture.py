@@ -21,7 +21,7 @@ ROOT = PACKAGE.parent
 
 LINE = """
 text -> graph | zoo -> tracing -> targets -> counting -> timing -> profiling -> prediction
-     -> checking | comparison | guidelines -> claims -> reports -> cli
+     -> checking | comparison | guidelines -> search -> claims -> reports -> cli
 """
 
 STAGES = {room: stage for stage, rooms in enumerate(LINE.split("->")) for room in re.findall(r"\w+", rooms)}
@@ -44,7 +44,7 @@ DOORS = {
     "timm": {"targets"},
     "fvcore": {"counting"},
     "networkx": {"graph"},
-    "numpy": {"timing", "prediction"},
+    "numpy": {"timing", "prediction", "search"},
     "pandas": {"text", "counting", "profiling"},
     "rich": {"text", "cli"},
     "typer": {"cli"},

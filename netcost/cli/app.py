@@ -11,6 +11,7 @@ import typer
 
 from netcost.cli import baseline, output
 from netcost.cli.check import check, tell_github
+from netcost.cli.choose import choose
 from netcost.cli.claims import claims
 from netcost.cli.compare import compare
 from netcost.cli.device import device
@@ -62,7 +63,20 @@ def netcost(
 
 
 app.command("list")(list_models)
-for function in (show, compare, claims, guidelines, check, profile, device, predict, calibrate, report, explain):
+for function in (
+    show,
+    compare,
+    claims,
+    guidelines,
+    check,
+    profile,
+    device,
+    predict,
+    calibrate,
+    choose,
+    report,
+    explain,
+):
     app.command(function.__name__)(output.for_results(function))
 app.add_typer(baseline.app, name="baseline")
 

@@ -127,7 +127,7 @@ class Predictions:
     def _notes(self) -> list[str]:
         told = [f"{entry.model} on {entry.on.device}: {'; '.join(entry.reasons)}." for entry in self.predictions]
         refused = [note for note, entry in zip(told, self.predictions, strict=True) if entry.latency_s is None]
-        return [*refused, *(_source_note(entry.on) for entry in self.predictions)]
+        return [*refused, *(source_note(entry.on) for entry in self.predictions)]
 
 
 def _interval_text(entry: Prediction) -> str | None:
@@ -137,7 +137,8 @@ def _interval_text(entry: Prediction) -> str | None:
     return f"{low} to {high}"
 
 
-def _source_note(known: Coefficients) -> str:
+def source_note(known: Coefficients) -> str:
+    """Say in a line which measurements the predictions for a device rest on, and how far they are off."""
     version = f", torch {known.torch}" if known.torch else ""
     source = known.source
     origin = f" ({source.repository} {source.commit[:12]})" if source.repository else ""
