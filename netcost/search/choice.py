@@ -46,7 +46,7 @@ class ChoiceLimits:
             "image_size": lambda limit: f"image size {limit}",
         }
         given = {name: getattr(self, name) for name in texts}
-        return {texts[name](limit): ChoiceLimits(**{name: limit}) for name, limit in given.items() if limit}
+        return {texts[name](limit): ChoiceLimits(**{name: limit}) for name, limit in given.items() if limit not in (None, ())}
 
     def hold(self, network: Pretrained, latency_s: float) -> bool:
         """Return True where a network is within all limits."""
@@ -192,7 +192,7 @@ class Choice:
         network, counted = attrgetter("network"), attrgetter("network.counted")
         columns = (
             *(Column(name, name).through(network) for name in ("model", "image_size")),
-            Column("family", "family").through(counted),
+            Column("family", "").through(counted),
             Column("published_top1_percent", "", "ratio", of=attrgetter("network.top1_percent")),
             Column("params", "", "count").through(counted),
             Column("batch", "", "count", of=attrgetter("predicted.batch")),
@@ -254,11 +254,8 @@ class Choice:
         if self.measured is None:
             return
         inside = [found for one in self.front if (found := self.is_inside(one)) is not None]
-        environment = self.measured.runs[0].environment
-        where = "" if environment is None else f" on {environment.gpu.name if environment.gpu else environment.cpu}"
-        yield f"{sum(inside)} of {len(inside)} measured times{where} lie within the predicted 90 % interval."
-        yield f"Verdicts compare measured times with those of {self.measured.entries[0].model}."
-        yield from (f"{entry.model} failed: {entry.error}" for entry in self.measured.entries if entry.error)
+        yield f"{sum(inside)} of {len(inside)} measured times lie within the predicted 90 % interval."
+        yield from self.measured.notes()
 
 
 def _interval_text(one: Candidate) -> str:

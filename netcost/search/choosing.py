@@ -11,7 +11,7 @@ import numpy as np
 from netcost.comparison import Comparison, compare
 from netcost.prediction import hull
 from netcost.prediction.coefficients import Coefficients
-from netcost.prediction.columns import KNOWN_KINDS, Situation, matrix, three_columns
+from netcost.prediction.columns import KNOWN_KINDS, Floats, Situation, matrix, three_columns
 from netcost.prediction.predicting import Prediction, coefficients
 from netcost.search.choice import Candidate, Choice, ChoiceLimits, alone
 from netcost.search.pretrained import CountedNetwork, Pretrained, counted_networks, pretrained, rows_for
@@ -26,7 +26,7 @@ Progress = Callable[[float, str], None]
 PRECISIONS = {"traced": None, "half": "fp16"}
 """Element types that finalists are timed in, by the precision of the coefficients."""
 
-_AT_MOST = re.compile(r"\s*(?:<=?)?\s*(.*\S)\s*")
+_AT_MOST = re.compile(r"\s*(?:<=?)?\s*([^<>=]+)")
 
 
 def choose(
@@ -86,24 +86,24 @@ def choose(
 
 def predict_all(known: Coefficients, batch: int) -> tuple[tuple[Candidate, ...], tuple[Prediction, ...]]:
     """Predict the latency of every pretrained network; return apart those of which nothing can be predicted."""
-    rows, owner = rows_for(known, batch)
-    now = Situation(known.running, known.sheet, float(batch))
-    networks = list(counted_networks().values())
-    columns = matrix(rows, now, owner, len(networks))
-    if known.three_columns:
-        three = three_columns(rows, now).items()
-        columns = {
-            name: np.bincount(owner, values * rows["count"], len(networks)).astype(np.float64) for name, values in three
-        }
+    counts = _counts(known, batch)
     found = {
-        network.name: _predicted(
-            network, {name: float(values[index]) for name, values in columns.items()}, known, batch
-        )
-        for index, network in enumerate(networks)
+        network.name: _predicted(network, {name: float(values[index]) for name, values in counts.items()}, known, batch)
+        for index, network in enumerate(counted_networks().values())
     }
     told = [(weights, replace(found[weights.counted.name], model=weights.label)) for weights in pretrained()]
     everything = tuple(Candidate(weights, one) for weights, one in told if one.latency_s is not None)
     return everything, tuple(one for _, one in told if one.latency_s is None)
+
+
+def _counts(known: Coefficients, batch: int) -> dict[str, Floats]:
+    """Return each column of the model, per sample, with a value per network."""
+    rows, owner = rows_for(known, batch)
+    now, networks = Situation(known.running, known.sheet, float(batch)), len(counted_networks())
+    if not known.three_columns:
+        return matrix(rows, now, owner, networks)
+    three = {name: values * rows["count"] for name, values in three_columns(rows, now).items()}
+    return {name: np.bincount(owner, values, networks).astype(np.float64) for name, values in three.items()}
 
 
 def _predicted(network: CountedNetwork, counts: Mapping[str, float], known: Coefficients, batch: int) -> Prediction:
@@ -125,7 +125,7 @@ def _limits(
 ) -> ChoiceLimits:
     """Read the limits; one that no network can meet is refused by itself."""
     latency_s = _seconds(latency) if isinstance(latency, str) else latency
-    params = units.parse_quantity(max_params) if isinstance(max_params, str) else max_params
+    params = _number(max_params) if isinstance(max_params, str) else max_params
     best = max(pretrained(), key=lambda one: one.top1_percent)
     if min_accuracy is not None and not 1 < min_accuracy <= best.top1_percent:
         raise RequestError(
@@ -145,6 +145,12 @@ def _limits(
             f"--image-size {image_size}: no published accuracy; the nearest sizes are {', '.join(map(str, nearest))}"
         )
     return ChoiceLimits(latency_s, min_accuracy, params, families, image_size)
+
+
+def _number(written: str) -> float:
+    if "B" in written:
+        raise RequestError(f"--max-params {written!r} is in bytes; leave out the B, like 30M")
+    return units.parse_quantity(written)
 
 
 def _seconds(written: str) -> float:

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -28,7 +29,7 @@ import netcost
 from netcost.prediction import predict
 from netcost.prediction.columns import LAYOUT_KINDS
 from netcost.prediction.rows import FIELDS, OWN_KERNELS, ROW
-from netcost.search import Choice, choose
+from netcost.search import Candidate, Choice, choose
 from netcost.search.choice import pareto_front
 from netcost.search.choosing import target_of
 from netcost.search.pretrained import CACHE_BYTES, ONE_ROW, WAYS, pretrained
@@ -148,7 +149,7 @@ def count_missing(accuracy: Path, store: Path) -> None:
 
 def agreement(chosen: Choice, sample: int, mode: str | None) -> dict[str, object]:
     """Compare the predictions from shipped counts with those from counts made now, for weights drawn by chance."""
-    shipped = {one.network.label: one.latency_s for one in chosen.everything}
+    shipped = {one.label: one.latency_s for one in chosen.everything}
     errors, refusals = [], 0
     for weights in Random(0).sample(pretrained(), sample):
         [live] = predict(target_of(weights), chosen.on.device, batch=chosen.batch, mode=mode).predictions
@@ -170,17 +171,13 @@ def fronts(folder: Path, chosen: Choice) -> dict[str, object]:
     """Compare the predicted front with that of public times of the same device, over the networks that have both."""
     [table] = [one for one in TABLES if (one.device, one.running) == (chosen.on.device, chosen.on.running)]
     times = {network(row): 1 / float(row["infer_samples_per_sec"]) for row in listed(folder, table.file)}
-    places = {
-        one.network.label: (one.network.model.partition(".")[0], one.network.image_size) for one in chosen.everything
-    }
-    both = [one for one in chosen.everything if places[one.network.label] in times]
-    measured = {one.network.label: times[places[one.network.label]] for one in both}
+    places = {one.label: (one.network.model.partition(".")[0], one.network.image_size) for one in chosen.everything}
+    both = [one for one in chosen.everything if places[one.label] in times]
+    measured = {one.label: times[places[one.label]] for one in both}
     predicted = pareto_front(both)
-    really = pareto_front([Timed(one, measured[one.network.label]) for one in both])
+    really = pareto_front(Candidate(one.network, replace(one.predicted, latency_s=measured[one.label])) for one in both)
     lost = [
-        max(
-            other.network.top1_percent for other in both if measured[other.network.label] <= measured[one.network.label]
-        )
+        max(other.network.top1_percent for other in both if measured[other.network.label] <= measured[one.label])
         - one.network.top1_percent
         for one in predicted
     ]
@@ -189,16 +186,9 @@ def fronts(folder: Path, chosen: Choice) -> dict[str, object]:
         "networks": len(both),
         "predicted_front": len(predicted),
         "measured_front": len(really),
-        "on_both": len({one.network.label for one in predicted} & {one.network.label for one in really}),
+        "on_both": len({one.label for one in predicted} & {one.label for one in really}),
         "lost": float(np.mean(lost)),
     }
-
-
-class Timed:
-    """A candidate with the time that was measured."""
-
-    def __init__(self, candidate, seconds: float) -> None:
-        self.network, self.latency_s = candidate.network, seconds
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -219,8 +209,9 @@ def main(arguments: list[str] | None = None) -> int:
         ("i9-10940x", None, None),
     ]
     choices = [(choose(device, mode=mode, batch=batch), mode) for device, mode, batch in ways]
+    compared = [fronts(options.tables, chosen) for chosen, _ in choices if chosen.batch != 32]
+    print(compared, flush=True)
     agreements = [agreement(chosen, options.sample, mode) for chosen, mode in choices]
-    compared = [fronts(options.tables, chosen) for chosen, _ in choices]
     began = time.perf_counter()
     command = ["-m", "netcost", "choose", "--on", "rtx4090", "--latency", "<= 60 ms"]
     subprocess.run([sys.executable, *command], check=True, capture_output=True)

@@ -3,6 +3,7 @@
 `page_of` finds the page of any result by its type.
 """
 
+from netcost.reports.pages.choose import choice_page
 from netcost.reports.pages.claims import claims_page
 from netcost.reports.pages.compare import compare_page, sweep_page
 from netcost.reports.pages.guidelines import guidelines_page
@@ -14,6 +15,7 @@ from netcost.reports.pages.zoo import zoo_page
 __all__ = [
     "Page",
     "PageSection",
+    "choice_page",
     "claims_page",
     "compare_page",
     "guidelines_page",
