@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from netcost.prediction import Predictions, predict
     from netcost.profiling import Profile, profile
     from netcost.profiling.roofline import Peaks, measure_peaks
-    from netcost.search import Choice, choose
+    from netcost.search import NetworkChoice, choose
     from netcost.targets import Target, build, resolve, weightless
     from netcost.text import NetcostError
     from netcost.timing import Measurement, Timing, measure
@@ -31,7 +31,7 @@ _ROOMS = {
     "prediction": ("Predictions", "predict"),
     "profiling": ("Profile", "profile"),
     "profiling.roofline": ("Peaks", "measure_peaks"),
-    "search": ("Choice", "choose"),
+    "search": ("NetworkChoice", "choose"),
     "targets": ("Target", "build", "resolve", "weightless"),
     "text": ("NetcostError",),
     "timing": ("Measurement", "Timing", "measure"),
@@ -42,7 +42,6 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "Analysis",
-    "Choice",
     "Comparison",
     "Cost",
     "Graph",
@@ -50,6 +49,7 @@ __all__ = [
     "Kind",
     "Measurement",
     "NetcostError",
+    "NetworkChoice",
     "Op",
     "Peaks",
     "Predictions",

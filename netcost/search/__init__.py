@@ -1,4 +1,4 @@
-"""Search: which network should run on a device? Published accuracy against predicted latency -> Choice.
+"""Search: which network should run on a device? Published accuracy against predicted latency -> NetworkChoice.
 
 `pretrained` reads the facts that come with netcost: timm's pretrained networks with their published accuracy, and
 their counts in each way of running, so that nothing has to be built. `choosing` predicts the latency of all of them
@@ -18,7 +18,7 @@ field of `ChoiceLimits`), another table of accuracy or another way of running (a
 hide the function.
 """
 
-from netcost.search.choice import Candidate, Choice, ChoiceLimits
+from netcost.search.choice import Candidate, ChoiceLimits, NetworkChoice
 from netcost.search.choosing import choose
 
-__all__ = ["Candidate", "Choice", "ChoiceLimits", "choose"]
+__all__ = ["Candidate", "ChoiceLimits", "NetworkChoice", "choose"]

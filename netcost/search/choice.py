@@ -46,7 +46,11 @@ class ChoiceLimits:
             "image_size": lambda limit: f"image size {limit}",
         }
         given = {name: getattr(self, name) for name in texts}
-        return {texts[name](limit): ChoiceLimits(**{name: limit}) for name, limit in given.items() if limit not in (None, ())}
+        return {
+            texts[name](limit): ChoiceLimits(**{name: limit})
+            for name, limit in given.items()
+            if limit not in (None, ())
+        }
 
     def hold(self, network: Pretrained, latency_s: float) -> bool:
         """Return True where a network is within all limits."""
@@ -109,7 +113,7 @@ def pareto_front(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class NetworkChoice:
     """The result of `netcost choose`.
 
     Args:

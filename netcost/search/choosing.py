@@ -13,7 +13,7 @@ from netcost.prediction import hull
 from netcost.prediction.coefficients import Coefficients
 from netcost.prediction.columns import KNOWN_KINDS, Floats, Situation, matrix, three_columns
 from netcost.prediction.predicting import Prediction, coefficients
-from netcost.search.choice import Candidate, Choice, ChoiceLimits, alone
+from netcost.search.choice import Candidate, ChoiceLimits, NetworkChoice, alone
 from netcost.search.pretrained import CountedNetwork, Pretrained, counted_networks, pretrained, rows_for
 from netcost.targets import Target, resolve
 from netcost.text import units
@@ -43,7 +43,7 @@ def choose(
     measure: int = 0,
     timing: Timing | None = None,
     progress: Progress | None = None,
-) -> Choice:
+) -> NetworkChoice:
     """Choose among timm's pretrained networks: published accuracy against predicted latency.
 
     Args:
@@ -73,7 +73,7 @@ def choose(
         raise RequestError(f"--batch {size:,}: {known.title} was measured at {measured}; choose such a batch")
     asked = _finalist_timing(known, limits, timing) if measure else None
     everything, refused = predict_all(known, size)
-    choice = Choice(known, size, limits, everything, refused, top)
+    choice = NetworkChoice(known, size, limits, everything, refused, top)
     if not choice.candidates:
         raise RequestError(
             f"none of {units.exact(len(everything))} networks with a prediction is within all limits; alone, "

@@ -29,7 +29,7 @@ import netcost
 from netcost.prediction import predict
 from netcost.prediction.columns import LAYOUT_KINDS
 from netcost.prediction.rows import FIELDS, OWN_KERNELS, ROW
-from netcost.search import Candidate, Choice, choose
+from netcost.search import Candidate, NetworkChoice, choose
 from netcost.search.choice import pareto_front
 from netcost.search.choosing import target_of
 from netcost.search.pretrained import CACHE_BYTES, ONE_ROW, WAYS, pretrained
@@ -147,7 +147,7 @@ def count_missing(accuracy: Path, store: Path) -> None:
             count_one(model.partition(".")[0], size, store)
 
 
-def agreement(chosen: Choice, sample: int, mode: str | None) -> dict[str, object]:
+def agreement(chosen: NetworkChoice, sample: int, mode: str | None) -> dict[str, object]:
     """Compare the predictions from shipped counts with those from counts made now, for weights drawn by chance."""
     shipped = {one.label: one.latency_s for one in chosen.everything}
     errors, refusals = [], 0
@@ -167,7 +167,7 @@ def agreement(chosen: Choice, sample: int, mode: str | None) -> dict[str, object
     }
 
 
-def fronts(folder: Path, chosen: Choice) -> dict[str, object]:
+def fronts(folder: Path, chosen: NetworkChoice) -> dict[str, object]:
     """Compare the predicted front with that of public times of the same device, over the networks that have both."""
     [table] = [one for one in TABLES if (one.device, one.running) == (chosen.on.device, chosen.on.running)]
     times = {network(row): 1 / float(row["infer_samples_per_sec"]) for row in listed(folder, table.file)}

@@ -20,7 +20,7 @@ from netcost.cli.app import run
 from netcost.comparison import Comparison, Entry, Run
 from netcost.prediction import Prediction
 from netcost.prediction.coefficients import Coefficients, shipped
-from netcost.search import Candidate, Choice, ChoiceLimits, choosing
+from netcost.search import Candidate, ChoiceLimits, NetworkChoice, choosing
 from netcost.search.choice import pareto_front
 from netcost.search.pretrained import WAYS, CountedNetwork, Pretrained, counted_networks, pretrained, rows_for
 from netcost.targets import Target
@@ -269,4 +269,4 @@ def test_limits_are_written_as_they_hold() -> None:
         "family resnet",
         "image size 224",
     ]
-    assert Choice(BOARD, 1, limits, (candidate("a", 0.01, 80),)).candidates
+    assert NetworkChoice(BOARD, 1, limits, (candidate("a", 0.01, 80),)).candidates

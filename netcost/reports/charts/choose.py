@@ -7,7 +7,7 @@ from typing import Any
 
 from netcost.reports.charts.figure import GREY, PALETTE, Figure, figure, required
 from netcost.reports.charts.parts import chart_of, log_scale, tooltip
-from netcost.search import Candidate, Choice
+from netcost.search import Candidate, NetworkChoice
 from netcost.text import units
 
 COLOURS = {"beyond the limits": GREY, "within the limits": PALETTE[0], "on the Pareto front": PALETTE[1]}
@@ -17,7 +17,7 @@ HEIGHT = 380
 """Pixels: hundreds of points lie within a few percent of accuracy."""
 
 
-def accuracy_against_latency(choice: Choice) -> Figure:
+def accuracy_against_latency(choice: NetworkChoice) -> Figure:
     """Draw published accuracy over predicted latency, with intervals along the front and limits as dashed lines."""
     alt: Any = required("altair")
     records = list(_points(choice))
@@ -45,7 +45,7 @@ def accuracy_against_latency(choice: Choice) -> Figure:
     return figure("accuracy-against-latency", "Accuracy (published) against latency (predicted)", words, chart)
 
 
-def _limit_lines(choice: Choice) -> Any:
+def _limit_lines(choice: NetworkChoice) -> Any:
     """Return a layer with a dashed line at the limit of latency and at that of accuracy, empty where there is none."""
     alt: Any = required("altair")
     latency_s, least = choice.limits.latency_s, choice.limits.min_accuracy
@@ -59,7 +59,7 @@ def _words(one: Candidate) -> str:
     return f"{one.network.model} ({units.percent(one.network.top1_percent / 100)}, {units.seconds(one.latency_s)})"
 
 
-def _points(choice: Choice) -> Iterator[dict[str, Any]]:
+def _points(choice: NetworkChoice) -> Iterator[dict[str, Any]]:
     """Yield a point per network, those of the front last, so that they lie above the others."""
     on_front, within = ({one.label for one in some} for some in (choice.front, choice.candidates))
     for one in sorted(choice.everything, key=lambda one: (one.label in on_front, one.label in within)):

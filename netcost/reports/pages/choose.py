@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from netcost.reports.charts import choose as charts
 from netcost.reports.pages.page import Page, PageSection, page_of, timed_on
-from netcost.search import Choice
+from netcost.search import NetworkChoice
 from netcost.text import units
 from netcost.text.version import __version__
 
 
 @page_of.register
-def choice_page(choice: Choice, made_by: str = "") -> Page:
+def choice_page(choice: NetworkChoice, made_by: str = "") -> Page:
     """Return accuracy over latency, the Pareto front, and a table of every network within the limits."""
     [table] = choice.tables()
     sections = (
