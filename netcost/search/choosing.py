@@ -66,7 +66,7 @@ def choose(
     """
     limits = _limits(latency, min_accuracy, max_params, tuple(families), image_size)
     known = coefficients(on, mode)
-    size = batch or known.batch
+    size = known.batch if batch is None else batch
     least, most = known.batches
     if not least <= size <= most:
         measured = f"batch {least:,}" if least == most else f"batches of {least:,} to {most:,}"

@@ -161,8 +161,8 @@ def agreement(chosen: NetworkChoice, sample: int, mode: str | None) -> dict[str,
     return {
         "way": f"{chosen.on.device}, {chosen.on.mode}, batch {chosen.batch}",
         "networks": len(errors),
-        "median": float(np.median(errors)),
-        "largest": max(errors),
+        "median": float(np.median(errors or [0.0])),
+        "largest": max(errors, default=0.0),
         "refusals": refusals,
     }
 
@@ -187,7 +187,7 @@ def fronts(folder: Path, chosen: NetworkChoice) -> dict[str, object]:
         "predicted_front": len(predicted),
         "measured_front": len(really),
         "on_both": len({one.label for one in predicted} & {one.label for one in really}),
-        "lost": float(np.mean(lost)),
+        "lost": float(np.mean(lost)) if lost else None,
     }
 
 
@@ -209,8 +209,7 @@ def main(arguments: list[str] | None = None) -> int:
         ("i9-10940x", None, None),
     ]
     choices = [(choose(device, mode=mode, batch=batch), mode) for device, mode, batch in ways]
-    compared = [fronts(options.tables, chosen) for chosen, _ in choices if chosen.batch != 32]
-    print(compared, flush=True)
+    compared = [fronts(options.tables, chosen) for chosen, _ in choices]
     agreements = [agreement(chosen, options.sample, mode) for chosen, mode in choices]
     began = time.perf_counter()
     command = ["-m", "netcost", "choose", "--on", "rtx4090", "--latency", "<= 60 ms"]
@@ -224,7 +223,7 @@ def main(arguments: list[str] | None = None) -> int:
         ),
         Requirement("weights with accuracy that have a prediction on rtx4090", covered, low=0.9, unit="percent"),
         *(
-            Requirement(f"{found['way']}: off live predictions", found["largest"], high=0.02, unit="percent")
+            Requirement(f"{found['way']}: off live predictions", found["largest"], high=0.01, unit="percent")
             for found in agreements
         ),
     ]
