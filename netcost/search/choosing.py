@@ -73,6 +73,8 @@ def choose(
         raise RequestError(f"--batch {size:,}: {known.title} was measured at {measured}; choose such a batch")
     asked = _finalist_timing(known, limits, timing) if measure else None
     everything, refused = predict_all(known, size)
+    if not everything:
+        raise RequestError(f"nothing can be predicted on {known.title}; {refused[0].model}: {refused[0].reasons[0]}")
     choice = NetworkChoice(known, size, limits, everything, refused, top)
     if not choice.candidates:
         raise RequestError(

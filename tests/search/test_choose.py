@@ -195,6 +195,13 @@ def test_a_device_that_runs_networks_otherwise_is_refused(changes: dict[str, Any
         rows_for(own_device(**changes), 8)
 
 
+def test_a_device_of_which_nothing_is_known_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "none.json"
+    path.write_text(own_device(kinds=()).to_text())
+    with pytest.raises(netcost.NetcostError, match=r"nothing can be predicted on Board; .*: no measured network had"):
+        netcost.choose(str(path))
+
+
 # --- what is shown
 
 
