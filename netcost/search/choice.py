@@ -247,6 +247,8 @@ class NetworkChoice:
                 f"{units.exact(len(self.refused))} networks are not like those measured on {self.on.device} and are "
                 "left out: nothing can be predicted of them (--format json has the reasons)."
             )
+        if self.measured is None:
+            yield "A prediction that is too low also brings a network to the front: measure the finalists (--measure)."
         yield from self._measured_notes()
         yield (
             f"Top-1 on ImageNet: published by {SOURCE.repository} {SOURCE.commit} ({SOURCE.table}, {SOURCE.licence}). "

@@ -181,12 +181,14 @@ def fronts(folder: Path, chosen: NetworkChoice) -> dict[str, object]:
         - one.network.top1_percent
         for one in predicted
     ]
+    inside = [one.interval_s[0] <= chosen.batch * measured[one.label] <= one.interval_s[1] for one in predicted]
     return {
         "device": f"{chosen.on.device}, {chosen.on.mode}",
         "networks": len(both),
         "predicted_front": len(predicted),
         "measured_front": len(really),
         "on_both": len({one.label for one in predicted} & {one.label for one in really}),
+        "inside": float(np.mean(inside)) if inside else None,
         "lost": float(np.mean(lost)) if lost else None,
     }
 
@@ -236,7 +238,12 @@ def main(arguments: list[str] | None = None) -> int:
         "on_both": "On both",
     }
     others = [Column(name, heading, "count") for name, heading in headings.items()]
-    others = [Column("device", "Device"), *others, Column("lost", "Points of accuracy lost, mean", "ratio")]
+    others = [
+        Column("device", "Device"),
+        *others,
+        Column("inside", "In the interval", "percent"),
+        Column("lost", "Points of accuracy lost, mean", "ratio"),
+    ]
     shown = [
         from_records(columns, agreements, "Shipped counts against counts made now: difference of the predictions"),
         from_records(

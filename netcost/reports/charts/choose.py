@@ -35,7 +35,7 @@ def accuracy_against_latency(choice: NetworkChoice) -> Figure:
     size = alt.condition("datum.where == 'on the Pareto front'", alt.value(70), alt.value(22))
     points = base.mark_point(filled=True, opacity=0.75).encode(color=colour, size=size, order="order:Q")
     whiskers = on_front.mark_rule(color=PALETTE[1]).encode(x="low:Q", x2="high:Q")
-    chart = (whiskers + points + _limit_lines(choice)).properties(height=HEIGHT)
+    chart = alt.layer(whiskers, points, *_limit_lines(choice)).properties(height=HEIGHT)
     best, fastest = choice.front[0], choice.front[-1]
     number = units.exact(len(choice.everything))
     words = (
@@ -45,14 +45,14 @@ def accuracy_against_latency(choice: NetworkChoice) -> Figure:
     return figure("accuracy-against-latency", "Accuracy (published) against latency (predicted)", words, chart)
 
 
-def _limit_lines(choice: NetworkChoice) -> Any:
-    """Return a layer with a dashed line at the limit of latency and at that of accuracy, empty where there is none."""
-    alt: Any = required("altair")
+def _limit_lines(choice: NetworkChoice) -> Iterator[Any]:
+    """Yield a dashed line at the limit of latency and at that of accuracy, where there is one."""
     latency_s, least = choice.limits.latency_s, choice.limits.min_accuracy
-    upright = [] if latency_s is None else [{"latency": 1000 * latency_s}]
-    level = [] if least is None else [{"top1": least}]
-    lines = chart_of(upright).mark_rule(strokeDash=[4, 4], opacity=0.7).encode(x="latency:Q")
-    return alt.layer(lines, chart_of(level).mark_rule(strokeDash=[4, 4], opacity=0.7).encode(y="top1:Q"))
+    if latency_s is not None:
+        line = chart_of([{"latency": 1000 * latency_s}]).encode(x="latency:Q")
+        yield line.mark_rule(strokeDash=[4, 4], opacity=0.7)
+    if least is not None:
+        yield chart_of([{"top1": least}]).encode(y="top1:Q").mark_rule(strokeDash=[4, 4], opacity=0.7)
 
 
 def _words(one: Candidate) -> str:
