@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from netcost.prediction.evidence import Evidence, evidence
     from netcost.profiling import Profile, profile
     from netcost.profiling.roofline import Peaks, measure_peaks
+    from netcost.search import NetworkChoice, choose
     from netcost.targets import Target, build, resolve, weightless
     from netcost.text import NetcostError
     from netcost.timing import Measurement, Timing, measure
@@ -34,6 +35,7 @@ _ROOMS = {
     "prediction.evidence": ("Evidence", "evidence"),
     "profiling": ("Profile", "profile"),
     "profiling.roofline": ("Peaks", "measure_peaks"),
+    "search": ("NetworkChoice", "choose"),
     "targets": ("Target", "build", "resolve", "weightless"),
     "text": ("NetcostError",),
     "timing": ("Measurement", "Timing", "measure"),
@@ -53,6 +55,7 @@ __all__ = [
     "LintReport",
     "Measurement",
     "NetcostError",
+    "NetworkChoice",
     "Op",
     "Peaks",
     "Predictions",
@@ -66,6 +69,7 @@ __all__ = [
     "access",
     "analyze",
     "build",
+    "choose",
     "compare",
     "evidence",
     "lint",

@@ -21,7 +21,7 @@ ROOT = PACKAGE.parent
 
 LINE = """
 text -> graph | zoo -> tracing -> targets -> counting -> timing -> profiling -> prediction
-     -> checking | comparison | guidelines | linting -> claims -> reports -> cli
+     -> checking | comparison | guidelines | linting -> search -> claims -> reports -> cli
 """
 
 STAGES = {room: stage for stage, rooms in enumerate(LINE.split("->")) for room in re.findall(r"\w+", rooms)}
@@ -45,7 +45,7 @@ DOORS = {
     "timm": {"targets"},
     "fvcore": {"counting"},
     "networkx": {"graph"},
-    "numpy": {"timing", "prediction"},
+    "numpy": {"timing", "prediction", "search"},
     "pandas": {"text", "counting", "profiling"},
     "rich": {"text", "cli"},
     "typer": {"cli"},

@@ -1,6 +1,7 @@
 """The benchmarks run: each on next to nothing, its figures not judged (a shared machine has no say in them)."""
 
 import importlib
+import lzma
 from pathlib import Path
 from types import ModuleType
 
@@ -208,3 +209,23 @@ def test_prediction_fits_a_table_of_three_networks(benchmark, tmp_path):
     written = ran(benchmark("prediction"), tmp_path / "prediction.md", *arguments)
     assert "| i9-10940x | 3 |" in written
     assert "i9-10940x: median error on unseen families" in written
+
+
+def test_pretrained_writes_the_facts_that_are_shipped(benchmark, tmp_path, monkeypatch):
+    pytest.importorskip("timm")
+    script, facts = benchmark("pretrained"), tmp_path / "facts"
+    shipped = script.DATA
+    facts.mkdir()
+    monkeypatch.setattr(script, "DATA", facts)
+    weights = "test_vit.r160_in1k,160,41.7,0.37\ntest_byobnet.r160_in1k,160,46.2,0.46\n"
+    (tmp_path / "results.csv").write_text(f"model,img_size,top1,param_count\n{weights}")
+    head = "model,infer_img_size,infer_samples_per_sec,infer_step_time,infer_batch_size,param_count\n"
+    for table in script.TABLES:
+        (tmp_path / f"benchmark-infer-{table.file}.csv").write_text(f"{head}test_vit,160,707,1.4,1,0.37\n")
+    arguments = (str(tmp_path / "results.csv"), str(tmp_path), "--cache", str(tmp_path), "--write", "--sample", "1")
+    assert "| rtx4090, eager |" in ran(script, tmp_path / "pretrained.md", *arguments)
+    for name in ("networks", *script.WAYS):
+        ours, theirs = (
+            lzma.decompress((folder / f"{name}.csv.xz").read_bytes()).decode() for folder in (facts, shipped)
+        )
+        assert ours.count("\n") > 2 and ours.partition("test_byobnet")[2].partition("test_vit")[0] in theirs

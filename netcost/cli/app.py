@@ -11,6 +11,7 @@ import typer
 
 from netcost.cli import baseline, output
 from netcost.cli.check import check, tell_github
+from netcost.cli.choose import choose
 from netcost.cli.claims import claims
 from netcost.cli.compare import compare
 from netcost.cli.device import device
@@ -75,6 +76,7 @@ for function in (
     device,
     predict,
     calibrate,
+    choose,
     evidence,
     report,
     explain,

@@ -159,3 +159,19 @@ def parse_quantity(written: str) -> float:
     # Decimal, because 4.35 x 100 is not 435 in binary.
     value = Decimal(number.replace(",", "").replace("_", "")) * scale
     return int(value) if value == value.to_integral_value() else float(value)
+
+
+_DURATION = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?(?:e-?[0-9]{1,2})?)\s*(s|ms|us|µs|ns)\s*", re.ASCII)
+
+
+def parse_seconds(written: str) -> float:
+    """Read `20 ms`, `1.5s` or `300us` as seconds.
+
+    Raises:
+        RequestError: it has no unit, or is no number above 0.
+    """
+    match = _DURATION.fullmatch(written)
+    value = 0.0 if match is None else float(match[1]) * {"us": 1e-6, **{unit: by for by, unit in _TIMES}}[match[2]]
+    if value <= 0:
+        raise RequestError(f"{written!r} is not a time; write a number above 0 with s, ms, µs or ns, like 20 ms")
+    return value

@@ -146,6 +146,8 @@ def count_one(name: str, size: int, store: Path) -> None:
 def keep(name: str, path: Path, analyses: dict[str, netcost.Analysis]) -> None:
     rows = {key: rows_of(analysis.count, RUNNINGS[key]) for key, analysis in analyses.items()}
     rows["compiled"] = rows_of(analyses["eager"].count, RUNNINGS["compiled"])
+    if "processor" in analyses:
+        rows["traced"] = rows_of(analyses["processor"].count, RUNNINGS["traced"])
     eager = analyses["eager"]
     about = {
         "family": timm.models.model_entrypoint(name).__module__.split(".")[-1],
@@ -162,6 +164,7 @@ RUNNINGS = {
     "channels_last": CHANNELS_LAST,
     "compiled": Running("compiled"),
     "processor": Running("compiled", "traced"),
+    "traced": Running("eager", "traced"),
 }
 
 

@@ -44,6 +44,7 @@ from netcost.reports.charts import show as show_charts
 from netcost.reports.pages import (
     Page,
     PageSection,
+    choice_page,
     claims_page,
     compare_page,
     guidelines_page,
@@ -136,6 +137,7 @@ PAGES: dict[str, Any] = {
     "networks": lambda: guidelines_page(tried("networks")),
     "zoo": lambda: zoo_page(compare(FEW, "none"), "netcost report"),
     "claims": lambda: claims_page(review(), "netcost claims"),
+    "choose": lambda: choice_page(netcost.choose("rtx4090", "<= 60 ms", min_accuracy=70), "netcost choose …"),
     "hostile": lambda: show_page(netcost.analyze(Hostile(), (1, 3, 8, 8))),
 }
 

@@ -229,3 +229,14 @@ def test_what_is_no_quantity_is_refused_with_an_example(written):
         units.parse_quantity(written)
     assert repr(written) in str(refused.value)
     assert "5M" in str(refused.value)
+
+
+@given(st.floats(1e-9, 1e4))
+def test_a_written_time_reads_back_as_the_same_number(seconds):
+    assert units.parse_seconds(units.seconds(seconds)) == pytest.approx(seconds, rel=0.005)
+
+
+@pytest.mark.parametrize("written", ["", "20", "ms", "20 mss", "0 ms", "-1 s", "nan s", "1e999 s", "20 min"])
+def test_what_is_no_time_is_refused_with_an_example(written):
+    with pytest.raises(RequestError, match="like 20 ms"):
+        units.parse_seconds(written)

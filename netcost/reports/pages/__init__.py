@@ -3,6 +3,7 @@
 `page_of` finds the page of any result by its type.
 """
 
+from netcost.reports.pages.choose import choice_page
 from netcost.reports.pages.claims import claims_page
 from netcost.reports.pages.compare import compare_page, sweep_page
 from netcost.reports.pages.evidence import evidence_page
@@ -16,6 +17,7 @@ from netcost.reports.pages.zoo import zoo_page
 __all__ = [
     "Page",
     "PageSection",
+    "choice_page",
     "claims_page",
     "compare_page",
     "evidence_page",
