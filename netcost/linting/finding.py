@@ -183,8 +183,10 @@ class Network:
         return op.name.endswith("_") and bool(op.sources)
 
     def is_same(self, op: Op, position: int) -> bool:
-        """True where an operand is whole, and in the order in which its source has written it or in memory's own."""
-        is_ordered = op.inputs[position].layout == "contiguous" or not self.is_viewed(op, position)
+        """True where an operand is whole, and its shape tells its order in memory."""
+        operand = op.inputs[position]
+        sides = [side for side in operand.shape if side > 1]
+        is_ordered = operand.layout == "contiguous" or len({*sides}) == len(sides) or not self.is_viewed(op, position)
         return is_ordered and self.is_whole(op, position)
 
     def writes_outside(self, index: int) -> bool:

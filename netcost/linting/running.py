@@ -57,7 +57,7 @@ def lint(
     findings = all_findings(network, chosen)
     lines = [line for line in (*network.count.graph.lines, *network.made.values()) if line is not None]
     own = sorted({line.file for line in lines if owner(line.file) == USER})
-    stay, hidden, unused = split(findings, suppressions(own))
+    stay, hidden, unused = split(findings, suppressions(own), set(lines))
     if not select and not ignore:  # else the comment may be about a finding that was not looked for
         stay += unused
     return LintReport(name, network, tuple(stay), min_share, hidden)
