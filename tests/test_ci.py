@@ -73,6 +73,15 @@ def test_the_action_times_targets_where_it_is_asked_to(job: Path) -> None:
     assert called(job) == ["check", "--format", "github", "--latency", "--"]
 
 
+def test_the_action_lints_where_it_is_asked_to_and_an_error_fails_the_job(job: Path) -> None:
+    (job / "bin" / "netcost").write_text(NETCOST.replace(">called", ">>called"))
+    (job / "code").write_text("2")
+    assert check(job, lint="net.py:Net 1x3x8x8\n\n$(touch sprung)\n").returncode == 2
+    lint = ["lint", "--format", "github"]
+    assert called(job)[:10] == [*lint, "--input=1x3x8x8", "--", "net.py:Net", *lint, "--input=sprung)"]
+    assert not (job / "sprung").exists()
+
+
 def test_the_action_ends_as_the_check_does_and_adds_to_the_summary(job: Path, monkeypatch) -> None:
     (job / "summary").write_text("before\n")
     for code in ("0", "1", "2", "3"):
@@ -143,12 +152,13 @@ def test_the_action_s_inputs_are_all_handed_on_and_never_in_the_script() -> None
     assert "$GITHUB_ACTION_PATH/check.py" in step["run"]
 
 
-def test_the_hook_is_a_command_that_parses(capsys: pytest.CaptureFixture[str]) -> None:
-    [hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
-    program, *words = hook["entry"].split()
-    assert program == "netcost"
-    assert run([*words, "--help"]) == 0
-    assert "netcost check" in capsys.readouterr().out
+def test_each_hook_is_a_command_that_parses(capsys: pytest.CaptureFixture[str]) -> None:
+    for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text()):
+        program, *words = hook["entry"].split()
+        assert program == "netcost"
+        assert hook["id"] == f"netcost-{words[0]}"
+        assert run([*words, "--help"]) == 0
+        assert f"netcost {words[0]}" in capsys.readouterr().out
 
 
 def test_the_example_of_a_workflow_gives_inputs_that_the_action_takes() -> None:

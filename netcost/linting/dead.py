@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from math import prod
 
 from netcost.graph.cost import Kind
 from netcost.graph.graph import Op
@@ -12,7 +13,10 @@ from netcost.linting.finding import Finding, Keeps, Network, Saving, rule
 LARGE_SHARE = 0.5
 """Share of all parameters from which on one layer holds most of them."""
 
-BY_CHANCE = ("rand", "dropout", "bernoulli", "normal", "uniform", "multinomial")
+LEAST_LAYERS = 4
+"""Layers from which on it says something that one holds most parameters."""
+
+BY_CHANCE = ("rand", "dropout", "bernoulli", "normal", "uniform", "multinomial", "exponential", "poisson")
 
 
 @rule("NC901")
@@ -52,7 +56,7 @@ def unread_results(network: Network) -> Iterator[Finding]:
     """Find operators whose results nobody reads, with all that only they need."""
     needed: set[int] = set()
     waiting = [source for source in network.count.graph.output_sources if source >= 0]
-    waiting += [index for index, op in enumerate(network.ops) if _is_kept(op)]
+    waiting += [index for index in range(len(network.ops)) if _is_kept(network, index)]
     while waiting:
         index = waiting.pop()
         if index not in needed:
@@ -72,9 +76,15 @@ def unread_results(network: Network) -> Iterator[Finding]:
         )
 
 
-def _is_kept(op: Op) -> bool:
-    """True for an operator that writes into a buffer of the network, or into its input."""
-    return op.name.endswith("_") and any(source < 0 for source in op.sources[:1])
+def _is_kept(network: Network, index: int) -> bool:
+    """True for an operator that writes outside the pass, or a single value, which Python itself may have read."""
+    results = network.ops[index].outputs
+    return network.writes_outside(index) or all(tensor.numel == 1 for tensor in results)
+
+
+def by_chance(op: Op) -> bool:
+    """True for an operator whose results differ from pass to pass."""
+    return any(word in op.name for word in BY_CHANCE)
 
 
 @rule("NC903")
@@ -102,13 +112,13 @@ def computed_twice(network: Network) -> Iterator[Finding]:
 def _value(network: Network, index: int, number: list[object]) -> tuple[object, ...] | None:
     """Return what an operator computes; None where that is not known, or hangs on chance."""
     op = network.ops[index]
-    if op.is_view or op.name.endswith("_") or any(word in op.name for word in BY_CHANCE) or not op.inputs:
+    if op.is_view or network.in_place(index) or by_chance(op) or not op.inputs:
         return None
     operands: list[object] = []
     for position, (source, parameter) in enumerate(zip(op.sources, op.parameters, strict=True)):
         if parameter is not None:
             operands.append(parameter)
-        elif network.is_whole(op, position) and not network.is_viewed(op, position):
+        elif network.is_same(op, position):
             operands.append(source if source < 0 else number[source])
         else:
             return None
@@ -120,13 +130,19 @@ def largest_layer(network: Network) -> Iterator[Finding]:
     """Find the layer that holds more than half of all parameters."""
     parameters = network.count.graph.parameters
     everything = sum(spec.numel for spec in parameters.values())
-    for index, op in network.of_kind(Kind.LINEAR, Kind.CONVOLUTION, Kind.POINTWISE_CONVOLUTION):
-        size = sum([parameters[name].numel for name in set(op.parameters) if name is not None and name in parameters])
-        if len(network.count.graph.modules) > 2 and size > LARGE_SHARE * everything:
+    layers = {  # a layer that is called several times counts once
+        frozenset(op.parameters) - {None}: index
+        for index, op in reversed([*network.of_kind(Kind.LINEAR, Kind.CONVOLUTION, Kind.POINTWISE_CONVOLUTION)])
+    }
+    for names, index in layers.items():
+        size = sum([parameters[name].numel for name in names if name in parameters])
+        if len(layers) >= LEAST_LAYERS and size > LARGE_SHARE * everything:
+            before = network.ops[index].sources[0]
+            is_flat = before >= 0 and prod(network.ops[before].outputs[0].shape[2:]) > 1
             yield network.finding(
                 index,
                 f"{size / everything:.0%} of all parameters are in one layer",
-                "pool before it, or make it narrower",
+                "pool before it, or make it narrower" if is_flat else "make it narrower",
                 Saving(params=size),
                 Keeps.NEITHER,
             )

@@ -6,9 +6,10 @@ Reference: ShuffleNet V2 (arXiv:1807.11164), section 2, G4: element-wise operato
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 
 from netcost.graph.cost import Kind
-from netcost.graph.graph import Op
+from netcost.graph.graph import Op, extent
 from netcost.linting.finding import CALLER, Finding, Keeps, Network, Saving, rule
 
 LEAST_CHAIN = 3
@@ -19,6 +20,8 @@ IDEMPOTENT = frozenset({"aten.relu", "aten.hardtanh", "aten.relu6", "aten.abs", 
 
 IDLE_NUMBERS = {"aten.add": 0, "aten.sub": 0, "aten.mul": 1, "aten.div": 1}
 """Operators that change nothing with this number."""
+
+PADS = frozenset({"aten.constant_pad_nd", "aten.pad"})
 
 CASTS = frozenset({"aten._to_copy", "aten.to", "aten.type_as"})
 
@@ -65,16 +68,25 @@ def unfused(network: Network) -> Iterator[Finding]:
     own = [index for index, kind in enumerate(kinds) if kind is Kind.ELEMENTWISE]
     fused = [index for index in own if costs[index].memory_access_fused < costs[index].memory_access]
     if fused:
-        saved = sum(2 * network.ops[index].outputs[0].elements for index in fused)
-        like = network.ops[fused[0]].outputs[0]
+        saving = reduce(Saving.plus, [_kept_in_registers(network, index) for index in fused])
         largest = max(fused, key=lambda index: costs[index].memory_access)
         yield network.finding(
             largest,
             f"{len(fused)} element-wise operators that the operator before could do, of {len(own)}",
-            "compile the network, or take out activations that it can do without",
-            Saving.of_elements(saved, like, len(fused)),
+            "compile the network",
+            saving,
             Keeps.FUNCTION,
         )
+
+
+def _kept_in_registers(network: Network, index: int) -> Saving:
+    """Return what an operator need not read, and the one before it need not write."""
+    op = network.ops[index]
+    producer = max(op.sources)
+    written = network.ops[producer].outputs[0]
+    read = [tensor for tensor, source in zip(op.inputs, op.sources, strict=True) if source == producer]
+    elements, size_bytes = extent([written, *read])
+    return Saving(elements, size_bytes, 1)
 
 
 @rule("NC402")
@@ -82,7 +94,8 @@ def doubled(network: Network) -> Iterator[Finding]:
     """Find activations that are applied to their own result, and change nothing."""
     for index, op in network.of_kind(Kind.ELEMENTWISE):
         source = op.sources[0] if op.sources else CALLER
-        if source >= 0 and plain(op) in IDEMPOTENT and _does_the_same(network.ops[source], op):
+        is_again = source >= 0 and plain(op) in IDEMPOTENT and _does_the_same(network.ops[source], op)
+        if is_again and network.is_whole(op, 0):
             yield network.finding(
                 index,
                 f"{plain(op).removeprefix('aten.')} of what is one already",
@@ -98,20 +111,32 @@ def _does_the_same(one: Op, other: Op) -> bool:
 
 @rule("NC403")
 def idle(network: Network) -> Iterator[Finding]:
-    """Find operators that move data and change nothing: a dropout in evaluation, times 1, plus 0."""
+    """Find operators that move data and change nothing: a dropout in evaluation, times 1, plus 0, no padding."""
     for index, op in enumerate(network.ops):
         name = plain(op)
         is_dropout = "dropout" in name and network.count.graph.mode == "eval" and not op.is_view
         number = op.arguments.get("other")
-        is_idle = name in IDLE_NUMBERS and len(op.inputs) == 1 and number is not None and number == IDLE_NUMBERS[name]
-        if is_dropout or is_idle:
+        pad = op.arguments.get("pad") if name in PADS else None
+        if not network.depends[index]:
+            continue  # made anew in each pass, with the rest of its table
+        if is_dropout or _is_idle(op) or (pad is not None and not any(pad)):
+            does = "padding by 0" if pad is not None else f"{name.removeprefix('aten.')} with {number}"
             yield network.finding(
                 index,
-                "dropout runs in evaluation" if is_dropout else f"{name.removeprefix('aten.')} with {number}",
+                "dropout runs in evaluation" if is_dropout else does,
                 "pass training=self.training" if is_dropout else "leave it out",
                 Saving.of(network.count.costs[index]),
                 Keeps.NEITHER if is_dropout else Keeps.FUNCTION,
             )
+
+
+def _is_idle(op: Op) -> bool:
+    """True for a number that changes neither the values nor their type."""
+    number, same = op.arguments.get("other"), IDLE_NUMBERS.get(plain(op))
+    keeps_type = (
+        len(op.inputs) == 1 and op.inputs[0].dtype == op.outputs[0].dtype and "rounding_mode" not in op.arguments
+    )
+    return keeps_type and same is not None and number is not None and number == same
 
 
 @rule("NC404")
@@ -139,4 +164,6 @@ def conversions(network: Network) -> Iterator[Finding]:
 
 
 def _converts(op: Op) -> bool:
-    return op.name in CASTS and bool(op.outputs) and bool(op.inputs) and op.inputs[0].dtype != op.outputs[0].dtype
+    """True for a conversion between types of real numbers; others, such as of masks, are needed."""
+    types = {tensor.dtype for tensor in (*op.inputs[:1], *op.outputs[:1])}
+    return op.name in CASTS and len(types) == 2 and all("float" in dtype for dtype in types)

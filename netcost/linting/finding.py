@@ -160,13 +160,42 @@ class Network:
         return CALLER in self.readers[index]
 
     def is_whole(self, op: Op, position: int) -> bool:
-        """True where an operand is known to be all that its source has written, or the network's only input."""
-        source, written = op.sources[position], self.count.graph.inputs
-        if source < 0 and (source != MODEL_INPUT or len(written) != 1):
-            return False
-        if source >= 0:
+        """True where an operand is known to be all that its source has written, or the network's only input.
+
+        It is not known where the source has several results of that size, or writes in place into a part of memory.
+        """
+        elements = op.inputs[position].elements
+        source = op.sources[position]
+        while source >= 0:
             written = self.ops[source].outputs
-        return op.inputs[position].elements == max([tensor.elements for tensor in written], default=-1)
+            if [tensor.elements for tensor in written].count(elements) != 1:
+                return False
+            if elements != max(tensor.elements for tensor in written):
+                return False
+            if not self.in_place(source):
+                return True
+            source = self.ops[source].sources[0]
+        return source == MODEL_INPUT and [tensor.elements for tensor in self.count.graph.inputs] == [elements]
+
+    def in_place(self, index: int) -> bool:
+        """True for an operator that writes into its first operand."""
+        op = self.ops[index]
+        return op.name.endswith("_") and bool(op.sources)
+
+    def is_same(self, op: Op, position: int) -> bool:
+        """True where an operand is whole, and its shape tells its order in memory."""
+        operand = op.inputs[position]
+        sides = [side for side in operand.shape if side > 1]
+        is_ordered = operand.layout == "contiguous" or len({*sides}) == len(sides) or not self.is_viewed(op, position)
+        return is_ordered and self.is_whole(op, position)
+
+    def writes_outside(self, index: int) -> bool:
+        """True for an operator that writes into a buffer of the network or into its input, itself or after others."""
+        while index >= 0 and self.in_place(index):
+            index = self.ops[index].sources[0]
+            if index < 0:
+                return True
+        return False
 
     def is_viewed(self, op: Op, position: int) -> bool:
         """True where an operand has another shape or order than its source: a view of it."""

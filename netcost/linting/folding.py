@@ -10,6 +10,8 @@ from netcost.graph.graph import uses_running_statistics
 from netcost.linting.finding import Finding, Keeps, Network, Saving, rule
 from netcost.linting.widths import layer_of
 
+LINEAR = "aten.linear"
+
 
 @rule("NC601")
 def unfolded_norms(network: Network) -> Iterator[Finding]:
@@ -34,9 +36,13 @@ def unfolded_norms(network: Network) -> Iterator[Finding]:
 def biases_before_norm(network: Network) -> Iterator[Finding]:
     """Find biases that the batch norm behind them takes away."""
     for index, op in network.of_kind(*FOLDING):
-        bias, reader = op.operand("bias"), network.only_reader(index)
-        if bias is None or reader is None or "batch_norm" not in network.ops[reader].name:
+        bias = op.operand("bias")
+        if bias is None or (reader := _norm_of(network, index)) is None:
             continue
+        name = op.parameters[op.roles.index("bias")]
+        users = [other for other, layer in enumerate(network.ops) if name is not None and name in layer.parameters]
+        if users and (users[0] != index or any(_norm_of(network, user) is None for user in users)):
+            continue  # a shared layer is found once, if all its calls are normed
         yield network.finding(
             index,
             f"a bias of {bias.numel} before batch norm",
@@ -47,15 +53,28 @@ def biases_before_norm(network: Network) -> Iterator[Finding]:
         )
 
 
+def _norm_of(network: Network, index: int) -> int | None:
+    """Return the batch norm that alone reads a layer, channel by channel; None where there is none."""
+    reader, bias = network.only_reader(index), network.ops[index].operand("bias")
+    if reader is None or bias is None or "batch_norm" not in network.ops[reader].name:
+        return None
+    read = network.ops[reader].inputs[0]
+    is_whole = read.numel == network.ops[index].outputs[0].numel
+    return reader if is_whole and len(read.shape) > 1 and read.shape[1] == bias.numel else None
+
+
 @rule("NC603")
 def linear_in_a_row(network: Network) -> Iterator[Finding]:
     """Find two linear layers or 1x1 convolutions without anything between, where their product does less work."""
-    for index, _ in network.of_kind(Kind.POINTWISE_CONVOLUTION, Kind.LINEAR):
+    merged: set[str | None] = set()
+    for index, op in network.of_kind(Kind.POINTWISE_CONVOLUTION, Kind.LINEAR):
         first, reader = layer_of(network, index), network.only_reader(index)
         second = None if reader is None else layer_of(network, reader)
         if first is None or second is None or first.width_out != second.width_in or first.places != second.places:
             continue
-        if not network.is_whole(network.ops[second.index], 0):
+        if op.name != network.ops[second.index].name or not network.is_same(network.ops[second.index], 0):
+            continue
+        if op.name == LINEAR and network.ops[second.index].inputs[0].shape[-1] != op.outputs[0].shape[-1]:
             continue
         one = first.places * first.width_in * second.width_out
         two = first.places * first.width_out * (first.width_in + second.width_out)
@@ -67,15 +86,18 @@ def linear_in_a_row(network: Network) -> Iterator[Finding]:
                 index,
                 f"{first.width_in} to {first.width_out} to {second.width_out} channels, and nothing between",
                 "multiply their weights into one layer",
-                saving._replace(params=weights),
+                saving._replace(params=0 if op.parameters[1] in merged else weights),
                 Keeps.FUNCTION,
                 (index, second.index),
             )
+            merged.add(op.parameters[1])
 
 
 @rule("NC604")
 def weights_made_anew(network: Network) -> Iterator[Finding]:
     """Find work on parameters alone, such as weight standardisation, that each pass repeats."""
+    if network.count.graph.mode == "train":
+        return  # they change from pass to pass
     on_weights: list[bool] = []
     for index, op in enumerate(network.ops):
         own = any(op.parameters) or any(source >= 0 and on_weights[source] for source in op.sources)
@@ -89,6 +111,6 @@ def weights_made_anew(network: Network) -> Iterator[Finding]:
             indices[0],
             f"{len(indices)} operators on weights alone, in each pass",
             "compute the weights once after training, and store them",
-            Saving.of(network.cost(indices)),
+            Saving.of(network.cost(indices))._replace(params=0),
             Keeps.FUNCTION,
         )

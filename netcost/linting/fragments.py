@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 
 from netcost.graph.cost import COMPUTE_KINDS, Kind
-from netcost.graph.graph import Op
+from netcost.graph.graph import MODEL_INPUT, Op
 from netcost.graph.structure import Block
 from netcost.linting.finding import Finding, Keeps, Network, Saving, rule
 from netcost.profiling.roofline import bounds_s
@@ -23,16 +24,23 @@ def fragmented(network: Network) -> Iterator[Finding]:
     """Find blocks whose convolutions and poolings lie side by side."""
     for block in network.count.structure.blocks:
         depth = _depth(network, block)
-        if block.fragments < 2 or block.fragments < LEAST_BRANCHES * depth:
+        if block.fragments < 2 or block.fragments < LEAST_BRANCHES * depth or _has_towers(network, block):
             continue
         kernels = network.cost(block.ops).kernels
-        yield network.finding(
+        found = network.finding(
             block.compute_ops[0],
             f"{block.fragments} fragments, {depth} one after another",
             "merge the branches into fewer, wider operators",
             Saving(kernels=round(kernels * (1 - depth / block.fragments))),
             Keeps.CAPACITY,
         )
+        yield replace(found, module=block.module, made=network.made.get(block.module))
+
+
+def _has_towers(network: Network, block: Block) -> bool:
+    """True where the block reads several inputs of the network, whose branches have nothing in common."""
+    reads_inputs = any(MODEL_INPUT in network.ops[index].sources for index in block.compute_ops)
+    return reads_inputs and len(network.count.graph.inputs) > 1
 
 
 def _depth(network: Network, block: Block) -> int:
@@ -71,8 +79,10 @@ def parallel_layers(network: Network) -> Iterator[Finding]:
     """Find several 1x1 convolutions or linear layers that read the same input, and could be one with all outputs."""
     alike: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for index, op in network.of_kind(Kind.POINTWISE_CONVOLUTION, Kind.LINEAR):
-        if op.arguments.get("groups", 1) == 1 and network.is_whole(op, 0):
-            alike[_place(op)].append(index)
+        if op.arguments.get("groups", 1) == 1 and len(op.inputs) > 1 and network.is_same(op, 0):
+            same = alike[_place(op)]
+            if all(network.ops[other].parameters[1] != op.parameters[1] for other in same if op.parameters[1]):
+                same.append(index)  # the same layer again is computed twice
     for indices in alike.values():
         if len(indices) > 1:
             shared = network.ops[indices[0]].inputs[0]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from math import sqrt
 
 from netcost.graph.cost import CONVOLUTIONS, Kind
+from netcost.graph.graph import MODEL_INPUT
 from netcost.linting.finding import Finding, Keeps, Network, Saving, rule
 from netcost.linting.widths import layer_of, sides
 
@@ -48,7 +49,7 @@ def early_depthwise(network: Network) -> Iterator[Finding]:
         chain = [index]
         while (source := network.ops[chain[0]].sources[0]) >= 0 and network.only_reader(source) == chain[0]:
             chain.insert(0, source)
-            if network.is_kind(source, Kind.POINTWISE_CONVOLUTION):
+            if not _acts_by_channel(network, source):
                 break
         expansion = layer_of(network, chain[0])
         if expansion is None or expansion.width_out < LEAST_EXPANSION * expansion.width_in or not op.outputs:
@@ -70,3 +71,9 @@ def early_depthwise(network: Network) -> Iterator[Finding]:
                 Keeps.NEITHER,
                 chain,
             )
+
+
+def _acts_by_channel(network: Network, index: int) -> bool:
+    """True for a norm or an activation: it reads one feature map, and parameters."""
+    maps = [source for source in network.ops[index].sources if source >= 0 or source == MODEL_INPUT]
+    return network.is_kind(index, Kind.NORMALISATION, Kind.ELEMENTWISE) and len(maps) == 1

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from netcost.counting.operators import batch_of
 from netcost.graph.cost import CONVOLUTIONS, Kind
 from netcost.graph.graph import MODEL_INPUT, Op
-from netcost.linting.elementwise import plain
+from netcost.graph.rules.conv import is_transposed
+from netcost.linting.elementwise import PADS, plain
 from netcost.linting.finding import Finding, Keeps, Network, Saving, rule
 
 COPIES = frozenset({"aten.clone", "aten.contiguous", "aten.reshape", "aten._reshape_copy", "aten.flatten"})
-PADS = frozenset({"aten.constant_pad_nd", "aten.pad"})
+MOST_DIMENSIONS = 4
+"""Dimensions of a feature map; a tensor with more is cut into windows, patches or heads, which asks for a copy."""
 
 
 def copies(network: Network) -> Iterator[tuple[int, Op]]:
@@ -63,15 +65,19 @@ def shuffles(network: Network) -> Iterator[Finding]:
 
 @rule("NC502")
 def permuted_copies(network: Network) -> Iterator[Finding]:
-    """Find copies of permuted tensors."""
+    """Find copies of permuted tensors; those of weights are found as work on weights."""
     for index, op in copies(network):
-        if not is_shuffle(network, index):
+        if not is_shuffle(network, index) and network.depends[index]:
+            dimensions = len(op.inputs[0].shape)
+            is_map = dimensions <= MOST_DIMENSIONS and not network.is_kind(op.sources[0], Kind.MATMUL)
             yield network.finding(
                 index,
-                f"a permuted tensor of {len(op.inputs[0].shape)} dimensions is copied",
-                "keep one layout throughout, so that the next operator reads the tensor as it lies",
+                f"a permuted tensor of {dimensions} dimensions is copied",
+                "keep one layout throughout, so that the next operator reads the tensor as it lies"
+                if is_map
+                else "cut into windows, patches or heads less often, or with an operator that reads them as they lie",
                 Saving.of(network.count.costs[index]),
-                Keeps.FUNCTION,
+                Keeps.FUNCTION if is_map else Keeps.NEITHER,
             )
 
 
@@ -81,8 +87,12 @@ def split_and_joined(network: Network) -> Iterator[Finding]:
     for index, op in enumerate(network.ops):
         if plain(op) != "aten.cat" or len(op.inputs) < 2 or len(set(op.sources)) > 1 or network.is_whole(op, 0):
             continue
-        if op.sources[0] < 0 and (op.sources[0] != MODEL_INPUT or len(network.count.graph.inputs) > 1):
-            continue  # they may be of several tensors
+        source = op.sources[0]
+        if source < 0 and source != MODEL_INPUT:
+            continue
+        cut = network.ops[source].outputs if source >= 0 else network.count.graph.inputs
+        if len(cut) != 1 or not _differ_in_one(cut[0].shape, op.outputs[0].shape):
+            continue  # they may be of several tensors, or go from space to depth
         yield network.finding(
             index,
             f"{len(op.inputs)} slices of one tensor are joined again",
@@ -90,6 +100,11 @@ def split_and_joined(network: Network) -> Iterator[Finding]:
             Saving.of(network.count.costs[index]),
             Keeps.FUNCTION,
         )
+
+
+def _differ_in_one(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """True for shapes that are the same but for one dimension at most."""
+    return len(shape) == len(other) and sum(one != two for one, two in zip(shape, other, strict=True)) <= 1
 
 
 @rule("NC504")
@@ -100,19 +115,33 @@ def padded_apart(network: Network) -> Iterator[Finding]:
         pad = op.arguments.get("pad")
         if plain(op) not in PADS or not isinstance(pad, list | tuple) or reader is None:
             continue
-        pairs = list(zip(pad[::2], pad[1::2], strict=True))
-        is_even = all(before == after >= 0 for before, after in pairs)
+        layer, pairs = network.ops[reader], list(zip(pad[::2], pad[1::2], strict=True))
+        if not network.is_kind(reader, *CONVOLUTIONS) or is_transposed(layer) or network.is_viewed(layer, 0):
+            continue
+        sides = len(layer.inputs[1].shape) - 2
+        is_even = all(before == after >= 0 for before, after in pairs) and not any(map(any, pairs[sides:]))
         is_zero = not op.arguments.get("value") and op.arguments.get("mode", "constant") == "constant"
-        if is_even and is_zero and network.is_kind(reader, *CONVOLUTIONS):
-            sides = " x ".join(str(before) for before, _ in reversed(pairs))
+        if is_even and is_zero and any(map(any, pairs)):
+            added = [before for before, _ in reversed([*pairs, *[(0, 0)] * sides][:sides])]
+            whole = ", ".join(str(own + more) for own, more in zip(own_padding(layer), added, strict=True))
             yield network.finding(
                 index,
-                f"zeros are put around the input of a convolution, {sides} on each side",
-                f"give the convolution padding={sides.replace(' x ', ', ')}",
+                f"zeros are put around the input of a convolution, {' x '.join(map(str, added))} on each side",
+                f"give the convolution padding={whole}",
                 Saving.of(network.count.costs[index]),
                 Keeps.FUNCTION,
                 (index, reader),
             )
+
+
+def own_padding(op: Op) -> list[int]:
+    """Return the zeros that a convolution puts on each side by itself, per dimension."""
+    sides = len(op.inputs[1].shape) - 2
+    own = op.arguments.get("padding", 0)
+    if own == "same":  # of an odd kernel at stride 1
+        return [side // 2 for side in op.inputs[1].shape[2:]]
+    given = [own] if isinstance(own, int) else [] if isinstance(own, str) else list(own)
+    return given * sides if len(given) == 1 else given or [0] * sides
 
 
 @rule("NC505")

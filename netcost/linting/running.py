@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from netcost.counting.count import count
+from netcost.counting.operators import RECURRENT
 
 # Each import registers the rules of a family.
 from netcost.linting import attention, dead, elementwise, folding, fragments, groups, movement, widths  # noqa: F401
@@ -56,15 +57,17 @@ def lint(
     findings = all_findings(network, chosen)
     lines = [line for line in (*network.count.graph.lines, *network.made.values()) if line is not None]
     own = sorted({line.file for line in lines if owner(line.file) == USER})
-    stay, hidden, unused = split(findings, suppressions(own))
+    stay, hidden, unused = split(findings, suppressions(own), set(lines))
     if not select and not ignore:  # else the comment may be about a finding that was not looked for
         stay += unused
     return LintReport(name, network, tuple(stay), min_share, hidden)
 
 
 def all_findings(network: Network, chosen: Iterable[str] = RULES) -> list[Finding]:
-    """Run the rules of these codes."""
-    return [replace(finding, code=code) for code in chosen for finding in RULES.get(code)(network)]
+    """Run the rules of these codes; what is inside a recurrent layer of torch runs as one kernel of a library."""
+    found = [replace(finding, code=code) for code in chosen for finding in RULES.get(code)(network)]
+    modules = network.count.graph.modules
+    return [finding for finding in found if not finding.ops or modules.get(finding.module) not in RECURRENT]
 
 
 def counted(

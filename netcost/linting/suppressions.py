@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import linecache
 import re
-from collections.abc import Iterable, Sequence
+import tokenize
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from netcost.graph.graph import SourceLine
@@ -30,10 +31,10 @@ class Suppression:
 
 
 def suppressions(files: Iterable[str]) -> list[Suppression]:
-    """Read the comments of source files."""
+    """Read the comments of source files; what is written in a string is none."""
     found = []
     for file in files:
-        for number, text in enumerate(linecache.getlines(file), 1):
+        for number, text in _comments(linecache.getlines(file)):
             comment = _COMMENT.search(text)
             if comment is not None:
                 codes = tuple(code.strip().upper() for code in (comment[1] or "").split(",") if code.strip())
@@ -41,8 +42,26 @@ def suppressions(files: Iterable[str]) -> list[Suppression]:
     return found
 
 
-def split(findings: Sequence[Finding], comments: Sequence[Suppression]) -> tuple[list[Finding], int, list[Finding]]:
-    """Return the findings that stay, the number of those switched off, and a finding per comment that did nothing."""
+def _comments(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Yield the comments of a file with the numbers of their lines."""
+    if not any(_COMMENT.search(line) for line in lines):
+        return
+    try:
+        for token in tokenize.generate_tokens(iter(lines).__next__):
+            if token.type == tokenize.COMMENT:
+                yield token.start[0], token.string
+    except (tokenize.TokenError, SyntaxError):  # a file that has changed since it was imported
+        return
+
+
+def split(
+    findings: Sequence[Finding], comments: Sequence[Suppression], lines: Collection[SourceLine | None]
+) -> tuple[list[Finding], int, list[Finding]]:
+    """Return the findings that stay, the number of those switched off, and a finding per comment that did nothing.
+
+    Args:
+        lines: where the network calls operators or makes layers; a comment elsewhere may be about another network.
+    """
     stay = [finding for finding in findings if not any(comment.covers(finding) for comment in comments)]
     unused = [
         Finding(
@@ -55,6 +74,6 @@ def split(findings: Sequence[Finding], comments: Sequence[Suppression]) -> tuple
             comment.line,
         )
         for comment in comments
-        if not any(comment.covers(finding) for finding in findings)
+        if comment.line in lines and not any(comment.covers(finding) for finding in findings)
     ]
     return stay, len(findings) - len(stay), unused

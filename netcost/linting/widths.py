@@ -74,12 +74,19 @@ def partner(network: Network, first: WidthChange) -> WidthChange | None:
             return None
         index = readers[-1]  # past a squeeze-and-excitation, which reads as well
         second = layer_of(network, index)
+        if second is None and _joins_earlier(network.ops[index], first.index):
+            return None
         if second is not None:
             returns = (second.width_in, second.width_out) == (first.width_out, first.width_in)
             return second if returns else None
         if not _keeps_width(network.ops[index], first.width_out):
             return None
     return None
+
+
+def _joins_earlier(op: Op, first: int) -> bool:
+    """True for a sum with a shortcut, which ends the block."""
+    return any(source == MODEL_INPUT or 0 <= source < first for source in op.sources)
 
 
 def _keeps_width(op: Op, width: int) -> bool:

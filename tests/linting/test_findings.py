@@ -144,7 +144,11 @@ CASES = {
         Module(lambda m, x: m.a(m.b(x)) + x, a=conv(8, 8), b=conv(8, 8)),
         IMAGE,
     ),
-    "NC904": (row(conv(8, 8), nn.Flatten(), nn.Linear(2048, 10)), row(*(conv(8, 8) for _ in range(4))), IMAGE),
+    "NC904": (
+        row(*(conv(8, 8) for _ in range(3)), nn.Flatten(), nn.Linear(2048, 10)),
+        row(*(conv(8, 8) for _ in range(4))),
+        IMAGE,
+    ),
 }
 
 
@@ -157,6 +161,115 @@ def test_a_rule_finds_its_fault_and_no_other(code: str) -> None:
     bad, good, shape = CASES[code]
     assert {finding.code for finding in found(bad, shape, code)} == {code}
     assert found(good, shape, code) == ()
+
+
+class Draws(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.rand(16, 16)
+
+
+class Fills(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        filled = torch.zeros(1, 8, 16, 32)
+        filled[..., :16] = x
+        return filled
+
+
+class Averages(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("average", torch.zeros(1, 8, 16, 16))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.average.mul_(0.9).add_(x, alpha=0.1)
+        return x * 2
+
+
+def one_layer(m: Module, x: Tensor) -> Tensor:
+    """Call a layer with a bias before a norm, and once more without."""
+    return m.n(m.a(x)) + m.a(x * 2)
+
+
+def attention_of(q: Tensor, capped: bool = False, dim: int = -1, gated: bool = False) -> Tensor:
+    scores = q @ q.transpose(1, 2)
+    weights = (scores.tanh() * 50 if capped else scores).softmax(dim)
+    return (weights * q.mean(1, keepdim=True).mean() if gated else weights) @ q
+
+
+def in_place_slices(m: Module, x: Tensor) -> Tensor:
+    y = m.a(x)
+    y[:, :4].relu_()
+    return m.b(y[:, :4]) + m.c(y[:, 4:]).relu() + m.b(y[:, 4:])
+
+
+def half_by_half(x: Tensor) -> Tensor:
+    x[:, :4].relu_()
+    return x[:, 4:].relu()
+
+
+def space_to_depth(x: Tensor) -> Tensor:
+    return torch.cat([x[..., row::2, column::2] for row in (0, 1) for column in (0, 1)], 1)
+
+
+HALVES = {"a": conv(8, 8), "b": conv(4, 8), "c": conv(4, 8)}
+SQUARES = {"a": nn.Linear(16, 16), "b": nn.Linear(16, 16)}
+
+NOT_FAULTS = {
+    # what it is: (its network, the code that it must not have)
+    "a square read in two orders": (Module(lambda m, x: m.a(x) + m.b(x.mT), **SQUARES), "NC303"),
+    "slices after a write in place": (Module(in_place_slices, **HALVES), "NC303"),
+    "slices after a write in place, computed": (Module(in_place_slices, **HALVES), "NC903"),
+    "relu of another half": (Module(lambda m, x: half_by_half(m.a(x)), a=conv(8, 8)), "NC402"),
+    "a layer called twice": (Module(lambda m, x: m.a(x) + m.a(x), a=conv(8, 8)), "NC303"),
+    "two results of one operator": (
+        Module(lambda m, x: sum(m.get_submodule(n)(y) for n, y in zip("ab", x.aminmax(dim=2), strict=True)), **SQUARES),
+        "NC303",
+    ),
+    "conversions of a mask": (Module(lambda _, x: ((x > 0).float() * 2).bool()), "NC404"),
+    "floor of a number": (Module(lambda _, x: torch.div(x, 1, rounding_mode="floor")), "NC403"),
+    "zeros for channels": (Module(lambda m, x: m.a(F.pad(x, (0, 0, 0, 0, 2, 2))), a=conv(12, 8, 3)), "NC504"),
+    "zeros before a transposed one": (
+        Module(lambda m, x: m.a(F.pad(x, (1, 1, 1, 1))), a=nn.ConvTranspose2d(8, 8, 3)),
+        "NC504",
+    ),
+    "no zeros": (Module(lambda m, x: m.a(F.pad(x, (0, 0, 0, 0))), a=conv(8, 8, 3)), "NC504"),
+    "space to depth": (Module(lambda m, x: space_to_depth(m.a(x)), a=conv(8, 8)), "NC503"),
+    "a sum behind the layer": (
+        Module(lambda m, x: m.c(m.b(m.a(x)) + x).relu(), a=conv(8, 48, 3, padding=1), b=conv(48, 8), c=conv(8, 48)),
+        "NC102",
+    ),
+    "another shape's norm": (
+        Module(lambda m, x: m.n(m.a(x.flatten(1)).view(1, 4, 8, 8)), a=nn.Linear(2048, 256), n=BN(4)),
+        "NC602",
+    ),
+    "a layer without norm elsewhere": (Module(one_layer, a=nn.Conv2d(8, 8, 1), n=BN(8)), "NC602"),
+    "noise": (Draws(), "NC702"),
+    "memory that is filled": (Fills(), "NC702"),
+    "a running average": (Averages(), "NC902"),
+    "a running average's tables": (Averages(), "NC702"),
+    "a value that Python reads": (Module(lambda _, x: (torch.ones(9).all() and x) + 1), "NC902"),
+    "a sum between expansion and depthwise": (
+        Module(
+            lambda m, x: m.c(m.b(m.a(x)) + m.d(x)),
+            a=conv(8, 8),
+            b=conv(8, 48),
+            d=conv(8, 48),
+            c=conv(48, 48, groups=48),
+        ),
+        "NC202",
+    ),
+    "capped scores": (Module(lambda _, x: attention_of(x[:, 0], capped=True)), "NC701"),
+    "weights by query": (Module(lambda _, x: attention_of(x[:, 0], dim=1)), "NC701"),
+    "gated weights": (Module(lambda _, x: attention_of(x[:, 0], gated=True)), "NC701"),
+    "a recurrent layer": (Module(lambda m, x: m.a(x[0])[0], a=nn.LSTM(16, 16, bidirectional=True)), "NC301"),
+    "a recurrent layer's first state": (Module(lambda m, x: m.a(x[0])[0], a=nn.LSTM(16, 16)), "NC604"),
+}
+
+
+@pytest.mark.parametrize("what", NOT_FAULTS)
+def test_what_only_looks_like_a_fault_is_none(what: str) -> None:
+    network, code = NOT_FAULTS[what]
+    assert found(network, IMAGE, code) == ()
 
 
 def test_every_rule_has_a_case() -> None:

@@ -98,9 +98,19 @@ def test_a_comment_for_nothing_is_no_finding_where_only_some_codes_are_looked_fo
     assert {finding.code for finding in report.findings} == {"NC201"}
 
 
+def test_a_comment_for_another_network_of_the_file_is_no_finding(net) -> None:
+    target = net()
+    with Path("net.py").open("a") as file:
+        file.write("\ndef other(x):\n    return x + 1  # netcost: ignore[NC2]\n")
+    linecache.checkcache()
+    assert "NC001" not in {finding.code for finding in lint(target, (1, 8, 16, 16)).findings}
+
+
 def test_comments_are_read_with_their_codes(tmp_path: Path) -> None:
     file = tmp_path / "a.py"
-    file.write_text("x = 1  # netcost: ignore[nc101, NC5]\ny = 2  #netcost:ignore\n# netcost: nothing\n")
+    file.write_text(
+        "x = 1  # netcost: ignore[nc101, NC5]\ny = 2  #netcost:ignore\n# netcost: nothing\nz = '# netcost: ignore'\n"
+    )
     assert [(found.line.line, found.codes) for found in suppressions([str(file)])] == [(1, ("NC101", "NC5")), (2, ())]
 
 

@@ -1,7 +1,12 @@
 """Rewrites that claim to keep the function keep it; a measured gain is the ratio of the times."""
 
 import pytest
-from test_findings import CASES
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_findings import BN, CASES, Module, conv, row
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from netcost.linting import Keeps, lint
 from netcost.linting.measuring import measured, rewrite_of
@@ -22,6 +27,63 @@ def test_a_rewrite_is_built_and_keeps_what_its_finding_says(code: str, batch: in
     assert change is not None
     if report.rows[0].first.keeps is Keeps.FUNCTION:
         assert change.difference() <= TOLERANCE
+
+
+def heads(x: Tensor, times: int) -> Tensor:
+    """Attention of queries (B, H, S, D) to H / times keys."""
+    shared = x[:, ::times]
+    return F.scaled_dot_product_attention(x, *2 * [shared.repeat_interleave(times, 1)])
+
+
+def networks(c: int, d: int, k: int, biased: bool) -> dict[str, nn.Module]:
+    """Return a network per function-keeping rewrite, on (B, 2c, S, S)."""
+    wide = {name: nn.Conv2d(2 * c, d, 1, bias=biased) for name in "ab"}
+    return {
+        "NC303": Module(lambda m, x: m.a(x) + m.b(x), **wide),
+        "NC402": Module(lambda _, x: x.relu().relu()),
+        "NC501": Module(lambda _, x: torch.cat((x, -x), 1).unflatten(1, (2, -1)).transpose(1, 2).flatten(1, 2)),
+        "NC504": Module(lambda m, x: m.a(F.pad(x, (k, k, 1, 1))), a=nn.Conv2d(2 * c, d, 3, bias=biased, stride=2)),
+        "NC602": row(nn.Conv2d(2 * c, d, k), BN(d)),
+        "NC603": row(nn.Conv2d(2 * c, 4 * c + d, 1, bias=biased), conv(4 * c + d, d)),
+        "NC701": Module(lambda _, x: (x @ x.mT / 4).softmax(-1) @ x),
+        "NC703": Module(lambda _, x: heads(x, 2)),
+    }
+
+
+@given(st.integers(1, 8), st.integers(1, 24), st.integers(1, 3), st.booleans(), st.integers(1, 3), st.integers(4, 20))
+@settings(max_examples=10, deadline=None)
+def test_rewrites_keep_the_function_over_shapes(c: int, d: int, k: int, biased: bool, batch: int, side: int) -> None:
+    for code, network in networks(c, d, k, biased).items():
+        report = lint(network, (batch, 2 * c, side, side), select=[code], min_share=0)
+        assert report.rows, code
+        change = rewrite_of(report.network, report.rows[0])
+        assert change is not None, code
+        assert change.difference() <= TOLERANCE, code
+
+
+@pytest.mark.parametrize(
+    ("code", "network", "shape"),
+    [
+        (
+            "NC303",
+            Module(lambda m, x: x @ m.a.weight + x @ m.b.weight, a=nn.Linear(8, 16), b=nn.Linear(8, 16)),
+            (4, 16),
+        ),
+        (
+            "NC202",
+            Module(
+                lambda m, x: m.b(m.a(x).transpose(1, 2).unflatten(2, (16, 16))),
+                a=nn.Linear(8, 32),
+                b=conv(32, 32, 3, groups=32),
+            ),
+            (1, 256, 8),
+        ),
+    ],
+)
+def test_a_rewrite_that_would_not_fit_is_none(code: str, network: nn.Module, shape: tuple[int, ...]) -> None:
+    report = lint(network, shape, select=[code], min_share=0)
+    assert report.rows
+    assert rewrite_of(report.network, report.rows[0]) is None
 
 
 def test_every_rewrite_has_a_finding() -> None:

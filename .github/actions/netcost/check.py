@@ -1,5 +1,7 @@
 """Runs netcost check with annotations and a job summary, and keeps that summary as one comment on the pull request.
 
+Networks are linted before, where it is asked for: their findings are annotations, and do not fail the job.
+
 It needs nothing but Python: GitHub's runners set GITHUB_API_URL, GITHUB_REPOSITORY and GITHUB_STEP_SUMMARY.
 
 Reference: GitHub's REST API, version 2022-11-28, "Issue comments" (a pull request is an issue) and "Using pagination".
@@ -35,20 +37,35 @@ def command() -> list[str]:
     return [*words, "--", *filter(None, given_input("models").split("\n"))]
 
 
+def lint_commands() -> list[list[str]]:
+    """Return a command per network to lint."""
+    commands = []
+    for line in filter(None, map(str.strip, given_input("lint").split("\n"))):
+        model, _, shape = line.partition(" ")
+        shapes = [f"--input={shape.strip()}"] if shape else []
+        commands.append(["netcost", "lint", "--format", "github", *shapes, "--", model])
+    return commands
+
+
 def given_input(name: str) -> str:
     """Return an input of the action, "" where it is not given."""
     return os.environ.get(f"NETCOST_{name.upper()}", "")
 
 
 def run(body: Path) -> int:
-    """Run the check, which writes its summary to `body`, and return its exit code; no model's code gets the token."""
+    """Run the check, which writes its summary to `body`, and return its exit code; no model's code gets the token.
+
+    A network that cannot be linted fails the job too.
+    """
     environment = {name: value for name, value in os.environ.items() if name != "GITHUB_TOKEN"}
     try:
+        linted = [subprocess.run(words, env=environment, check=False).returncode for words in lint_commands()]
         done = subprocess.run(command(), env={**environment, "GITHUB_STEP_SUMMARY": str(body)}, check=False)
     except OSError as error:
         say("error", f"netcost cannot be run ({error.strerror}); install it in a step before this one")
         return NOT_INSTALLED
-    return done.returncode if done.returncode >= 0 else 128 - done.returncode
+    code = done.returncode or next(filter(None, linted), 0)
+    return code if code >= 0 else 128 - code
 
 
 def summary_of(body: Path, code: int) -> tuple[str, int]:

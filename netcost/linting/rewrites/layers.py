@@ -49,6 +49,8 @@ def one_group(network: Network, finding: Finding) -> Rewrite | None:
 def dense_convolution(network: Network, finding: Finding) -> Rewrite | None:
     """Take one dense convolution for a 1x1 and a depthwise one, with norm and activation as they are between."""
     first, last = network.ops[finding.ops[0]], network.ops[finding.ops[-1]]
+    if len(first.inputs[1].shape) != len(last.inputs[1].shape):
+        return None  # a linear layer, whose input lies otherwise
     width_in, width_out = first.inputs[0].shape[1], last.outputs[0].shape[1]
     between: list[nn.Module] = []
     for index in finding.ops[1:-1]:
@@ -69,6 +71,8 @@ def joined_layers(network: Network, finding: Finding) -> Rewrite | None:
     is_linear = len(ops[0].inputs[1].shape) == 2
     width_in, axis = ops[0].inputs[1].shape[1], -1 if is_linear else 1
     widths = [op.inputs[1].shape[0] for op in ops]
+    if ops[0].inputs[0].shape[axis] != width_in:
+        return None  # a product with weights that lie the other way
     layers = [convolution(op, width_in, width) for op, width in zip(ops, widths, strict=True)]
     one = convolution(ops[0], width_in, sum(widths))
     with torch.no_grad():
