@@ -457,6 +457,18 @@ def scatter_elements(_: Context, given: Attributes, x: Tensor, indices: Tensor, 
     return x.scatter(given.get("axis", 0), indices, updates)
 
 
+@operator("ScatterND")
+def scatter_nd(_: Context, _attributes: Attributes, x: Tensor, indices: Tensor, updates: Tensor) -> Tensor:
+    """Put slices at the places that the last side of the indices names."""
+    return x.index_put(tuple(indices.unbind(-1)), updates)
+
+
+@operator("GatherND")
+def gather_nd(_: Context, _attributes: Attributes, x: Tensor, indices: Tensor) -> Tensor:
+    """Take slices from the places that the last side of the indices names."""
+    return x[tuple(indices.unbind(-1))]
+
+
 @operator("Expand")
 def expand(_: Context, _attributes: Attributes, x: Tensor, sides: Tensor) -> Tensor:
     """Repeat sides of 1 without a copy."""
