@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes
 
-from netcost.targets.onnx_files.operators import OPERATORS, Context, Value, unknown
-from netcost.targets.onnx_files.reading import OnnxFile, Step, Weight, read
+from netcost.targets.onnx_files.operators import OPERATORS, FileFacts, Value, unknown
+from netcost.targets.onnx_files.reading import NodeSpec, OnnxFile, Weight, read
 from netcost.text.errors import RequestError, TargetError
 from netcost.text.tables import printable
 from netcost.tracing import Input, InputSpec
@@ -32,7 +32,7 @@ class Scope(nn.Module):
 class OnnxNode(nn.Module):
     """One node; its weights are its parameters."""
 
-    def __init__(self, step: Step, context: Context) -> None:
+    def __init__(self, step: NodeSpec, context: FileFacts) -> None:
         super().__init__()
         self.step = step
         self.context = context
@@ -63,10 +63,10 @@ class OnnxNetwork(nn.Module):
         super().__init__()
         self.input_names = [name for name, _ in file.inputs]
         self.output_names = file.outputs
-        self._order: list[tuple[OnnxNode, Step]] = []
+        self._order: list[tuple[OnnxNode, NodeSpec]] = []
         self._last = {name: number for number, step in enumerate(file.steps) for name in step.operands}
         self._constants: dict[str, Tensor] = {}
-        context = Context(file.opset, file.shapes)
+        context = FileFacts(file.opset, file.shapes)
         loaded: dict[str, Tensor] = {}
         for step in file.steps:
             node = OnnxNode(step, context)

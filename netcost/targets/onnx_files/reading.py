@@ -74,7 +74,7 @@ class Weight:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class NodeSpec:
     """A node: an operator with its operands, by name; "" for one that is left out."""
 
     operator: str
@@ -95,7 +95,7 @@ class OnnxFile:
         opset: version of the standard operators.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[NodeSpec, ...]
     weights: dict[str, Weight]
     inputs: tuple[tuple[str, InputSpec | None], ...]
     outputs: tuple[str, ...]
@@ -161,13 +161,13 @@ def _weight(proto: Any, folder: Path) -> Weight:
     return Weight(proto.name, shape, TYPES[proto.data_type], proto, folder)
 
 
-def _steps(onnx: Any, nodes: Sequence[Any]) -> Iterator[Step]:
+def _steps(onnx: Any, nodes: Sequence[Any]) -> Iterator[NodeSpec]:
     for number, node in enumerate(nodes):
         attributes = {entry.name: onnx.helper.get_attribute_value(entry) for entry in node.attribute}
         plain = {name: value.decode() if isinstance(value, bytes) else value for name, value in attributes.items()}
         domain = "" if node.domain in ("", "ai.onnx") else f"{node.domain}."
         name = printable(node.name) or f"{node.op_type}_{number}"
-        yield Step(f"{domain}{node.op_type}", name, tuple(node.input), tuple(node.output), plain)
+        yield NodeSpec(f"{domain}{node.op_type}", name, tuple(node.input), tuple(node.output), plain)
 
 
 def _input(info: Any) -> InputSpec | None:
