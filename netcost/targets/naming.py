@@ -19,6 +19,7 @@ from torch import nn
 from netcost.targets.input_code import is_code, load_inputs
 from netcost.targets.loading import importable, is_file, load_attribute
 from netcost.targets.making import maker
+from netcost.targets.onnx_files import onnx_target
 from netcost.targets.weightless import weightless
 from netcost.text.errors import RequestError, TargetError
 from netcost.text.registry import suggestion, without_folders
@@ -105,7 +106,7 @@ def resolve(text: str, arguments: Mapping[str, Any] | None = None, inputs: Seque
 
     Args:
         text: "googlenet", "module:inception_v1", "torchvision:resnet50", "timm:convnext_tiny",
-            "package.module:callable" or "file.py:Net".
+            "package.module:callable", "file.py:Net" or "file.onnx".
         arguments: arguments of the architecture: {"width": 0.5}.
         inputs: inputs in place of the target's own, as `input_specs` makes them, written like "1x3x160x160", or code
             that makes them: "inputs.py:make_inputs".
@@ -144,6 +145,9 @@ def _resolved(text: str, options: Options, given: Inputs) -> Target:
             f"{text!r} is a pickle, and loading one runs whatever code is in it: refused; "
             "name the code that builds the model instead: path/to/file.py:Net"
         )
+    if Path(text).suffix.lower() == ".onnx":
+        make, inputs = onnx_target(text, options, given)
+        return Target(text, make, inputs)
     if not separator:
         if text.endswith(".py"):
             raise TargetError(f"{text!r} names a file only; say which class or function of it: {text}:Net")
