@@ -201,6 +201,7 @@ def _recorded(
     stack = ModuleStack({id(module): path for path, module in members.items()})
     device = next((tensor.device for tensor in parameters.values() if not tensor.is_meta), CPU)
     recorder = Recorder(ops, stack, parameters, device, concrete)
+    recorder.adopt_packed(members)
     is_recurrent = any(issubclass(kind, nn.RNNBase) for kind in kinds)
     # Hooks of a copy may still write to lists of the original.
     held = original.modules() if concrete else members.values()

@@ -8,7 +8,7 @@ import torch
 from torch._ops import HigherOrderOperator, OpOverload
 
 from netcost.graph import rules
-from netcost.tracing import shapes_training  # noqa: F401  # which registers its rules
+from netcost.tracing import quantised, shapes_training  # noqa: F401  # which register their rules
 from netcost.tracing.shapes import SHAPE_RULES, WORKSPACES
 
 DROPOUTS = frozenset({"aten.dropout_", "aten.feature_dropout_", "aten.alpha_dropout_", "aten.feature_alpha_dropout_"})
@@ -45,6 +45,8 @@ class Plan:
         self.shape_rule = None if self.results else SHAPE_RULES.get(self.name)
         self.workspace = WORKSPACES.get(self.name)
         self.kernel = KERNELS.get(self.name, func)
+        self.packed = tuple(argument.name for argument in schema.arguments if "classes." in str(argument.type))
+        self.quantises = self.name in quantised.QUANTISERS
         self.takes_device = "device" in self.roles
         self.draws = torch.Tag.nondeterministic_seeded in func.tags
         self.drops = self.name in DROPOUTS

@@ -7,6 +7,7 @@ operator is decomposed, and its parts are recorded.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -38,9 +39,19 @@ from netcost.tracing.arguments import (
 from netcost.tracing.attribution import ModuleStack
 from netcost.tracing.inputs import InputSpec
 from netcost.tracing.layouts import META
-from netcost.tracing.memory import Handle, Memory, spec_of
+from netcost.tracing.memory import Handle, Memory, dtype_name, spec_of
 from netcost.tracing.plan import Plan
-from netcost.tracing.weights import refuse_unsupported
+from netcost.tracing.quantised import (
+    DEQUANTISER,
+    as_quantised,
+    fingerprint,
+    is_quantised,
+    packed_arguments,
+    packed_objects,
+    packed_weights,
+    unpacked,
+)
+from netcost.tracing.weights import refuse_unsupported, stored_in
 
 CPU = torch.device("cpu")
 
@@ -107,7 +118,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         self._memories: list[Memory] = []
         self._workspaces: list[Storage] = []
         self._stack = stack
+        self._has_quantised = False  # tensors of which only the spec has the true type
+        self._packed: dict[Any, deque[str | None]] = {}  # names of packed weights by their values, in turn
         self._names = {id(tensor): name for name, tensor in parameters.items()}
+        self._parts: dict[int, str] = {}  # names of the parameters that wrap other tensors, by these
+        for name, tensor in parameters.items():
+            if type(tensor) not in TENSORS:
+                self._parts |= {id(part): name for part in stored_in(tensor) if part is not tensor}
         self.parameters = {name: spec_of(tensor) for name, tensor in parameters.items()}
         self.concrete = concrete
         self._device = device
@@ -116,6 +133,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         self._admitted: dict[int, tuple[Tensor, Tensor]] = {}
         # Tensors that the forward pass did not make, by id. Their handles are kept here, not on the model's tensors.
         self._outside: dict[int, tuple[Tensor, Handle]] = {}
+
+    def adopt_packed(self, members: Mapping[str, nn.Module]) -> None:
+        """Name the weights that the modules of the model hold packed, and count them among its parameters."""
+        for name, tensor, _ in packed_weights(members):
+            self.parameters[name] = spec_of(tensor)
+            self._packed.setdefault(fingerprint(tensor), deque()).append(name)
 
     def admit(self, tensor: Tensor) -> Tensor:
         """Return the stand-in for a tensor of the caller, who holds it during the whole forward pass."""
@@ -127,7 +150,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
                 stand_in = InputSpec.of(tensor).random(torch.Generator().manual_seed(0)).to(self._device)
             else:
                 stand_in = tensor.detach().clone()
-            spec = spec_of(stand_in)
+            spec = spec_of(tensor if tensor.is_quantized else stand_in)
+            self._has_quantised |= tensor.is_quantized
             memory = Memory(spec.size_bytes, -1, MODEL_INPUT)
             self._memories.append(memory)
             stand_in.__dict__["_netcost"] = Handle(self.ops, spec, memory)
@@ -203,6 +227,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             if plan.draws or (self._has_drawn and any(handle.memory.drawn for handle in handles)):
                 self._follow_chance(result)
         if outputs is not None:
+            if plan.quantises or self._has_quantised:
+                outputs = self._quantised(plan, arguments, specs, result, outputs)
+            if plan.packed:
+                self._add_packed(plan, arguments, (specs, roles, sources, parameters))
             if plan.results:  # they are written, not read
                 kept = [index for index, role in enumerate(roles) if role not in plan.results]
                 roles, specs = [roles[index] for index in kept], [specs[index] for index in kept]
@@ -223,6 +251,48 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
                 self._workspaces.append(Storage(plan.workspace(op), index, index))
             self.ops.append(op)
         return result
+
+    def _quantised(
+        self,
+        plan: Plan,
+        arguments: dict[str, Any],
+        specs: list[TensorSpec],
+        result: Any,
+        outputs: tuple[TensorSpec, ...],
+    ) -> tuple[TensorSpec, ...]:
+        """Give the stand-ins that came out the quantised type that they have on a device, and return all specs."""
+        asked = arguments.get("dtype") if plan.quantises else None
+        kinds = [spec.dtype for spec in specs if is_quantised(spec)]
+        dtype = kinds[0] if asked is None and kinds else dtype_name(asked) if asked is not None else ""
+        if not dtype or self.concrete or plan.name == DEQUANTISER:
+            return outputs
+        self._has_quantised = True
+        for tensor in result if isinstance(result, (list, tuple)) else (result,):
+            if isinstance(tensor, Tensor) and tensor.is_meta:
+                handle = self._handle(tensor)
+                handle.spec = as_quantised(handle.spec, dtype)
+                if handle.memory.born == len(self.ops):
+                    handle.memory.size_bytes = handle.spec.size_bytes
+        return tuple([as_quantised(spec, dtype) for spec in outputs])
+
+    def _add_packed(
+        self,
+        plan: Plan,
+        arguments: dict[str, Any],
+        operands: tuple[list[TensorSpec], list[str], list[int], list[str | None]],
+    ) -> None:
+        """Put the weights inside packed parameters among the operands, and their strides among the arguments."""
+        specs, roles, sources, parameters = operands
+        packed = [item for role in plan.packed for item in packed_objects(arguments.pop(role, ()))]
+        arguments |= packed_arguments(packed)
+        for role, tensor, spec in [weight for item in packed for weight in unpacked(item)]:
+            specs.append(spec)
+            roles.append(role)
+            sources.append(CONSTANT)
+            names: deque[str | None] = self._packed.get(fingerprint(tensor)) or deque([None])
+            parameters.append(names[0])
+            if len(names) > 1:  # equal weights of several layers
+                names.rotate(-1)
 
     def _decomposed(self, func: OpOverload, args: Args, kwargs: Keywords) -> Any:
         """Run the parts of a composite operator; some compare the devices of their tensors first."""
@@ -285,6 +355,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
 
     def _must_shadow(self, plan: Plan, args: Args, tensors: list[Tensor], roles: list[str]) -> bool:
         """True where operands that all hold values must lose them: weights, large ones, and written constants."""
+        if plan.packed:
+            return True
         for tensor, role in zip(tensors, roles, strict=True):
             memory = self._handle(tensor).memory
             if memory.lost or memory.parameter is not None or (memory.born < 0 and role in plan.writes):
@@ -297,6 +369,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             return tensor
         handle = self._handle(tensor)
         if handle.shadow is None:
+            self._has_quantised |= tensor.is_quantized
             handle.shadow = shadow(tensor)
             handle.shadow.__dict__["_netcost"] = Handle(self.ops, handle.spec, handle.memory)
         return handle.shadow
@@ -310,6 +383,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         if outside is None:
             name = self._names.get(id(tensor))
             spec = spec_of(tensor) if name is None else self.parameters[name]
+            name = name or self._parts.get(id(tensor))
             outside = self._outside[id(tensor)] = (tensor, Handle(self.ops, spec, Memory(0, -1, CONSTANT, name)))
         return outside[1]
 

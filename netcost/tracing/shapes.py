@@ -166,15 +166,6 @@ def linear(x: Tensor, weight: Tensor, bias: Maybe = None) -> Maybe:
     return new(x, (*x.shape[:-1], weight.shape[0])) if fit(x, weight.shape[:1], bias) else None
 
 
-@shape_rule("quantized.linear_dynamic", "quantized.linear_relu_dynamic")
-def dynamic_linear(x: Tensor, packed: Any, *_: Any) -> Maybe:
-    """x (*, I) in float32, an 8-bit weight (O, I) that torch has packed -> (*, O); torch has no meta kernel for it."""
-    outputs, inputs = packed.unpack()[0].shape
-    if x.dtype is not torch.float32 or x.shape[-1:] != (inputs,):
-        raise RuntimeError(f"expected float32 of (*, {inputs}), got {x.dtype} of {tuple(x.shape)}")
-    return new(x, (*x.shape[:-1], outputs))
-
-
 @shape_rule("aten.matmul")
 def matmul(a: Tensor, b: Tensor, rank: int | None = None) -> Maybe:
     """a (*, M, K), b (*, K, N) with equal batch dimensions -> (*, M, N); `rank` is the only one taken, if given."""

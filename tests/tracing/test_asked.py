@@ -1,6 +1,5 @@
 """What a pass may ask and do: its device, values of small inputs, gradients, functions as operands, lazy layers."""
 
-import math
 import random
 from collections.abc import Callable
 from typing import Any
@@ -168,20 +167,3 @@ def test_a_pass_that_hangs_on_chance_says_so(chance: Callable[[Tensor], Any] | N
     model, x = Layers(chance), torch.ones(2, 4)
     assert ("chance" in " ".join(trace(model, x, mode="train").notes)) is is_said
     assert trace(model, x).notes == ()
-
-
-@pytest.mark.parametrize("shape", [(5, 16), (2, 3, 16)])
-def test_dynamically_quantised_layers_are_counted_by_shape(shape: tuple[int, ...]) -> None:
-    plain = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 4, bias=False))
-    model = torch.ao.quantization.quantize_dynamic(plain, {nn.Linear}, dtype=torch.qint8)
-    positions = math.prod(shape[:-1])
-    for concrete in (False, True):
-        graph = trace(model, torch.zeros(shape), concrete=concrete)
-        assert [op.outputs[0].shape[-1] for op in graph.ops] == [32, 32, 4]
-        analysis = netcost.analyze(model, shape, concrete=concrete)
-        assert analysis.mult_adds == positions * (16 * 32 + 32 * 4)
-        # The weights are read in 8 bits, and a bias of 4 bytes for each output, which torch packs in every case.
-        read = 4 * positions * (16 + 32) + 16 * 32 + 32 * 4 + 4 * (32 + 4)
-        assert analysis.total.memory_access_bytes == read + 4 * positions * (32 + 2 * 32 + 4)
-    with pytest.raises(ForwardError, match=r"expected float32 of \(\*, 16\), got torch.float32 of \(5, 8\)"):
-        trace(model, torch.zeros(5, 8))

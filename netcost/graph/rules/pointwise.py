@@ -66,6 +66,7 @@ MORE_STEPS = {
     "dequantize": 2,  # subtract, multiply
     "fake_quantize_per_tensor_affine": 6,  # quantise and back
     "fake_quantize_per_channel_affine": 6,
+    "_fused_moving_avg_obs_fq_helper": 8,  # and the least and the largest element
     "isclose": 6,  # subtract, two absolute values, scale, add, compare
 }
 
