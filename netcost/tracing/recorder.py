@@ -212,6 +212,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             parameters.append(memory.parameter)
         result = None
         rule = None if self.concrete else plan.shape_rule
+        if plan.reads_values and any(handle.memory.lost for handle in handles):
+            raise DataDependentError(plan.name)
         # A shape rule reads shapes alone, so its operands need no shadows, but its result must be a meta tensor.
         if rule is not None and self._yields_shapes(plan, tensors):
             result, rule = rule(*args, **kwargs), None

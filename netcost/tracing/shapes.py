@@ -412,6 +412,33 @@ def clamp(x: Tensor, *limits: Any) -> Maybe:
     return like(x) if x.dtype in FLOATS and given and given <= {int, float} else None
 
 
+VALUE_READERS = frozenset({"aten._pack_padded_sequence", "aten._pad_packed_sequence"})
+"""Operators whose rule reads the values of an operand: the lengths of sequences, or the sizes of their steps."""
+
+
+@shape_rule("aten._pack_padded_sequence")
+def pack_padded_sequence(x: Tensor, lengths: Tensor, batch_first: bool) -> tuple[Tensor, Tensor] | None:
+    """x (N, T, *) or (T, N, *), lengths (N) -> one row per step that is run (R, *), and the rows of each step (T')."""
+    if lengths.is_meta:
+        return None
+    one = torch.zeros(1).expand(x.shape[:2])  # per row, for torch's own kernel, which checks the lengths
+    rows, sizes = torch._pack_padded_sequence(one, lengths, batch_first)
+    return new(x, (rows.shape[0], *x.shape[2:])), sizes
+
+
+@shape_rule("aten._pad_packed_sequence")
+def pad_packed_sequence(
+    x: Tensor, batch_sizes: Tensor, batch_first: bool, padding_value: float, total_length: int
+) -> tuple[Tensor, Tensor] | None:
+    """x (R, *), the rows of each step (T) -> (T, N, *), with the batch first if asked, and the lengths (N)."""
+    if batch_sizes.is_meta:
+        return None
+    rows = torch.zeros(1).expand(x.shape[:1])
+    padded, lengths = torch._pad_packed_sequence(rows, batch_sizes, False, padding_value, total_length)
+    result = new(x, (*padded.shape[:2], *x.shape[1:]))
+    return result.transpose(0, 1) if batch_first else result, lengths
+
+
 COMPARISONS = "eq ne lt le gt ge".split()
 
 
