@@ -197,7 +197,8 @@ def grouped_product(a: Tensor, b: Tensor, offs: Maybe = None, *rest: Any) -> May
     if a.dim() != 2 or not a.dtype == b.dtype == torch.float32 or b.dim() not in (2, 3) or a.shape[1] != b.shape[-2]:
         return None
     if b.dim() == 2:
-        return new(a, (offs.shape[0], a.shape[0], b.shape[1]))
+        dense = a.is_contiguous() or a.t().is_contiguous()  # the kernel refuses gaps
+        return new(a, (offs.shape[0], a.shape[0], b.shape[1])) if dense else None
     return new(a, (a.shape[0], b.shape[2])) if offs.shape == b.shape[:1] and a.is_contiguous() else None
 
 
