@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from netcost.graph import rules
 from netcost.graph.graph import CONSTANT, MODEL_INPUT, Op, Storage, TensorSpec
 from netcost.text.errors import DataDependentError
 from netcost.tracing import higher_order
-from netcost.tracing.answers import on_own_device
+from netcost.tracing.answers import DATA, on_own_device
 from netcost.tracing.arguments import (
     SCALARS,
     Args,
@@ -69,6 +69,9 @@ SHAPED_LIKE = frozenset(
 
 LARGE_LIKE = 1 << 16
 """Elements above which such a result is kept as a shape only."""
+
+LARGE_KEPT = 1 << 23
+"""Bytes above which a tensor from outside that the pass writes to loses its values, instead of being put back."""
 
 TENSORS = frozenset({Tensor, nn.Parameter})
 
@@ -129,6 +132,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         self.concrete = concrete
         self._device = device
         self._plans = _PLANS.setdefault(len(rules.RULES), {})
+        self._kept: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}  # with what they held before
+        self._shaped_before: dict[int, tuple[Tensor, Tensor]] = {}  # tensors by id, each with its former self
+        self._shared: dict[int, Memory] = {}  # of constants, by storage
         # The caller's tensors by id, each with its stand-in: a tensor passed twice stays one tensor in the model.
         self._admitted: dict[int, tuple[Tensor, Tensor]] = {}
         # Tensors that the forward pass did not make, by id. Their handles are kept here, not on the model's tensors.
@@ -211,6 +217,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             sources.append(memory.writer)
             parameters.append(memory.parameter)
         result = None
+        if self.concrete and plan.writes:  # the model is a copy, but its code may write elsewhere
+            for tensor, role, handle in zip(tensors, roles, handles, strict=True):
+                if role in plan.writes and handle.memory.born < 0 and handle.memory.parameter is None:
+                    self._keep(tensor, plan.reshapes or bool(plan.results))
         rule = None if self.concrete else plan.shape_rule
         if plan.reads_values and any(handle.memory.lost for handle in handles):
             raise DataDependentError(plan.name)
@@ -356,14 +366,58 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         return like.numel() <= LARGE_LIKE and not is_large(args) and not is_seed and self._keeps_constants
 
     def _must_shadow(self, plan: Plan, args: Args, tensors: list[Tensor], roles: list[str]) -> bool:
-        """True where operands that all hold values must lose them: weights, large ones, and written constants."""
+        """True where operands that all hold values must lose them: weights, large ones, and large ones written to."""
         if plan.packed:
             return True
         for tensor, role in zip(tensors, roles, strict=True):
             memory = self._handle(tensor).memory
-            if memory.lost or memory.parameter is not None or (memory.born < 0 and role in plan.writes):
+            if memory.lost or memory.parameter is not None:
+                return True
+            if memory.born < 0 and role in plan.writes and not self._keep(tensor, plan.reshapes or bool(plan.results)):
                 return True
         return is_large(args, tensors)
+
+    def _keep(self, tensor: Tensor, reshaped: bool = False) -> bool:
+        """Keep what a small tensor from outside holds, to be put back after the pass; False where it is too large."""
+        if tensor.is_meta or tensor.layout is not torch.strided:
+            return False
+        storage = tensor.untyped_storage()
+        if storage.nbytes() > LARGE_KEPT:
+            return False
+        with _disable_current_modes():
+            if storage._cdata not in self._kept:
+                self._kept[storage._cdata] = (storage, storage.clone())  # type: ignore[no-untyped-call]  # torch leaves it so
+            if reshaped:
+                self._shaped_before.setdefault(id(tensor), (tensor, DATA.__get__(tensor)))
+        return True
+
+    def close(self) -> None:
+        """Put back what the pass wrote into tensors from outside."""
+        for storage, before in self._kept.values():
+            if storage.nbytes() != before.nbytes():
+                storage.resize_(before.nbytes())
+            storage.copy_(before)
+        for tensor, former in self._shaped_before.values():
+            DATA.__set__(tensor, former)
+        self._kept.clear()
+        self._shaped_before.clear()
+
+    def note_replacement(self, tensor: Tensor, value: Tensor) -> bool:
+        """Keep the former data, to be put back; a shape cannot replace values, which are lost instead."""
+        with _disable_current_modes():
+            self._shaped_before.setdefault(id(tensor), (tensor, DATA.__get__(tensor)))
+        source, memory = self._handle(value).memory, self._handle(tensor).memory
+        memory.lost |= source.lost or (value.is_meta and not tensor.is_meta)
+        memory.writer = source.writer if source.writer >= 0 else memory.writer
+        return tensor.is_meta or not value.is_meta or tensor.shape != value.shape  # which torch refuses in its words
+
+    def note_values(self, tensor: Tensor) -> None:
+        """Refuse values that are lost, and keep those that NumPy may write to."""
+        memory = self._handle(tensor).memory
+        if memory.lost:
+            raise DataDependentError("Tensor.numpy")
+        if memory.born < 0:
+            self._keep(tensor)
 
     def _shadow_of(self, tensor: Tensor) -> Tensor:
         """Return the meta tensor that stands for `tensor`, always the same one."""
@@ -386,7 +440,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             name = self._names.get(id(tensor))
             spec = spec_of(tensor) if name is None else self.parameters[name]
             name = name or self._parts.get(id(tensor))
-            outside = self._outside[id(tensor)] = (tensor, Handle(self.ops, spec, Memory(0, -1, CONSTANT, name)))
+            memory = Memory(0, -1, CONSTANT, name)
+            if name is None and not is_sparse(tensor):  # buffers may be views of one memory
+                memory = self._shared.setdefault(tensor.untyped_storage()._cdata, memory)
+            outside = self._outside[id(tensor)] = (tensor, Handle(self.ops, spec, memory))
         return outside[1]
 
     def _kernel(self, plan: Plan, args: Args, kwargs: Keywords, tensors: list[Tensor]) -> Any:
