@@ -953,6 +953,7 @@ STEPS = {
     "quantize_per_channel": "divide round compare compare",
     "dequantize": "subtract multiply",
     "fake_quantize_per_tensor_affine": "divide round compare compare subtract multiply",
+    "renorm": "multiply add multiply",
     "_fused_moving_avg_obs_fq_helper": "compare compare divide round compare compare subtract multiply",
     "fake_quantize_per_channel_affine": "divide round compare compare subtract multiply",
     "isclose": "subtract abs abs multiply add compare",
