@@ -14,7 +14,7 @@ from netcost.prediction.predicted import PredictedLatency
 from netcost.profiling.roofline import ROOFLINE_COLUMNS, Peaks, Roofline
 from netcost.text import units
 from netcost.text.explanations import more_about
-from netcost.text.metrics import METRICS, TRAIN_METRICS
+from netcost.text.metrics import METRICS, NARROW_METRICS, TRAIN_METRICS
 from netcost.text.tables import Column, Table, table_of, transposed
 from netcost.timing.gpu import Gpu
 from netcost.timing.measurement import Effort, Measurement
@@ -47,7 +47,7 @@ SHOWN_COLUMNS = of_part(
     "entry.figures",
     (
         *(replace(METRICS[name], of=methodcaller("shown", name)) for name in SHOWN),
-        *(replace(column, of=methodcaller("shown", name)) for name, column in TRAIN_METRICS.items()),
+        *(replace(column, of=methodcaller("shown", name)) for name, column in (NARROW_METRICS | TRAIN_METRICS).items()),
     ),
 )
 
@@ -73,8 +73,10 @@ RATIO_COLUMNS = of_part(
 
 ROOF_COLUMNS = of_part("roofline", ROOFLINE_COLUMNS)
 
-OPTIONAL = frozenset({"device_s", "compile_s", *TRAIN_METRICS, *(column.name for column in ROOF_COLUMNS)})
-"""Figures of a GPU, of compiled networks, of a training step, or under a roofline: no row if no network has them."""
+OPTIONAL = frozenset(
+    {"device_s", "compile_s", *NARROW_METRICS, *TRAIN_METRICS, *(column.name for column in ROOF_COLUMNS)}
+)
+"""Figures of a GPU, of compiled or quantised networks, of a training step, or under a roofline: no row without them."""
 
 METHODS = {True: "round by round", False: "between runs from independent bootstraps of both medians"}
 """Methods of taking a ratio, by "within the same rounds"."""

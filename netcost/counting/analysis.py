@@ -14,13 +14,13 @@ from netcost.counting.count import Count, count
 from netcost.counting.figures import Figures, input_text
 from netcost.counting.operators import operators_table
 from netcost.counting.training import StepCount
-from netcost.graph import liveness
+from netcost.graph import bits, liveness
 from netcost.graph.cost import Cost, total
 from netcost.graph.graph import Graph
 from netcost.targets.naming import Target, resolve
 from netcost.text import frames
 from netcost.text.errors import MeasurementError, RequestError
-from netcost.text.metrics import METRICS, TRAIN_METRICS
+from netcost.text.metrics import METRICS, NARROW_METRICS, TRAIN_METRICS
 from netcost.text.tables import Column, Table, table_of
 from netcost.tracing import TrainStep, call_arguments, input_specs, paused_collection, trace_call, trace_step
 from netcost.tracing.inputs import drawing, drawing_indices, notes_on, written_inputs
@@ -148,10 +148,16 @@ class Analysis:
         """FLOPs per byte of memory access (ratio)."""
         return self.flops / self.memory_access_bytes if self.memory_access_bytes else None
 
+    @cached_property
+    def bit_operations(self) -> int | None:
+        """Multiply-adds x bits of both operands (count); None where none has fewer than 16 bits."""
+        return bits.bit_operations(self.graph, self.count.costs)
+
     def metrics(self) -> dict[str, Any]:
-        """Return every metric by its identifier, with those of the training step where one was counted."""
+        """Return every metric by its identifier, with those of narrow numbers and of a training step if there are."""
         of_step = {} if self.training is None else self.training.metrics()
-        return {**{name: getattr(self, name) for name in METRICS}, **of_step}
+        narrow = {} if self.bit_operations is None else {name: getattr(self, name) for name in NARROW_METRICS}
+        return {**{name: getattr(self, name) for name in METRICS}, **narrow, **of_step}
 
     @property
     def figures(self) -> Figures:
@@ -185,11 +191,12 @@ class Analysis:
     def summary(self) -> Table:
         """Make a row per metric, for people."""
         figures = self.figures
+        metrics = METRICS if self.bit_operations is None else METRICS | NARROW_METRICS
+        metrics = metrics if self.training is None else metrics | TRAIN_METRICS
         columns = (
-            Column("metric", self.model or "model", of=lambda name: (METRICS | TRAIN_METRICS)[name].heading),
+            Column("metric", self.model or "model", of=lambda name: metrics[name].heading),
             Column("value", "", "mixed", of=figures.shown),
         )
-        metrics = METRICS if self.training is None else METRICS | TRAIN_METRICS
         table = table_of(columns, metrics, notes=self.notes())
         return replace(table, row_units=tuple(metric.unit for metric in metrics.values()))
 

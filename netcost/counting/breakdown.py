@@ -17,12 +17,12 @@ from netcost.graph import structure
 from netcost.graph.cost import COST_FIELDS, Kind, total
 from netcost.graph.graph import Graph, Op, TensorSpec
 from netcost.text.errors import RequestError
-from netcost.text.metrics import METRICS, TRAIN_METRICS
+from netcost.text.metrics import METRICS, NARROW_METRICS, TRAIN_METRICS
 from netcost.text.tables import Column, Table, table_of
 from netcost.text.units import AtLeast
 
 ADDITIVE = tuple(name for name in METRICS if name in COST_FIELDS)
-NEED_A_RULE = frozenset({*ADDITIVE, *TRAIN_METRICS}) - {"params", "kernels", "train_memory_bytes"}
+NEED_A_RULE = frozenset({*ADDITIVE, *NARROW_METRICS, *TRAIN_METRICS}) - {"params", "kernels", "train_memory_bytes"}
 """Metrics that are unknown for an operator without a counting rule."""
 WHOLE = "(model)"
 

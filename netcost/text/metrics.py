@@ -36,3 +36,6 @@ TRAIN_METRICS: dict[str, Column] = {
     )
 }
 """Metrics of a training step, where one was counted."""
+
+NARROW_METRICS: dict[str, Column] = {"bit_operations": Column("bit_operations", "Bit operations (BOPs)", "count")}
+"""Metrics of networks in which a product has an operand of fewer than 16 bits."""

@@ -9,16 +9,27 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+
+
+class Watcher(Protocol):
+    """It is told of what a network does to a tensor without an operator of torch."""
+
+    def note_replacement(self, tensor: Tensor, value: Tensor) -> bool:
+        """Note that `tensor.data` becomes `value`; return False where that must not be done."""
+
+    def note_values(self, tensor: Tensor) -> None:
+        """Note that the network takes the values of a tensor to NumPy, and may write there."""
 
 
 class _Thread(threading.local):
     device: torch.device | None = None  # that shape-only tensors name; None: their own
     ignores_autocast = False
     asked_for_autocast = False  # by the network that is traced
+    watcher: Watcher | None = None
 
 
 THREAD = _Thread()
@@ -26,6 +37,8 @@ _lock = threading.Lock()
 _open = 0  # traces that run now, in any thread
 
 _DEVICE = Tensor.device
+DATA: Any = Tensor.data
+_NUMPY = Tensor.numpy
 _SET_AUTOCAST = torch.set_autocast_enabled
 
 
@@ -49,6 +62,17 @@ def _property_of(kind: str) -> property:
     return property(is_kind)
 
 
+def _set_data(tensor: Tensor, value: Tensor) -> None:
+    if THREAD.watcher is None or THREAD.watcher.note_replacement(tensor, value):
+        DATA.__set__(tensor, value)
+
+
+def _numpy(tensor: Tensor, **options: Any) -> Any:
+    if THREAD.watcher is not None:
+        THREAD.watcher.note_values(tensor)
+    return _NUMPY(tensor, **options)
+
+
 def _set_autocast_enabled(*args: Any) -> None:
     if THREAD.ignores_autocast:
         THREAD.asked_for_autocast = True
@@ -60,6 +84,8 @@ _REPLACEMENTS: list[tuple[Any, str, Any]] = [
     (Tensor, "device", property(_device)),
     (Tensor, "is_cpu", _property_of("cpu")),
     (Tensor, "is_cuda", _property_of("cuda")),
+    (Tensor, "data", property(DATA.__get__, _set_data)),
+    (Tensor, "numpy", _numpy),
     (torch, "set_autocast_enabled", _set_autocast_enabled),  # entering `torch.autocast` calls it
 ]
 
@@ -84,6 +110,16 @@ def believed_device(device: torch.device) -> Iterator[None]:
             _open -= 1
             if not _open:
                 _restore()
+
+
+@contextmanager
+def watching(watcher: Watcher) -> Iterator[None]:
+    """Tell `watcher` of what a network does past torch's operators, in this thread; within `believed_device`."""
+    before, THREAD.watcher = THREAD.watcher, watcher
+    try:
+        yield
+    finally:
+        THREAD.watcher = before
 
 
 def _restore() -> None:

@@ -48,8 +48,9 @@ def classify(role: str, value: Any, tensors: list[Tensor], roles: list[str], arg
 
 
 def shadow(tensor: Tensor) -> Tensor:
-    """Return a meta tensor laid out as `tensor`."""
-    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
+    """Return a meta tensor laid out as `tensor`; of type float32 where that is quantised."""
+    dtype = torch.float32 if tensor.is_quantized else tensor.dtype
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=dtype, device=META)
 
 
 def is_sparse(tensor: Tensor) -> bool:
@@ -61,7 +62,7 @@ def keeps_values(tensor: Tensor) -> bool:
     """True for an input whose values the forward pass may look at: it is real, and holds indices or is small."""
     if tensor.is_meta:
         return False
-    if tensor.dtype.is_floating_point or tensor.dtype.is_complex:
+    if tensor.dtype.is_floating_point or tensor.dtype.is_complex or tensor.is_quantized:
         return tensor.dim() < 2 and tensor.numel() <= LARGE_VECTOR
     return tensor.numel() <= LARGE_INPUT
 

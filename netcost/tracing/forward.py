@@ -8,7 +8,7 @@ import random
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from netcost.text.errors import (
     reason_of,
     text_of,
 )
+from netcost.tracing.answers import watching
 from netcost.tracing.arguments import lacks_values
 from netcost.tracing.attribution import ModuleStack
 from netcost.tracing.inputs import InputSpec
@@ -209,6 +210,7 @@ def _recorded(
     device = next((tensor.device for tensor in parameters.values() if not tensor.is_meta), CPU)
     given = (ops, stack, parameters, device, concrete)
     recorder = LineRecorder(*given, own=owner_of(model)) if lines else Recorder(*given)
+    recorder.adopt_packed(members)
     is_recurrent = any(issubclass(kind, nn.RNNBase) for kind in kinds)
     # Hooks of a copy may still write to lists of the original.
     held = original.modules() if concrete else members.values()
@@ -216,6 +218,8 @@ def _recorded(
         paused_collection(),
         restored(list(held)),
         quiet_torch(device, is_recurrent),
+        closing(recorder),
+        watching(recorder),
         torch.set_grad_enabled(autograd),
         # Below autograd, a dispatch mode sees operators whole, before torch decomposes them.
         nullcontext() if autograd else torch._C._AutoDispatchBelowAutograd(),

@@ -18,6 +18,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from netcost.graph.graph import Op
+from netcost.tracing.memory import Handle
 
 TENSORS = frozenset({Tensor, nn.Parameter})
 LRU_CACHE = type(lru_cache(int))
@@ -36,18 +37,23 @@ def taken_out(ops: list[Op]) -> tuple[str, ...]:
     A holder from which a tensor cannot be taken is named with "?" behind it.
     """
     leftovers = _tensors_of(ops)
-    if any(tensor.is_meta for tensor in leftovers):
+    if any(map(_lacks_values, leftovers)):
         del leftovers
         gc.collect()  # what only a cycle keeps alive is nobody's
         leftovers = _tensors_of(ops)
     names: dict[str, None] = {}
     for tensor in leftovers:
-        if tensor.is_meta:
+        if _lacks_values(tensor):
             ignored = {id(leftovers), id(tensor.__dict__)}
             names |= dict.fromkeys(_taken(tensor, ignored, DEPTH))
         else:
             del tensor.__dict__["_netcost"]  # it has its values, and may stay
     return tuple(names)
+
+
+def _lacks_values(tensor: Tensor) -> bool:
+    """True for a shape, and for a tensor whose values the pass wrote from shapes, and so did not write."""
+    return tensor.is_meta or tensor.__dict__["_netcost"].memory.lost
 
 
 def _tensors_of(ops: list[Op]) -> list[Tensor]:
@@ -64,7 +70,11 @@ def _taken(value: Any, ignored: set[int], depth: int) -> Iterator[str]:
     holders = gc.get_referrers(value)
     ignored = {*ignored, id(holders)}
     for holder in holders:
-        if id(holder) in ignored or isinstance(holder, FrameType | GeneratorType | Tensor) or _is_iterator(holder):
+        if (
+            id(holder) in ignored
+            or isinstance(holder, FrameType | GeneratorType | Tensor | Handle)
+            or _is_iterator(holder)
+        ):
             continue
         try:
             yield from _taken_from(holder, value, ignored, depth)

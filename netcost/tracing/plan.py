@@ -8,8 +8,8 @@ import torch
 from torch._ops import HigherOrderOperator, OpOverload
 
 from netcost.graph import rules
-from netcost.tracing import shapes_training  # noqa: F401  # which registers its rules
-from netcost.tracing.shapes import SHAPE_RULES, WORKSPACES
+from netcost.tracing import quantised, shapes_training  # noqa: F401  # which register their rules
+from netcost.tracing.shapes import SHAPE_RULES, VALUE_READERS, WORKSPACES
 
 DROPOUTS = frozenset({"aten.dropout_", "aten.feature_dropout_", "aten.alpha_dropout_", "aten.feature_alpha_dropout_"})
 """In-place dropout of (x, p, train): its schema says that it writes, but in evaluation it does not."""
@@ -43,8 +43,11 @@ class Plan:
         self.decompose = composite and not self.known and not returns_alias
         # A shape rule returns a new tensor or its first operand; `out=` asks for another tensor.
         self.shape_rule = None if self.results else SHAPE_RULES.get(self.name)
+        self.reads_values = self.name in VALUE_READERS
         self.workspace = WORKSPACES.get(self.name)
         self.kernel = KERNELS.get(self.name, func)
+        self.packed = tuple(argument.name for argument in schema.arguments if "classes." in str(argument.type))
+        self.quantises = self.name in quantised.QUANTISERS
         self.takes_device = "device" in self.roles
         self.draws = torch.Tag.nondeterministic_seeded in func.tags
         self.drops = self.name in DROPOUTS

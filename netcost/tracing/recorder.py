@@ -7,20 +7,21 @@ operator is decomposed, and its parts are recorded.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from netcost.graph import rules
 from netcost.graph.graph import CONSTANT, MODEL_INPUT, Op, Storage, TensorSpec
 from netcost.text.errors import DataDependentError
 from netcost.tracing import higher_order
-from netcost.tracing.answers import on_own_device
+from netcost.tracing.answers import DATA, on_own_device
 from netcost.tracing.arguments import (
     SCALARS,
     Args,
@@ -38,9 +39,19 @@ from netcost.tracing.arguments import (
 from netcost.tracing.attribution import ModuleStack
 from netcost.tracing.inputs import InputSpec
 from netcost.tracing.layouts import META
-from netcost.tracing.memory import Handle, Memory, spec_of
+from netcost.tracing.memory import Handle, Memory, dtype_name, spec_of
 from netcost.tracing.plan import Plan
-from netcost.tracing.weights import refuse_unsupported
+from netcost.tracing.quantised import (
+    DEQUANTISER,
+    as_quantised,
+    fingerprint,
+    is_quantised,
+    packed_arguments,
+    packed_objects,
+    packed_weights,
+    unpacked,
+)
+from netcost.tracing.weights import refuse_unsupported, stored_in
 
 CPU = torch.device("cpu")
 
@@ -58,6 +69,9 @@ SHAPED_LIKE = frozenset(
 
 LARGE_LIKE = 1 << 16
 """Elements above which such a result is kept as a shape only."""
+
+LARGE_KEPT = 1 << 23
+"""Bytes above which a tensor from outside that the pass writes to loses its values, instead of being put back."""
 
 TENSORS = frozenset({Tensor, nn.Parameter})
 
@@ -107,15 +121,30 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         self._memories: list[Memory] = []
         self._workspaces: list[Storage] = []
         self._stack = stack
+        self._has_quantised = False  # tensors of which only the spec has the true type
+        self._packed: dict[Any, deque[str | None]] = {}  # names of packed weights by their values, in turn
         self._names = {id(tensor): name for name, tensor in parameters.items()}
+        self._parts: dict[int, str] = {}  # names of the parameters that wrap other tensors, by these
+        for name, tensor in parameters.items():
+            if type(tensor) not in TENSORS:
+                self._parts |= {id(part): name for part in stored_in(tensor) if part is not tensor}
         self.parameters = {name: spec_of(tensor) for name, tensor in parameters.items()}
         self.concrete = concrete
         self._device = device
         self._plans = _PLANS.setdefault(len(rules.RULES), {})
+        self._kept: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}  # with what they held before
+        self._shaped_before: dict[int, tuple[Tensor, Tensor]] = {}  # tensors by id, each with its former self
+        self._shared: dict[int, Memory] = {}  # of constants, by storage
         # The caller's tensors by id, each with its stand-in: a tensor passed twice stays one tensor in the model.
         self._admitted: dict[int, tuple[Tensor, Tensor]] = {}
         # Tensors that the forward pass did not make, by id. Their handles are kept here, not on the model's tensors.
         self._outside: dict[int, tuple[Tensor, Handle]] = {}
+
+    def adopt_packed(self, members: Mapping[str, nn.Module]) -> None:
+        """Name the weights that the modules of the model hold packed, and count them among its parameters."""
+        for name, tensor, _ in packed_weights(members):
+            self.parameters[name] = spec_of(tensor)
+            self._packed.setdefault(fingerprint(tensor), deque()).append(name)
 
     def admit(self, tensor: Tensor) -> Tensor:
         """Return the stand-in for a tensor of the caller, who holds it during the whole forward pass."""
@@ -127,7 +156,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
                 stand_in = InputSpec.of(tensor).random(torch.Generator().manual_seed(0)).to(self._device)
             else:
                 stand_in = tensor.detach().clone()
-            spec = spec_of(stand_in)
+            spec = spec_of(tensor if tensor.is_quantized else stand_in)
+            self._has_quantised |= tensor.is_quantized
             memory = Memory(spec.size_bytes, -1, MODEL_INPUT)
             self._memories.append(memory)
             stand_in.__dict__["_netcost"] = Handle(self.ops, spec, memory)
@@ -187,7 +217,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             sources.append(memory.writer)
             parameters.append(memory.parameter)
         result = None
+        if self.concrete and plan.writes:  # the model is a copy, but its code may write elsewhere
+            for tensor, role, handle in zip(tensors, roles, handles, strict=True):
+                if role in plan.writes and handle.memory.born < 0 and handle.memory.parameter is None:
+                    self._keep(tensor, plan.reshapes or bool(plan.results))
         rule = None if self.concrete else plan.shape_rule
+        if plan.reads_values and any(handle.memory.lost for handle in handles):
+            raise DataDependentError(plan.name)
         # A shape rule reads shapes alone, so its operands need no shadows, but its result must be a meta tensor.
         if rule is not None and self._yields_shapes(plan, tensors):
             result, rule = rule(*args, **kwargs), None
@@ -203,6 +239,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             if plan.draws or (self._has_drawn and any(handle.memory.drawn for handle in handles)):
                 self._follow_chance(result)
         if outputs is not None:
+            if plan.quantises or self._has_quantised:
+                outputs = self._quantised(plan, arguments, specs, result, outputs)
+            if plan.packed:
+                self._add_packed(plan, arguments, (specs, roles, sources, parameters))
             if plan.results:  # they are written, not read
                 kept = [index for index, role in enumerate(roles) if role not in plan.results]
                 roles, specs = [roles[index] for index in kept], [specs[index] for index in kept]
@@ -223,6 +263,48 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
                 self._workspaces.append(Storage(plan.workspace(op), index, index))
             self.ops.append(op)
         return result
+
+    def _quantised(
+        self,
+        plan: Plan,
+        arguments: dict[str, Any],
+        specs: list[TensorSpec],
+        result: Any,
+        outputs: tuple[TensorSpec, ...],
+    ) -> tuple[TensorSpec, ...]:
+        """Give the stand-ins that came out the quantised type that they have on a device, and return all specs."""
+        asked = arguments.get("dtype") if plan.quantises else None
+        kinds = [spec.dtype for spec in specs if is_quantised(spec)]
+        dtype = kinds[0] if asked is None and kinds else dtype_name(asked) if asked is not None else ""
+        if not dtype or self.concrete or plan.name == DEQUANTISER:
+            return outputs
+        self._has_quantised = True
+        for tensor in result if isinstance(result, (list, tuple)) else (result,):
+            if isinstance(tensor, Tensor) and tensor.is_meta:
+                handle = self._handle(tensor)
+                handle.spec = as_quantised(handle.spec, dtype)
+                if handle.memory.born == len(self.ops):
+                    handle.memory.size_bytes = handle.spec.size_bytes
+        return tuple([as_quantised(spec, dtype) for spec in outputs])
+
+    def _add_packed(
+        self,
+        plan: Plan,
+        arguments: dict[str, Any],
+        operands: tuple[list[TensorSpec], list[str], list[int], list[str | None]],
+    ) -> None:
+        """Put the weights inside packed parameters among the operands, and their strides among the arguments."""
+        specs, roles, sources, parameters = operands
+        packed = [item for role in plan.packed for item in packed_objects(arguments.pop(role, ()))]
+        arguments |= packed_arguments(packed)
+        for role, tensor, spec in [weight for item in packed for weight in unpacked(item)]:
+            specs.append(spec)
+            roles.append(role)
+            sources.append(CONSTANT)
+            names: deque[str | None] = self._packed.get(fingerprint(tensor)) or deque([None])
+            parameters.append(names[0])
+            if len(names) > 1:  # equal weights of several layers
+                names.rotate(-1)
 
     def _decomposed(self, func: OpOverload, args: Args, kwargs: Keywords) -> Any:
         """Run the parts of a composite operator; some compare the devices of their tensors first."""
@@ -284,12 +366,58 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         return like.numel() <= LARGE_LIKE and not is_large(args) and not is_seed and self._keeps_constants
 
     def _must_shadow(self, plan: Plan, args: Args, tensors: list[Tensor], roles: list[str]) -> bool:
-        """True where operands that all hold values must lose them: weights, large ones, and written constants."""
+        """True where operands that all hold values must lose them: weights, large ones, and large ones written to."""
+        if plan.packed:
+            return True
         for tensor, role in zip(tensors, roles, strict=True):
             memory = self._handle(tensor).memory
-            if memory.lost or memory.parameter is not None or (memory.born < 0 and role in plan.writes):
+            if memory.lost or memory.parameter is not None:
+                return True
+            if memory.born < 0 and role in plan.writes and not self._keep(tensor, plan.reshapes or bool(plan.results)):
                 return True
         return is_large(args, tensors)
+
+    def _keep(self, tensor: Tensor, reshaped: bool = False) -> bool:
+        """Keep what a small tensor from outside holds, to be put back after the pass; False where it is too large."""
+        if tensor.is_meta or tensor.layout is not torch.strided:
+            return False
+        storage = tensor.untyped_storage()
+        if storage.nbytes() > LARGE_KEPT:
+            return False
+        with _disable_current_modes():
+            if storage._cdata not in self._kept:
+                self._kept[storage._cdata] = (storage, storage.clone())  # type: ignore[no-untyped-call]  # torch leaves it so
+            if reshaped:
+                self._shaped_before.setdefault(id(tensor), (tensor, DATA.__get__(tensor)))
+        return True
+
+    def close(self) -> None:
+        """Put back what the pass wrote into tensors from outside."""
+        for storage, before in self._kept.values():
+            if storage.nbytes() != before.nbytes():
+                storage.resize_(before.nbytes())
+            storage.copy_(before)
+        for tensor, former in self._shaped_before.values():
+            DATA.__set__(tensor, former)
+        self._kept.clear()
+        self._shaped_before.clear()
+
+    def note_replacement(self, tensor: Tensor, value: Tensor) -> bool:
+        """Keep the former data, to be put back; a shape cannot replace values, which are lost instead."""
+        with _disable_current_modes():
+            self._shaped_before.setdefault(id(tensor), (tensor, DATA.__get__(tensor)))
+        source, memory = self._handle(value).memory, self._handle(tensor).memory
+        memory.lost |= source.lost or (value.is_meta and not tensor.is_meta)
+        memory.writer = source.writer if source.writer >= 0 else memory.writer
+        return tensor.is_meta or not value.is_meta or tensor.shape != value.shape  # which torch refuses in its words
+
+    def note_values(self, tensor: Tensor) -> None:
+        """Refuse values that are lost, and keep those that NumPy may write to."""
+        memory = self._handle(tensor).memory
+        if memory.lost:
+            raise DataDependentError("Tensor.numpy")
+        if memory.born < 0:
+            self._keep(tensor)
 
     def _shadow_of(self, tensor: Tensor) -> Tensor:
         """Return the meta tensor that stands for `tensor`, always the same one."""
@@ -297,6 +425,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             return tensor
         handle = self._handle(tensor)
         if handle.shadow is None:
+            self._has_quantised |= tensor.is_quantized
             handle.shadow = shadow(tensor)
             handle.shadow.__dict__["_netcost"] = Handle(self.ops, handle.spec, handle.memory)
         return handle.shadow
@@ -310,7 +439,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         if outside is None:
             name = self._names.get(id(tensor))
             spec = spec_of(tensor) if name is None else self.parameters[name]
-            outside = self._outside[id(tensor)] = (tensor, Handle(self.ops, spec, Memory(0, -1, CONSTANT, name)))
+            name = name or self._parts.get(id(tensor))
+            memory = Memory(0, -1, CONSTANT, name)
+            if name is None and not is_sparse(tensor):  # buffers may be views of one memory
+                memory = self._shared.setdefault(tensor.untyped_storage()._cdata, memory)
+            outside = self._outside[id(tensor)] = (tensor, Handle(self.ops, spec, memory))
         return outside[1]
 
     def _kernel(self, plan: Plan, args: Args, kwargs: Keywords, tensors: list[Tensor]) -> Any:

@@ -166,15 +166,6 @@ def linear(x: Tensor, weight: Tensor, bias: Maybe = None) -> Maybe:
     return new(x, (*x.shape[:-1], weight.shape[0])) if fit(x, weight.shape[:1], bias) else None
 
 
-@shape_rule("quantized.linear_dynamic", "quantized.linear_relu_dynamic")
-def dynamic_linear(x: Tensor, packed: Any, *_: Any) -> Maybe:
-    """x (*, I) in float32, an 8-bit weight (O, I) that torch has packed -> (*, O); torch has no meta kernel for it."""
-    outputs, inputs = packed.unpack()[0].shape
-    if x.dtype is not torch.float32 or x.shape[-1:] != (inputs,):
-        raise RuntimeError(f"expected float32 of (*, {inputs}), got {x.dtype} of {tuple(x.shape)}")
-    return new(x, (*x.shape[:-1], outputs))
-
-
 @shape_rule("aten.matmul")
 def matmul(a: Tensor, b: Tensor, rank: int | None = None) -> Maybe:
     """a (*, M, K), b (*, K, N) with equal batch dimensions -> (*, M, N); `rank` is the only one taken, if given."""
@@ -206,7 +197,8 @@ def grouped_product(a: Tensor, b: Tensor, offs: Maybe = None, *rest: Any) -> May
     if a.dim() != 2 or not a.dtype == b.dtype == torch.float32 or b.dim() not in (2, 3) or a.shape[1] != b.shape[-2]:
         return None
     if b.dim() == 2:
-        return new(a, (offs.shape[0], a.shape[0], b.shape[1]))
+        dense = a.is_contiguous() or a.t().is_contiguous()  # the kernel refuses gaps
+        return new(a, (offs.shape[0], a.shape[0], b.shape[1])) if dense else None
     return new(a, (a.shape[0], b.shape[2])) if offs.shape == b.shape[:1] and a.is_contiguous() else None
 
 
@@ -419,6 +411,33 @@ def clamp(x: Tensor, *limits: Any) -> Maybe:
     """Any shape -> the same, if the limits are numbers."""
     given = {type(limit) for limit in limits if limit is not None}
     return like(x) if x.dtype in FLOATS and given and given <= {int, float} else None
+
+
+VALUE_READERS = frozenset({"aten._pack_padded_sequence", "aten._pad_packed_sequence"})
+"""Operators whose rule reads the values of an operand: the lengths of sequences, or the sizes of their steps."""
+
+
+@shape_rule("aten._pack_padded_sequence")
+def pack_padded_sequence(x: Tensor, lengths: Tensor, batch_first: bool) -> tuple[Tensor, Tensor] | None:
+    """x (N, T, *) or (T, N, *), lengths (N) -> one row per step that is run (R, *), and the rows of each step (T')."""
+    if lengths.is_meta:
+        return None
+    one = torch.zeros(1).expand(x.shape[:2])  # per row, for torch's own kernel, which checks the lengths
+    rows, sizes = torch._pack_padded_sequence(one, lengths, batch_first)
+    return new(x, (rows.shape[0], *x.shape[2:])), sizes
+
+
+@shape_rule("aten._pad_packed_sequence")
+def pad_packed_sequence(
+    x: Tensor, batch_sizes: Tensor, batch_first: bool, padding_value: float, total_length: int
+) -> tuple[Tensor, Tensor] | None:
+    """x (R, *), the rows of each step (T) -> (T, N, *), with the batch first if asked, and the lengths (N)."""
+    if batch_sizes.is_meta:
+        return None
+    rows = torch.zeros(1).expand(x.shape[:1])
+    padded, lengths = torch._pad_packed_sequence(rows, batch_sizes, False, padding_value, total_length)
+    result = new(x, (*padded.shape[:2], *x.shape[1:]))
+    return result.transpose(0, 1) if batch_first else result, lengths
 
 
 COMPARISONS = "eq ne lt le gt ge".split()

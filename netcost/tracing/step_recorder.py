@@ -158,6 +158,7 @@ class StepRecorder(Recorder):  # type: ignore[no-untyped-call]  # torch leaves _
 
     def close(self) -> None:
         """Stop watching storages, which would keep the recorder, and the tensors that it knows, alive."""
+        super().close()
         self._watched.clear()
 
     def _accumulate_in_place(self) -> None:

@@ -16,7 +16,7 @@ from torch.autograd.graph import _engine_run_backward
 from netcost.graph.graph import Content, Graph, Op, Phase
 from netcost.text.errors import ForwardError, RequestError
 from netcost.text.registry import suggestion
-from netcost.tracing.answers import on_own_device
+from netcost.tracing.answers import on_own_device, watching
 from netcost.tracing.device_kernels import autocast_left, chosen_kernels
 from netcost.tracing.forward import (
     Call,
@@ -200,6 +200,7 @@ def _recorded(
         recorder = StepRecorder(ops, stack, parameters, device, concrete)
         held.callback(recorder.close)
         held.enter_context(quiet_torch(device, is_recurrent))
+        held.enter_context(watching(recorder))
         held.enter_context(torch.enable_grad())
         set_training(model, True, list(members.values()))
         args, kwargs = with_tensors(given, recorder.admit)

@@ -10,6 +10,7 @@ from torch.nn.parameter import is_lazy
 
 from netcost.text.errors import RequestError, ShapelessError
 from netcost.tracing.memory import spec_of
+from netcost.tracing.quantised import packed_weights
 
 FROZEN_NOTE = (
     "Frozen TorchScript has constants instead of parameters: its floating-point constants are counted as parameters, "
@@ -45,16 +46,25 @@ def parameters_of(members: Mapping[str, nn.Module]) -> dict[str, Tensor]:
 
 
 def weight_bytes(members: Mapping[str, nn.Module], parameters: Mapping[str, Tensor]) -> int:
-    """Return the bytes of all unique parameters and buffers."""
+    """Return the bytes of all unique parameters and buffers, packed ones of quantised layers included."""
     buffers = [buffer for module in members.values() for buffer in module._buffers.values() if buffer is not None]
     unique = {id(buffer): buffer for buffer in buffers}
     strided = torch.strided
-    return sum(
-        [
-            tensor.nbytes if tensor.layout is strided else spec_of(tensor).size_bytes
-            for tensor in (*parameters.values(), *unique.values())
-        ]
-    )
+    stored = [
+        tensor.nbytes if tensor.layout is strided else spec_of(tensor).size_bytes
+        for whole in (*parameters.values(), *unique.values())
+        for tensor in stored_in(whole)
+    ]
+    return sum(stored) + sum(spec.size_bytes for _, _, spec in packed_weights(members))
+
+
+def stored_in(tensor: Tensor) -> list[Tensor]:
+    """Return the tensors that hold the elements of `tensor`: itself, or those inside a wrapper such as torchao's."""
+    flatten = None if type(tensor) in TENSORS else getattr(tensor, "__tensor_flatten__", None)
+    if flatten is None:
+        return [tensor]
+    inner = (getattr(tensor, name) for name in flatten()[0])
+    return [part for held in inner if isinstance(held, Tensor) for part in stored_in(held)]
 
 
 def is_frozen(module: nn.Module) -> bool:

@@ -1,6 +1,5 @@
 """What a pass may ask and do: its device, values of small inputs, gradients, functions as operands, lazy layers."""
 
-import math
 import random
 from collections.abc import Callable
 from typing import Any
@@ -13,9 +12,11 @@ from torch import Tensor, nn
 from torch._higher_order_ops.scan import scan
 from torch._higher_order_ops.while_loop import while_loop
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+from torch.nn.utils import rnn
 
 import netcost
-from netcost.text.errors import ForwardError, RequestError
+from netcost.graph import Graph
+from netcost.text.errors import DataDependentError, ForwardError, RequestError
 from netcost.tracing import trace
 
 pytestmark = pytest.mark.filterwarnings("ignore:::torch")
@@ -170,18 +171,42 @@ def test_a_pass_that_hangs_on_chance_says_so(chance: Callable[[Tensor], Any] | N
     assert trace(model, x).notes == ()
 
 
-@pytest.mark.parametrize("shape", [(5, 16), (2, 3, 16)])
-def test_dynamically_quantised_layers_are_counted_by_shape(shape: tuple[int, ...]) -> None:
-    plain = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 4, bias=False))
-    model = torch.ao.quantization.quantize_dynamic(plain, {nn.Linear}, dtype=torch.qint8)
-    positions = math.prod(shape[:-1])
-    for concrete in (False, True):
-        graph = trace(model, torch.zeros(shape), concrete=concrete)
-        assert [op.outputs[0].shape[-1] for op in graph.ops] == [32, 32, 4]
-        analysis = netcost.analyze(model, shape, concrete=concrete)
-        assert analysis.mult_adds == positions * (16 * 32 + 32 * 4)
-        # The weights are read in 8 bits, and a bias of 4 bytes for each output, which torch packs in every case.
-        read = 4 * positions * (16 + 32) + 16 * 32 + 32 * 4 + 4 * (32 + 4)
-        assert analysis.total.memory_access_bytes == read + 4 * positions * (32 + 2 * 32 + 4)
-    with pytest.raises(ForwardError, match=r"expected float32 of \(\*, 16\), got torch.float32 of \(5, 8\)"):
-        trace(model, torch.zeros(5, 8))
+class Packs(nn.Module):
+    """A recurrent layer from 8 to 6 over sequences of several lengths."""
+
+    def __init__(self, kind: Any, is_sorted: bool = True, **options: Any) -> None:
+        super().__init__()
+        self.layer, self.is_sorted = kind(8, 6, batch_first=True, **options), is_sorted
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        packed = rnn.pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=self.is_sorted)
+        return rnn.pad_packed_sequence(self.layer(packed)[0], batch_first=True)[0]
+
+
+@pytest.mark.parametrize(
+    ("model", "lengths", "weights"),
+    [
+        (Packs(nn.LSTM), (5, 3, 2), 4 * 6 * (8 + 6)),
+        (Packs(nn.GRU, is_sorted=False), (2, 5, 3), 3 * 6 * (8 + 6)),
+        (Packs(nn.RNN), (4, 4, 1), 6 * (8 + 6)),
+        (Packs(nn.LSTM, num_layers=2, bidirectional=True), (5, 3, 2), 2 * 4 * 6 * (8 + 6 + 12 + 6)),
+    ],
+)
+def test_packed_sequences_run_the_rows_that_they_have(model: Packs, lengths: tuple[int, ...], weights: int) -> None:
+    given = torch.randn(3, 5, 8), torch.tensor(lengths)
+    graph = trace(model, *given)
+    assert alike(graph) == alike(trace(model, *given, concrete=True))
+    assert graph.outputs[0].shape[:2] == (3, max(lengths))
+    assert mult_adds(model, *given) == sum(lengths) * weights
+
+
+def alike(graph: Graph) -> list[Any]:
+    return [(op.name, op.inputs, op.outputs) for op in graph.ops]
+
+
+def test_lengths_that_took_values_from_a_shape_are_not_read() -> None:
+    def pack(x: Tensor, lengths: Tensor) -> Tensor:
+        return rnn.pack_padded_sequence(x, lengths.add_(x.sum().long()), batch_first=True).data
+
+    with pytest.raises(DataDependentError, match="_pack_padded_sequence"):
+        trace(pack, torch.zeros(3, 5, 8), torch.tensor([5, 3, 2]))

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from netcost.graph.graph import Op, TensorSpec
 from netcost.tracing import shapes
-from netcost.tracing.shapes import BINARY, COMPARISONS, SHAPE_RULES, UNARY, WORKSPACES
+from netcost.tracing.shapes import BINARY, COMPARISONS, SHAPE_RULES, UNARY, VALUE_READERS, WORKSPACES
 
 Call = tuple[list[Any], dict[str, Any]]
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -27,7 +27,9 @@ SPARSE = {"aten.addmm", "aten._sparse_mm", "aten._sparse_addmm"}
 """Rules for sparse operands, which tests of whole networks try: a sparse tensor is never on the meta device here."""
 TRAINING = {name for name, rule in SHAPE_RULES.items() if rule.__module__.endswith("shapes_training")}
 """Rules of operators that a forward pass does not have; see test_shapes_training."""
-DENSE = [name for name in SHAPE_RULES if name.startswith("aten.") and name not in SPARSE | TRAINING]
+OTHERS = VALUE_READERS | {name for name, rule in SHAPE_RULES.items() if rule.__module__.endswith("quantised")}
+"""Rules of operators of which torch has no meta kernel; see test_quantised and test_asked."""
+DENSE = [name for name in SHAPE_RULES if name not in SPARSE | TRAINING | OTHERS]
 
 CALLS: dict[str, st.SearchStrategy[Call]] = {}
 """Random arguments of every operator that has a shape rule, right ones mostly."""

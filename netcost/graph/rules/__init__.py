@@ -11,6 +11,7 @@ from netcost.graph.rules import (
     norm,
     pointwise,
     pooling,
+    quantised,
     reduction,
 )
 from netcost.graph.rules.registry import RULES, Rule, access, find, free, rule
@@ -31,6 +32,7 @@ __all__ = [
     "norm",
     "pointwise",
     "pooling",
+    "quantised",
     "reduction",
     "rule",
 ]

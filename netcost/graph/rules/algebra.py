@@ -32,6 +32,7 @@ def of_square(*names: str, thirds: int) -> Callable[[Op], Cost]:
 
 of_square(*aten("linalg_inv_ex linalg_inv"), thirds=6)  # LU, and N triangular systems
 of_square(*aten("linalg_lu linalg_lu_factor linalg_lu_factor_ex _linalg_det _linalg_slogdet"), thirds=2)
+of_square("aten.cholesky_inverse", thirds=2)  # LAPACK's potri: the inverse of the factor, and its square
 of_square(*aten("cholesky linalg_cholesky linalg_cholesky_ex"), thirds=1)  # torch.cholesky: the first to 2.11
 of_square("aten.linalg_eigvalsh", thirds=4)  # to tridiagonal form
 of_square("aten.linalg_eigvals", "aten._linalg_eigvals", thirds=30)

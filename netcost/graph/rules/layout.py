@@ -26,7 +26,7 @@ from netcost.graph.rules.registry import access, free, rule
         unsafe_split_with_sizes _pack_padded_sequence _pad_packed_sequence max_unpool2d max_unpool3d alias_copy
         as_strided_copy detach_copy diagonal_copy select_copy slice_copy squeeze_copy t_copy transpose_copy
         unsqueeze_copy unbind_copy narrow_copy _reshape_alias_copy diagonal_scatter as_strided_scatter int_repr
-        _conj_copy _neg_view_copy put _reshape_copy
+        _conj_copy _neg_view_copy put _reshape_copy _chunk_cat lu_unpack
         """
     ),
     kind=Kind.MOVEMENT,
@@ -96,6 +96,7 @@ def embedding_bag(op: Op) -> Cost:
 
 
 @rule(*aten("scatter_add index_add scatter_reduce index_reduce col2im bincount"), kind=Kind.OTHER)
+@rule("aten._unsafe_masked_index_put_accumulate", kind=Kind.OTHER)
 def scatter_add(op: Op) -> Cost:
     """Count one addition per value."""
     return access(op, flops=op.inputs[-1].numel)

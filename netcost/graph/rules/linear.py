@@ -83,35 +83,6 @@ def affine_grid(op: Op) -> Cost:
     return access(op, mult_adds=op.outputs[0].numel * op.inputs[0].shape[-1])
 
 
-def _packed_weight(op: Op) -> TensorSpec:
-    """Return the 8-bit weight inside torch's packed parameters of a quantised layer."""
-    packed = next(value for value in op.arguments.values() if hasattr(value, "unpack"))
-    return TensorSpec(tuple(packed.unpack()[0].shape), "qint8", 1)
-
-
-@rule(
-    *(f"quantized.{name}" for name in "linear linear_relu linear_dynamic linear_relu_dynamic".split()),
-    kind=Kind.LINEAR,
-)
-def quantized_linear(op: Op) -> Cost:
-    """Multiply x (*, I) by an 8-bit weight (O, I) transposed, plus bias (O); static or dynamic."""
-    weight, output = _packed_weight(op), op.outputs[0]
-    read = (*op.inputs, weight, TensorSpec(weight.shape[:1]))
-    return access(op, mult_adds=output.numel * weight.shape[1], flops=output.numel, activations=output.numel, read=read)
-
-
-@rule(
-    *(f"quantized.{name}" for name in "conv1d conv1d_relu conv2d conv2d_relu conv3d conv3d_relu".split()),
-    kind=Kind.CONVOLUTION,
-)
-def quantized_convolution(op: Op) -> Cost:
-    """Convolve with an 8-bit weight (O, C/g, *K), plus bias (O): each output sums C/g·K terms."""
-    weight, output = _packed_weight(op), op.outputs[0]
-    read = (*op.inputs, weight, TensorSpec(weight.shape[:1]))
-    mult_adds = output.numel * prod(weight.shape[1:])
-    return access(op, mult_adds=mult_adds, flops=output.numel, activations=output.numel, read=read)
-
-
 @rule(*aten("addmm addmv baddbmm addbmm _sparse_addmm"), kind=product_kind)
 def addmm(op: Op) -> Cost:
     """Add self to a (*, M, K) @ b (*, K, N), which may be sparse; `addbmm` sums over the batch as well."""

@@ -23,7 +23,10 @@ def batch_norm(op: Op) -> Cost:
     return access(op, flops=steps * elements, written=elements)
 
 
-@rule(*aten("layer_norm native_layer_norm group_norm native_group_norm instance_norm"), kind=Kind.NORMALISATION)
+@rule(
+    *aten("layer_norm native_layer_norm group_norm native_group_norm instance_norm _batch_norm_with_update"),
+    kind=Kind.NORMALISATION,
+)
 def statistics_norm(op: Op) -> Cost:
     """Count mean, variance and scaling of each element (6), then scale and shift if learnt (1 each)."""
     elements = op.outputs[0].numel

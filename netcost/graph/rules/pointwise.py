@@ -1,6 +1,6 @@
 """Activations and point-wise arithmetic (G4): FLOPs per output element, as the sum of elementary steps.
 
-An addition, multiplication, comparison, exp, logarithm, trigonometric function and root is one step each.
+An addition, multiplication, comparison, exp, logarithm, trigonometric or other special function and root is one step.
 Between complex numbers a product is 6 FLOPs, a division 11, a magnitude 4, and every other step 2.
 """
 
@@ -20,7 +20,11 @@ ONE_STEP = """
     normal_functional exponential randperm multinomial poisson heaviside signbit sgn complex polar view_as_real_copy
     angle outer ger conj_physical _conj_physical gamma lgamma digamma i0 deg2rad rad2deg nextafter ldexp gcd lcm
     logaddexp2 isposinf isneginf isreal isin cauchy geometric log_normal random __lshift__ __rshift__ __ilshift__
-    __irshift__ resolve_conj resolve_neg positive
+    __irshift__ resolve_conj resolve_neg positive igamma igammac polygamma special_erfcx special_i0e special_i1
+    special_i1e special_log_ndtr special_ndtri special_zeta special_airy_ai special_bessel_j0 special_bessel_j1
+    special_bessel_y0 special_bessel_y1 special_modified_bessel_i0 special_modified_bessel_i1
+    special_modified_bessel_k0 special_modified_bessel_k1 special_scaled_modified_bessel_k0
+    special_scaled_modified_bessel_k1 special_spherical_bessel_j0
 """.split()
 
 MORE_STEPS = {
@@ -66,6 +70,8 @@ MORE_STEPS = {
     "dequantize": 2,  # subtract, multiply
     "fake_quantize_per_tensor_affine": 6,  # quantise and back
     "fake_quantize_per_channel_affine": 6,
+    "_fused_moving_avg_obs_fq_helper": 8,  # and the least and the largest element
+    "renorm": 3,  # square, sum, scale
     "isclose": 6,  # subtract, two absolute values, scale, add, compare
 }
 

@@ -42,6 +42,7 @@ def average_pool(op: Op) -> Cost:
 @rule(
     *aten("max_pool1d max_pool2d max_pool3d"),
     *aten("max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices"),
+    *aten("fractional_max_pool2d fractional_max_pool3d"),
     kind=Kind.POOLING,
 )
 def max_pool(op: Op) -> Cost:

@@ -45,7 +45,7 @@ def extremum(op: Op) -> Cost:
 
 @rule(
     *aten("sum nansum amin prod argmax argmin all any cumsum cumprod cummax cummin count_nonzero trace"),
-    *aten("_cummax_helper _cummin_helper _is_all_true _is_any_true equal allclose"),
+    *aten("_cummax_helper _cummin_helper _is_all_true _is_any_true equal allclose hash_tensor segment_reduce"),
     kind=Kind.REDUCTION,
 )
 def fold(op: Op) -> Cost:
