@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
 import netcost
+from netcost.counting.crosscheck_step import backward_by_layer, products_of
 from netcost.counting.training import StepCount
 from netcost.graph.graph import Content, Phase
 from netcost.targets.naming import resolve
@@ -38,18 +36,13 @@ def mult_adds(count, phase):
     "name",
     ["resnet18", "mobilenet_v2", "shufflenet_v2_x0_5", "googlenet", "squeezenet1_1", "vit_b_32", "regnet_y_400mf"],
 )
-def test_backward_takes_each_product_of_the_forward_pass_once_per_gradient_in_its_own_module(name, monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
-    by_hand = importlib.import_module("backward_by_hand").backward_by_hand
-    target = resolve(f"torchvision:{name}")
-    hand = by_hand(netcost.analyze(target, (2, 3, 64, 64) if name != "vit_b_32" else (2, 3, 224, 224), mode="train"))
+def test_backward_takes_each_product_of_the_forward_pass_once_per_gradient_in_its_own_module(name):
     size = 224 if name == "vit_b_32" else 64
+    target = resolve(f"torchvision:{name}")
+    known = netcost.analyze(target, (2, 3, size, size), mode="train")
+    hand = backward_by_layer(zip(known.graph.ops, known.count.kinds, known.count.costs, strict=True))
     count = counted(target.build_weightless(), torch.empty(2, 3, size, size, device="meta"))
-    ours: Counter[str] = Counter()
-    for op, cost in zip(count.graph.ops, count.costs, strict=True):
-        if op.phase is Phase.BACKWARD:
-            ours[op.module] += cost.mult_adds
-    assert +ours == hand
+    assert products_of(zip(count.graph.ops, count.kinds, count.costs, strict=True), Phase.BACKWARD) == hand
     assert count.unknown_ops == {}
 
 
