@@ -10,6 +10,7 @@ import copy
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import pairwise
 
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -73,31 +74,46 @@ def _row(phase: str, name: str) -> str:
     return f"{phase} {SHORT.get(name, name)}"
 
 
-def backward_by_layer(operators: Iterable[tuple[Op, Kind, Cost]], frozen: frozenset[str] = frozenset()) -> By:
+def backward_by_layer(operators: Sequence[tuple[Op, Kind, Cost]], frozen: frozenset[str] = frozenset()) -> By:
     """Count the products of a backward pass from the operators of the forward pass alone, by module and class.
 
     Fused attention has five products in the backward pass where the forward pass has two: it computes the scores again.
 
     Args:
-        operators: of a forward pass, or of a step.
+        operators: of a forward pass, or of a step, of whose backward pass only the beginning is looked at.
         frozen: names of the parameters that need no gradient.
     """
     found: By = Counter()
     needs: list[bool] = []
-    for op, kind, cost in operators:
+    lead = _lead_to_loss([op for op, _, _ in operators])
+    for index, (op, kind, cost) in enumerate(operators):
         operands = zip(op.inputs, op.sources, op.parameters, strict=True)
         asks = [
             "float" in spec.dtype and (name not in frozen if name else source >= 0 and needs[source])
             for spec, source, name in operands
         ]
         needs.append(any(asks) and any("float" in spec.dtype for spec in op.outputs))
-        if not cost.mult_adds or PHASES.get(op.phase) != FORWARD:
+        if not cost.mult_adds or not lead[index]:
             continue
         factors = asks[-2:] if op.name.removesuffix("_") in ADDED_FIRST else asks[:2]
         fused = kind is Kind.ATTENTION and any(asks)
         products = 5 * cost.mult_adds // 2 if fused else cost.mult_adds * sum(factors)
         found[op.module, OUR_CLASSES.get(kind, OTHER)] += products
     return +found
+
+
+def _lead_to_loss(ops: Sequence[Op]) -> list[bool]:
+    """Tell for each operator if it is of a forward pass and the loss depends on it; all are if there is no loss."""
+    lead = [PHASES.get(op.phase) == FORWARD for op in ops]
+    if all(lead):
+        return lead
+    # A backward pass begins with a gradient of one for the loss.
+    begins = [op for before, op in pairwise(ops) if op.phase is Phase.BACKWARD and PHASES[before.phase] == FORWARD]
+    used = {source for op in begins for source in op.sources}
+    for index in reversed(range(len(ops))):
+        if lead[index] and index in used:
+            used.update(ops[index].sources)
+    return [is_forward and index in used for index, is_forward in enumerate(lead)]
 
 
 def _by_layer(target: Target, operators: Operators) -> OtherCount:

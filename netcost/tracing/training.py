@@ -182,7 +182,7 @@ def _recorded(
 ) -> Graph:
     model = concrete_copy(original) if concrete else original
     members = dict(model.named_modules())
-    is_recurrent = any(isinstance(module, nn.RNNBase) for module in members.values())
+    is_recurrent = any(isinstance(module, nn.RNNBase | nn.RNNCellBase) for module in members.values())
     device = next((tensor.device for tensor in parameters_of(members).values() if not tensor.is_meta), CPU)
     with ExitStack() as held:
         held.enter_context(paused_collection())
@@ -197,7 +197,7 @@ def _recorded(
             tensor.grad = None
         owners = {id(tensor): name.rpartition(".")[0] for name, tensor in parameters.items()}
         stack = StepStack({id(module): path for path, module in members.items()}, owners)
-        recorder = StepRecorder(ops, stack, parameters, device, concrete)
+        recorder = StepRecorder(ops, stack, parameters, device, concrete, is_recurrent)
         held.callback(recorder.close)
         held.enter_context(quiet_torch(device, is_recurrent))
         held.enter_context(torch.enable_grad())

@@ -40,7 +40,7 @@ def test_backward_takes_each_product_of_the_forward_pass_once_per_gradient_in_it
     size = 224 if name == "vit_b_32" else 64
     target = resolve(f"torchvision:{name}")
     known = netcost.analyze(target, (2, 3, size, size), mode="train")
-    hand = backward_by_layer(zip(known.graph.ops, known.count.kinds, known.count.costs, strict=True))
+    hand = backward_by_layer(list(zip(known.graph.ops, known.count.kinds, known.count.costs, strict=True)))
     count = counted(target.build_weightless(), torch.empty(2, 3, size, size, device="meta"))
     assert products_of(zip(count.graph.ops, count.kinds, count.costs, strict=True), Phase.BACKWARD) == hand
     assert count.unknown_ops == {}
@@ -97,6 +97,39 @@ def test_memory_is_that_of_a_real_step(name):
     step, x = TrainStep("momentum", device="cpu"), torch.randn(2, 3, size, size)
     real = counted(torchvision.models.get_model(name), x, step=step, concrete=True)
     assert counted(resolve(f"torchvision:{name}").build_weightless(), x, step=step).peak == real.peak
+
+
+class Recurrent(nn.Module):
+    def __init__(self, is_given):
+        super().__init__()
+        self.layer, self.cell, self.is_given = nn.GRU(8, 4, batch_first=True), nn.LSTMCell(4, 4), is_given
+
+    def forward(self, x):  # (N, T, 8)
+        steps, _ = self.layer(x, torch.zeros(1, len(x), 4, device=x.device) if self.is_given else None)
+        state = None
+        for token in steps.unbind(1):
+            state = self.cell(token, state)
+        return state[0]
+
+
+class WrittenInPlace(nn.Linear):
+    def forward(self, x):
+        y = super().forward(x)
+        y[:, 1:] = y[:, 1:] + y[:, :1]  # the gradient of what is overwritten is zero, a tensor that autograd makes
+        return y
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (lambda: Recurrent(True), (2, 3, 8)),
+        (lambda: Recurrent(False), (2, 3, 8)),
+        (lambda: WrittenInPlace(8, 4), (2, 8)),
+    ],
+)
+def test_states_and_zeros_that_torch_makes_are_shapes_as_well(make, shape):
+    by_shape, real = (counted(make(), torch.randn(*shape), concrete=is_real) for is_real in (False, True))
+    assert by_shape.total.mult_adds == real.total.mult_adds > 0
 
 
 def test_each_class_of_memory_is_what_torchs_own_tracker_saw():
