@@ -128,4 +128,5 @@ class ShownProfile:
         """Return the rows by the grouping asked for; else the kinds, then the operators that take the most time."""
         if self.by is not None:
             return [self.profile.summary(self.by, self.depth)]
-        return [replace(self.profile.summary("kind"), notes=()), self.profile.summary("op")]
+        by = ("kind",) if self.profile.analysis.training is None else ("phase", "kind")
+        return [*(replace(self.profile.summary(name), notes=()) for name in by), self.profile.summary("op")]
