@@ -167,8 +167,6 @@ def trace_step(
         RequestError: no parameter needs a gradient, or the loss is no number.
     """
     step = step or TrainStep()
-    if concrete and step.amp:
-        raise RequestError("--concrete runs on real tensors without autocast; leave out --amp, or trace by shape")
     module, call = model_and_call(model)
 
     def traced(shaped: nn.Module) -> Graph:
@@ -209,7 +207,7 @@ def _recorded(
         with stack:
             for _ in range(step.passes):
                 stack.phase = Phase.FORWARD
-                with chosen_kernels(step.device, AMP[step.amp] if step.amp else None) as choice:
+                with chosen_kernels(step.device, AMP[step.amp] if step.amp else None, concrete) as choice:
                     with recorder:
                         output = _output(partial(called, recorder, call, model), members, args, kwargs)
                         stack.phase = Phase.LOSS

@@ -750,11 +750,13 @@ class Trained(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Sequential(nn.Conv2d(3, 8, 2, stride=2), nn.BatchNorm2d(8), nn.ReLU6(inplace=True))
+        self.attention = nn.MultiheadAttention(8, 2, dropout=0.1, batch_first=True)
         self.norm, self.drop, self.head = nn.LayerNorm(8), nn.Dropout(0.5), nn.Linear(8, 5)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        tokens = self.norm(self.stem(x).flatten(2).mT).unsqueeze(1)
-        return self.head(self.drop(nn.functional.scaled_dot_product_attention(tokens, tokens, tokens)).mean((1, 2)))
+        tokens = self.norm(self.stem(x).flatten(2).mT)
+        attended, _ = self.attention(tokens, tokens, tokens, need_weights=False)
+        return self.head(self.drop(attended).mean(1))
 
 
 @pytest.mark.parametrize("step", [TrainStep("adam"), TrainStep("momentum", amp="bf16", passes=2)])
