@@ -13,7 +13,8 @@ def profile(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="One network.")],
     device: options.Device = "cpu",
     by: Annotated[
-        str | None, typer.Option(help="Group the time by op, kind, module or block [default: kind and op].")
+        str | None,
+        typer.Option(help="Group the time by op, kind, module, block or, of a step, phase [default: kind and op]."),
     ] = None,
     depth: options.Depth = 1,
     inputs: options.Inputs = None,
@@ -30,6 +31,11 @@ def profile(
         str | None, typer.Option(metavar="FILE", help="Save one run as a trace for Perfetto or chrome://tracing.")
     ] = None,
     arguments: options.Arguments = None,
+    step: options.Step = None,
+    optimizer: options.Optimizer = None,
+    amp: options.Amp = None,
+    loss: options.Loss = None,
+    passes: options.Passes = None,
     concrete: options.Concrete = False,
     format_name: options.Format = "table",
     out: options.Output = None,
@@ -37,10 +43,10 @@ def profile(
     strict: options.Strict = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
 ) -> int:
-    """Show where the time of a forward pass goes, operator by operator.
+    """Show where the time of a forward pass, or of a training step, goes, operator by operator.
 
     Examples: netcost profile mobilenet_v2 --by kind; netcost profile googlenet --by module --peaks measure
-    --trace googlenet.json
+    --trace googlenet.json; netcost profile resnet18 --step train --by phase
     """
     output.check_request(format_name, out)
     output.check_request(format_name, trace)
@@ -54,20 +60,21 @@ def profile(
         budget=budget,
     )
     timing.refuse("a profile", "backend")
-    from netcost.counting import breakdown
+    asked = options.train_step(step, None, optimizer=optimizer, amp=amp, loss=loss, passes=passes)
     from netcost.profiling import profile as run
     from netcost.profiling.roofline import given_peaks
     from netcost.profiling.shown import ShownProfile
+    from netcost.profiling.tables import require_grouping
     from netcost.timing.devices import require_device
 
     if by is not None:
-        breakdown.require_grouping(by)
+        require_grouping(by, asked is not None)
     target = options.target(model, arguments, options.all_inputs(inputs, code), batch)
     require_device(device)
     target.required_inputs()
     with output.progress_bar(quiet) as progress:
         roof = None if peaks is None else given_peaks(peaks, device, threads, progress)
-        result = run(target, timing=timing, peaks=roof, concrete=concrete, progress=progress)
+        result = run(target, timing=timing, peaks=roof, concrete=concrete, step=asked, progress=progress)
     if trace is not None:
         output.emit(result.chrome_trace(), trace)
     output.show_result(ShownProfile(result, by, depth), format_name, out, quiet=quiet)

@@ -70,13 +70,15 @@ def show(
 
         with output.progress_bar(quiet) as progress:
             roof = given_peaks(peaks, progress=progress)
-    checked = None
+    checked = checked_step = None
     if verify:
         from netcost.counting.crosscheck import crosscheck
+        from netcost.counting.crosscheck_step import crosscheck_step
 
         checked = crosscheck(target)
+        checked_step = None if analysis.training is None else crosscheck_step(target, analysis.training)
     fit, search = _fitted(analysis, target, asked, fits, largest_batch)
-    shown = ShownAnalysis(analysis, by, depth, roof, checked, fit, search)
+    shown = ShownAnalysis(analysis, by, depth, roof, checked, fit, search, checked_step)
     output.show_result(shown, format_name, out, quiet=quiet)
     output.refuse_unknown(analysis.figures.every_unknown_op, strict)
     if fits is not None and fit is not None and fit.verdict == "does not fit":

@@ -2,8 +2,8 @@
 
 `analyze` traces the network and applies the rules to each operator (`count`); `breakdown` adds the costs up by module,
 kind, block or operator. An operator without a rule is unknown: it is listed, and the totals become lower bounds.
-`crosscheck` counts the same network with fvcore and torch's FlopCounterMode and explains each difference; `recount`
-compares the zoo with its published figures.
+`crosscheck` counts the same network with fvcore and torch's FlopCounterMode and explains each difference, and
+`crosscheck_step` a training step; `recount` compares the zoo with its published figures.
 
     >>> from torch import nn
     >>> from netcost.counting import analyze

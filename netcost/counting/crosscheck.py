@@ -9,9 +9,10 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -52,38 +53,41 @@ class OtherCount:
         by_class: multiply-adds by class; None if it failed.
         reasons: known differences to netcost, as (class, difference, reason).
         failure: the error, if it failed.
+        remarks: further notes.
     """
 
     name: str
     by_class: dict[str, int] | None
     reasons: tuple[tuple[str, int, str], ...] = ()
     failure: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CrossCheck:
-    """Our count of one network beside those of other tools."""
+    """Our count of one network, or of its training step, beside those of other tools; `ours` has every class."""
 
     model: str
     ours: dict[str, int]
     others: tuple[OtherCount, ...]
+    heading: str = "Mult-adds of"
 
     def unexplained(self, other: OtherCount) -> dict[str, int]:
         """Return the differences by class (mult-adds) that no known reason explains; a class that agrees has none."""
         if other.by_class is None:
             return {}
-        known = {name: sum(reason[1] for reason in other.reasons if reason[0] == name) for name in CLASSES}
-        left = {name: other.by_class[name] - self.ours[name] - known[name] for name in CLASSES}
+        known = {name: sum(reason[1] for reason in other.reasons if reason[0] == name) for name in other.by_class}
+        left = {name: count - self.ours[name] - known[name] for name, count in other.by_class.items()}
         return {name: difference for name, difference in left.items() if difference}
 
     def table(self) -> Table:
         """Make a row per class of operators and a column per tool, with the reasons below."""
         columns = [
-            Column("class", "Mult-adds of", of=str),
+            Column("class", self.heading, of=str),
             Column("netcost", "netcost", "exact", of=self.ours.get),
             *(Column(other.name, other.name, "exact", of=(other.by_class or {}).get) for other in self.others),
         ]
-        return table_of(columns, CLASSES, notes=[note for other in self.others for note in self._notes(other)])
+        return table_of(columns, self.ours, notes=[note for other in self.others for note in self._notes(other)])
 
     def _notes(self, other: OtherCount) -> list[str]:
         if other.by_class is None:
@@ -91,7 +95,9 @@ class CrossCheck:
         notes = [f"{other.name} {_signed(difference)}: {why}." for _, difference, why in other.reasons]
         left = self.unexplained(other)
         notes += [f"{other.name} {_signed(difference)} in {name}: unexplained." for name, difference in left.items()]
-        return notes if left else [*notes, f"{other.name} agrees with netcost{' otherwise' if notes else ''}."]
+        if not left:
+            notes.append(f"{other.name} agrees with netcost{' otherwise' if notes else ''}.")
+        return [*notes, *(f"{remark}." for remark in other.remarks)]
 
 
 def _signed(difference: int) -> str:
@@ -108,14 +114,19 @@ def crosscheck(target: Target) -> CrossCheck:
     ours = dict.fromkeys(CLASSES, 0)
     for kind, cost in zip(analysis.count.kinds, analysis.count.costs, strict=True):
         ours[OUR_CLASSES.get(kind, OTHER)] += cost.mult_adds
-    others = []
-    for name, counter in (("fvcore", count_with_fvcore), ("FlopCounterMode", count_with_torch)):
-        try:
-            with _plain_attention():
-                others.append(counter(target, analysis))
-        except Exception as error:  # a failure of the other tool is a result, not an error of ours
-            others.append(OtherCount(name, None, failure=described(error)))
-    return CrossCheck(target.name, ours, tuple(others))
+    counters = (("fvcore", count_with_fvcore), ("FlopCounterMode", count_with_torch))
+    with torch.no_grad():
+        others = tuple(attempted(name, partial(counter, target, analysis)) for name, counter in counters)
+    return CrossCheck(target.name, ours, others)
+
+
+def attempted(name: str, count: Callable[[], OtherCount]) -> OtherCount:
+    """Return the count of another tool; its failure is a result, not an error of ours."""
+    try:
+        with _plain_attention():
+            return count()
+    except Exception as error:
+        return OtherCount(name, None, failure=described(error))
 
 
 @contextmanager
@@ -124,7 +135,7 @@ def _plain_attention() -> Iterator[None]:
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with warnings.catch_warnings(), torch.no_grad():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # tracing warns of every Python number in a forward pass
             yield
     finally:

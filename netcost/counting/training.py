@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from netcost.counting.breakdown import NEED_A_RULE, WHOLE, truncated
-from netcost.counting.count import kinds_and_costs
-from netcost.graph import liveness
+from netcost.counting.count import Count, kinds_and_costs
+from netcost.graph import liveness, structure
 from netcost.graph.cost import Cost, Kind, total
 from netcost.graph.graph import Content, Graph, Op, Phase
 from netcost.text import units
@@ -125,6 +125,12 @@ class StepCount:
             "peak": self.peak.to_dict(),
             "unknown_ops": self.unknown_ops,
         }
+
+    def as_count(self) -> Count:
+        """Return the step as a counted graph; loss and optimizer, which no module runs, are modules of their own."""
+        ops = tuple(op._replace(module=_part(op, None)) for op in self.graph.ops)
+        graph = replace(self.graph, ops=ops)
+        return Count(graph, self.kinds, self.costs, structure.analyse(graph, self.kinds))
 
     def by_phase(self) -> Table:
         """Make a row per phase, in the order in which they run."""

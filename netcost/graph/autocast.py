@@ -34,7 +34,10 @@ Reference: AT_FORALL_LOWER_PRECISION_FP in torch's aten/src/ATen/autocast_mode.h
 RAISED = {
     "cpu": frozenset(
         aten("avg_pool3d binary_cross_entropy grid_sampler prod cdist nll_loss nll_loss2d mse_loss l1_loss huber_loss")
-        + aten("smooth_l1_loss kl_div multi_margin_loss cosine_embedding_loss trace")
+        + aten("smooth_l1_loss kl_div multi_margin_loss cosine_embedding_loss trace cross_entropy_loss ctc_loss")
+        + aten("binary_cross_entropy_with_logits hinge_embedding_loss poisson_nll_loss margin_ranking_loss max_pool3d")
+        + aten("soft_margin_loss triplet_margin_loss multilabel_margin_loss adaptive_avg_pool3d reflection_pad1d")
+        + aten("reflection_pad2d replication_pad1d replication_pad2d replication_pad3d")
     ),
     "cuda": frozenset(
         aten("acos asin cosh erfinv exp expm1 log log10 log2 log1p reciprocal rsqrt sinh tan pow softplus layer_norm")
@@ -43,6 +46,11 @@ RAISED = {
         )
         + aten("l1_loss smooth_l1_loss huber_loss mse_loss binary_cross_entropy_with_logits dist pdist cdist renorm")
         + aten("logsumexp prod softmax log_softmax cumprod cumsum linalg_vector_norm linalg_matrix_norm sum norm")
+        + aten("margin_ranking_loss multilabel_margin_loss soft_margin_loss triplet_margin_loss multi_margin_loss")
+        + aten("cosine_embedding_loss hinge_embedding_loss upsample_nearest1d upsample_nearest2d upsample_nearest3d")
+        + aten("_upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d upsample_linear1d")
+        + aten("upsample_bilinear2d _upsample_bilinear2d_aa upsample_trilinear3d upsample_bicubic2d")
+        + aten("_upsample_bicubic2d_aa")
     ),
 }
 """Operators that autocast runs in single precision, by device.

@@ -7,12 +7,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import torch
 
-from netcost.graph.graph import Op
+from netcost.graph.graph import Op, Phase
 from netcost.profiling.operator_timer import OperatorTimer, Span
 from netcost.text.errors import MeasurementError
 from netcost.timing.sampling import Clock, Run
@@ -22,6 +22,12 @@ MARK = "netcost:"
 
 NOT_DISPATCHED = frozenset({"aten.scalar_tensor"})
 """Operators that turn a Python number into a tensor on a GPU and on the meta device (in a trace), not on a CPU."""
+
+ALIKE = {"aten._unsafe_view": "aten.view"}
+"""Operators that torch takes for one another, on shapes and on real tensors."""
+
+REACH = 12
+"""Places by which operators of a step may be apart in a trace and in a run."""
 
 
 class Kernel(NamedTuple):
@@ -146,13 +152,18 @@ def _recorded(run: Run) -> Iterable[Any]:
 def joined(spans: Sequence[Span], ops: Sequence[Op]) -> tuple[Span | None, ...]:
     """Match the operators that ran with those of the graph, by name and order; others are a MeasurementError.
 
-    The result is None for an operator that this device does not run.
+    The result is None for an operator that this device does not run. Of a training step, operators next to each other
+    may change places: autograd takes gradients that are ready at the same time in any order.
     """
     ran = deque(span for span in spans if span.traced)
+    reach = 1 if all(op.phase is Phase.FORWARD for op in ops) else REACH
     matched: list[Span | None] = []
     for index, op in enumerate(ops):
-        if ran and ran[0].name == op.name:
-            matched.append(ran.popleft())
+        names = (ALIKE.get(span.name, span.name) for span in islice(ran, reach))
+        place = next((place for place, name in enumerate(names) if name == ALIKE.get(op.name, op.name)), None)
+        if place is not None:
+            matched.append(ran[place])
+            del ran[place]
         elif op.name in NOT_DISPATCHED:
             matched.append(None)
         else:

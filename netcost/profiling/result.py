@@ -58,7 +58,9 @@ class Profile(OperatorTimes):
         """The whole network under the roof; None without peaks."""
         if self.peaks is None:
             return None
-        return under_roof(self.analysis.count, self.analysis.peak_memory_bytes, self.peaks, self.median_s)
+        training = self.analysis.training
+        peak = self.analysis.peak_memory_bytes if training is None else training.peak.total
+        return under_roof(self.count, peak, self.peaks, self.median_s)
 
     def by_op(self) -> pandas.DataFrame:
         """Return a row per operator, in the order in which they ran, and the gap."""
@@ -77,7 +79,11 @@ class Profile(OperatorTimes):
         return frames.frame(self.table("block"))
 
     def table(self, by: str, depth: int | None = None) -> Table:
-        """Return time and cost by "op", "kind", "module" or "block" (else a RequestError); the sum is `total_s`."""
+        """Return time and cost by "op", "kind", "module", "block" or, of a step, "phase"; the sum is `total_s`.
+
+        Raises:
+            RequestError: `by` is another grouping.
+        """
         return tables.table(self, by, depth, self.notes())
 
     def summary(self, by: str, depth: int | None = None, most: int = 20) -> Table:
@@ -87,11 +93,14 @@ class Profile(OperatorTimes):
 
     def chrome_trace(self) -> str:
         """Return one instrumented run as JSON for Perfetto and chrome://tracing; it names no host, user or path."""
-        return chrome_trace(self.analysis.count, self.passes)
+        return chrome_trace(self.count, self.passes)
 
     def notes(self) -> list[str]:
         """Return the notes under every table of this profile."""
         notes = [*self.analysis.notes(), self._timing_note()]
+        if self.analysis.training is not None:
+            step = self.analysis.training.step.title
+            notes.append(f"Timed is a whole training step ({step}): forward, loss, backward and optimizer.")
         if FUSED & {*self.analysis.graph.modules.values()}:
             notes.append("Torch's fused attention path is off, as in the count: it would hide the operators.")
         if abs(self.scale - 1) > TOLERANCE:
@@ -149,10 +158,11 @@ class Profile(OperatorTimes):
 
     def _operator(self, index: int) -> dict[str, Any]:
         """Return one operator, with all its times."""
-        op, kind = self.analysis.graph.ops[index], self.analysis.count.kinds[index]
+        op, kind = self.count.graph.ops[index], self.count.kinds[index]
         return {
             "op": op.name,
             "kind": str(kind),
+            **({} if self.analysis.training is None else {"phase": str(op.phase)}),
             "module": op.module,
             "time_s": self.times_s[index],
             "bound_s": self.bounds_s[index],

@@ -31,6 +31,8 @@ from netcost.timing.preparation import evaluating
 from netcost.timing.sampling import Clock, Progress, Run, Subject, sample_rounds
 from netcost.timing.setting import Timing, TimingOptions, timing_of
 from netcost.timing.subjects import subject
+from netcost.timing.training import TrainingStep, step_on
+from netcost.tracing import TrainStep
 
 
 def profile(
@@ -39,6 +41,7 @@ def profile(
     device: str | Device = "cpu",
     *,
     concrete: bool = False,
+    step: TrainStep | None = None,
     timing: Timing | None = None,
     peaks: Peaks | None = None,
     progress: Progress | None = None,
@@ -56,6 +59,7 @@ def profile(
         inputs: as for `analyze`; None for a target's own.
         device: "cpu", "cuda", "cuda:1", or an open one.
         concrete: trace on real tensors, for a forward pass that depends on values.
+        step: a training step, to be timed instead of the forward pass.
         timing: device and all options in one value, instead of them.
         peaks: of this device, for the shares of the roofline.
         progress: called with the share done and the present step.
@@ -75,17 +79,21 @@ def profile(
     if peaks is not None:
         peaks.require(opened.name)
     target = subject(model, inputs, asked)
-    analysis = analyze(target, concrete=concrete).require_timeable()
+    step = None if step is None else step_on(step, asked)
+    analysis = analyze(target, concrete=concrete, step=step).require_timeable()
     analysis = replace(analysis, input_notes=(*analysis.input_notes, *copies_note(target.required_inputs())))
-    ops = analysis.graph.ops
+    ops = analysis.graph.ops if analysis.training is None else analysis.training.graph.ops
     with opened.active(), thread_number(asked.threads) as used, flushed_denormals(), _attention_in_parts():
         placed, call = _prepared(opened, target, asked)
         setting, arguments = observed(placed, call, asked), Arguments(call)
+        placed = placed if step is None else TrainingStep(placed, step)
         with evaluating(placed), torch.inference_mode():
             run = arguments.bound(placed)
             # Operators are finished when they return on a CPU; on a GPU they are then only launched.
             on_host = opened.name == "cpu"
             probe = HostProbe(run, ops, clock) if on_host else KernelProbe(run, ops, clock, opened.synchronize)
+            if step is not None:  # the first makes the state of the optimizer
+                _try_out(run, analysis.model, opened.name)
             _try_out(probe, analysis.model, opened.name)
             prepare = both(opened.cold_cache() if asked.cold_cache else None, arguments.renewing)
             load = meter()

@@ -35,6 +35,7 @@ class ShownAnalysis:
         depth: levels of modules to show.
         peaks: of the device, for the bound of each row, if given.
         crosscheck: the counts of other tools, if asked for.
+        crosscheck_step: the same for the training step.
         fit: the training step in the memory of a device, if asked for.
         search: the largest batches there, if asked for.
     """
@@ -46,12 +47,14 @@ class ShownAnalysis:
     crosscheck: CrossCheck | None = None
     fit: Fit | None = None
     search: BatchSearch | None = None
+    crosscheck_step: CrossCheck | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the totals, and the rows by the grouping asked for."""
         roofline = None if self.peaks is None else self._under_roof(self.peaks).to_dict()
         grouped = {"by": self.by or "module", "rows": self._all_columns().to_dict()["rows"]}
-        verified = {} if self.crosscheck is None else {"verify": self.crosscheck.table().to_dict()["rows"]}
+        checks = {"verify": self.crosscheck, "verify_train": self.crosscheck_step}
+        verified = {key: check.table().to_dict()["rows"] for key, check in checks.items() if check is not None}
         head = {"schema": SCHEMA, "netcost": __version__}
         fitted = {} if self.fit is None else {"fit": self.fit.to_dict()}
         if self.search is not None:
@@ -98,7 +101,7 @@ class ShownAnalysis:
         return rows if self.by != "op" else joined(rows, operators_table(self.analysis.count), "index")
 
     def _verified(self) -> list[Table]:
-        return [] if self.crosscheck is None else [self.crosscheck.table()]
+        return [check.table() for check in (self.crosscheck, self.crosscheck_step) if check is not None]
 
     def _under_roof(self, peaks: Peaks) -> Roofline:
         return under_roof(self.analysis.count, self.analysis.peak_memory_bytes, peaks)
@@ -125,4 +128,5 @@ class ShownProfile:
         """Return the rows by the grouping asked for; else the kinds, then the operators that take the most time."""
         if self.by is not None:
             return [self.profile.summary(self.by, self.depth)]
-        return [replace(self.profile.summary("kind"), notes=()), self.profile.summary("op")]
+        by = ("kind",) if self.profile.analysis.training is None else ("phase", "kind")
+        return [*(replace(self.profile.summary(name), notes=()) for name in by), self.profile.summary("op")]

@@ -6,11 +6,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from netcost.counting import breakdown
+from netcost.counting.training import FIGURES
 from netcost.graph.cost import Kind
 from netcost.profiling.times import OperatorTimes
+from netcost.text.errors import RequestError
 from netcost.text.metrics import METRICS
 from netcost.text.tables import Column, Table, bare, from_records, selected
 from netcost.text.units import AtLeast
+
+OF_A_PASS = frozenset(breakdown.ADDITIVE) - {*FIGURES}
+"""Figures that a forward pass has, and a training step has not."""
 
 GAP = "(gap)"
 VIEWS = "(views)"
@@ -25,7 +30,7 @@ COLUMNS = (
 ROOF_COLUMNS = (Column("bound_s", "Roofline bound", "seconds"), Column("roofline_share", "Roof", "percent"))
 
 SHOWN = """
-kind block index op module time_s share mult_adds memory_access flops_per_s bytes_per_s roofline_share
+phase kind block index op module time_s share mult_adds memory_access flops_per_s bytes_per_s roofline_share
 """.split()
 """The columns for people; CSV and JSON have all."""
 
@@ -35,6 +40,14 @@ class TimeRow(NamedTuple):
 
     words: dict[str, Any]
     members: Sequence[int]
+
+
+def require_grouping(by: str, of_step: bool) -> None:
+    """Refuse (RequestError) a grouping that a profile has not: a step has phases, and no building blocks."""
+    if of_step and by == "block":
+        raise RequestError("a training step has no blocks; group its time by phase, kind, module or op")
+    if not (of_step and by == "phase"):
+        breakdown.require_grouping(by)
 
 
 def table(times: OperatorTimes, by: str, depth: int | None, notes: Sequence[str]) -> Table:
@@ -64,7 +77,13 @@ def summary(times: OperatorTimes, by: str, depth: int | None, most: int, notes: 
 
 def _rows(times: OperatorTimes, by: str, depth: int | None) -> tuple[list[Column], list[TimeRow]]:
     """Return the columns of words, and the operators of each row."""
-    count = times.analysis.count
+    count = times.count
+    if by == "phase":
+        phases: dict[str, list[int]] = {}
+        for index, op in enumerate(count.graph.ops):
+            phases.setdefault(str(op.phase), []).append(index)
+        words = [Column("phase", "Phase"), Column("ops", "Operators", "count")]
+        return words, [TimeRow({"phase": name, "ops": len(own)}, own) for name, own in phases.items()]
     counted = breakdown.table(count, by, depth)
     words = [column for column in counted.columns if column.name not in breakdown.ADDITIVE]
     members = breakdown.members(count, by, depth)
@@ -95,12 +114,14 @@ def _table(
     """Return a table of the rows, the gap, and some last records."""
     gap = {words[0].name: GAP, "time_s": times.gap_s, "share": times.gap_s / times.total_s}
     columns = (*words, *COLUMNS, *(ROOF_COLUMNS if times.peaks is not None else ()))
+    if times.analysis.training is not None:
+        columns = tuple(column for column in columns if column.name not in OF_A_PASS)
     return from_records(columns, [*(_record(times, row) for row in rows), gap, *last], notes=notes)
 
 
 def _record(times: OperatorTimes, row: TimeRow, over_s: float | None = None) -> dict[str, Any]:
     """Return one row: time, cost, rates and bound of some operators; `over_s` is their time with the gap (seconds)."""
-    cost = breakdown.record(times.analysis.count, row.members)
+    cost = breakdown.record(times.count, row.members)
     time_s = _time_s(times, row.members) if over_s is None else over_s
     bounds = [(times.bounds_s[index], times.times_s[index]) for index in row.members]
     known = [bound for bound, _ in bounds if bound is not None]

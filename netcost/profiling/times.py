@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from netcost.counting.analysis import Analysis
+from netcost.counting.count import Count
 from netcost.profiling.probes import Pass
 from netcost.profiling.roofline import Peaks, bounds_s
 from netcost.timing import stats
@@ -13,10 +14,10 @@ from netcost.timing import stats
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorTimes:
-    """The time of one network's forward pass, divided among its operators.
+    """The time of one network's forward pass, or of its training step, divided among its operators.
 
     Args:
-        analysis: the counted graph.
+        analysis: the counted graph; with a training step, that was timed.
         plain_s: seconds of each run without instruments, one per round.
         passes: the instrumented runs, operator by operator; one sample of them per round.
         peaks: of the device, for the bounds of the roofline.
@@ -26,6 +27,11 @@ class OperatorTimes:
     plain_s: tuple[float, ...]
     passes: tuple[Pass, ...]
     peaks: Peaks | None = None
+
+    @cached_property
+    def count(self) -> Count:
+        """What was timed, counted: the training step where there is one, else the forward pass."""
+        return self.analysis.count if self.analysis.training is None else self.analysis.training.as_count()
 
     @property
     def median_s(self) -> float:
@@ -85,4 +91,4 @@ class OperatorTimes:
         """The roofline's bound of each operator (seconds); None where it has none, or there are no peaks."""
         if self.peaks is None:
             return (None,) * len(self.times_s)
-        return bounds_s(self.analysis.count, self.peaks)
+        return bounds_s(self.count, self.peaks)

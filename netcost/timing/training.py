@@ -44,7 +44,6 @@ class TrainingStep(nn.Module):
             args, kwargs = tree_map_only(Tensor, _plain, (args, kwargs))
             if self._optimizer is None and self.step.make_optimizer is not None:  # once the weights are in their place
                 self._optimizer = self.step.make_optimizer([own for own in self.parameters() if own.requires_grad])
-            loss = torch.zeros(())
             for _ in range(self.step.passes):
                 with self._autocast():
                     loss = self.step.compute_loss(self.model(*args, **kwargs))
@@ -53,7 +52,7 @@ class TrainingStep(nn.Module):
                 self._optimizer.step()
             for own in self.parameters():
                 own.grad = None
-            return loss.detach()
+            return loss  # detached, it would be an operator more than a step has
 
     def _autocast(self) -> Any:
         dtype = AMP[self.step.amp] if self.step.amp else None

@@ -28,10 +28,11 @@ ATTENTION, DROPOUT = "aten.scaled_dot_product_attention", "aten.dropout"
 
 @dataclass
 class Choice:
-    """The device whose kernels are chosen, and the element type of autocast (None: off)."""
+    """The device whose kernels are chosen, the element type of autocast (None: off), and the tensors it is for."""
 
     device: str
     amp: torch.dtype | None
+    key: DispatchKey = DispatchKey.AutogradMeta
     casts: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
     """Weights cast to the lower precision, which autocast keeps until it is left: by `id`, with the weight itself."""
 
@@ -42,41 +43,45 @@ class _Chosen(threading.local):
 
 _THREAD = _Chosen()
 _lock = threading.Lock()
-_open: dict[str, tuple[torch.library.Library, int]] = {}
+_open: dict[tuple[str, DispatchKey], tuple[torch.library.Library, int]] = {}
 """Operators that have a kernel of ours now, in any thread, with the number of steps that need it."""
 
 Kernel = Callable[..., Any]
 
 
 @contextmanager
-def chosen_kernels(device: str, amp: torch.dtype | None) -> Iterator[Choice]:
-    """Choose the kernels of "cpu" or "cuda" for shapes, with autocast to `amp`; `autocast_left` ends autocast."""
-    operators = {ATTENTION, *([DROPOUT] if device == "cuda" else [])}
+def chosen_kernels(device: str, amp: torch.dtype | None, concrete: bool = False) -> Iterator[Choice]:
+    """Choose the kernels of "cpu" or "cuda" for shapes, with autocast to `amp`; `autocast_left` ends autocast.
+
+    Of real tensors (`concrete`), which are on a CPU, only the casts are chosen.
+    """
+    key = DispatchKey.AutogradCPU if concrete else DispatchKey.AutogradMeta
+    operators = set() if concrete else {ATTENTION, *([DROPOUT] if device == "cuda" else [])}
     if amp is not None:
         operators |= LOWERED[device] | RAISED[device]
     before = _THREAD.choice
-    _THREAD.choice = choice = Choice(device, amp)
+    _THREAD.choice = choice = Choice(device, amp, key)
     with ExitStack() as held:
         held.callback(setattr, _THREAD, "choice", before)
         for operator in operators:
             for name in _overloads(operator):
-                _take(name)
-                held.callback(_leave, name)
+                _take(name, key)
+                held.callback(_leave, name, key)
         yield choice
 
 
-def _take(name: str) -> None:
+def _take(name: str, key: DispatchKey) -> None:
     """Put a kernel of ours in front of an operator, where no other step has done so."""
     with _lock:
-        library, steps = _open.get(name) or (_registered(name), 0)
-        _open[name] = library, steps + 1
+        library, steps = _open.get((name, key)) or (_registered(name, key), 0)
+        _open[name, key] = library, steps + 1
 
 
-def _leave(name: str) -> None:
+def _leave(name: str, key: DispatchKey) -> None:
     with _lock:
-        library, steps = _open.pop(name)
+        library, steps = _open.pop((name, key))
         if steps > 1:
-            _open[name] = library, steps - 1
+            _open[name, key] = library, steps - 1
         else:
             library._destroy()  # type: ignore[no-untyped-call]  # torch leaves it so
 
@@ -96,32 +101,52 @@ def _overloads(operator: str) -> tuple[str, ...]:
     return tuple(name for name in named if torch._C._dispatch_has_kernel(f"aten::{name}"))  # not TorchScript's alone
 
 
-def _registered(name: str) -> torch.library.Library:
-    """Put a kernel in front of torch's own, above autograd, for shapes."""
+def _registered(name: str, key: DispatchKey) -> torch.library.Library:
+    """Put a kernel in front of torch's own, above autograd, for shapes or for real tensors."""
     base, _, overload = name.partition(".")
     operator: OpOverload = getattr(getattr(ATEN, base), overload or "default")
-    kernel = partial(_run, f"aten.{base}", operator, operator._can_decompose())
+    kernel = partial(_run, f"aten.{base}", operator, operator._can_decompose(), key)
     library = torch.library.Library("aten", "IMPL")  # type: ignore[no-untyped-call]  # torch leaves it so
-    library.impl(name, kernel, "AutogradMeta", with_keyset=True)  # type: ignore[no-untyped-call]
+    library.impl(name, kernel, key.name, with_keyset=True)  # type: ignore[no-untyped-call]
     return library
 
 
-def _run(name: str, operator: OpOverload, is_composite: bool, keys: DispatchKeySet, *args: Any, **kwargs: Any) -> Any:
+def _run(
+    name: str,
+    operator: OpOverload,
+    is_composite: bool,
+    key: DispatchKey,
+    keys: DispatchKeySet,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
     """Answer for this thread's choice; else, and in other threads, run torch's own way."""
     choice = _THREAD.choice
-    if choice is not None:
-        answer = _answer(choice, name)
-        result = None if answer is None else answer(choice, *args, **kwargs)
-        if result is not None:
-            return result
-        is_lowered = name in LOWERED[choice.device]
-        if choice.amp is not None and (is_lowered or name in RAISED[choice.device]):
-            cast = partial(_lowered if is_lowered else _raised, choice)
-            args, kwargs = tree_map_only(Tensor, cast, (args, kwargs))
+    if choice is None or choice.key is not key:
+        return _own(operator, is_composite, key, keys, args, kwargs)
+    answer = _answer(choice, name)
+    result = None if answer is None else answer(choice, *args, **kwargs)
+    if result is not None:
+        return result
+    amp, is_lowered = choice.amp, name in LOWERED[choice.device]
+    if amp is not None and (is_lowered or name in RAISED[choice.device]):
+        cast = partial(_lowered if is_lowered else _raised, choice)
+        args, kwargs = tree_map_only(Tensor, cast, (args, kwargs))
+        choice.amp = None  # what it runs in turn is left as it is
+    try:
+        return _own(operator, is_composite, key, keys, args, kwargs)
+    finally:
+        choice.amp = amp
+
+
+def _own(
+    operator: OpOverload, is_composite: bool, key: DispatchKey, keys: DispatchKeySet, args: Any, kwargs: Any
+) -> Any:
+    """Run torch's own way."""
     if is_composite:
         return operator.decompose(*args, **kwargs)
     # The keys of autograd that any device shares lead to the kernel which this one stands in front of.
-    return operator.redispatch(keys.remove(DispatchKey.AutogradMeta).add(DispatchKey.AutogradOther), *args, **kwargs)
+    return operator.redispatch(keys.remove(key).add(DispatchKey.AutogradOther), *args, **kwargs)
 
 
 def _answer(choice: Choice, name: str) -> Kernel | None:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from netcost.graph.graph import CONSTANT, Content, Op, Phase, Storage
+from netcost.graph.graph import CONSTANT, Content, Op, Phase, Storage, aten
 from netcost.tracing.arguments import Args, Keywords
 from netcost.tracing.attribution import ModuleStack
 from netcost.tracing.layouts import META
@@ -20,6 +20,9 @@ from netcost.tracing.recorder import Position, Recorder
 
 UNNUMBERED = (1 << 63) - 1
 """Nodes that accumulate a parameter's gradient have larger sequence numbers than this, all the same."""
+
+STATES = frozenset(aten("zeros rand randn"))
+"""Operators that make the first state of a recurrent layer."""
 
 _in_backward = torch._C._current_graph_task_id  # -1 outside
 _current_node = torch._C._current_autograd_node
@@ -81,13 +84,23 @@ class StepRecorder(Recorder):  # type: ignore[no-untyped-call]  # torch leaves _
     """Records a training step.
 
     A storage dies when torch frees it, whatever held it: autograd keeps copies of tensors that Python never sees.
+
+    Args:
+        recurrent: the model has recurrent layers. Torch refuses a first state on another device than their inputs.
     """
 
     def __init__(
-        self, ops: list[Op], stack: StepStack, parameters: Mapping[str, Tensor], device: torch.device, concrete: bool
+        self,
+        ops: list[Op],
+        stack: StepStack,
+        parameters: Mapping[str, Tensor],
+        device: torch.device,
+        concrete: bool,
+        recurrent: bool = False,
     ) -> None:
         super().__init__(ops, stack, parameters, device, concrete)
         self._step = stack
+        self._recurrent = recurrent
         self._by_storage: dict[int, Memory] = {}
         self._watched: dict[int, weakref.ref[Any]] = {}
         self._contents: dict[int, Content] = {}  # by the `id` of a memory
@@ -218,6 +231,10 @@ class StepRecorder(Recorder):  # type: ignore[no-untyped-call]  # torch leaves _
         handle = tensor.__dict__["_netcost"] = Handle(self.ops, spec_of(tensor), memory)
         return handle
 
+    def _may_hold_values(self, args: Args, like: Tensor) -> bool:
+        """Autograd demands a gradient, zeros too, on the device of what it differentiates."""
+        return _in_backward() == -1 and super()._may_hold_values(args, like)
+
     def _must_shadow(self, plan: Plan, args: Args, tensors: list[Tensor], roles: list[str]) -> bool:
         """Leave the optimizer its values: it looks at the number of its step."""
         return self._step.phase is not Phase.OPTIMIZER and super()._must_shadow(plan, args, tensors, roles)
@@ -225,7 +242,10 @@ class StepRecorder(Recorder):  # type: ignore[no-untyped-call]  # torch leaves _
     def _on_meta(
         self, plan: Plan, args: Args, kwargs: Keywords, tensors: list[Tensor], roles: list[str]
     ) -> tuple[Args, Keywords, list[Tensor]]:
-        """Make on the meta device what is asked for there: torch checks the device of a recurrent layer's state."""
-        if not tensors and plan.takes_device and kwargs.get("device") == META:
-            return args, kwargs, tensors
+        """Make on the meta device what is asked for there, and the first state of a recurrent layer."""
+        if not tensors and plan.takes_device:
+            if self._recurrent and plan.name in STATES:
+                kwargs = {**kwargs, "device": META}
+            if kwargs.get("device") == META:
+                return args, kwargs, tensors
         return super()._on_meta(plan, args, kwargs, tensors, roles)

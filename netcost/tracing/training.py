@@ -167,8 +167,6 @@ def trace_step(
         RequestError: no parameter needs a gradient, or the loss is no number.
     """
     step = step or TrainStep()
-    if concrete and step.amp:
-        raise RequestError("--concrete runs on real tensors without autocast; leave out --amp, or trace by shape")
     module, call = model_and_call(model)
 
     def traced(shaped: nn.Module) -> Graph:
@@ -182,7 +180,7 @@ def _recorded(
 ) -> Graph:
     model = concrete_copy(original) if concrete else original
     members = dict(model.named_modules())
-    is_recurrent = any(isinstance(module, nn.RNNBase) for module in members.values())
+    is_recurrent = any(isinstance(module, nn.RNNBase | nn.RNNCellBase) for module in members.values())
     device = next((tensor.device for tensor in parameters_of(members).values() if not tensor.is_meta), CPU)
     with ExitStack() as held:
         held.enter_context(paused_collection())
@@ -197,7 +195,7 @@ def _recorded(
             tensor.grad = None
         owners = {id(tensor): name.rpartition(".")[0] for name, tensor in parameters.items()}
         stack = StepStack({id(module): path for path, module in members.items()}, owners)
-        recorder = StepRecorder(ops, stack, parameters, device, concrete)
+        recorder = StepRecorder(ops, stack, parameters, device, concrete, is_recurrent)
         held.callback(recorder.close)
         held.enter_context(quiet_torch(device, is_recurrent))
         held.enter_context(watching(recorder))
@@ -210,7 +208,7 @@ def _recorded(
         with stack:
             for _ in range(step.passes):
                 stack.phase = Phase.FORWARD
-                with chosen_kernels(step.device, AMP[step.amp] if step.amp else None) as choice:
+                with chosen_kernels(step.device, AMP[step.amp] if step.amp else None, concrete) as choice:
                     with recorder:
                         output = _output(partial(called, recorder, call, model), members, args, kwargs)
                         stack.phase = Phase.LOSS

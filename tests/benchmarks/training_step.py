@@ -1,7 +1,8 @@
 """Is a training step counted right, how fast, and what does its count say about real training?
 
-- Backward pass: multiply-adds by module beside hand arithmetic from the forward graph, and beside torch's
-  FlopCounterMode, whose time for the same step is the measure of netcost's.
+- Backward pass: multiply-adds by module beside arithmetic by layer from the forward pass alone, and beside torch's
+  FlopCounterMode, whose time for the same step is the measure of netcost's. By default of torchvision's classifiers,
+  and of one network per source file of timm.
 - Memory: the peak of the step on shapes beside that of the same step on real tensors of the CPU (live storages), and
   beside what torch's profiler reports, which has the scratch memory of kernels as well.
 - With `--timm FILE`, a table `benchmark-train-*.csv` of timm's: the largest batch that fits into 24 GiB as predicted,
@@ -9,11 +10,12 @@
   constant, families held out. Its networks wrote attention's scores out, so fused attention is off.
 
     python tests/benchmarks/training_step.py [--models NAME ...] [--memory NAME ...]
-        [--timm FILE --networks N] [-o FILE]
+        [--timm FILE --networks N --cache FILE] [-o FILE]
 """
 
 import csv
 import gc
+import json
 import math
 import os
 import random
@@ -24,27 +26,34 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torchvision
-from backward_by_hand import backward_by_hand
 from findings import Requirement, finish, parser_of
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-import netcost
+from netcost.counting.crosscheck_step import crosscheck_step
+from netcost.counting.operators import _finer as finer_kind
 from netcost.counting.training import StepCount
-from netcost.graph.graph import Phase
+from netcost.graph.cost import Kind
+from netcost.graph.graph import Op, Phase
+from netcost.prediction import model
+from netcost.prediction.coefficients import DEVICES
 from netcost.targets.naming import resolve
 from netcost.text.tables import Column, Table, from_records
-from netcost.tracing import TrainStep, trace_step
+from netcost.tracing import InputSpec, TrainStep, call_arguments, trace_step
 from netcost.tracing.training import named_loss
 
 SIZES = {"inception_v3": 299, "vit_h_14": 518}
+INPUTS = {f"torchvision:{name}": (InputSpec((1, 3, size, size)),) for name, size in SIZES.items()}
 ROUNDS = 3
 MEMORY = (
     "resnet18 mobilenet_v2 vit_b_16 googlenet densenet121 shufflenet_v2_x1_0 convnext_tiny swin_t inception_v3 "
     "efficientnet_b0 regnet_y_400mf squeezenet1_1"
 ).split()
+TWO = (32, 64)
+"""Batches at which timm's networks are counted."""
 BATCHES = (512, 384, 256, 192, 128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
 """Batches that timm's benchmark tries, from the largest on."""
 GIB = 1 << 30
@@ -73,35 +82,50 @@ def least_time(run: Callable[[], Any]) -> float:
 
 
 def backward(name: str) -> dict[str, Any]:
-    """Return the row of one classifier: ours, by hand, and torch's."""
-    size, target, step = SIZES.get(name, 224), resolve(f"torchvision:{name}"), TrainStep("none", device="cpu")
-    hand = backward_by_hand(netcost.analyze(target, (2, 3, size, size), mode="train"))
-    model, x = target.build_weightless(), torch.empty(2, 3, size, size, device="meta")
-    count = counted(model, x, step)
-    ours: dict[str, int] = {}
-    for op, cost in zip(count.graph.ops, count.costs, strict=True):
-        if op.phase is Phase.BACKWARD and cost.mult_adds:
-            ours[op.module] = ours.get(op.module, 0) + cost.mult_adds
-
+    """Return the row of one network: ours, by layer, and torch's."""
+    target, step = resolve(name, inputs=INPUTS.get(name, ())).with_batch(2), TrainStep("none")
+    model = target.build_weightless()
+    call = call_arguments(target.required_inputs(), InputSpec.on_meta)
+    count = StepCount.of(trace_step(model, *call, step), step)
+    check = crosscheck_step(target, count)
+    by_layer, torchs = check.others
+    ours = count.phases[Phase.BACKWARD].mult_adds
     shapes = target.build_weightless().to("meta").train()  # FlopCounterMode takes no buffer with values beside shapes
 
-    def with_torch() -> int:
-        with FlopCounterMode(display=False) as counter:
-            output = shapes(x)
-            forward = counter.get_total_flops()
-            named_loss("auto", output).backward()  # type: ignore[no-untyped-call]  # torch leaves it so
-        return (counter.get_total_flops() - forward) // 2
+    def with_torch() -> None:
+        with FlopCounterMode(display=False):
+            named_loss("auto", shapes(*call[0])).backward()  # type: ignore[no-untyped-call]  # torch leaves it so
 
-    torchs = with_torch()
+    groups = [op.arguments.get("groups", 1) for op in count.graph.ops if op.name == "aten.convolution_backward"]
+    counted_by_torch = None if torchs.by_class is None else backward_sum(torchs.by_class)
     return {
         "model": name,
-        "ours": sum(ours.values()),
-        "by_hand": sum(ours.values()) / hand.total(),
-        "equal": ours == hand,
-        "torch": torchs / sum(ours.values()),
-        "by_forward": sum(ours.values()) / count.phases[Phase.FORWARD].mult_adds,
-        "speed": least_time(with_torch) / least_time(lambda: counted(model, x, step)),
+        "ours": ours,
+        "by_hand": backward_sum(by_layer.by_class or {}) / ours,
+        "equal": not check.unexplained(by_layer) and "; not" not in by_layer.remarks[0],
+        "torch": None if counted_by_torch is None else counted_by_torch / ours,
+        "explained": torchs.by_class is None or not check.unexplained(torchs),
+        "same": torchs.by_class == check.ours or max(groups, default=1) > 1 or torchs.by_class is None,
+        "by_forward": ours / count.phases[Phase.FORWARD].mult_adds,
+        "speed": least_time(with_torch) / least_time(lambda: trace_step(model, *call, step))
+        if name.startswith("torchvision:")
+        else None,
     }
+
+
+def backward_sum(by_class: dict[str, int]) -> int:
+    """Add up the rows of the backward pass."""
+    return sum(mult_adds for name, mult_adds in by_class.items() if name.startswith("backward"))
+
+
+def first_of_each_file() -> list[str]:
+    """Return a network of each source file of timm's, the first by name."""
+    import timm
+
+    first: dict[str, str] = {}
+    for name in timm.list_models():
+        first.setdefault(timm.models.model_entrypoint(name).__module__, f"timm:{name}")
+    return [*first.values()]
 
 
 def profiled_peak(model: torch.nn.Module, x: torch.Tensor, step: TrainStep) -> int:
@@ -149,26 +173,91 @@ def memory(names: Iterable[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def timm_row(row: dict[str, str]) -> dict[str, Any]:
-    """Count the step that timm ran for one row of its table, at two batches."""
+def kind_of(op: Op, kind: Kind, module: str) -> str:
+    """Return the kind of a kernel of a step: as that of a forward pass, with the phase where it is another."""
+    if op.phase in (Phase.OPTIMIZER, Phase.LOSS):
+        return str(op.phase)
+    own = op._replace(name=op.name.removesuffix("_backward"))
+    if op.name == "aten.convolution_backward":  # (gradient, input, weight)
+        own = own._replace(inputs=op.inputs[1:])
+    return finer_kind(own, kind, module) + (" backward" if op.phase is Phase.BACKWARD else "")
+
+
+def by_kind(count: StepCount) -> dict[str, list[int]]:
+    """Return multiply-adds, bytes and kernels of a step by kind."""
+    found: dict[str, list[int]] = {}
+    for op, kind, cost in zip(count.graph.ops, count.kinds, count.costs, strict=True):
+        if kind is Kind.VIEW:
+            continue
+        sums = found.setdefault(kind_of(op, kind, count.graph.modules.get(op.module, "")), [0, 0, 0])
+        for place, value in enumerate((cost.mult_adds, cost.memory_access_bytes, cost.kernels)):
+            sums[place] += value
+    return found
+
+
+def timm_counts(row: dict[str, str]) -> dict[str, Any]:
+    """Count the step that timm ran for one row of its table, at two batches, between which all is linear."""
     import timm
 
-    step, size, peaks = TrainStep("momentum", amp="fp16"), int(row["train_img_size"]), {}
+    step, size = TrainStep("momentum", amp="fp16"), int(row["train_img_size"])
     with torch.device("meta"):
         model = timm.create_model(row["model"])
-    for batch in (32, 64):
-        count = counted(model, torch.empty(batch, 3, size, size, device="meta"), step)
-        peaks[batch] = count.peak.total
-    chosen = int(row["train_batch_size"])
+    counts = [counted(model, torch.empty(batch, 3, size, size, device="meta"), step) for batch in TWO]
     return {
         "family": type(model).__module__,
-        "batch": chosen,
-        "slope": (peaks[64] - peaks[32]) / 32,
-        "peak": peaks[32],
-        "access": count.total.memory_access_bytes / 64,
-        "mult_adds": count.total.mult_adds / 64,
-        "time": float(row["train_step_time"]) / chosen,
+        "peaks": [count.peak.total for count in counts],
+        "weights": counts[0].graph.weight_bytes,
+        "kinds": [by_kind(count) for count in counts],
+        "unknown": [*counts[0].unknown_ops],
     }
+
+
+def timm_row(row: dict[str, str], counts: dict[str, Any]) -> dict[str, Any]:
+    """Return the count of a row at the batch that timm chose."""
+    chosen = int(row["train_batch_size"])
+    small, large = counts["kinds"]
+
+    def figure(kind: str, place: int) -> float:
+        grows = (large[kind][place] - small[kind][place]) / (TWO[1] - TWO[0])
+        return small[kind][place] / chosen + grows * (chosen - TWO[0]) / chosen
+
+    kinds = {kind: [figure(kind, place) for place in range(3)] for kind in small if kind in large}
+    low, high = counts["peaks"]
+    return {
+        "family": counts["family"],
+        "batch": chosen,
+        "slope": (high - low) / (TWO[1] - TWO[0]),
+        "peak": low,
+        "weights": counts["weights"],
+        "kinds": kinds,
+        "mult_adds": sum(values[0] for values in kinds.values()),
+        "access": sum(values[1] for values in kinds.values()),
+        "time": float(row["train_step_time"]) / 1e3 / chosen,  # seconds per sample
+    }
+
+
+def error_by_operator(rows: list[dict[str, Any]]) -> float:
+    """Return the median error of a model of time with a coefficient per kind of kernel, families held out."""
+    names = sorted({kind for row in rows for kind in row["kinds"]})
+    columns = [(name, place) for name in names for place in (0, 1)]
+    matrix = np.array([[row["kinds"].get(name, (0, 0, 0))[place] for name, place in columns] for row in rows])
+    launches = np.array([[sum(values[2] for values in row["kinds"].values())] for row in rows])
+    sheet = DEVICES["rtx3090"][1]
+    slower = {"depthwise convolution": 30.0, "depthwise convolution backward": 30.0}
+    start = [
+        slower.get(name, 1.0) / sheet.mult_adds_per_s if place == 0 else 1 / sheet.bytes_per_s
+        for name, place in columns
+    ]
+    used = matrix.any(axis=0)
+    counts = np.concatenate([matrix[:, used], launches], axis=1)
+    begin = np.array([*np.array(start)[used], sheet.launch_s])
+    seconds = np.array([row["time"] for row in rows])
+    families = [row["family"] for row in rows]
+    errors = []
+    for seed in range(3):
+        predicted = model.held_out(counts, seconds, begin, model.folds(families, seed))
+        errors.append(model.median_error(predicted, seconds))
+    return statistics.fmean(errors)
 
 
 def predicted_batch(row: dict[str, Any], share: float, fixed: float) -> int:
@@ -177,7 +266,7 @@ def predicted_batch(row: dict[str, Any], share: float, fixed: float) -> int:
     return next((batch for batch in BATCHES if peaks[batch] * (1 + share) + fixed <= 24 * GIB), 0)
 
 
-def in_timm(path: str, networks: int) -> tuple[Table, list[Requirement]]:
+def in_timm(path: str, networks: int, cache: Path | None) -> tuple[Table, list[Requirement]]:
     """Compare with a table of timm's training runs; a network that it no longer has is left out."""
     import timm
 
@@ -185,7 +274,14 @@ def in_timm(path: str, networks: int) -> tuple[Table, list[Requirement]]:
     with Path(path).open(encoding="utf-8") as file:
         table = [row for row in csv.DictReader(file) if row["model"] in set(timm.list_models())]
     random.Random(1).shuffle(table)
-    rows = [timm_row(row) for row in table[:networks]]
+    known = json.loads(cache.read_text()) if cache and cache.exists() else {}
+    rows = []
+    for row in table[:networks]:
+        if row["model"] not in known:
+            known[row["model"]] = timm_counts(row)
+            if cache:
+                cache.write_text(json.dumps(known))
+        rows.append(timm_row(row, known[row["model"]]))
     families = sorted({row["family"] for row in rows})
     random.Random(0).shuffle(families)
 
@@ -206,6 +302,8 @@ def in_timm(path: str, networks: int) -> tuple[Table, list[Requirement]]:
         records.append({"figure": f"median error of time by {figure}", "value": error})
         if highest is not None:
             requirements.append(Requirement("median error of time by memory access", error, high=highest, unit="ratio"))
+    by_operator = error_by_operator(rows)
+    requirements.append(Requirement("median error of time by kind of operator", by_operator, high=0.09, unit="ratio"))
     columns = (Column("figure", f"timm, {len(rows)} networks"), Column("value", "", "ratio"))
     return from_records(columns, records, "Training on an RTX 3090, as timm measured it"), requirements
 
@@ -224,7 +322,7 @@ def held_out_error(rows: list[dict[str, Any]], families: list[str], figure: str)
 BACKWARD = (
     Column("model", "Backward pass"),
     Column("ours", "Mult-adds", "exact"),
-    Column("by_hand", "By hand", "times"),
+    Column("by_hand", "By layer", "times"),
     Column("torch", "FlopCounterMode", "times"),
     Column("by_forward", "Of the forward pass", "times"),
     Column("speed", "Time of FlopCounterMode", "times"),
@@ -240,23 +338,29 @@ PEAKS = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for, print the tables; return 1 if a figure is missed."""
     parser = parser_of(__doc__)
-    names = torchvision.models.list_models(module=torchvision.models)
-    parser.add_argument("--models", nargs="*", default=names, metavar="NAME")
+    names = [f"torchvision:{name}" for name in torchvision.models.list_models(module=torchvision.models)]
+    parser.add_argument("--models", nargs="*", metavar="TARGET")
     parser.add_argument("--memory", nargs="*", default=MEMORY, metavar="NAME")
     parser.add_argument("--timm", metavar="FILE", help="benchmark-train-*.csv of timm's results")
     parser.add_argument("--networks", type=int, default=200, help="networks of that table")
+    parser.add_argument("--cache", type=Path, metavar="FILE", help="keeps the counts of these networks")
     asked = parser.parse_args(arguments)
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     tables, requirements = [], []
-    if asked.models:
-        rows = [backward(name) for name in asked.models]
+    chosen = [*names, *first_of_each_file()] if asked.models is None else asked.models
+    if chosen:
+        rows = [backward(name) for name in chosen]
         tables.append(from_records(BACKWARD, rows, "Mult-adds of the backward pass"))
-        unequal = sum(not row["equal"] for row in rows)
-        speed = statistics.median(row["speed"] for row in rows)
-        requirements.append(
-            Requirement("networks that differ from hand arithmetic by module", unequal, high=0, unit="exact")
-        )
-        requirements.append(Requirement("speed beside FlopCounterMode, median", speed, low=5))
+        for words, key in (
+            ("that differ from arithmetic by layer, module by module", "equal"),
+            ("without grouped convolutions that differ from FlopCounterMode", "same"),
+            ("whose difference from FlopCounterMode has no reason", "explained"),
+        ):
+            differ = sum(not row[key] for row in rows)
+            requirements.append(Requirement(f"networks of {len(rows)} {words}", differ, high=0, unit="exact"))
+        speeds = [row["speed"] for row in rows if row["speed"] is not None]
+        if speeds:
+            requirements.append(Requirement("speed beside FlopCounterMode, median", statistics.median(speeds), low=5))
     if asked.memory:
         rows = memory(asked.memory)
         tables.append(from_records(PEAKS, rows, "Peak memory of a step (network, batch, optimizer), bytes"))
@@ -265,7 +369,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         requirements.append(Requirement("largest difference to live storages, bytes", apart, high=0, unit="exact"))
         requirements.append(Requirement("largest part of what the profiler saw", above, high=1.0))
     if asked.timm:
-        table, more = in_timm(asked.timm, asked.networks)
+        table, more = in_timm(asked.timm, asked.networks, asked.cache)
         tables.append(table)
         requirements += more
     return finish("A training step, counted and real", tables, requirements, asked.output, ["torchvision"])

@@ -1,14 +1,19 @@
 """fvcore and torch's FlopCounterMode, operator class by operator class, on twenty networks."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 import netcost
 from netcost.counting import crosscheck as module_under_test
+from netcost.counting.analysis import count_step
 from netcost.counting.crosscheck import ATTENTION, CLASSES, CONVOLUTION, OTHER, PRODUCTS, OtherCount, crosscheck
+from netcost.counting.crosscheck_step import crosscheck_step
 from netcost.targets.naming import Target
-from netcost.tracing import InputSpec
+from netcost.tracing import InputSpec, TrainStep
 
 NETWORKS = [
     "googlenet",
@@ -94,3 +99,47 @@ def test_a_counter_that_fails_is_said_to_fail_and_counts_nothing() -> None:
     assert check.others[0].by_class is None
     assert "keyword" in check.others[0].failure
     assert check.table().rows[0][2] is None
+
+
+class Branches(nn.Module):
+    """A grouped and a transposed convolution, attention, and a layer that is frozen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grouped = nn.Conv2d(4, 4, 3, padding=1, groups=2, bias=False)
+        self.frozen = nn.Conv2d(4, 4, 1, bias=False).requires_grad_(False)
+        self.transposed = nn.ConvTranspose2d(4, 4, 2, stride=2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = checkpoint(lambda x: self.frozen(self.grouped(x)), x, use_reentrant=False)
+        tokens = self.transposed(y).flatten(2).mT.unsqueeze(1)  # (N, 1, T, 4)
+        return nn.functional.scaled_dot_product_attention(tokens, tokens, tokens)
+
+
+@pytest.mark.parametrize("device", ["cuda", "cpu"])
+def test_a_training_step_is_compared_by_phase_and_every_difference_has_a_reason(device: str) -> None:
+    target = Target("branches", Branches, (InputSpec((2, 4, 6, 6)),))
+    check = crosscheck_step(target, count_step(target, TrainStep("adam", device=device)))
+    grouped, frozen, transposed = 2 * 36 * 4 * 2 * 9, 2 * 36 * 4 * 4, 2 * 36 * 4 * 4 * 4
+    attention = 2 * 144 * 144 * 4  # per product of it
+    assert check.ours["forward convolution"] == grouped + frozen + transposed
+    # Of the first layer the gradient of the weight, and it runs again; of the frozen one the gradient of the input.
+    assert check.ours["backward convolution"] == grouped + frozen + 2 * transposed + grouped
+    assert (check.ours["forward attention"], check.ours["backward attention"]) == (2 * attention, 5 * attention)
+    by_layer, torchs = check.others
+    assert by_layer.reasons == (("backward convolution", -grouped, "which checkpoints run again"),)
+    assert by_layer.remarks == ("4 of 4 modules agree with arithmetic by layer",)
+    assert torchs.by_class is not None
+    assert torchs.by_class["backward convolution"] == check.ours["backward convolution"] + grouped  # two groups
+    assert torchs.by_class["backward attention"] == (5 * attention if device == "cuda" else 0)
+    assert all(check.unexplained(other) == {} for other in check.others)
+
+
+def test_a_module_that_differs_from_the_arithmetic_of_its_layer_is_named() -> None:
+    target = Target("two", lambda: nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3)), (InputSpec((2, 3)),))
+    count = count_step(target, TrainStep("none"))
+    swapped = [op._replace(module="0") if op.module == "1" else op for op in count.graph.ops if op.phase != "forward"]
+    ops = (*(op for op in count.graph.ops if op.phase == "forward"), *swapped)
+    check = crosscheck_step(target, replace(count, graph=replace(count.graph, ops=ops)))
+    assert check.unexplained(check.others[0]) == {}
+    assert check.others[0].remarks[0].endswith("0 of 2 modules agree with arithmetic by layer; not 0, 1")

@@ -16,12 +16,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 import netcost
+from netcost.counting.crosscheck_step import backward_by_layer, products_of
+from netcost.counting.training import StepCount
+from netcost.graph.graph import Phase
 from netcost.targets import weightless
 from netcost.text.errors import DataDependentError
 from netcost.timing import measure
+from netcost.tracing import TrainStep, trace_step
+from netcost.tracing.training import named_loss
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 transformers = pytest.importorskip("transformers", reason="transformers comes with netcost[test]")
@@ -139,6 +144,31 @@ def test_mult_adds_are_those_of_flop_counter_mode_and_training_goes_on_as_before
         assert analysis.unknown_ops == {}
         assert analysis.mult_adds == mult_adds_by_torch(watched, {**inputs, **flags}) > 0
     assert losses_of_training(model, inputs) == losses_of_training(built(name), inputs)
+
+
+STEPS = "T5ForConditionalGeneration BigBirdForCausalLM GPT2LMHeadModel LlamaForCausalLM MixtralForCausalLM".split()
+"""Without grouped convolutions, whose gradients FlopCounterMode counts wrong."""
+
+FUSED = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+FUSED_BACKWARD = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
+ON_CPU = {
+    **MISSED,
+    FUSED: lambda query, key, value, *_, **__: sdpa_flop_count(query, key, value),
+    FUSED_BACKWARD: lambda *shapes, **_: sdpa_backward_flop_count(*shapes[:4]),
+}
+"""FlopCounterMode has formulas of attention for kernels of a GPU alone."""
+
+
+@pytest.mark.parametrize("name", [*STEPS, *OTHERS[::3]])
+def test_a_training_step_costs_what_flop_counter_mode_sees_in_a_real_one(name: str) -> None:
+    model, inputs = built(name).train(), inputs_of(built(name))
+    step = TrainStep("none", device="cpu")
+    count = StepCount.of(trace_step(model, (), inputs, step), step)
+    operators = list(zip(count.graph.ops, count.kinds, count.costs, strict=True))
+    assert products_of(operators, Phase.BACKWARD) == backward_by_layer(operators)
+    with FlopCounterMode(display=False, custom_mapping=ON_CPU) as counter:
+        named_loss("auto", model(**inputs)).backward()
+    assert count.total.mult_adds == counter.get_total_flops() // 2
 
 
 @pytest.mark.parametrize("name", ["JetMoeForCausalLM", "OpenAIPrivacyFilterModel"])

@@ -1,5 +1,6 @@
 """Time joined to the graph: exact on a made-up clock, and in order on real networks."""
 
+import copy
 import getpass
 import json
 import os
@@ -24,13 +25,14 @@ from netcost.profiling import probes
 from netcost.profiling.chrome import middle
 from netcost.profiling.operator_timer import OperatorTimer, Span
 from netcost.profiling.probes import HostProbe, KernelProbe, Pass, joined, kernel_seconds, kernels_of
+from netcost.profiling.tables import require_grouping
 from netcost.targets.naming import Target, resolve
 from netcost.text.errors import MeasurementError, RequestError
 from netcost.text.formats import terminal
 from netcost.text.formats.json_text import render
 from netcost.timing import stats
 from netcost.timing.measuring import random_call
-from netcost.tracing import InputSpec
+from netcost.tracing import InputSpec, TrainStep
 
 GROUPINGS = ("op", "kind", "module", "block")
 
@@ -742,3 +744,38 @@ def test_a_line_of_80_characters_holds_the_kinds_with_all_their_figures(peaks):
     assert all(word in heading for word in ("Share", "Mult-adds", "FLOP/s", "Bytes/s", "Roof"))
     assert any(line.startswith("depthwise conv.") for line in lines)
     assert any(line.startswith("(gap)") for line in lines)
+
+
+class Trained(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 2, stride=2), nn.BatchNorm2d(8), nn.ReLU6(inplace=True))
+        self.attention = nn.MultiheadAttention(8, 2, dropout=0.1, batch_first=True)
+        self.norm, self.drop, self.head = nn.LayerNorm(8), nn.Dropout(0.5), nn.Linear(8, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = self.norm(self.stem(x).flatten(2).mT)
+        attended, _ = self.attention(tokens, tokens, tokens, need_weights=False)
+        return self.head(self.drop(attended).mean(1))
+
+
+@pytest.mark.parametrize("step", [TrainStep("adam"), TrainStep("momentum", amp="bf16", passes=2)])
+def test_a_training_step_is_profiled_by_phase_and_leaves_the_model_as_it_was(step: TrainStep) -> None:
+    model = Trained().eval()
+    before = copy.deepcopy(model.state_dict())
+    result = netcost.profile(model, (2, 3, 8, 8), step=step, budget_s=0.02)
+    rows = {row["phase"]: row for row in result.table("phase").to_dict()["rows"]}
+    assert list(rows) == ["forward", "loss", "backward", "optimizer", "(gap)"]
+    assert sum(row["time_s"] for row in rows.values()) == pytest.approx(result.total_s)
+    assert result.analysis.training is not None
+    for phase, cost in result.analysis.training.phases.items():
+        assert (rows[phase]["mult_adds"], rows[phase]["memory_access"]) == (cost.mult_adds, cost.memory_access)
+        assert rows[phase]["time_s"] > 0
+    modules = [row["module"] for row in result.table("module", 1).to_dict()["rows"]]
+    assert {"stem", "head", "(loss)", "(optimizer)"} < {*modules}
+    assert "params" not in rows["forward"]  # nor is anything fused: not counted for a step, and so not 0
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert not model.training
+    assert all(parameter.grad is None for parameter in model.parameters())
+    with pytest.raises(RequestError, match="no blocks"):
+        require_grouping("block", of_step=True)

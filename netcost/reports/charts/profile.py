@@ -106,7 +106,7 @@ def under_roof(profile: Profile) -> Figure | None:
 
 def _operators(profile: Profile) -> Iterator[dict[str, Any]]:
     """Yield a point for each operator with arithmetic and a time: logarithmic axes have no 0."""
-    count, labels = profile.analysis.count, _labels(profile)
+    count, labels = profile.count, _labels(profile)
     for op, kind, cost, time_s, bound_s in zip(
         count.graph.ops, count.kinds, count.costs, profile.times_s, profile.bounds_s, strict=True
     ):

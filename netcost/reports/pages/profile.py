@@ -39,7 +39,8 @@ def _lead(profile: Profile) -> str:
     table = profile.table("kind")
     most = max(table.rows, key=lambda row: row[table.names.index("time_s")])
     share = units.percent(most[table.names.index("share")])
-    words = f"A forward pass takes {units.seconds(profile.median_s)}, of which {share} is {most[0]}."
+    what = "A forward pass" if profile.analysis.training is None else "A training step"
+    words = f"{what} takes {units.seconds(profile.median_s)}, of which {share} is {most[0]}."
     if profile.roofline is not None and profile.roofline.share is not None:
         words += f" At the roofline it would take {units.seconds(profile.roofline.bound_s)}."
     return words
