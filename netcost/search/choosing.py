@@ -11,7 +11,7 @@ import numpy as np
 from netcost.comparison import Comparison, compare
 from netcost.prediction import hull
 from netcost.prediction.coefficients import Coefficients
-from netcost.prediction.columns import KNOWN_KINDS, Floats, Situation, matrix, three_columns
+from netcost.prediction.columns import KNOWN_KINDS, Floats, Situation, matrix, few_columns
 from netcost.prediction.predicting import Prediction, coefficients
 from netcost.search.choice import Candidate, ChoiceLimits, NetworkChoice, alone
 from netcost.search.pretrained import CountedNetwork, Pretrained, counted_networks, pretrained, rows_for
@@ -102,10 +102,10 @@ def _counts(known: Coefficients, batch: int) -> dict[str, Floats]:
     """Return each column of the model, per sample, with a value per network."""
     rows, owner = rows_for(known, batch)
     now, networks = Situation(known.running, known.sheet, float(batch)), len(counted_networks())
-    if not known.three_columns:
+    if not known.few_columns:
         return matrix(rows, now, owner, networks)
-    three = {name: values * rows["count"] for name, values in three_columns(rows, now).items()}
-    return {name: np.bincount(owner, values, networks).astype(np.float64) for name, values in three.items()}
+    few = {name: values * rows["count"] for name, values in few_columns(rows, now).items()}
+    return {name: np.bincount(owner, values, networks).astype(np.float64) for name, values in few.items()}
 
 
 def _predicted(network: CountedNetwork, counts: Mapping[str, float], known: Coefficients, batch: int) -> Prediction:
@@ -172,11 +172,12 @@ def _finalist_timing(known: Coefficients, limits: ChoiceLimits, timing: Timing |
             f"{known.device} is predicted for {known.running}, which is not timed here; leave out --measure, or give a "
             "file of `netcost calibrate` for this device"
         )
-    on_processor = known.three_columns or known.sheet.cache_bytes is not None
+    on_processor = known.few_columns or known.sheet.cache_bytes is not None
     if on_processor != (asked.device == "cpu"):
         raise RequestError(f"--device {asked.device}: the predictions are for {known.title}; time on such a device")
     return replace(
         asked,
+        threads=asked.threads or known.threads,
         dtype=PRECISIONS[known.precision],
         memory_format=None if known.memory_format == "contiguous" else known.memory_format,
         backend="compile" if known.mode == "compiled" else "eager",

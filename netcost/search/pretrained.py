@@ -34,8 +34,8 @@ WAYS = {
 }
 """Ways of running that networks were counted in, by the name of their file."""
 
-ONE_ROW = ("traced",)
-"""Ways with one row per network: enough for a model of three columns, and for no other."""
+FEW_ROWS = ("traced",)
+"""Ways with a row of pooling and one of all else per network: enough for a model of few columns, and for no other."""
 
 CACHE_BYTES = DEVICES["i9-10940x"][1].cache_bytes or 0.0
 """Rows of the file "processor" are of kernels that move more than this at batch 1, or of kernels that move less."""
@@ -114,13 +114,13 @@ def rows_for(known: Coefficients, batch: int) -> tuple[Rows, NDArray[np.int64]]:
         RequestError: the networks were not counted in that way, or not for such a cache and batch.
     """
     way = next((way for way, running in WAYS.items() if running == known.running), None)
-    if way is None or (way in ONE_ROW and not known.three_columns):
-        ways = "; ".join(str(running) for name, running in WAYS.items() if name not in ONE_ROW or known.three_columns)
+    if way is None or (way in FEW_ROWS and not known.few_columns):
+        ways = "; ".join(str(running) for name, running in WAYS.items() if name not in FEW_ROWS or known.few_columns)
         raise RequestError(
             f"{known.title} runs networks {known.running}; those that come with netcost are counted: {ways}; predict "
             "networks one by one: netcost predict"
         )
-    if way == "processor" and not known.three_columns and (known.sheet.cache_bytes, batch) != (CACHE_BYTES, 1):
+    if way == "processor" and not known.few_columns and (known.sheet.cache_bytes, batch) != (CACHE_BYTES, 1):
         raise RequestError(
             f"{known.title} at batch {batch}: kernels are counted for a last cache of {CACHE_BYTES / 1e6:g} MB and "
             "batch 1; predict networks one by one: netcost predict"

@@ -32,7 +32,7 @@ from netcost.prediction.rows import FIELDS, OWN_KERNELS, ROW
 from netcost.search import Candidate, NetworkChoice, choose
 from netcost.search.choice import pareto_front
 from netcost.search.choosing import target_of
-from netcost.search.pretrained import CACHE_BYTES, ONE_ROW, WAYS, pretrained
+from netcost.search.pretrained import CACHE_BYTES, FEW_ROWS, WAYS, pretrained
 from netcost.text.tables import Column, from_records
 
 DATA = Path(netcost.__file__).parent / "search" / "data"
@@ -66,8 +66,8 @@ def bins(values: np.ndarray, limits: tuple[float, float], step: float) -> np.nda
 def alike(rows: np.ndarray, way: str) -> list[tuple]:
     """Return a key per row; those of equal keys are added up."""
     kind = rows["kind"]
-    if way in ONE_ROW:
-        return [("linear",)] * len(rows)
+    if way in FEW_ROWS:
+        return [("pooling" if is_pooling else "linear",) for is_pooling in kind == "pooling"]
     flags = {flag: rows[flag] > 0 for flag in FLAGS}
     flags["named_padding"] &= kind == "depthwise convolution"
     flags["mixed_layouts"] &= np.isin(kind, LAYOUT_KINDS if way == "eager" else ("fused", "fused reduction"))

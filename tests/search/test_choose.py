@@ -35,7 +35,7 @@ def own_device(**changes: Any) -> Coefficients:
         device="board",
         title="Board",
         mode="eager",
-        three_columns=True,
+        few_columns=True,
         seconds=seconds,
         largest_shares=dict.fromkeys(seconds, 1.0),
         interval=(0.8, 1.25),
@@ -186,8 +186,8 @@ def test_a_bad_request_is_one_line(words: str, told: str, capsys: pytest.Capture
     ("changes", "told"),
     [
         ({"memory_format": "channels_last"}, "Board runs networks eager, single precision, channels last"),
-        ({"three_columns": False}, "Board runs networks eager, single precision, contiguous"),
-        ({"mode": "compiled", "three_columns": False}, "for a last cache of 19.25 MB and batch 1"),
+        ({"few_columns": False}, "Board runs networks eager, single precision, contiguous"),
+        ({"mode": "compiled", "few_columns": False}, "for a last cache of 19.25 MB and batch 1"),
     ],
 )
 def test_a_device_that_runs_networks_otherwise_is_refused(changes: dict[str, Any], told: str) -> None:
