@@ -756,6 +756,10 @@ SPECIAL = (
         Kind.CONVOLUTION, 144 + 2 * (192 + 108), 2 * 144 * 27, 16 * (36 * 3 * 9) + 144,
     ),
     other(call("aten.embedding_dense_backward", (9, 4), grad_output=(5, 4), indices=(5,)), 20 + 5 + 36, 20),
+    Row(
+        call("aten.reflection_pad2d_backward", (1, 1, 4, 4), grad_output=(1, 1, 6, 6), self=(1, 1, 4, 4)),
+        Kind.MOVEMENT, 36 + 16, 0, 36,
+    ),
     # Twice as small with antialiasing: windows of 4 by 4, and of 8 by 8.
     other(call("aten._upsample_bilinear2d_aa", (1, 1, 4, 4), self=(1, 1, 8, 8)), 64 + 16, 16 * (16 + 15)),
     other(call("aten._upsample_bicubic2d_aa", (1, 1, 4, 4), self=(1, 1, 8, 8)), 64 + 16, 16 * (64 + 63)),

@@ -144,6 +144,16 @@ def embedding_backward(op: Op) -> Cost:
     return access(op, flops=op.inputs[0].numel)
 
 
+@rule(
+    *aten("reflection_pad1d_backward reflection_pad2d_backward reflection_pad3d_backward"),
+    *aten("replication_pad1d_backward replication_pad2d_backward replication_pad3d_backward"),
+    kind=Kind.MOVEMENT,
+)
+def pad_backward(op: Op) -> Cost:
+    """Add each gradient to the place that was repeated (1 each). Of the input only the shape is used."""
+    return access(op, flops=op.inputs[0].numel, read=op.inputs[:1])
+
+
 @rule(*aten("nll_loss_backward nll_loss2d_backward"), kind=Kind.OTHER)
 def negative_log_likelihood_backward(op: Op) -> Cost:
     """Write all of the gradient, zeros and one value per target."""
