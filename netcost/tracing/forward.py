@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
+from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -164,7 +165,7 @@ def swept(record: Callable[[list[Op]], Graph]) -> Graph:
     """Record into a list, and see that no shape-only tensor lives on afterwards, whether it succeeds or raises."""
     ops: list[Op] = []
     try:
-        graph = record(ops)
+        graph = copy_context().run(record, ops)  # so that context variables stay as they were
     except Exception as error:
         _clear_frames(error)  # which hold tensors of the pass
         if is_held(ops):

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from netcost.graph.graph import Op
 from netcost.tracing.memory import Handle
+from netcost.tracing.state import slots_of
 
 TENSORS = frozenset({Tensor, nn.Parameter})
 LRU_CACHE = type(lru_cache(int))
@@ -107,12 +108,20 @@ def _taken_from(holder: Any, value: Any, ignored: set[int], depth: int) -> Itera
         for key in keys:
             _reset(owner, key)
             yield f"{_title(owner)}.{key}"
+    elif names := _slots_with(holder, value):
+        for name in names:
+            object.__setattr__(holder, name, None)
+            yield f"{_title(holder)}.{name}"
     else:
         yield f"a {type(holder).__qualname__}?"
 
 
 def _keys(mapping: Mapping[Any, Any], value: Any) -> list[Any]:
     return [key for key, item in mapping.items() if item is value]
+
+
+def _slots_with(holder: Any, value: Any) -> list[str]:
+    return [name for name in slots_of(holder) if getattr(holder, name) is value]
 
 
 def _delete(mapping: dict[Any, Any], key: Any) -> None:

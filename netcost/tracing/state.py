@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import enum
 import gc
+import random
 import sys
-from collections import OrderedDict, defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import chain, filterfalse, islice
 from operator import itemgetter
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
@@ -20,7 +22,7 @@ from netcost.tracing.answers import believed_device
 from netcost.tracing.arguments import shadow
 
 SEQUENCES = frozenset({list, deque})
-CONTAINERS = frozenset({dict, OrderedDict, defaultdict, set}) | SEQUENCES
+CONTAINERS = frozenset({dict, OrderedDict, defaultdict, Counter, set}) | SEQUENCES
 ATOMS = frozenset(
     {int, bool, float, str, type(None), tuple, Tensor, nn.Parameter, torch.Size, torch.dtype, torch.device, type}
     | {FunctionType, BuiltinFunctionType, MethodType, ModuleType}
@@ -31,6 +33,9 @@ _COMMON = vars(nn.Module())
 _COMMON_NAMES = tuple(_COMMON)
 _common_containers = itemgetter(*[name for name, value in _COMMON.items() if isinstance(value, dict | set)])
 """Of the attributes that every module has first, those that are containers; in most modules, most are empty."""
+
+LARGE_ARRAY = 1 << 23
+"""Bytes above which an array of NumPy is not put back."""
 
 SHARED = sys.stdlib_module_names | {"torch", "numpy"}
 """Packages whose objects, loggers and compiled graphs for example, are not taken for a model's own state."""
@@ -56,7 +61,7 @@ def restored(members: Sequence[nn.Module]) -> Iterator[None]:
         for module in members
         if isinstance(module, torch.jit.ScriptModule)
     ]
-    filled, empty = _contents([module for module in members if not isinstance(module, torch.jit.ScriptModule)])
+    filled, empty, others = _contents([module for module in members if not isinstance(module, torch.jit.ScriptModule)])
     parameters = [tensor for module in members for tensor in module._parameters.values() if tensor is not None]
     gradients = [(tensor, tensor.requires_grad, tensor.grad) for tensor in parameters]
     try:
@@ -68,6 +73,8 @@ def restored(members: Sequence[nn.Module]) -> Iterator[None]:
         for container in empty:
             if container:
                 container.clear()
+        for put_back in others:
+            put_back()
         for module, training in scripted:
             if training is None:
                 vars(module).pop("training", None)
@@ -98,13 +105,17 @@ def stand_in(members: Sequence[nn.Module], parameters: Mapping[str, Tensor]) -> 
                     container[index] = shapes[id(value)]
 
 
-def _contents(members: Sequence[nn.Module]) -> tuple[list[tuple[Any, Any]], list[Any]]:
+def _contents(
+    members: Sequence[nn.Module],
+) -> tuple[list[tuple[Any, Any]], list[Any], list[Callable[[], Any]]]:
     """Return the containers of the modules at any depth: filled ones with a copy each, and empty ones.
 
-    The attributes of a plain object are a container too.
+    The attributes of a plain object are a container too. Of what has another kind of state, return functions that put
+    it back: random generators, arrays of NumPy, and objects with slots.
     """
     filled: list[tuple[Any, Any]] = []
     empty: list[Any] = []
+    others: list[Callable[[], Any]] = []
     containers: list[Any] = [module.__dict__ for module in members]
     seen = set(map(id, containers))
     # Of these the contents are known: members, and tensors.
@@ -125,13 +136,45 @@ def _contents(members: Sequence[nn.Module]) -> tuple[list[tuple[Any, Any]], list
                 continue
             inner = value if kind in CONTAINERS else _attributes(value)
             if inner is None:
+                if id(value) not in seen and (put_back := _other_state(value)) is not None:
+                    seen.add(id(value))
+                    others.append(put_back)
                 continue
             if not inner:
                 empty.append(inner)
             elif id(inner) not in seen:
                 seen.add(id(inner))
                 containers.append(inner)
-    return filled, empty
+    return filled, empty, others
+
+
+def _other_state(value: Any) -> Callable[[], Any] | None:
+    """Return the function that puts back the state of a value without attributes; None where it has none."""
+    kind = type(value)
+    if kind is torch.Generator:
+        return partial(value.set_state, value.get_state())
+    if kind.__module__ == "numpy":
+        is_small = kind.__name__ == "ndarray" and value.nbytes <= LARGE_ARRAY and value.flags.writeable
+        return partial(value.__setitem__, ..., value.copy()) if is_small else None
+    names = slots_of(value)
+    return partial(_set_slots, value, {name: getattr(value, name) for name in names}) if names else None
+
+
+def slots_of(value: Any) -> list[str]:
+    """Return the names of an object's slots that are set; none of one whose state is not a model's own."""
+    if type(value).__module__.partition(".")[0] in SHARED | {"builtins"}:
+        return []
+    slots = (vars(kind).get("__slots__", ()) for kind in type(value).__mro__)
+    names = [name for held in slots for name in ((held,) if isinstance(held, str) else held)]
+    return [name for name in names if name[:2] != "__" and hasattr(value, name)]
+
+
+def _set_slots(value: Any, before: Mapping[str, Any]) -> None:
+    for name in slots_of(value):
+        if name not in before:
+            object.__delattr__(value, name)
+    for name, kept in before.items():
+        object.__setattr__(value, name, kept)  # past a frozen data class
 
 
 def _attributes(value: Any) -> dict[str, Any] | None:
@@ -147,7 +190,7 @@ def _attributes(value: Any) -> dict[str, Any] | None:
 
 @contextmanager
 def quiet_torch(device: torch.device, is_recurrent: bool) -> Iterator[None]:
-    """Switch torch to the settings that a trace needs; restore them, and the random state, at the end.
+    """Switch torch to the settings that a trace needs; restore them, and all random states, at the end.
 
     Off are the fused attention path, which hides its operators; compilation; autocast, which does not see shapes; and
     the kernels that only some devices have for recurrent layers.
@@ -158,6 +201,10 @@ def quiet_torch(device: torch.device, is_recurrent: bool) -> Iterator[None]:
     """
     with ExitStack() as undo:
         undo.callback(torch.random.set_rng_state, torch.random.get_rng_state())
+        undo.callback(random.setstate, random.getstate())
+        if numpy := sys.modules.get("numpy"):
+            undo.callback(numpy.random.set_state, numpy.random.get_state())
+        undo.callback(torch.set_default_dtype, torch.get_default_dtype())
         undo.callback(torch.backends.mha.set_fastpath_enabled, torch.backends.mha.get_fastpath_enabled())
         torch.backends.mha.set_fastpath_enabled(False)
         if is_recurrent:  # past torch.backends, which refuses after `disable_global_flags()`, and warns of other flags

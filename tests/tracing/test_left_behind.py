@@ -1,13 +1,18 @@
 """Nothing of a trace stays behind: caches, plain objects, other threads and the next training step are as before."""
 
 import functools
+import random
 import sys
 import threading
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+import numpy
 import pytest
 import torch
 from torch import Tensor, nn
@@ -28,6 +33,17 @@ class Table:
 
 
 TABLE = Table()
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """An object without a dictionary."""
+
+    values: Any = None
+
+
+SLOTS = Slots()
+VARIABLE: ContextVar[Any] = ContextVar("VARIABLE", default=None)
 
 
 @functools.lru_cache
@@ -59,6 +75,7 @@ PLACES: dict[str, tuple[Callable[[Tensor], Any], str]] = {
     "object": (lambda x: setattr(TABLE, "values", x), "Table.values"),
     "lru_cache": (lambda _: cached(2.0), "cached"),
     "closure": (in_closure(), "closure"),
+    "object with slots": (lambda x: object.__setattr__(SLOTS, "values", x), "Slots.values"),
 }
 
 
@@ -88,7 +105,7 @@ def empty_places() -> Iterator[None]:
 
 
 def shapes_alive() -> list[Tensor]:
-    held = [*CACHE.values(), *KEPT, MASK, Table.values, TABLE.values]
+    held = [*CACHE.values(), *KEPT, MASK, Table.values, TABLE.values, SLOTS.values]
     return [x for x in held if isinstance(x, Tensor) and x.is_meta]
 
 
@@ -100,6 +117,32 @@ def test_a_shape_that_a_network_keeps_is_taken_out_and_its_holder_named(place: s
     assert holder.endswith(name)
     assert not shapes_alive() and "y" not in CACHE
     assert not cached(2.0).is_meta
+
+
+def test_a_context_variable_is_as_before() -> None:
+    assert trace(Keeping(VARIABLE.set), torch.randn(2, 4)).leftovers == ()
+    assert VARIABLE.get() is None
+
+
+def test_state_of_other_kinds_is_put_back() -> None:
+    model, generator = Keeping(lambda _: None), torch.Generator().manual_seed(3)
+    held = Slots([1]), Counter(a=1), numpy.zeros(3)
+    model.slots, model.counter, model.array = held
+    model.generator = generator
+
+    def keep(x: Tensor) -> None:
+        object.__setattr__(held[0], "values", x)
+        held[1].update("ab")
+        held[2][0] = torch.rand((), generator=generator)
+        random.random(), numpy.random.rand(), torch.set_default_dtype(torch.float64)
+
+    model.keep = keep
+    before = generator.get_state(), random.getstate(), numpy.random.get_state()[2]
+    assert trace(model, torch.randn(2, 4)).leftovers == ()
+    assert held[:2] == (Slots([1]), Counter(a=1)) and not held[2].any()
+    assert torch.equal(generator.get_state(), before[0])
+    assert (random.getstate(), numpy.random.get_state()[2]) == before[1:]
+    assert torch.get_default_dtype() is torch.float32
 
 
 @pytest.mark.parametrize(("refused", "left"), [(("__delitem__",), {"y": None}), (("__delitem__", "__setitem__"), None)])
@@ -120,15 +163,10 @@ def test_a_holder_is_named_in_the_notes_of_the_count_and_of_a_comparison() -> No
     assert any("CACHE" in note for note in entry["count_notes"])
 
 
-class Slot:
-    __slots__ = ("y",)
-
-
 def test_what_cannot_be_taken_out_is_not_timed_here_and_not_said_to_be_gone() -> None:
-    slot = Slot()
-    model = Keeping(lambda y: setattr(slot, "y", y))
+    model = Keeping(lambda y: KEPT.append(functools.partial(print, y)))
     analysis = netcost.analyze(model, (2, 4))
-    assert "Slot, and they are still there" in " ".join(analysis.notes())
+    assert "partial, and they are still there" in " ".join(analysis.notes())
     with pytest.raises(MeasurementError, match="--isolate"):
         analysis.require_timeable()
     (entry,) = netcost.compare([model], device="cpu", inputs=(2, 4), budget_s=0.1).to_dict()["models"]
