@@ -9,7 +9,7 @@ import typer
 
 from netcost.cli import options, output
 from netcost.linting.formats import LINT_FORMATS, lint_text
-from netcost.text.errors import VerdictError
+from netcost.text.errors import RequestError, VerdictError
 
 Codes = Annotated[
     str | None, typer.Option(metavar="CODE[,CODE...]", help="Codes, or how they begin: NC1,NC501 [default: all].")
@@ -71,6 +71,8 @@ def lint(
     known = lint_settings(config)
     given = {name: parse_codes(text) for name, text in (("select", select), ("ignore", ignore)) if text is not None}
     share = known.min_share if min_share is None else options.parse_share("--min-share", min_share)
+    if share > 1:
+        raise RequestError(f"--min-share {min_share!r} is more than the whole; expected a share like 5% or 0.05")
     mode = "train" if train else "eval"
     timing = options.timing(
         device,
@@ -82,7 +84,11 @@ def lint(
         budget=budget,
     )
     target = options.target(model, arguments, options.all_inputs(inputs, code), batch)
-    other = None if against is None else options.target(against, None, None, batch)
+    other = None if against is None else options.target(against, None, None, None)
+    if other is not None and other.inputs is None:
+        other = replace(other, inputs=target.required_inputs())
+    elif other is not None and batch is not None:
+        other = other.with_batch(batch)
     roof = None
     if peaks is not None:
         from netcost.profiling.roofline import given_peaks

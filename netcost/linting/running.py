@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from netcost.counting.operators import RECURRENT
 from netcost.linting import attention, dead, elementwise, folding, fragments, groups, movement, widths  # noqa: F401
 from netcost.linting.finding import MIN_SHARE, RULES, Finding, Network
 from netcost.linting.report import LintReport
-from netcost.linting.suppressions import UNUSED, split, suppressions
+from netcost.linting.suppressions import UNUSED, idle, suppressions, without
 from netcost.profiling.roofline import Peaks
 from netcost.targets.naming import Target, resolve
 from netcost.text.errors import RequestError
@@ -52,20 +52,22 @@ def lint(
     Raises:
         RequestError: a code is unknown; and as for `analyze`.
     """
-    chosen = codes(select, ignore)
+    wanted = codes(select, ignore)
     network, name = counted(model, inputs, mode=mode, concrete=concrete, peaks=peaks)
-    findings = all_findings(network, chosen)
+    findings = all_findings(network)
     lines = [line for line in (*network.count.graph.lines, *network.made.values()) if line is not None]
     own = sorted({line.file for line in lines if owner(line.file) == USER})
-    stay, hidden, unused = split(findings, suppressions(own), set(lines))
-    if not select and not ignore:  # else the comment may be about a finding that was not looked for
-        stay += unused
+    comments, places = suppressions(own), {*lines}
+    stay = without([finding for finding in findings if finding.code in wanted], comments)
+    hidden = sum(finding.code in wanted for finding in findings) - len(stay)
+    if UNUSED in wanted:
+        stay += idle([comment for comment in comments if comment.line in places], findings)
     return LintReport(name, network, tuple(stay), min_share, hidden)
 
 
-def all_findings(network: Network, chosen: Iterable[str] = RULES) -> list[Finding]:
-    """Run the rules of these codes; what is inside a recurrent layer of torch runs as one kernel of a library."""
-    found = [replace(finding, code=code) for code in chosen for finding in RULES.get(code)(network)]
+def all_findings(network: Network) -> list[Finding]:
+    """Run the rules; what is inside a recurrent layer of torch runs as one kernel of a library."""
+    found = [replace(finding, code=code) for code in RULES for finding in RULES.get(code)(network)]
     modules = network.count.graph.modules
     return [finding for finding in found if not finding.ops or modules.get(finding.module) not in RECURRENT]
 
@@ -103,13 +105,14 @@ def codes(select: Sequence[str], ignore: Sequence[str]) -> list[str]:
     Raises:
         RequestError: a code is unknown, or none is left.
     """
+    known = [UNUSED, *RULES]
     for code in (*select, *ignore):
-        if not any(known.startswith(code.upper()) for known in RULES) and code.upper() != UNUSED:
-            near = suggestion(code.upper(), RULES)
+        if not any(rule.startswith(code.upper()) for rule in known):
+            near = suggestion(code.upper(), known)
             raise RequestError(f"unknown code {code!r}; expected one like NC201, or NC2 for all that begin so{near}")
     wanted = tuple(code.upper() for code in select) or ("",)
     unwanted = tuple(code.upper() for code in ignore)
-    chosen = [code for code in RULES if code.startswith(wanted) and not (unwanted and code.startswith(unwanted))]
+    chosen = [code for code in known if code.startswith(wanted) and not (unwanted and code.startswith(unwanted))]
     if not chosen:
         raise RequestError("no code is left: each selected one is ignored too; leave one out of --ignore")
     return chosen

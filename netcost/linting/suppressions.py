@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 import re
 import tokenize
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from netcost.graph.graph import SourceLine
@@ -54,26 +54,25 @@ def _comments(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
         return
 
 
-def split(
-    findings: Sequence[Finding], comments: Sequence[Suppression], lines: Collection[SourceLine | None]
-) -> tuple[list[Finding], int, list[Finding]]:
-    """Return the findings that stay, the number of those switched off, and a finding per comment that did nothing.
+def without(findings: Sequence[Finding], comments: Sequence[Suppression]) -> list[Finding]:
+    """Return the findings that no comment switches off."""
+    return [finding for finding in findings if not any(comment.covers(finding) for comment in comments)]
+
+
+def idle(comments: Iterable[Suppression], findings: Sequence[Finding]) -> list[Finding]:
+    """Make a finding per comment that switches nothing off, or that names a code for nothing.
 
     Args:
-        lines: where the network calls operators or makes layers; a comment elsewhere may be about another network.
+        comments: at lines where the network calls operators or makes layers; others may be about another network.
+        findings: all that there are.
     """
-    stay = [finding for finding in findings if not any(comment.covers(finding) for comment in comments)]
-    unused = [
-        Finding(
-            UNUSED,
-            "",
-            f"the comment switches off {', '.join(comment.codes) or 'findings'}, and there is none at this line",
-            "take the comment out",
-            Saving(),
-            Keeps.FUNCTION,
-            comment.line,
-        )
-        for comment in comments
-        if comment.line in lines and not any(comment.covers(finding) for finding in findings)
-    ]
-    return stay, len(findings) - len(stay), unused
+    found = []
+    for comment in comments:
+        here = [finding.code for finding in findings if comment.covers(finding)]
+        codes = [code for code in comment.codes if not any(used.startswith(code) for used in here)]
+        if codes or not here:
+            is_all = len(codes) == len(comment.codes)
+            seen = f"the comment switches off {', '.join(codes) or 'findings'}, and there is none at this line"
+            instead = "take the comment out" if is_all else f"take {', '.join(codes)} out of it"
+            found.append(Finding(UNUSED, "", seen, instead, Saving(), Keeps.FUNCTION, comment.line))
+    return found

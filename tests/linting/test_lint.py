@@ -98,6 +98,14 @@ def test_a_comment_for_nothing_is_no_finding_where_only_some_codes_are_looked_fo
     assert {finding.code for finding in report.findings} == {"NC201"}
 
 
+def test_codes_that_a_comment_names_for_nothing_are_told(net) -> None:
+    target = net("  # netcost: ignore[NC201, NC999]")
+    [idle] = lint(target, (1, 8, 16, 16), select=["NC001"]).findings
+    assert "NC999" in idle.seen
+    assert "NC201" not in idle.seen
+    assert "NC001" not in {finding.code for finding in lint(target, (1, 8, 16, 16), ignore=["NC0"]).findings}
+
+
 def test_a_comment_for_another_network_of_the_file_is_no_finding(net) -> None:
     target = net()
     with Path("net.py").open("a") as file:
@@ -154,8 +162,15 @@ def test_settings_choose_and_strict_fails(net, capsys: pytest.CaptureFixture[str
     assert "min-share" in capsys.readouterr().err
 
 
+def test_own_networks_are_set_against_each_other_on_the_same_input(net, capsys: pytest.CaptureFixture[str]) -> None:
+    target = net()
+    assert run(["lint", target, "--input", "1x8x16x16", "--against", target]) == 0
+    assert "1.00 x the mult-adds" in capsys.readouterr().out
+
+
 def test_a_network_is_set_against_another(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["lint", "mobilenet_v2", "--against", "mobilenet_v1", "--format", "json"]) == 0
     first, *_ = json.loads(capsys.readouterr().out)["headlines"]
+    assert run(["lint", "torchvision:alexnet", "--against", "alexnet", "--min-share", "2"]) == 2
     one, other = netcost.analyze("mobilenet_v2"), netcost.analyze("mobilenet_v1")
     assert f"{one.mult_adds / other.mult_adds:.3f} x the mult-adds of mobilenet_v1" in first
