@@ -8,7 +8,7 @@ that switch one off at a line; `report` merges findings of one line and writes t
     >>> from torch import nn
     >>> from netcost.linting import lint
     >>> network = nn.Sequential(nn.Conv2d(8, 64, 1), nn.ReLU(), nn.ReLU(), nn.Conv2d(64, 64, 3))
-    >>> [(finding.code, finding.module) for finding in lint(network, (1, 8, 32, 32)).findings]
+    >>> [(finding.code, finding.module) for finding in lint(network, (1, 8, 32, 32), select=["NC402"]).findings]
     [('NC402', '2')]
 
 This belongs here: another finding, which is one function with its code, its entry in `explanations.toml`, and a network

@@ -66,7 +66,8 @@ def unfused(network: Network) -> Iterator[Finding]:
     """Find element-wise work that a compiler would do within the operator before, where its result is in registers."""
     kinds, costs = network.count.kinds, network.count.costs
     own = [index for index, kind in enumerate(kinds) if kind is Kind.ELEMENTWISE]
-    fused = [index for index in own if costs[index].memory_access_fused < costs[index].memory_access]
+    cheaper = [index for index in own if costs[index].memory_access_fused < costs[index].memory_access]
+    fused = [index for index in cheaper if max(network.ops[index].sources, default=CALLER) >= 0]  # others begin a chain
     if fused:
         saving = reduce(Saving.plus, [_kept_in_registers(network, index) for index in fused])
         largest = max(fused, key=lambda index: costs[index].memory_access)

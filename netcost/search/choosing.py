@@ -11,7 +11,7 @@ import numpy as np
 from netcost.comparison import Comparison, compare
 from netcost.prediction import hull
 from netcost.prediction.coefficients import Coefficients
-from netcost.prediction.columns import KNOWN_KINDS, Floats, Situation, matrix, few_columns
+from netcost.prediction.columns import KNOWN_KINDS, Floats, Situation, few_columns, matrix
 from netcost.prediction.predicting import Prediction, coefficients
 from netcost.search.choice import Candidate, ChoiceLimits, NetworkChoice, alone
 from netcost.search.pretrained import CountedNetwork, Pretrained, counted_networks, pretrained, rows_for
