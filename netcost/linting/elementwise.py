@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import reduce
 
 from netcost.graph.cost import Kind
+from netcost.graph.fusion import PRODUCERS
 from netcost.graph.graph import Op, extent
 from netcost.linting.finding import CALLER, Finding, Keeps, Network, Saving, rule
 
@@ -66,8 +67,7 @@ def unfused(network: Network) -> Iterator[Finding]:
     """Find element-wise work that a compiler would do within the operator before, where its result is in registers."""
     kinds, costs = network.count.kinds, network.count.costs
     own = [index for index, kind in enumerate(kinds) if kind is Kind.ELEMENTWISE]
-    cheaper = [index for index in own if costs[index].memory_access_fused < costs[index].memory_access]
-    fused = [index for index in cheaper if max(network.ops[index].sources, default=CALLER) >= 0]  # others begin a chain
+    fused = [index for index in own if _could_join(network, index)]
     if fused:
         saving = reduce(Saving.plus, [_kept_in_registers(network, index) for index in fused])
         largest = max(fused, key=lambda index: costs[index].memory_access)
@@ -78,6 +78,12 @@ def unfused(network: Network) -> Iterator[Finding]:
             saving,
             Keeps.FUNCTION,
         )
+
+
+def _could_join(network: Network, index: int) -> bool:
+    """True where an operator alone reads what one before it has written that can go on with it."""
+    producer = max(network.ops[index].sources, default=CALLER)
+    return network.is_kind(producer, *PRODUCERS) and network.only_reader(producer) == index
 
 
 def _kept_in_registers(network: Network, index: int) -> Saving:

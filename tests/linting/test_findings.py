@@ -277,6 +277,8 @@ def test_every_rule_has_a_case() -> None:
 
 
 def test_savings_are_the_arithmetic() -> None:
+    [unfused] = found(Module(lambda m, x: m.a(x).relu() * x.mean(1, keepdim=True), a=conv(8, 8)), IMAGE, "NC405")
+    assert unfused.saving.memory_access == 2 * 8 * 16 * 16  # of the relu; the product could go on with the mean
     [grouped] = found(row(conv(8, 8, 1, groups=4)), IMAGE, "NC201")
     assert grouped.saving.memory_access == (1 - 1 / 2) * 2 * 8 * 16 * 16
     [pair] = found(CASES["NC102"][0], IMAGE, "NC102")
