@@ -30,7 +30,7 @@ class OperatorTimes:
 
     @cached_property
     def count(self) -> Count:
-        """What was timed, counted: the training step where there is one, else the forward pass."""
+        """The counted graph of what was timed: the training step where there is one, else the forward pass."""
         return self.analysis.count if self.analysis.training is None else self.analysis.training.as_count()
 
     @property
