@@ -33,6 +33,7 @@ class Choice:
     device: str
     amp: torch.dtype | None
     key: DispatchKey = DispatchKey.AutogradMeta
+    again: torch.dtype | None = None  # of what checkpoints run again, after autocast was left
     casts: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
     """Weights cast to the lower precision, which autocast keeps until it is left: by `id`, with the weight itself."""
 
@@ -88,7 +89,7 @@ def _leave(name: str, key: DispatchKey) -> None:
 
 def autocast_left(choice: Choice) -> None:
     """Switch autocast off, as a training loop does before it runs backward."""
-    choice.amp = None
+    choice.amp, choice.again = None, choice.amp
     choice.casts.clear()
 
 
@@ -124,19 +125,22 @@ def _run(
     choice = _THREAD.choice
     if choice is None or choice.key is not key:
         return _own(operator, is_composite, key, keys, args, kwargs)
-    answer = _answer(choice, name)
-    result = None if answer is None else answer(choice, *args, **kwargs)
-    if result is not None:
-        return result
-    amp, is_lowered = choice.amp, name in LOWERED[choice.device]
-    if amp is not None and (is_lowered or name in RAISED[choice.device]):
-        cast = partial(_lowered if is_lowered else _raised, choice)
-        args, kwargs = tree_map_only(Tensor, cast, (args, kwargs))
-        choice.amp = None  # what it runs in turn is left as it is
+    before = choice.amp, choice.again
+    if choice.again is not None and torch.is_grad_enabled() and torch._C._current_graph_task_id() != -1:
+        choice.amp = choice.again
     try:
+        answer = _answer(choice, name)
+        result = None if answer is None else answer(choice, *args, **kwargs)
+        if result is not None:
+            return result
+        is_lowered = name in LOWERED[choice.device]
+        if choice.amp is not None and (is_lowered or name in RAISED[choice.device]):
+            cast = partial(_lowered if is_lowered else _raised, choice)
+            args, kwargs = tree_map_only(Tensor, cast, (args, kwargs))
+            choice.amp = choice.again = None  # what it runs in turn is left as it is
         return _own(operator, is_composite, key, keys, args, kwargs)
     finally:
-        choice.amp = amp
+        choice.amp, choice.again = before
 
 
 def _own(
@@ -158,7 +162,7 @@ def _answer(choice: Choice, name: str) -> Kernel | None:
 def _lowered(choice: Choice, tensor: Tensor) -> Tensor:
     if tensor.dtype is not torch.float32 or choice.amp is None:
         return tensor
-    if not (tensor.is_leaf and tensor.requires_grad):
+    if not (tensor.is_leaf and tensor.requires_grad) or choice.again is not None:
         return tensor.to(choice.amp)
     if id(tensor) not in choice.casts:
         choice.casts[id(tensor)] = (tensor, tensor.to(choice.amp))

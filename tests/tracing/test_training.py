@@ -309,6 +309,14 @@ def test_casts_are_those_of_real_autocast(concrete):
     assert {*real.types} == {"bfloat16", "float32"}
 
 
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_what_a_checkpoint_runs_again_is_cast_again(reentrant):
+    step = TrainStep("none", amp="bf16", device="cpu")
+    count = counted(Mlp(reentrant), torch.empty(4, 8, requires_grad=True), step=step)
+    [again] = [op for op in count.graph.ops if op.phase is Phase.RECOMPUTE and op.name == "aten.mm"]
+    assert {spec.dtype for spec in again.inputs} == {"bfloat16"}
+
+
 class Attentive(nn.Module):
     def __init__(self):
         super().__init__()
