@@ -9,15 +9,22 @@ from collections.abc import Iterator
 from math import sqrt
 
 from netcost.graph.cost import CONVOLUTIONS, Kind
-from netcost.graph.graph import MODEL_INPUT
+from netcost.graph.graph import MODEL_INPUT, Op
 from netcost.linting.finding import Finding, Keeps, Network, Saving, rule
-from netcost.linting.widths import layer_of, sides
+from netcost.linting.widths import LANES, layer_of, sides
 
 LEAST_EXPANSION = 3.0
 """Widening by the 1x1 convolution from which on it is an inverted bottleneck's; ShuffleNet V2's units widen less."""
 
-MOST_DENSE = 8.0
+MOST_DENSE = 3.0
 """Multiply-adds of the dense convolution at most, as a multiple of those of the two layers that it replaces."""
+
+
+def fewer_widths(op: Op) -> tuple[int, int]:
+    """Return widths in and out of a convolution with one group that does about as many multiply-adds."""
+    width_in, width_out, groups = op.inputs[0].shape[1], op.outputs[0].shape[1], op.arguments["groups"]
+    fewer_in = max(LANES, LANES * round(width_in / sqrt(groups) / LANES))
+    return fewer_in, max(LANES, LANES * round(width_in * width_out / groups / fewer_in / LANES))
 
 
 @rule("NC201")
@@ -33,7 +40,7 @@ def many_groups(network: Network) -> Iterator[Finding]:
         yield network.finding(
             index,
             f"{groups} groups in {width} channels",
-            f"take 1 group and {round(width / sqrt(groups))} channels, which does as many multiply-adds",
+            f"take 1 group and {fewer_widths(op)[1]} channels, which does about as many multiply-adds",
             Saving.of_elements(saved, op.inputs[0]),
             Keeps.CAPACITY,
         )

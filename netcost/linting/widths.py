@@ -17,6 +17,9 @@ from netcost.linting.finding import Finding, Keeps, Network, Saving, rule
 LEAST_RATIO = 2.0
 """Ratio of widths below which equal ones save less than 6 % of the layer's access."""
 
+LANES = 8
+"""Channels that kernels work on at a time at least: other widths are slow for another reason than G1's."""
+
 STEPS = 12
 """Operators between the two layers of a bottleneck at most: norms, activations, a convolution, its attention."""
 
@@ -45,6 +48,12 @@ class WidthChange:
     def above_bound(self) -> float:
         """Elements above the bound of G1 at equal multiply-adds."""
         return self.places * (self.width_in + self.width_out - 2 * sqrt(self.width_in * self.width_out))
+
+
+def even_widths(width_in: int, width_out: int) -> tuple[int, int]:
+    """Return two widths that are nearly equal, multiples of `LANES`, and have nearly the same product."""
+    one = max(LANES, LANES * round(sqrt(width_in * width_out) / LANES))
+    return one, max(LANES, LANES * round(width_in * width_out / one / LANES))
 
 
 def layer_of(network: Network, index: int) -> WidthChange | None:
@@ -99,12 +108,12 @@ def unequal_widths(network: Network) -> Iterator[Finding]:
     paired = {index for pair in _pairs(network) for index in pair}
     for layer in layers(network):
         if layer.ratio >= LEAST_RATIO and layer.index not in paired:
-            even = round(sqrt(layer.width_in * layer.width_out))
+            one, other = even_widths(layer.width_in, layer.width_out)
             saving = Saving.of_elements(layer.above_bound, network.ops[layer.index].inputs[0])
             yield network.finding(
                 layer.index,
                 f"{layer.width_in} channels in, {layer.width_out} out",
-                f"take {even} and {even}, which does as many multiply-adds",
+                f"take {one} and {other}, which does about as many multiply-adds",
                 saving,
                 Keeps.CAPACITY,
             )
@@ -116,12 +125,12 @@ def bottlenecks(network: Network) -> Iterator[Finding]:
     by_index = {layer.index: layer for layer in layers(network)}
     for first, second in _pairs(network):
         one, two = by_index[first], by_index[second]
-        even = round(sqrt(one.width_in * one.width_out))
+        outer, inner = even_widths(one.width_in, one.width_out)
         saving = Saving.of_elements(one.above_bound + two.above_bound, network.ops[first].inputs[0])
         yield network.finding(
             first,
             f"{one.width_in} to {one.width_out} channels and back",
-            f"take {even} channels throughout, which does as many multiply-adds in both layers",
+            f"take {outer} channels, {inner} between, which does about as many multiply-adds in both layers",
             saving,
             Keeps.CAPACITY,
             (first, second),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from math import sqrt
 from typing import Any
 
 import torch
@@ -12,19 +11,21 @@ from torch import Tensor, nn
 
 from netcost.graph.cost import Kind
 from netcost.linting.finding import Finding, Network
+from netcost.linting.groups import fewer_widths
 from netcost.linting.rewrites import Calls, Rewrite, convolution, rewrite
-from netcost.linting.widths import layer_of
+from netcost.linting.widths import even_widths, layer_of
 
 
 @rewrite("NC101")
 @rewrite("NC102")
-def even_widths(network: Network, finding: Finding) -> Rewrite | None:
-    """Give the layers the geometric mean of their widths on all sides."""
+def nearly_equal(network: Network, finding: Finding) -> Rewrite | None:
+    """Give the layers nearly equal widths on all sides, at nearly the same multiply-adds."""
     first = layer_of(network, finding.ops[0])
     assert first is not None
     ops = [network.ops[index] for index in finding.ops]
     widths = [first.width_in, first.width_out, first.width_in][: len(ops) + 1]
-    even = [round(sqrt(first.width_in * first.width_out))] * len(widths)
+    one, other = even_widths(first.width_in, first.width_out)
+    even = [one, other, one][: len(widths)]
     before, after = (
         nn.Sequential(*(convolution(op, *pair) for op, pair in zip(ops, pairwise(given), strict=True)))
         for given in (widths, even)
@@ -39,8 +40,7 @@ def one_group(network: Network, finding: Finding) -> Rewrite | None:
     """Take one group, and widths smaller by the square root of the groups."""
     op = network.ops[finding.ops[0]]
     shape, width_in, width_out = op.inputs[0].shape, op.inputs[0].shape[1], op.outputs[0].shape[1]
-    narrow = sqrt(op.arguments["groups"])
-    fewer_in, fewer_out = round(width_in / narrow), round(width_out / narrow)
+    fewer_in, fewer_out = fewer_widths(op)
     after = convolution(op, fewer_in, fewer_out, groups=1)
     return Rewrite(convolution(op, width_in, width_out), after, (shape,), ((shape[0], fewer_in, *shape[2:]),))
 

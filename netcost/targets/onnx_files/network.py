@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,12 @@ class OnnxNode(nn.Module):
         return results
 
 
+@cache
+def _kind_of(operator: str) -> type[OnnxNode]:
+    """Return the class of an operator's nodes, by whose name tables show them."""
+    return type(operator.replace(".", "_"), (OnnxNode,), {})
+
+
 class OnnxNetwork(nn.Module):
     """The network of a file; forward takes its inputs in the file's order, or by their names.
 
@@ -69,7 +75,7 @@ class OnnxNetwork(nn.Module):
         context = FileFacts(file.opset, file.shapes)
         loaded: dict[str, Tensor] = {}
         for step in file.steps:
-            node = OnnxNode(step, context)
+            node = _kind_of(step.operator)(step, context)
             self._place(node)
             for place, name in enumerate(step.operands):
                 if name in file.weights:
