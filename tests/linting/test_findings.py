@@ -81,7 +81,7 @@ CASES = {
     "NC102": (row(conv(8, 8, 3), conv(8, 48), nn.ReLU(), conv(48, 8), nn.ReLU()), row(conv(8, 8, 3), nn.ReLU()), IMAGE),
     "NC201": (row(conv(8, 8, 3, groups=4)), row(conv(8, 8, 3), conv(8, 8, 3, groups=8)), IMAGE),
     "NC202": (
-        row(conv(8, 8, 3), conv(8, 48), BN(48), conv(48, 48, 3, groups=48)),
+        row(conv(8, 8, 3), conv(8, 48), BN(48), conv(48, 48, 3, groups=48, stride=2)),
         row(conv(8, 8, 3), conv(8, 8), BN(8), conv(8, 8, 3, groups=8)),
         (1, 8, 64, 64),
     ),

@@ -74,7 +74,7 @@ def test_rewrites_keep_the_function_over_shapes(c: int, d: int, k: int, biased: 
             Module(
                 lambda m, x: m.b(m.a(x).transpose(1, 2).unflatten(2, (16, 16))),
                 a=nn.Linear(8, 32),
-                b=conv(32, 32, 3, groups=32),
+                b=conv(32, 32, 3, groups=32, stride=2),
             ),
             (1, 256, 8),
         ),
