@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from netcost.text.errors import MeasurementError, RequestError
 from netcost.text.metrics import METRICS, NARROW_METRICS, TRAIN_METRICS
 from netcost.text.tables import Column, Table, table_of
 from netcost.tracing import TrainStep, call_arguments, input_specs, paused_collection, trace_call, trace_step
-from netcost.tracing.inputs import drawing, drawing_indices, notes_on, written_inputs
+from netcost.tracing.inputs import Input, drawing, drawing_indices, notes_on, written_inputs
 
 if TYPE_CHECKING:
     import pandas
@@ -280,24 +281,46 @@ def analyze(
     Raises:
         RequestError: the target is unknown, the input missing or malformed, or the model's code raised.
     """
+    name, model, specs, args, kwargs = built(model, inputs, concrete=concrete)
+    written = written_inputs((*args, *kwargs.values()))
+    graph = trace_call(model, args, kwargs, mode=mode, concrete=concrete)
+    training = None
+    if step is not None:
+        training = StepCount.of(trace_step(model, args, kwargs, step, concrete=concrete), step)
+    return Analysis(count(graph), name, written, notes_on(specs), training)
+
+
+def built(
+    model: nn.Module | Callable[..., Any] | str | Target,
+    inputs: Any,
+    *,
+    caller: str = "analyze",
+    concrete: bool = False,
+    while_building: AbstractContextManager[Any] | None = None,
+) -> tuple[str, nn.Module | Callable[..., Any], tuple[Input, ...], tuple[Any, ...], dict[str, Any]]:
+    """Return the name, the model, its inputs, and the positional and keyword arguments of its forward pass.
+
+    Args:
+        model: as for `analyze`, as are `inputs` and `concrete`.
+        caller: the function that needs the inputs, for the message.
+        while_building: open while a target is built.
+
+    Raises:
+        RequestError: the target is unknown, the input missing or malformed, or the constructor raised.
+    """
     name = ""
     if isinstance(model, str):
         model = resolve(model, inputs=() if inputs is None else input_specs(inputs))
     if isinstance(model, Target):
         name = model.name
         inputs = model.required_inputs() if inputs is None else inputs
-        model = model.build() if concrete else model.build_weightless()
+        with while_building or nullcontext():
+            model = model.build() if concrete else model.build_weightless()
     if inputs is None:
-        raise RequestError("analyze needs the inputs of the model: a shape like (1, 3, 224, 224), or tensors")
+        raise RequestError(f"{caller} needs the inputs of the model: a shape like (1, 3, 224, 224), or tensors")
     specs = input_specs(inputs)
     args, kwargs = call_arguments(specs, drawing(model) if concrete else drawing_indices(model))
-    written = written_inputs((*args, *kwargs.values()))
-    graph = trace_call(model, args, kwargs, mode=mode, concrete=concrete)
-    name = name or getattr(model, "__qualname__", type(model).__name__)
-    training = None
-    if step is not None:
-        training = StepCount.of(trace_step(model, args, kwargs, step, concrete=concrete), step)
-    return Analysis(count(graph), name, written, notes_on(specs), training)
+    return name or getattr(model, "__qualname__", type(model).__name__), model, specs, args, kwargs
 
 
 @paused_collection()

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from netcost.counting.analysis import built
 from netcost.counting.count import count
 from netcost.counting.operators import RECURRENT
 
@@ -17,11 +18,10 @@ from netcost.linting.finding import MIN_SHARE, RULES, Finding, Network
 from netcost.linting.report import LintReport
 from netcost.linting.suppressions import UNUSED, idle, suppressions, without
 from netcost.profiling.roofline import Peaks
-from netcost.targets.naming import Target, resolve
+from netcost.targets.naming import Target
 from netcost.text.errors import RequestError
 from netcost.text.registry import suggestion
-from netcost.tracing import call_arguments, input_specs, paused_collection, trace_call
-from netcost.tracing.inputs import drawing, drawing_indices
+from netcost.tracing import paused_collection, trace_call
 from netcost.tracing.source_lines import USER, ConstructionLines, owner
 
 
@@ -82,20 +82,8 @@ def counted(
 ) -> tuple[Network, str]:
     """Count a network with the lines of its code; return its name too."""
     made = ConstructionLines()
-    name = ""
-    if isinstance(model, str):
-        model = resolve(model, inputs=() if inputs is None else input_specs(inputs))
-    if isinstance(model, Target):
-        name = model.name
-        inputs = model.required_inputs() if inputs is None else inputs
-        with made.noting():
-            model = model.build() if concrete else model.build_weightless()
-    if inputs is None:
-        raise RequestError("lint needs the inputs of the model: a shape like (1, 3, 224, 224), or tensors")
-    specs = input_specs(inputs)
-    args, kwargs = call_arguments(specs, drawing(model) if concrete else drawing_indices(model))
+    name, model, _, args, kwargs = built(model, inputs, caller="lint", concrete=concrete, while_building=made.noting())
     graph = trace_call(model, args, kwargs, mode=mode, concrete=concrete, lines=True)
-    name = name or getattr(model, "__qualname__", type(model).__name__)
     return Network(count(graph), made.of(model) if isinstance(model, nn.Module) else {}, peaks), name
 
 
