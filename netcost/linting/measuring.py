@@ -38,14 +38,16 @@ def measured(
     time_all: TimeAll = measure_all,
     progress: Progress | None = None,
 ) -> LintReport:
-    """Return the report with the measured gain of its largest findings.
+    """Return the report with the measured gain of its largest findings, and of the largest that only this can tell.
 
     Args:
         timing: device and setting; the budget is per finding.
         most: findings to time.
     """
     gains: dict[Any, Gain] = {}
-    rows = report.rows[:most]
+    candidates = [row for row in report.all_rows if row.is_timed]
+    candidates.sort(key=lambda row: -report.network.cost(row.first.ops).mult_adds)
+    rows = [*report.rows[:most], *candidates[:most]]
     for number, row in enumerate(rows):
         if progress is not None:
             progress(number / len(rows), f"timing {row.first.code} {row.first.module}")

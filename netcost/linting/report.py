@@ -17,9 +17,13 @@ from netcost.text.explanations import find
 from netcost.text.tables import Column, Section, Table, from_records
 from netcost.text.version import __version__
 from netcost.timing.ratios import Ratio
+from netcost.timing.stats import SpeedVerdict
 from netcost.tracing.source_lines import INSTALLED
 
 SCHEMA = 1
+
+TIMED = "NC8"
+"""The beginning of codes that are findings only where a measurement on the device says so."""
 
 WHOLES = {"memory_access_bytes": "memory access", "kernels": "kernels", "params": "parameters"}
 """The savings of which a finding has a share, and the words for their wholes."""
@@ -54,6 +58,11 @@ class Gain:
         interval = "" if ends is None else f" ({ends[0]:.2f} to {ends[1]:.2f})"
         now = units.seconds(self.before_s)
         return f"Measured here, alone: {self.ratio.median:.2f}{interval} x the {now} of now: {self.ratio.verdict}."
+
+    @property
+    def is_faster(self) -> bool:
+        """True where the replacement is the faster one, beyond doubt."""
+        return self.ratio is not None and self.ratio.verdict == SpeedVerdict.FASTER
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -104,6 +113,17 @@ class Row:
         return f"{units.percent(self.shares[whole])} of the {WHOLES[whole]}" if self.shares[whole] else "nothing"
 
     @property
+    def is_timed(self) -> bool:
+        """True where the finding stands and falls with a measurement."""
+        return self.first.code.startswith(TIMED)
+
+    def is_shown(self, min_share: float) -> bool:
+        """True where it saves that share of the network, or was measured to save time where no count tells."""
+        if self.is_timed:
+            return self.gain is not None and self.gain.is_faster
+        return self.share >= min_share or self.first.code == UNUSED
+
+    @property
     def line(self) -> SourceLine | None:
         """The line of the call, or else of the construction."""
         return self.first.line or self.first.made
@@ -132,7 +152,8 @@ class Row:
         if self.first.code == UNUSED:
             return (f"{self.first.seen[0].upper()}{self.first.seen[1:]}: {self.first.instead}.",)
         change = f"{self.first.instead[0].upper()}{self.first.instead[1:]}. {KEPT[self.first.keeps]}"
-        return (first, f"{change} It saves {self.saves}{timed}.", *([] if self.gain is None else [self.gain.sentence]))
+        saves = "" if self.is_timed else f" It saves {self.saves}{timed}."
+        return (first, f"{change}{saves}", *([] if self.gain is None else [self.gain.sentence]))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -223,7 +244,7 @@ class LintReport:
     @cached_property
     def rows(self) -> tuple[Row, ...]:
         """The findings that are shown, by rule and line, the largest share first."""
-        return tuple(row for row in self._all_rows if row.share >= self.min_share or row.first.code == UNUSED)
+        return tuple(row for row in self.all_rows if row.is_shown(self.min_share))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -231,7 +252,8 @@ class LintReport:
         return tuple(finding for row in self.rows for finding in row.findings)
 
     @cached_property
-    def _all_rows(self) -> list[Row]:
+    def all_rows(self) -> list[Row]:
+        """All findings by rule and line, the largest share first."""
         alike: dict[tuple[Any, ...], list[Finding]] = {}
         for finding in self.found:
             alike.setdefault(key_of(finding), []).append(finding)
@@ -310,13 +332,17 @@ class LintReport:
     def notes(self) -> list[str]:
         """Make the notes on what is not shown."""
         notes = []
-        small = len(self._all_rows) - len(self.rows)
+        small = sum(not row.is_shown(self.min_share) and not row.is_timed for row in self.all_rows)
+        untimed = sum(row.is_timed and row.gain is None for row in self.all_rows)
         share = units.percent(self.min_share)
         if not self.rows:
             notes.append(f"Nothing was found that saves {share} or more.")
         if small:
             findings = "1 finding saves" if small == 1 else f"{small} findings save"
             notes.append(f"{findings} less than {share}; --min-share 0 shows all.")
+        if untimed:
+            places = "1 line has" if untimed == 1 else f"{untimed} lines have"
+            notes.append(f"{places} widths that are no multiples of 8; --measure tells if that costs time here.")
         if self.suppressed:
             notes.append(f"Comments switch off {self.suppressed} more.")
         if self.applied:

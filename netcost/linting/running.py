@@ -13,7 +13,17 @@ from netcost.counting.count import count
 from netcost.counting.operators import RECURRENT
 
 # Each import registers the rules of a family.
-from netcost.linting import attention, dead, elementwise, folding, fragments, groups, movement, widths  # noqa: F401
+from netcost.linting import (  # noqa: F401
+    attention,
+    dead,
+    elementwise,
+    folding,
+    fragments,
+    groups,
+    lanes,
+    movement,
+    widths,
+)
 from netcost.linting.finding import MIN_SHARE, RULES, Finding, Network
 from netcost.linting.report import LintReport
 from netcost.linting.suppressions import UNUSED, idle, suppressions, without

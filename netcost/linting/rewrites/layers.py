@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from netcost.graph.cost import Kind
 from netcost.linting.finding import Finding, Network
 from netcost.linting.groups import fewer_widths
+from netcost.linting.lanes import rounded_up, widths_of
 from netcost.linting.rewrites import Calls, Rewrite, convolution, rewrite
 from netcost.linting.widths import even_widths, layer_of
 
@@ -142,3 +143,17 @@ def one_product(network: Network, finding: Finding) -> Rewrite | None:
                 bias += layers[1].get_parameter("bias")
             one.get_parameter("bias").copy_(bias)
     return Rewrite(nn.Sequential(*layers), one, (ops[0].inputs[0].shape,))
+
+
+@rewrite("NC801")
+def wider(network: Network, finding: Finding) -> Rewrite | None:
+    """Round the widths of a layer up to multiples of 8."""
+    op = network.ops[finding.ops[0]]
+    width_in, width_out = widths_of(op)
+    shape, axis = op.inputs[0].shape, -1 if len(op.inputs[1].shape) == 2 else 1
+    if shape[axis] != width_in:
+        return None  # a product with weights that lie the other way
+    more = list(shape)
+    more[axis] = rounded_up(width_in)
+    after = convolution(op, more[axis], rounded_up(width_out))
+    return Rewrite(convolution(op, width_in, width_out), after, (shape,), (tuple(more),))
