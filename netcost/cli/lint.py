@@ -42,6 +42,12 @@ def lint(
     cold_cache: options.ColdCache = False,
     budget: Annotated[float | None, typer.Option(min=0.0, help="Seconds per finding under --measure.")] = None,
     peaks: options.Peaks = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DEVICE|FILE", help="Estimate seconds on rtx4090, say, or by a file of netcost calibrate."
+        ),
+    ] = None,
     config: options.ConfigFile = None,
     inputs: options.Inputs = None,
     code: options.InputsCode = None,
@@ -97,6 +103,10 @@ def lint(
             roof = given_peaks(peaks, progress=progress)
     chosen = {"select": known.select, "ignore": known.ignore, **given}
     report = linted(target, **chosen, min_share=share, peaks=roof, mode=mode, concrete=concrete)
+    if on is not None:
+        from netcost.linting.estimating import rates_on
+
+        report = replace(report, rates=rates_on(report.network, report.model, on))
     if measure:
         from netcost.linting.measuring import measured
 

@@ -4,7 +4,8 @@
 family: `widths` (NC1), `groups` (NC2), `fragments` (NC3), `elementwise` (NC4), `movement` (NC5), `folding` (NC6),
 `attention` (NC7), `lanes` (NC8, told only where it was timed) and `dead` (NC9). `running` counts the network and runs
 the rules; `suppressions` reads the comments that switch one off at a line; `report` merges findings of one line and
-writes them, `comparing` sets two networks side by side, `measuring` and `applying` time changes.
+writes them, `comparing` sets two networks side by side, `estimating` tells seconds
+by a device's rates, `measuring` and `applying` time changes.
 
     >>> from torch import nn
     >>> from netcost.linting import lint

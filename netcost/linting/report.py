@@ -10,6 +10,7 @@ from typing import Any
 
 from netcost.graph.cost import Kind
 from netcost.graph.graph import SourceLine
+from netcost.linting.estimating import Rates
 from netcost.linting.finding import MIN_SHARE, Finding, Keeps, Network, Saving
 from netcost.linting.suppressions import UNUSED
 from netcost.text import units
@@ -77,13 +78,15 @@ class Row:
     Args:
         findings: at least one, the largest first.
         shares: of the network that they save together, by the names of `WHOLES`.
-        seconds: that they save together by the device's peaks; None without peaks.
+        seconds: that they save together, estimated; None where nothing can be told.
+        source: of the estimate, in words.
         gain: of the largest, measured; None where it was not.
     """
 
     findings: tuple[Finding, ...]
     shares: dict[str, float]
     seconds: float | None
+    source: str = ""
     gain: Gain | None = None
 
     @property
@@ -146,7 +149,7 @@ class Row:
         """The finding in words: where, what, and what to do instead."""
         more = len(self.findings) - 1
         where = f"{self.first.module or 'The network'}{f' and {more} more' if more else ''}"
-        timed = "" if self.seconds is None else f", about {units.seconds(max(0.0, self.seconds))} by the device's peaks"
+        timed = "" if self.seconds is None else f", about {units.seconds(max(0.0, self.seconds))} by {self.source}"
         made = "" if self.first.made is None or self.first.line is None else f" Made at {place_text(self.first.made)}."
         first = f"{where}: {self.first.seen}.{made}"
         if self.first.code == UNUSED:
@@ -230,6 +233,7 @@ class LintReport:
         against: sentences that compare the network with another, where that was asked for.
         gains: measured, by the keys of rows.
         applied: sentence on the network with all changes that keep its function, where that was asked for.
+        rates: of a device, by which seconds are estimated; None for those of the peaks, where there are any.
     """
 
     model: str
@@ -240,6 +244,7 @@ class LintReport:
     against: tuple[str, ...] = ()
     gains: Mapping[tuple[Any, ...], Gain] = field(default_factory=dict)
     applied: str = ""
+    rates: Rates | None = None
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
@@ -261,7 +266,8 @@ class LintReport:
         for findings in alike.values():
             ranked = tuple(sorted(findings, key=lambda finding: -finding.saving.memory_access))
             saving = together(ranked)
-            row = Row(ranked, self._shares(saving), self._seconds(saving))
+            source = "" if self._own_rates is None else self._own_rates.of
+            row = Row(ranked, self._shares(saving), self._seconds(saving), source)
             rows.append(replace(row, gain=self.gains.get(row.key)))
         return sorted(rows, key=lambda row: -row.share)
 
@@ -275,12 +281,13 @@ class LintReport:
         return {name: max(0.0, getattr(saving, name) / max(1, of)) for name, of in wholes.items()}
 
     def _seconds(self, saving: Saving) -> float | None:
+        return None if self._own_rates is None else self._own_rates.seconds(saving)
+
+    @property
+    def _own_rates(self) -> Rates | None:
+        """The rates by which seconds are told: those asked for, or else of the peaks that the network has."""
         peaks = self.network.peaks
-        if peaks is None:
-            return None
-        rate, bandwidth = peaks.flops_per_s("float32"), peaks.bandwidths[-1].best
-        arithmetic = 2 * saving.mult_adds / rate if rate else 0.0
-        return saving.memory_access_bytes / bandwidth + saving.kernels * min(peaks.launch_s) + arithmetic
+        return self.rates or (None if peaks is None else Rates.of_peaks(peaks))
 
     @property
     def headlines(self) -> tuple[str, ...]:
@@ -345,6 +352,8 @@ class LintReport:
             notes.append(f"{places} widths that are no multiples of 8; --measure tells if that costs time here.")
         if self.suppressed:
             notes.append(f"Comments switch off {self.suppressed} more.")
+        if self.rates is not None and self.rates.reasons:
+            notes.append(f"No seconds by {self.rates.of}: {'; '.join(self.rates.reasons)}.")
         if self.applied:
             notes.append(self.applied)
         for name, times in self.network.count.unknown_ops.items():

@@ -16,7 +16,17 @@ from netcost.counting import Analysis, analyze
 from netcost.counting.operators import batch_of
 from netcost.prediction import hull
 from netcost.prediction.coefficients import Coefficients, read_coefficients, shipped
-from netcost.prediction.columns import KNOWN_KINDS, Situation, few_columns, matrix
+from netcost.prediction.columns import (
+    COLUMNS,
+    FEW_SECONDS,
+    KNOWN_KINDS,
+    Situation,
+    few_columns,
+    kernels,
+    matrix,
+    mult_adds,
+    size_bytes,
+)
 from netcost.prediction.rows import Running, rows_of
 from netcost.targets import Target, resolve
 from netcost.text import units
@@ -255,6 +265,21 @@ def predicted_one(name: str, analysis: Analysis, known: Coefficients) -> Predict
     if why:
         return Prediction(name, known, batch, None, tuple(why))
     return Prediction(name, known, batch, batch * sum(parts.values()))
+
+
+def rates_in(analysis: Analysis, known: Coefficients) -> dict[str, float]:
+    """Return the seconds per "mult_adds", "bytes" and "launches" that a device takes in one network on average.
+
+    A unit of which the network has none, by the model's columns, is left out.
+    """
+    rows = rows_of(analysis.count, known.running)
+    now = Situation(known.running, known.sheet, batch_of(analysis.graph))
+    counts = {"mult_adds": mult_adds(rows, now), "bytes": size_bytes(rows, now), "launches": kernels(rows, now)}
+    seconds = dict.fromkeys(counts, 0.0)
+    for name, part in parts_of(analysis, known)[0].items():
+        seconds[FEW_SECONDS[name][0] if known.few_columns else COLUMNS.get(name).unit] += part
+    whole = {unit: float((count * rows["count"]).sum()) for unit, count in counts.items()}
+    return {unit: seconds[unit] / count for unit, count in whole.items() if count}
 
 
 def parts_of(analysis: Analysis, known: Coefficients) -> tuple[dict[str, float], list[str]]:

@@ -3,6 +3,7 @@
 import inspect
 import json
 import linecache
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,12 @@ from torch import nn
 
 import netcost
 from netcost.cli.app import run
-from netcost.linting import lint
+from netcost.linting import Saving, lint
+from netcost.linting.estimating import rates_on
 from netcost.linting.formats import LINT_FORMATS, lint_text
 from netcost.linting.suppressions import suppressions
+from netcost.prediction import predict
+from netcost.prediction.rows import rows_of
 from netcost.text.errors import RequestError
 from netcost.tracing.source_lines import NOBODY, USER, owner
 
@@ -174,3 +178,24 @@ def test_a_network_is_set_against_another(capsys: pytest.CaptureFixture[str]) ->
     assert run(["lint", "torchvision:alexnet", "--against", "alexnet", "--min-share", "2"]) == 2
     one, other = netcost.analyze("mobilenet_v2"), netcost.analyze("mobilenet_v1")
     assert f"{one.mult_adds / other.mult_adds:.3f} x the mult-adds of mobilenet_v1" in first
+
+
+def test_seconds_on_a_device_add_up_to_its_prediction() -> None:
+    batch = netcost.resolve("resnet18").with_batch(256)
+    analysis, report = netcost.analyze(batch), lint(batch, min_share=0)
+    report = replace(report, rates=rates_on(report.network, "resnet18", "rtx4090"))
+    whole = Saving.of(analysis.total)
+    [predicted] = predict("resnet18", on="rtx4090", batch=256).predictions
+    # The device moves other bytes than an operator-by-operator count has: weights once per pass, in half precision.
+    bytes_there = rows_of(analysis.count, predicted.on.running)
+    moved = float(((bytes_there["sample_bytes"] + bytes_there["constant_bytes"] / 256) * bytes_there["count"]).sum())
+    there = whole._replace(memory_access_bytes=256 * moved, kernels=len(bytes_there))
+    assert report.rates.seconds(there) == pytest.approx(predicted.latency_s, rel=0.02)
+    assert all(row.seconds is not None for row in report.rows)
+
+
+def test_seconds_that_cannot_be_told_are_missing_and_say_why(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["lint", "lenet5", "--on", "rtx4090", "--min-share", "0"]) == 0
+    assert "No seconds by the coefficients" in capsys.readouterr().out
+    assert run(["lint", "lenet5", "--on", "rtx4091"]) == 2
+    assert rates_on(lint("lenet5").network, "lenet5", "rtx4090").seconds(Saving(1)) is None
