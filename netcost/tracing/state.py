@@ -188,9 +188,38 @@ def _attributes(value: Any) -> dict[str, Any] | None:
     return attributes if type(attributes) is dict else None
 
 
+def _deterministic() -> tuple[bool, bool]:
+    return torch._C._get_deterministic_algorithms(), torch._C._get_deterministic_algorithms_warn_only()
+
+
+def _set_deterministic(before: tuple[bool, bool]) -> None:
+    torch._C._set_deterministic_algorithms(before[0], warn_only=before[1])
+
+
+SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...] = (
+    (torch._C._get_cudnn_benchmark, torch._C._set_cudnn_benchmark),
+    (torch._C._get_cudnn_deterministic, torch._C._set_cudnn_deterministic),
+    (_deterministic, _set_deterministic),
+    (torch.get_num_threads, torch.set_num_threads),
+)
+"""What a forward pass may set for the whole process: the functions that read it and put it back."""
+
+
+@contextmanager
+def settings_restored() -> Iterator[None]:
+    """Put back at the end what the pass has changed of `SETTINGS`."""
+    before = [read() for read, _ in SETTINGS]
+    try:
+        yield
+    finally:
+        for (read, put_back), kept in zip(SETTINGS, before, strict=True):
+            if read() != kept:
+                put_back(kept)
+
+
 @contextmanager
 def quiet_torch(device: torch.device, is_recurrent: bool) -> Iterator[None]:
-    """Switch torch to the settings that a trace needs; restore them, and all random states, at the end.
+    """Switch torch to the settings that a trace needs; restore all settings and random states at the end.
 
     Off are the fused attention path, which hides its operators; compilation; autocast, which does not see shapes; and
     the kernels that only some devices have for recurrent layers.
@@ -200,6 +229,7 @@ def quiet_torch(device: torch.device, is_recurrent: bool) -> Iterator[None]:
         is_recurrent: the model has recurrent layers.
     """
     with ExitStack() as undo:
+        undo.enter_context(settings_restored())
         undo.callback(torch.random.set_rng_state, torch.random.get_rng_state())
         undo.callback(random.setstate, random.getstate())
         if numpy := sys.modules.get("numpy"):

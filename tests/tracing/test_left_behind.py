@@ -145,6 +145,32 @@ def test_state_of_other_kinds_is_put_back() -> None:
     assert torch.get_default_dtype() is torch.float32
 
 
+class Sets(nn.Module):
+    """Changes torch for the whole process."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cudnn.benchmark = torch.backends.cudnn.deterministic = True
+        torch.set_num_threads(torch.get_num_threads() + 1)
+        return x + 1
+
+
+def test_what_a_pass_sets_for_the_process_is_put_back() -> None:
+    def settings() -> tuple[Any, ...]:
+        cudnn = torch.backends.cudnn
+        return (
+            torch.are_deterministic_algorithms_enabled(),
+            torch.is_deterministic_algorithms_warn_only_enabled(),
+            cudnn.benchmark,
+            cudnn.deterministic,
+            torch.get_num_threads(),
+        )
+
+    before = settings()
+    trace(Sets(), torch.empty(2, 2))
+    assert settings() == before
+
+
 @pytest.mark.parametrize(("refused", "left"), [(("__delitem__",), {"y": None}), (("__delitem__", "__setitem__"), None)])
 def test_a_mapping_that_deletes_nothing_is_no_error(refused: tuple[str, ...], left: Any) -> None:
     def refuse(*_: Any) -> None:
