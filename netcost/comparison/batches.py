@@ -16,6 +16,7 @@ from netcost.comparison.side_by_side import interval, predicted_columns, where_e
 from netcost.profiling.roofline import Peaks
 from netcost.targets.naming import Target
 from netcost.text.errors import NetcostError, RequestError
+from netcost.text.shown import Shown, named
 from netcost.text.tables import Column, Table, table_of
 from netcost.timing import stats
 from netcost.timing.measurement import Measurement
@@ -92,8 +93,8 @@ class Knee:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep:
+@dataclass(frozen=True, slots=True, repr=False)
+class Sweep(Shown):
     """Networks over a range of rising batch sizes.
 
     `comparison` has an entry per network and batch size, network by network; ratios are to the first network at the
@@ -152,6 +153,10 @@ class Sweep:
     def tables(self) -> list[Table]:
         """Return the table alone: for people."""
         return [self.table()]
+
+    def _brief(self) -> str:
+        sizes, models = ", ".join(map(str, self.batches)), list(dict.fromkeys(entry.model for entry in self.entries))
+        return f"{named(models)} at batch {sizes}{''.join(f'; {knee.model}: {knee.verdict}' for knee in self.knees)}"
 
     def notes(self) -> list[str]:
         """Make the notes under the table."""

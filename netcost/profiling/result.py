@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,8 @@ from netcost.profiling.roofline import Roofline, under_roof
 from netcost.profiling.times import OperatorTimes
 from netcost.text import frames, units
 from netcost.text.explanations import more_about
-from netcost.text.tables import Table
+from netcost.text.shown import Shown
+from netcost.text.tables import Section, Table
 from netcost.text.version import __version__
 from netcost.timing import stats
 from netcost.timing.doubts import Doubt
@@ -32,8 +33,8 @@ FUSED = frozenset({"MultiheadAttention", "TransformerEncoderLayer", "Transformer
 """Modules of torch with a kernel of their own, which hides their operators."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Profile(OperatorTimes):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Profile(Shown, OperatorTimes):
     """The times of a network's operators, and how they were measured.
 
     Args:
@@ -94,6 +95,13 @@ class Profile(OperatorTimes):
     def chrome_trace(self) -> str:
         """Return one instrumented run as JSON for Perfetto and chrome://tracing; it names no host, user or path."""
         return chrome_trace(self.count, self.passes)
+
+    def _brief(self) -> str:
+        times = f"{units.seconds(self.operators_s)} in operators, {units.seconds(self.gap_s)} gap"
+        return f"{self.analysis.model}: {units.seconds(self.median_s)} per pass; instrumented, {times}"
+
+    def _parts(self, format_name: str) -> Sequence[Section]:  # noqa: ARG002  # the same in all formats
+        return [Section("", tables=(replace(self.summary("kind"), notes=()), self.summary("op")))]
 
     def notes(self) -> list[str]:
         """Return the notes under every table of this profile."""

@@ -10,6 +10,7 @@ from netcost.text import units
 from netcost.text.documents import Source
 from netcost.text.errors import RequestError
 from netcost.text.reading import Constraint, Node, PositiveInt
+from netcost.text.shown import Shown
 from netcost.text.tables import Column, Table
 from netcost.text.version import __version__
 from netcost.timing import stats
@@ -97,8 +98,8 @@ class Bandwidth:
         return max(self.copy.best, self.triad.best)
 
 
-@dataclass(frozen=True, slots=True)
-class Peaks:
+@dataclass(frozen=True, slots=True, repr=False)
+class Peaks(Shown):
     """The highest rates that one device reaches.
 
     Args:
@@ -222,6 +223,12 @@ class Peaks:
         row_units, rows = zip(*self._rows(), strict=True)
         missing = [f"{dtype} is missing: {reason}." for dtype, reason in self.missing.items()]
         return Table(COLUMNS, rows, self.title, (*missing, *self.notes), row_units)
+
+    def _brief(self) -> str:
+        products = (f"{product.dtype} {units.flop_rate(product.flops_per_s.best)}" for product in self.products)
+        levels = (f"{level.level} {units.data_rate(level.best)}" for level in self.bandwidths)
+        launch = f"launch {units.seconds(stats.median(self.launch_s))}"
+        return f"{self.title}: {', '.join((*products, *levels, launch))}"
 
     @property
     def title(self) -> str:

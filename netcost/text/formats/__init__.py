@@ -68,13 +68,17 @@ def result_text(result: Result, format_name: str, *, quiet: bool = False, **styl
     if format_name == "csv":
         records = result.records()
         return "\n".join(map(csv_text.render, [records] if isinstance(records, Table) else records))
-    if isinstance(result, Sectioned) and (format_name == "markdown" or not isinstance(result, Tabled)):
-        parts = result.sections()
-    else:
-        assert isinstance(result, Tabled), f"{type(result).__name__} has neither tables nor sections"
-        parts = [Section("", tables=tuple(result.tables()))]
+    parts = parts_of(result, format_name)
     write = {"table": sections.as_terminal, "markdown": sections.as_markdown, "latex": sections.as_latex}[format_name]
     return write(without_notes(parts) if quiet else parts, **style)
+
+
+def parts_of(result: object, format_name: str) -> Sequence[Section]:
+    """Return the parts of a result as a format shows them: its tables, or its report."""
+    if isinstance(result, Sectioned) and (format_name == "markdown" or not isinstance(result, Tabled)):
+        return result.sections()
+    assert isinstance(result, Tabled), f"{type(result).__name__} has neither tables nor sections"
+    return [Section("", tables=tuple(result.tables()))]
 
 
 def without_notes(sections: Iterable[AnySection]) -> list[AnySection]:
