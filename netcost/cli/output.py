@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
+import errno
+import io
 import os
 import re
 import shlex
@@ -29,8 +32,32 @@ ARGUMENTS: ContextVar[tuple[str, ...]] = ContextVar("arguments", default=())
 STDOUT: ContextVar[TextIO | None] = ContextVar("stdout", default=None)
 """Standard output while a command runs, for results alone; None outside of a command."""
 
+UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""Errors of a place that takes no more, and not of netcost."""
+
+PLAIN = {"─": "-", "–": "-", "×": "x", "·": "*", "≥": ">=", "±": "+/-", "µ": "u", "…": "...", "²": "2"}
+"""Our own signs for an encoding that lacks them; others become a question mark."""
+
 _ENDS_IN_OUTPUT = re.compile(r"-[hq]*o")
 """Flags in one word, of which the last is `-o`: its file is the next word."""
+
+
+def prepare_streams() -> None:
+    """Let both streams take any text in any encoding; one that is closed takes it to nowhere."""
+    codecs.register_error("netcost", _plain)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  # for as long as we run
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="netcost")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """Replace what an encoding lacks."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(PLAIN.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
 
 
 def check_request(format_name: str, output: str | None, formats: Sequence[str] = FORMATS) -> None:
