@@ -21,7 +21,7 @@ from typing import Any, TextIO
 import typer
 
 from netcost.text.errors import OutputError, RequestError, VerdictError
-from netcost.text.formats import FORMATS, Result, require, result_text, without_notes
+from netcost.text.formats import FORMATS, PICTURES, SUFFIXES, Result, require, result_text, without_notes
 from netcost.text.registry import suggestion, without_folders
 
 Progress = Callable[[float, str], None]
@@ -60,12 +60,32 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     return "".join(PLAIN.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
 
 
-def check_request(format_name: str, output: str | None, formats: Sequence[str] = FORMATS) -> None:
-    """Refuse an unknown format (RequestError) and an impossible file (OutputError) before any work is done."""
-    if format_name not in formats:
-        near = suggestion(format_name, formats)
-        raise RequestError(f"unknown format {format_name!r}; expected one of {', '.join(formats)}{near}")
-    require(format_name)
+def check_request(format_name: str | None, output: str | None, formats: Sequence[str] = FORMATS) -> str:
+    """Return the format, given or by the suffix of the file, "table" without both; refuse before any work is done.
+
+    Raises:
+        RequestError: the format is unknown, or the suffix is that of another.
+        OutputError: the file cannot be written.
+    """
+    suffix = Path(output or "").suffix.lower()
+    by_suffix = SUFFIXES.get(suffix, ())
+    chosen = format_name or (by_suffix[0] if by_suffix else "table")
+    if chosen not in formats:
+        came = f"format {chosen!r}" if format_name else f"format of {output!r} for this command"
+        near = suggestion(chosen, formats)
+        raise RequestError(f"unknown {came}; expected one of {', '.join(formats)}{near}")
+    if by_suffix and chosen not in by_suffix:
+        raise RequestError(
+            f"--format {chosen} does not go into {output!r}, whose suffix says {by_suffix[0]}; leave --format out, or "
+            "give the file another suffix"
+        )
+    require(chosen)
+    check_file(output)
+    return chosen
+
+
+def check_file(output: str | None) -> None:
+    """Refuse a file that cannot be written (OutputError)."""
     if output is not None:
         folder = Path(output).parent
         if not folder.is_dir():
@@ -88,6 +108,11 @@ def show_result(
         quiet: leave out the notes.
         write: turns the result into text, for results with formats of their own.
     """
+    if format_name in PICTURES:
+        from netcost.reports import pictures
+        from netcost.reports.pages import page_of
+
+        return emit(pictures.drawn(page_of(result), format_name), output)
     if format_name == "html":
         from netcost.reports import html
         from netcost.reports.pages import page_of
@@ -97,7 +122,7 @@ def show_result(
     else:
         in_terminal = format_name == "table" and output is None and (STDOUT.get() or sys.stdout).isatty()
         text = write(result, format_name, quiet=quiet, **(_terminal_style() if in_terminal else {}))
-    emit(text, output)
+    return emit(text, output)
 
 
 def _terminal_style() -> dict[str, Any]:
@@ -105,15 +130,15 @@ def _terminal_style() -> dict[str, Any]:
     return {"width": shutil.get_terminal_size().columns, "color": color}
 
 
-def emit(text: str, output: str | None) -> None:
-    """Write text to a file or standard output; a file that cannot be written (OutputError) is unchanged.
+def emit(text: str | bytes, output: str | None) -> None:
+    """Write to a file or standard output; a file that cannot be written (OutputError) is unchanged.
 
     Where the reader of standard output has ended (head, a pager), the command goes on, and has its own exit code.
     """
     if output is not None:
-        from netcost.text.writing import write_text
+        from netcost.text.writing import write_bytes, write_text
 
-        return write_text(output, text)
+        return write_text(output, text) if isinstance(text, str) else write_bytes(output, text)
     try:
         return typer.echo(text, file=STDOUT.get(), nl=False)
     except OSError as error:

@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import refused
+
+from netcost.cli.app import run
 
 NETCOST = [sys.executable, "-m", "netcost"]
 
@@ -49,3 +52,38 @@ def test_no_standard_output_is_no_fault() -> None:
     shell = ["sh", "-c", f"{sys.executable} -m netcost list lenet5 >&-"]
     ended = subprocess.run(shell, capture_output=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+BEGINNINGS = {
+    "a.html": b"<!DOCTYPE html>",
+    "a.md": b"| lenet5 |",
+    "a.csv": b"module,",
+    "a.json": b"{",
+    "a.tex": b"\\begin",
+    "a.svg": b"<svg",
+    "a.png": b"\x89PNG",
+    "a.pdf": b"%PDF",
+    "a.txt": b"lenet5",
+}
+
+
+@pytest.mark.parametrize("name", BEGINNINGS)
+def test_the_suffix_of_the_file_decides_the_format(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["show", "lenet5", "-o", name]) == 0
+    assert Path(name).read_bytes().lstrip().startswith(BEGINNINGS[name])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("show lenet5 -o a.csv --format json", "suffix says csv"),
+        ("show lenet5 -o a.svg --format html", "suffix says svg"),
+        ("list -o a.svg", "'a.svg' for this command"),
+        ("explain drift -o a.csv", "expected one of table, markdown, json"),
+    ],
+)
+def test_a_suffix_and_a_format_that_contradict_are_refused(
+    line: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said in refused(capsys, line.split())

@@ -22,7 +22,23 @@ from netcost.text.tables import Section, Table
 FORMATS = ("table", "markdown", "csv", "json", "latex", "html")
 """Values of `--format`."""
 
-EXTRA = {"html": ("altair", "jinja2", "vl_convert")}
+PICTURES = ("svg", "png", "pdf")
+DRAWN = (*FORMATS, *PICTURES)
+"""Values of `--format` where the result has a chart."""
+
+SUFFIXES = {
+    **dict.fromkeys((".md", ".markdown"), ("markdown",)),
+    **dict.fromkeys((".html", ".htm"), ("html",)),
+    ".csv": ("csv",),
+    ".json": ("json", "sarif"),
+    ".tex": ("latex",),
+    **{f".{name}": (name,) for name in PICTURES},
+    ".sarif": ("sarif",),
+    ".xml": ("junit",),
+}
+"""Formats that may go into a file with the suffix, the first unless another is asked for."""
+
+EXTRA = dict.fromkeys(("html", *PICTURES), ("altair", "jinja2", "vl_convert"))
 """Packages of `netcost[report]` that a format needs."""
 
 AnySection = TypeVar("AnySection", bound=Section)
