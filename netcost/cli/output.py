@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
@@ -22,6 +23,7 @@ import typer
 
 from netcost.text.errors import OutputError, RequestError, VerdictError
 from netcost.text.formats import FORMATS, PICTURES, SUFFIXES, Result, require, result_text, without_notes
+from netcost.text.notices import Notice
 from netcost.text.registry import suggestion, without_folders
 
 Progress = Callable[[float, str], None]
@@ -31,6 +33,9 @@ ARGUMENTS: ContextVar[tuple[str, ...]] = ContextVar("arguments", default=())
 
 STDOUT: ContextVar[TextIO | None] = ContextVar("stdout", default=None)
 """Standard output while a command runs, for results alone; None outside of a command."""
+
+LINE_EVERY_S = 10.0
+"""Seconds between two lines of progress without a terminal."""
 
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 """Errors of a place that takes no more, and not of netcost."""
@@ -189,9 +194,12 @@ def refuse_unknown(unknown: dict[str, int], strict: bool) -> None:
 
 @contextmanager
 def progress_bar(quiet: bool) -> Iterator[Progress | None]:
-    """Show a bar on standard error; yield None under `--quiet` and outside a terminal."""
-    if quiet or sys.stderr is None or not sys.stderr.isatty():
+    """Show a bar on standard error, or without a terminal a line every `LINE_EVERY_S`; yield None under `--quiet`."""
+    if quiet:
         yield None
+        return
+    if not sys.stderr.isatty():
+        yield progress_lines()
         return
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
@@ -200,4 +208,26 @@ def progress_bar(quiet: bool) -> Iterator[Progress | None]:
     columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting", total=1.0)
-        yield lambda share, text: bar.update(task, completed=share, description=text)
+
+        def show(share: float, text: str) -> None:
+            if isinstance(text, Notice):
+                bar.console.print(f"netcost: {text}", markup=False, highlight=False)
+            bar.update(task, completed=share, description=text)
+
+        yield show
+
+
+def progress_lines(clock: Callable[[], float] = time.monotonic) -> Progress:
+    """Make a progress that writes a line to standard error every `LINE_EVERY_S`, and every notice at once."""
+    begun = told = clock()
+
+    def show(share: float, text: str) -> None:
+        nonlocal told
+        now = clock()
+        if isinstance(text, Notice):
+            typer.echo(f"netcost: {text}", err=True)
+        elif now - told >= LINE_EVERY_S:
+            told = now
+            typer.echo(f"netcost: {100 * share:.0f} % after {now - begun:.0f} s, {text}", err=True)
+
+    return show

@@ -18,9 +18,10 @@ from netcost.text.metrics import METRICS, NARROW_METRICS, TRAIN_METRICS
 from netcost.text.tables import Column, Table, table_of, transposed
 from netcost.timing.gpu import Gpu
 from netcost.timing.measurement import Effort, Measurement
+from netcost.timing.ratios import Ratio
 from netcost.timing.sampling import Stop
 from netcost.timing.setting import COMPILE
-from netcost.timing.stats import Interval
+from netcost.timing.stats import APART, BETWEEN_RUNS, MIN_ROUNDS, SAME_ROUNDS, Interval, SpeedVerdict
 
 
 class Line(NamedTuple):
@@ -77,6 +78,9 @@ OPTIONAL = frozenset(
     {"device_s", "compile_s", *NARROW_METRICS, *TRAIN_METRICS, *(column.name for column in ROOF_COLUMNS)}
 )
 """Figures of a GPU, of compiled or quantised networks, of a training step, or under a roofline: no row without them."""
+
+NOTABLE_LOAD = 0.1
+"""Load per core (processes that run or wait) from which a note names it."""
 
 METHODS = {True: "round by round", False: "between runs from independent bootstraps of both medians"}
 """Methods of taking a ratio, by "within the same rounds"."""
@@ -248,6 +252,18 @@ def _warning_notes(lines: Sequence[Line]) -> list[str]:
         for line in lines
         if line.entry.ratio is not None and line.entry.ratio.against
     ]
+    ratios = [(line, line.entry.ratio) for line in lines if line.entry.ratio is not None]
+    undecided += [
+        f"{line.label}: cannot tell against {ratio.to}: {_what_may_help(ratio, line)}"
+        for line, ratio in ratios
+        if ratio.verdict == SpeedVerdict.CANNOT_TELL and not ratio.against
+    ]
+    undecided += [
+        f"{line.label}: {ratio.verdict} by size: in {ratio.estimate.rounds} rounds, all times are more than {APART:g} x apart "
+        f"from those of {ratio.to}; {MIN_ROUNDS} rounds would give an interval."
+        for line, ratio in ratios
+        if ratio.is_by_size and not ratio.against
+    ]
     measured = [(line.label, line.entry.measurement) for line in lines if line.entry.measurement]
     labels: dict[str, list[str]] = {}
     for label, measurement in measured:
@@ -255,6 +271,23 @@ def _warning_notes(lines: Sequence[Line]) -> list[str]:
             labels.setdefault(str(doubt), []).append(label)
     about = {doubt: "all" if 1 < len(measured) == len(names) else "; ".join(names) for doubt, names in labels.items()}
     return [*undecided, *(f"{names}: {doubt}" for doubt, names in about.items())]
+
+
+def _what_may_help(ratio: Ratio, line: Line) -> str:
+    """Say what the interval lacks, and what may narrow it: time, fewer threads, less of the load that was seen."""
+    measured, environment = line.entry.measurement, line.run.environment
+    ends, threshold = ratio.ci95, SAME_ROUNDS if ratio.same_rounds else BETWEEN_RUNS
+    if ends is not None and 1 - threshold <= ends[0] and ends[1] <= 1 + threshold:
+        return f"the two differ by less than {units.percent(threshold)}, and more time would not change that."
+    seen = "there are too few rounds" if ends is None else f"the interval {interval(ends, 'times')} holds 1"
+    spent = "" if measured is None else f" than {units.seconds(measured.effort.budget_s)}"
+    helps = [f"a larger --budget{spent}"]
+    if measured is not None and measured.threads > 1 and measured.device == "cpu":
+        helps.append(f"fewer --threads than {measured.threads}")
+    load = None if environment is None else environment.load_per_core
+    if load is not None and load > NOTABLE_LOAD:
+        helps.append(f"a machine without the load of {units.percent(load)} per core that was seen before")
+    return f"{seen}; what may help: {', '.join(helps)}."
 
 
 def _prediction_notes(lines: Sequence[Line], runs: Sequence[Run]) -> list[str]:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from commands import refused
 
+from netcost.cli import output
 from netcost.cli.app import run
+from netcost.text.notices import Notice
 
 NETCOST = [sys.executable, "-m", "netcost"]
 
@@ -87,3 +89,12 @@ def test_a_suffix_and_a_format_that_contradict_are_refused(
     line: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert said in refused(capsys, line.split())
+
+
+def test_without_a_terminal_there_is_a_line_of_progress_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    times = iter([0.0, 4.0, 9.0, 11.0, 15.0, 20.5, 21.5])
+    show = output.progress_lines(lambda: next(times))
+    for index in range(6):
+        show(index / 6, Notice("takes long") if index == 0 else f"round {index}")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["netcost: takes long", "netcost: 33 % after 11 s, round 2", "netcost: 83 % after 22 s, round 5"]
