@@ -12,6 +12,7 @@ from netcost.comparison.entry import Entry, Run
 from netcost.counting.figures import Figures, input_text
 from netcost.prediction.predicted import PredictedLatency
 from netcost.profiling.roofline import ROOFLINE_COLUMNS, Peaks, Roofline
+from netcost.profiling.roofline.bound import BEYOND
 from netcost.text import units
 from netcost.text.explanations import more_about
 from netcost.text.metrics import METRICS, NARROW_METRICS, TRAIN_METRICS
@@ -221,7 +222,7 @@ def notes(lines: Sequence[Line], runs: Sequence[Run], peaks: Peaks | None) -> li
         *dict.fromkeys(note for line in lines if line.entry.figures for note in line.entry.figures.notes()),
         *_timing_notes(lines, runs),
         *_prediction_notes(lines, runs),
-        *_peaks_notes(peaks, runs),
+        *_peaks_notes(peaks, runs, lines),
         *_warning_notes(lines),
     ]
 
@@ -259,8 +260,8 @@ def _warning_notes(lines: Sequence[Line]) -> list[str]:
         if ratio.verdict == SpeedVerdict.CANNOT_TELL and not ratio.against
     ]
     undecided += [
-        f"{line.label}: {ratio.verdict} by size: in {ratio.estimate.rounds} rounds, all times are more than {APART:g} x apart "
-        f"from those of {ratio.to}; {MIN_ROUNDS} rounds would give an interval."
+        f"{line.label}: {ratio.verdict} by size: in {ratio.estimate.rounds} rounds, all times are over {APART:g} x "
+        f"apart from those of {ratio.to}; {MIN_ROUNDS} rounds would give an interval."
         for line, ratio in ratios
         if ratio.is_by_size and not ratio.against
     ]
@@ -301,13 +302,19 @@ def _prediction_notes(lines: Sequence[Line], runs: Sequence[Run]) -> list[str]:
     return [*refused, *dict.fromkeys(note for run in runs for note in run.predicting)]
 
 
-def _peaks_notes(peaks: Peaks | None, runs: Sequence[Run]) -> list[str]:
+def _peaks_notes(peaks: Peaks | None, runs: Sequence[Run], lines: Sequence[Line]) -> list[str]:
     """Name the peaks of the roofline, and their differences to the environment of this run."""
     if peaks is None:
         return []
     environment = runs[0].environment if len(runs) == 1 else None
     differences = [] if environment is None else peaks.differences(environment.to_dict())
-    return [f"Roofline of {peaks.title}.", *(f"Not of one run: {difference}." for difference in differences)]
+    beyond = [BEYOND] if any(line.roofline is not None and line.roofline.is_beyond for line in lines) else []
+    return [
+        f"Roofline of {peaks.title}.",
+        *peaks.warnings,
+        *beyond,
+        *(f"Not of one run: {difference}." for difference in differences),
+    ]
 
 
 def _timing(run: Run, entries: Sequence[Entry]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from netcost.profiling import tables
 from netcost.profiling.chrome import chrome_trace
 from netcost.profiling.roofline import Roofline, under_roof
+from netcost.profiling.roofline.bound import BEYOND
 from netcost.profiling.times import OperatorTimes
 from netcost.text import frames, units
 from netcost.text.explanations import more_about
@@ -126,6 +127,9 @@ class Profile(Shown, OperatorTimes):
                 "Roof: the time at the peak FLOP/s or at the full bandwidth, whichever is longer, as a share of the "
                 "measured time; above 100 %, operands lay in a faster cache than the smallest that holds them."
             )
+            notes += self.peaks.warnings
+            if self.roofline is not None and self.roofline.is_beyond:
+                notes.append(BEYOND)
             notes += [f"Not of one run: {words}." for words in self.peaks.differences(self.environment.to_dict())]
         return [*notes, *map(str, self.doubts)]
 
