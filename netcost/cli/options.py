@@ -55,7 +55,11 @@ InputsCode = Annotated[
     ),
 ]
 Arguments = Annotated[
-    list[str] | None, typer.Option("--arg", help="Argument of the architecture, like width=0.5; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--arg",
+        help="Argument of every architecture, like width=0.5; may be repeated. Of one: 'mobilenet_v2(width=0.5)'.",
+    ),
 ]
 Batch = Annotated[int | None, typer.Option(min=1, help="Batch size: the first dimension of every input.")]
 Batches = Annotated[

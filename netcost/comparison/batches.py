@@ -7,21 +7,18 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, Unpack
 
-from torch import nn
-
 from netcost.comparison.entry import Entry
 from netcost.comparison.result import Comparison
 from netcost.comparison.running import Progress, compared
 from netcost.comparison.side_by_side import interval, predicted_columns, where_explained
 from netcost.profiling.roofline import Peaks
-from netcost.targets.naming import Target
 from netcost.text.errors import NetcostError, RequestError
 from netcost.text.shown import Shown, named
 from netcost.text.tables import Column, Table, table_of
 from netcost.timing import stats
 from netcost.timing.measurement import Measurement
 from netcost.timing.setting import BUDGET_S, PRECISION, Timing, TimingOptions, timing_of
-from netcost.timing.subjects import subjects
+from netcost.timing.subjects import Models, subjects
 from netcost.tracing import TrainStep
 
 KNEE = 0.9
@@ -182,7 +179,7 @@ COLUMNS = (
 
 
 def sweep(
-    models: Sequence[str | Target | nn.Module],
+    models: Models,
     batches: Sequence[int],
     device: str = "cpu",
     *,
