@@ -6,6 +6,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 
 import typer
 
@@ -57,7 +58,7 @@ def netcost(
     """Count and time neural networks: their cost on paper and on the clock.
 
     MODEL is a name of the zoo (googlenet), torchvision:resnet50, timm:convnext_tiny, package.module:callable or
-    path/to/file.py:Net.
+    path/to/file.py:Net; with arguments, quoted: 'mobilenet_v2(width=0.5)'.
 
     Exit codes: 0 success; 1 a regression, a changed verdict, or an unknown operator under --strict; 2 wrong request;
     3 measurement failed; 70 internal error; 130 interrupted.
@@ -90,6 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup has it ignored
             signal.signal(number, lambda received, _: sys.exit(128 + received))
+    output.prepare_streams()
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -98,8 +100,7 @@ def run(arguments: list[str]) -> int:
     output.ARGUMENTS.set(tuple(arguments))
     try:
         code = app(arguments or ["--help"], standalone_mode=False)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
         if code == INTERRUPTED:  # newer versions of typer turn an interrupt into a code themselves
             return _complain("interrupted", INTERRUPTED)
         return code if isinstance(code, int) else 0
@@ -115,14 +116,30 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         output.end_output()
         return 0
+    except SystemExit as stopped:
+        if not isinstance(stopped.__context__, BrokenPipeError):  # click's way to end for a reader that has gone
+            raise
+        output.end_output()
+        return 0
+    except OSError as error:
+        if error.errno not in output.UNWRITABLE:
+            return _internal(error)
+        output.end_output()
+        return _complain(f"cannot write: {error.strerror}; make room, or write elsewhere with --output", 2)
     except Exception as error:
-        traceback.print_exc()
-        return _complain(f"internal error: {type(error).__name__}: {error}", INTERNAL_ERROR)
+        return _internal(error)
+
+
+def _internal(error: Exception) -> int:
+    """Print the traceback of a fault of netcost's own; return its exit code."""
+    traceback.print_exc()
+    return _complain(f"internal error: {type(error).__name__}: {error}", INTERNAL_ERROR)
 
 
 def _complain(message: str, code: int) -> int:
     """Print an error on one line of standard error; return the exit code."""
     message = " ".join(message.split())
-    typer.echo(f"netcost: {message}", err=True)
+    with suppress(OSError):  # nobody is left to be told; the code is
+        typer.echo(f"netcost: {message}", err=True)
     tell_github(output.ARGUMENTS.get(), message)
     return code

@@ -54,7 +54,7 @@ def update(
 def show(
     models: options.Models = None,
     config: options.ConfigFile = None,
-    format_name: options.Format = "table",
+    format_name: options.Format = None,
     out: options.Output = None,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
 ) -> int:
@@ -62,7 +62,7 @@ def show(
 
     Examples: netcost baseline show; netcost baseline show 'resnet*' --format csv
     """
-    output.check_request(format_name, out)
+    format_name = output.check_request(format_name, out)
     from netcost.checking import baseline
     from netcost.checking import config as settings
 

@@ -22,7 +22,7 @@ SUMMARY = "GITHUB_STEP_SUMMARY"
 
 _FOR_GITHUB = re.compile(r" (?:--format[ =]|-q?f ?)github\b")
 
-Format = Annotated[str, options.format_option(CHECK_FORMATS)]
+Format = Annotated[str | None, options.format_option(CHECK_FORMATS)]
 
 
 def check(
@@ -46,7 +46,7 @@ def check(
     inputs: options.Inputs = None,
     code: options.InputsCode = None,
     arguments: options.Arguments = None,
-    format_name: Format = "table",
+    format_name: Format = None,
     out: options.Output = None,
     quiet: options.Quiet = False,
     strict: options.Strict = False,
@@ -58,7 +58,7 @@ def check(
     Examples: netcost check; netcost check net.py:Net --exact; netcost check --base origin/main --format github;
     netcost check --base origin/main --latency --latency-limit 10%
     """
-    output.check_request(format_name, out, CHECK_FORMATS)
+    format_name = output.check_request(format_name, out, CHECK_FORMATS)
     parsed = options.parse_arguments(arguments)
     gate = _gate(latency, base, latency_limit, device=device, threads=threads, budget=budget)
     from netcost.checking import check as run

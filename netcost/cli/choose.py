@@ -8,6 +8,7 @@ import typer
 
 from netcost.cli import options, output
 from netcost.text.errors import RequestError
+from netcost.text.formats import DRAWN
 
 
 def choose(
@@ -48,7 +49,7 @@ def choose(
     budget: Annotated[
         float | None, typer.Option(min=0.0, help="Time budget of --measure in seconds [default: 10].")
     ] = None,
-    format_name: options.Format = "table",
+    format_name: options.DrawnFormat = None,
     out: options.Output = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
@@ -61,7 +62,7 @@ def choose(
     Examples: netcost choose --on rtx4090 --latency '<= 60 ms' --max-params 30M; netcost choose --on my.json --latency
     '<= 20 ms' --measure 8 --device cpu
     """
-    output.check_request(format_name, out)
+    format_name = output.check_request(format_name, out, DRAWN)
     if on is None:
         raise RequestError(
             "--on is missing: name a device like rtx4090, or calibrate this one first: netcost calibrate -o my.json, "

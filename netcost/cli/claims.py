@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from netcost.cli import options, output
+from netcost.text.formats import DRAWN
 
 
 def claims(
@@ -20,7 +21,7 @@ def claims(
     ] = None,
     threads: options.Threads = None,
     budget: Annotated[float, typer.Option(min=0.0, help="Time budget in seconds per claim about speed.")] = 10.0,
-    format_name: options.Format = "table",
+    format_name: options.DrawnFormat = None,
     out: options.Output = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
@@ -29,7 +30,7 @@ def claims(
 
     Examples: netcost claims inception-854-358; netcost claims 'A0*'; netcost claims --format markdown -o claims.md
     """
-    output.check_request(format_name, out)
+    format_name = output.check_request(format_name, out, DRAWN)
     from netcost.claims import Bench, review
     from netcost.claims.sections import ShownReview
     from netcost.timing.devices import require_device

@@ -10,6 +10,7 @@ import typer
 
 from netcost.cli import options, output
 from netcost.text.errors import RequestError
+from netcost.text.formats import DRAWN
 
 if TYPE_CHECKING:
     from netcost.comparison.batches import Sweep
@@ -56,7 +57,7 @@ def compare(
     loss: options.Loss = None,
     passes: options.Passes = None,
     concrete: options.Concrete = False,
-    format_name: options.Format = "table",
+    format_name: options.DrawnFormat = None,
     out: options.Output = None,
     quiet: options.Quiet = False,
     strict: options.Strict = False,
@@ -68,7 +69,7 @@ def compare(
     --device none --format markdown -o cost.md; netcost compare googlenet --batch 1,2,4,8; netcost compare --from
     before.json after.json
     """
-    output.check_request(format_name, out)
+    format_name = output.check_request(format_name, out, DRAWN)
     if saved:
         loaded = _load([*saved, *(models or ())], context)
         output.show_result(loaded, format_name, out, quiet=quiet)

@@ -9,7 +9,7 @@ def device(
     device: options.Device = "cpu",
     threads: options.Threads = None,
     budget: options.Budget = 10.0,
-    format_name: options.Format = "table",
+    format_name: options.Format = None,
     out: options.Output = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
@@ -18,7 +18,7 @@ def device(
 
     Examples: netcost device --threads 1; netcost device --device cuda --format json -o peaks.json
     """
-    output.check_request(format_name, out)
+    format_name = output.check_request(format_name, out)
     from netcost.profiling.roofline import measure_peaks
 
     with output.progress_bar(quiet) as progress:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from netcost.cli import options, output
+from netcost.text.formats import DRAWN
 
 
 def evidence(
@@ -16,7 +17,7 @@ def evidence(
             "--table", metavar="NAME", help="A device, a device with its setting, or a source, as shown [default: all]."
         ),
     ] = None,
-    format_name: options.Format = "table",
+    format_name: options.DrawnFormat = None,
     out: options.Output = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
@@ -27,7 +28,7 @@ def evidence(
 
     Examples: netcost evidence; netcost evidence --table 'RTX 4090'; netcost evidence --table ncnn -f csv -o ncnn.csv
     """
-    output.check_request(format_name, out)
+    format_name = output.check_request(format_name, out, DRAWN)
     from netcost.prediction.evidence import evidence as recomputed
 
     output.show_result(recomputed(table), format_name, out, quiet=quiet)

@@ -9,12 +9,12 @@ import typer
 from netcost.cli import options, output
 
 FORMATS = ("table", "markdown", "json")
-Format = Annotated[str, options.format_option(FORMATS)]
+Format = Annotated[str | None, options.format_option(FORMATS)]
 
 
 def explain(
     topic: Annotated[str | None, typer.Argument(help="A word that netcost prints [default: all words].")] = None,
-    format_name: Format = "table",
+    format_name: Format = None,
     out: options.Output = None,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
 ) -> int:
@@ -22,7 +22,7 @@ def explain(
 
     Examples: netcost explain; netcost explain memory_access; netcost explain drift; netcost explain "cannot tell"
     """
-    output.check_request(format_name, out, FORMATS)
+    format_name = output.check_request(format_name, out, FORMATS)
     from netcost.text.explanations import Explained, explanation_of
 
     output.show_result(Explained(None if topic is None else explanation_of(topic)), format_name, out)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from netcost.cli import options, output
+from netcost.text.formats import DRAWN
 
 if TYPE_CHECKING:
     from netcost.guidelines.findings import Findings
@@ -46,7 +47,7 @@ def guidelines(
     saved: Annotated[
         str | None, typer.Option("--from", help="Continue a run saved as JSON; with --device none, show it.")
     ] = None,
-    format_name: options.Format = "table",
+    format_name: options.DrawnFormat = None,
     out: options.Output = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
@@ -58,7 +59,7 @@ def guidelines(
     With -o, the results so far are written after each setting. Examples: netcost guidelines g1 --quick;
     netcost guidelines --format json -o guidelines.json; netcost guidelines --from guidelines.json --device none
     """
-    output.check_request(format_name, out)
+    format_name = output.check_request(format_name, out, DRAWN)
     from netcost.guidelines import profiled
     from netcost.guidelines.options import Options
     from netcost.guidelines.overview import ShownFindings

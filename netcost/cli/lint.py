@@ -55,7 +55,7 @@ def lint(
     arguments: options.Arguments = None,
     train: options.Train = False,
     concrete: options.Concrete = False,
-    format_name: Annotated[str, options.format_option(LINT_FORMATS)] = "table",
+    format_name: Annotated[str | None, options.format_option(LINT_FORMATS)] = None,
     out: options.Output = None,
     quiet: options.Quiet = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with code 1 if there is a finding.")] = False,
@@ -69,7 +69,7 @@ def lint(
     Examples: netcost lint net.py:Net --input 1x3x224x224; netcost lint mobilenet_v2 --against googlenet
     --select NC1,NC5
     """
-    output.check_request(format_name, out, LINT_FORMATS)
+    format_name = output.check_request(format_name, out, LINT_FORMATS)
     from netcost.linting.comparing import compared
     from netcost.linting.running import lint as linted
     from netcost.linting.settings import lint_settings

@@ -15,13 +15,13 @@ def list_models(
         bool, typer.Option("--check", help="Count all again; exit 1 on an unexplained difference.")
     ] = False,
     why: Annotated[bool, typer.Option("--why", help="Explain why a published figure differs from the layers.")] = False,
-    format_name: options.Format = "table",
+    format_name: options.Format = None,
     out: options.Output = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
 ) -> int:
     """List the architectures of the zoo with the figures that their papers publish."""
-    output.check_request(format_name, out)
+    format_name = output.check_request(format_name, out)
     if not check:
         from netcost.zoo.catalogue import catalogue_table
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netcost.text.errors import RequestError
-from netcost.text.formats import FORMATS
+from netcost.text.formats import DRAWN, FORMATS
 
 if TYPE_CHECKING:
     from netcost.targets.naming import Target
@@ -20,17 +20,21 @@ if TYPE_CHECKING:
 
 def format_option(formats: Sequence[str]) -> Any:
     """Return the option `--format` of a command that writes these formats."""
-    return typer.Option("--format", "-f", help=f"Output format: {', '.join(formats)}.")
+    default = "by the suffix of the output file, else table"
+    return typer.Option("--format", "-f", help=f"Output format: {', '.join(formats)} [default: {default}].")
 
 
-Format = Annotated[str, format_option(FORMATS)]
+Format = Annotated[str | None, format_option(FORMATS)]
+DrawnFormat = Annotated[str | None, format_option(DRAWN)]
 Models = Annotated[
     list[str] | None, typer.Argument(metavar="[MODEL...]", help="Targets, or other models [default: all targets].")
 ]
 ConfigFile = Annotated[
     str | None, typer.Option("--config", help="Settings file [default: nearest pyproject.toml with [tool.netcost]].")
 ]
-Output = Annotated[str | None, typer.Option("--output", "-o", help="File to write; written whole or not at all.")]
+Output = Annotated[
+    str | None, typer.Option("--output", "-o", help="File to write, whole or not at all; its suffix gives the format.")
+]
 Inputs = Annotated[
     list[str] | None,
     typer.Option(
@@ -51,7 +55,11 @@ InputsCode = Annotated[
     ),
 ]
 Arguments = Annotated[
-    list[str] | None, typer.Option("--arg", help="Argument of the architecture, like width=0.5; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--arg",
+        help="Argument of every architecture, like width=0.5; may be repeated. Of one: 'mobilenet_v2(width=0.5)'.",
+    ),
 ]
 Batch = Annotated[int | None, typer.Option(min=1, help="Batch size: the first dimension of every input.")]
 Batches = Annotated[

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
+import errno
+import io
 import os
 import re
 import shlex
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
@@ -18,7 +22,8 @@ from typing import Any, TextIO
 import typer
 
 from netcost.text.errors import OutputError, RequestError, VerdictError
-from netcost.text.formats import FORMATS, Result, require, result_text, without_notes
+from netcost.text.formats import FORMATS, PICTURES, SUFFIXES, Result, require, result_text, without_notes
+from netcost.text.notices import Notice
 from netcost.text.registry import suggestion, without_folders
 
 Progress = Callable[[float, str], None]
@@ -29,16 +34,63 @@ ARGUMENTS: ContextVar[tuple[str, ...]] = ContextVar("arguments", default=())
 STDOUT: ContextVar[TextIO | None] = ContextVar("stdout", default=None)
 """Standard output while a command runs, for results alone; None outside of a command."""
 
+LINE_EVERY_S = 10.0
+"""Seconds between two lines of progress without a terminal."""
+
+UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""Errors of a place that takes no more, and not of netcost."""
+
+PLAIN = {"─": "-", "–": "-", "×": "x", "·": "*", "≥": ">=", "±": "+/-", "µ": "u", "…": "...", "²": "2"}
+"""Our own signs for an encoding that lacks them; others become a question mark."""
+
 _ENDS_IN_OUTPUT = re.compile(r"-[hq]*o")
 """Flags in one word, of which the last is `-o`: its file is the next word."""
 
 
-def check_request(format_name: str, output: str | None, formats: Sequence[str] = FORMATS) -> None:
-    """Refuse an unknown format (RequestError) and an impossible file (OutputError) before any work is done."""
-    if format_name not in formats:
-        near = suggestion(format_name, formats)
-        raise RequestError(f"unknown format {format_name!r}; expected one of {', '.join(formats)}{near}")
-    require(format_name)
+def prepare_streams() -> None:
+    """Let both streams take any text in any encoding; one that is closed takes it to nowhere."""
+    codecs.register_error("netcost", _plain)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  # for as long as we run
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="netcost")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """Replace what an encoding lacks."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(PLAIN.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
+
+
+def check_request(format_name: str | None, output: str | None, formats: Sequence[str] = FORMATS) -> str:
+    """Return the format, given or by the suffix of the file, "table" without both; refuse before any work is done.
+
+    Raises:
+        RequestError: the format is unknown, or the suffix is that of another.
+        OutputError: the file cannot be written.
+    """
+    suffix = Path(output or "").suffix.lower()
+    by_suffix = SUFFIXES.get(suffix, ())
+    chosen = format_name or (by_suffix[0] if by_suffix else "table")
+    if chosen not in formats:
+        came = f"format {chosen!r}" if format_name else f"format of {output!r} for this command"
+        near = suggestion(chosen, formats)
+        raise RequestError(f"unknown {came}; expected one of {', '.join(formats)}{near}")
+    if by_suffix and chosen not in by_suffix:
+        raise RequestError(
+            f"--format {chosen} does not go into {output!r}, whose suffix says {by_suffix[0]}; leave --format out, or "
+            "give the file another suffix"
+        )
+    require(chosen)
+    check_file(output)
+    return chosen
+
+
+def check_file(output: str | None) -> None:
+    """Refuse a file that cannot be written (OutputError)."""
     if output is not None:
         folder = Path(output).parent
         if not folder.is_dir():
@@ -61,6 +113,11 @@ def show_result(
         quiet: leave out the notes.
         write: turns the result into text, for results with formats of their own.
     """
+    if format_name in PICTURES:
+        from netcost.reports import pictures
+        from netcost.reports.pages import page_of
+
+        return emit(pictures.drawn(page_of(result), format_name), output)
     if format_name == "html":
         from netcost.reports import html
         from netcost.reports.pages import page_of
@@ -70,7 +127,7 @@ def show_result(
     else:
         in_terminal = format_name == "table" and output is None and (STDOUT.get() or sys.stdout).isatty()
         text = write(result, format_name, quiet=quiet, **(_terminal_style() if in_terminal else {}))
-    emit(text, output)
+    return emit(text, output)
 
 
 def _terminal_style() -> dict[str, Any]:
@@ -78,15 +135,15 @@ def _terminal_style() -> dict[str, Any]:
     return {"width": shutil.get_terminal_size().columns, "color": color}
 
 
-def emit(text: str, output: str | None) -> None:
-    """Write text to a file or standard output; a file that cannot be written (OutputError) is unchanged.
+def emit(text: str | bytes, output: str | None) -> None:
+    """Write to a file or standard output; a file that cannot be written (OutputError) is unchanged.
 
     Where the reader of standard output has ended (head, a pager), the command goes on, and has its own exit code.
     """
     if output is not None:
-        from netcost.text.writing import write_text
+        from netcost.text.writing import write_bytes, write_text
 
-        return write_text(output, text)
+        return write_text(output, text) if isinstance(text, str) else write_bytes(output, text)
     try:
         return typer.echo(text, file=STDOUT.get(), nl=False)
     except OSError as error:
@@ -137,9 +194,12 @@ def refuse_unknown(unknown: dict[str, int], strict: bool) -> None:
 
 @contextmanager
 def progress_bar(quiet: bool) -> Iterator[Progress | None]:
-    """Show a bar on standard error; yield None under `--quiet` and outside a terminal."""
-    if quiet or sys.stderr is None or not sys.stderr.isatty():
+    """Show a bar on standard error, or without a terminal a line every `LINE_EVERY_S`; yield None under `--quiet`."""
+    if quiet:
         yield None
+        return
+    if not sys.stderr.isatty():
+        yield progress_lines()
         return
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
@@ -148,4 +208,26 @@ def progress_bar(quiet: bool) -> Iterator[Progress | None]:
     columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting", total=1.0)
-        yield lambda share, text: bar.update(task, completed=share, description=text)
+
+        def show(share: float, text: str) -> None:
+            if isinstance(text, Notice):
+                bar.console.print(f"netcost: {text}", markup=False, highlight=False)
+            bar.update(task, completed=share, description=text)
+
+        yield show
+
+
+def progress_lines(clock: Callable[[], float] = time.monotonic) -> Progress:
+    """Make a progress that writes a line to standard error every `LINE_EVERY_S`, and every notice at once."""
+    begun = told = clock()
+
+    def show(share: float, text: str) -> None:
+        nonlocal told
+        now = clock()
+        if isinstance(text, Notice):
+            typer.echo(f"netcost: {text}", err=True)
+        elif now - told >= LINE_EVERY_S:
+            told = now
+            typer.echo(f"netcost: {100 * share:.0f} % after {now - begun:.0f} s, {text}", err=True)
+
+    return show

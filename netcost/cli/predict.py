@@ -34,7 +34,7 @@ def predict(
     inputs: options.Inputs = None,
     code: options.InputsCode = None,
     arguments: options.Arguments = None,
-    format_name: options.Format = "table",
+    format_name: options.Format = None,
     out: options.Output = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
@@ -47,7 +47,7 @@ def predict(
     Examples: netcost predict resnet50 mobilenet_v2 --on rtx4090; netcost predict resnet50 --on rtx4090 --on rtx5090
     --mode compiled
     """
-    output.check_request(format_name, out)
+    format_name = output.check_request(format_name, out)
     from netcost.prediction import predict as predicted
 
     targets = [options.target(model, arguments, options.all_inputs(inputs, code), None) for model in models]
@@ -90,7 +90,7 @@ def calibrate(
         typer.Option(metavar="DEVICE", help="Device to start from [default: the most alike with coefficients]."),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the device [default: that of the file].")] = None,
-    format_name: options.Format = "table",
+    format_name: options.Format = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
 ) -> int:
@@ -102,7 +102,8 @@ def calibrate(
     Examples: netcost calibrate -o my.json; netcost calibrate --from timings.csv -o phone.json --precision traced;
     netcost predict resnet50 --on phone.json
     """
-    output.check_request(format_name, out)
+    output.check_file(out)
+    format_name = output.check_request(format_name, None)
     _refuse_others(context, is_timed=source is None)
     from netcost.text.writing import write_text
 

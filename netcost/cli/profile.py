@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from netcost.cli import options, output
+from netcost.text.formats import DRAWN
 
 
 def profile(
@@ -37,7 +38,7 @@ def profile(
     loss: options.Loss = None,
     passes: options.Passes = None,
     concrete: options.Concrete = False,
-    format_name: options.Format = "table",
+    format_name: options.DrawnFormat = None,
     out: options.Output = None,
     quiet: options.Quiet = False,
     strict: options.Strict = False,
@@ -48,8 +49,8 @@ def profile(
     Examples: netcost profile mobilenet_v2 --by kind; netcost profile googlenet --by module --peaks measure
     --trace googlenet.json; netcost profile resnet18 --step train --by phase
     """
-    output.check_request(format_name, out)
-    output.check_request(format_name, trace)
+    format_name = output.check_request(format_name, out, DRAWN)
+    output.check_file(trace)
     timing = options.timing(
         device,
         threads=threads,

@@ -8,6 +8,7 @@ import typer
 
 from netcost.cli import options, output
 from netcost.text.errors import VerdictError
+from netcost.text.formats import DRAWN
 
 if TYPE_CHECKING:
     from netcost.counting.analysis import Analysis
@@ -38,7 +39,7 @@ def show(
     fits: options.Fits = None,
     largest_batch: options.LargestBatch = None,
     concrete: options.Concrete = False,
-    format_name: options.Format = "table",
+    format_name: options.DrawnFormat = None,
     out: options.Output = None,
     quiet: options.Quiet = False,
     strict: options.Strict = False,
@@ -49,7 +50,7 @@ def show(
     Examples: netcost show googlenet --by module --depth 1; netcost show mobilenet_v2 --arg width=0.35
     --input 1x3x160x160
     """
-    output.check_request(format_name, out)
+    format_name = output.check_request(format_name, out, DRAWN)
     from netcost.counting.analysis import analyze
     from netcost.counting.breakdown import require_grouping
     from netcost.counting.fitting import capacity

@@ -7,20 +7,18 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, Unpack
 
-from torch import nn
-
 from netcost.comparison.entry import Entry
 from netcost.comparison.result import Comparison
 from netcost.comparison.running import Progress, compared
 from netcost.comparison.side_by_side import interval, predicted_columns, where_explained
 from netcost.profiling.roofline import Peaks
-from netcost.targets.naming import Target
 from netcost.text.errors import NetcostError, RequestError
+from netcost.text.shown import Shown, named
 from netcost.text.tables import Column, Table, table_of
 from netcost.timing import stats
 from netcost.timing.measurement import Measurement
 from netcost.timing.setting import BUDGET_S, PRECISION, Timing, TimingOptions, timing_of
-from netcost.timing.subjects import subjects
+from netcost.timing.subjects import Models, subjects
 from netcost.tracing import TrainStep
 
 KNEE = 0.9
@@ -92,8 +90,8 @@ class Knee:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep:
+@dataclass(frozen=True, slots=True, repr=False)
+class Sweep(Shown):
     """Networks over a range of rising batch sizes.
 
     `comparison` has an entry per network and batch size, network by network; ratios are to the first network at the
@@ -153,6 +151,10 @@ class Sweep:
         """Return the table alone: for people."""
         return [self.table()]
 
+    def _brief(self) -> str:
+        sizes, models = ", ".join(map(str, self.batches)), list(dict.fromkeys(entry.model for entry in self.entries))
+        return f"{named(models)} at batch {sizes}{''.join(f'; {knee.model}: {knee.verdict}' for knee in self.knees)}"
+
     def notes(self) -> list[str]:
         """Make the notes under the table."""
         knees = [f"{knee.model}: {knee.verdict}." for knee in self.knees]
@@ -177,7 +179,7 @@ COLUMNS = (
 
 
 def sweep(
-    models: Sequence[str | Target | nn.Module],
+    models: Models,
     batches: Sequence[int],
     device: str = "cpu",
     *,

@@ -10,8 +10,10 @@ from typing import Any
 from netcost.comparison import side_by_side
 from netcost.comparison.entry import Entry, Run
 from netcost.profiling.roofline import Peaks, Roofline, under_roof
+from netcost.text import units
 from netcost.text.errors import NetcostError
 from netcost.text.metrics import METRICS
+from netcost.text.shown import Shown, named
 from netcost.text.tables import Table, table_of
 from netcost.text.version import __version__
 from netcost.timing.environment import Environment
@@ -20,8 +22,8 @@ from netcost.timing.ratios import Ratio, ratio_of_rounds, ratio_of_runs
 SCHEMA = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+@dataclass(frozen=True, slots=True, repr=False)
+class Comparison(Shown):
     """Networks side by side.
 
     Args:
@@ -118,6 +120,17 @@ class Comparison:
     def tables(self) -> list[Table]:
         """Return the table alone: for people."""
         return [self.table()]
+
+    def _brief(self) -> str:
+        return named([self._brief_entry(entry) for entry in self.entries])
+
+    def _brief_entry(self, entry: Entry) -> str:
+        """Name a network with its mult-adds and its latency, where it has them."""
+        figures, timed = entry.figures, entry.measurement
+        counted = "" if figures is None else f"{units.text(figures.shown('mult_adds'), 'count')} mult-adds"
+        latency = "" if timed is None else units.seconds(timed.median_s)
+        inside = ", ".join(filter(None, (counted, latency)))
+        return f"{self.label(entry)} ({inside or 'failed'})"
 
     def notes(self) -> list[str]:
         """Make the notes under the table."""

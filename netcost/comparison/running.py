@@ -28,7 +28,7 @@ from netcost.timing.environment import load_per_core, read_environment
 from netcost.timing.measurement import Measurement
 from netcost.timing.measuring import measure_all, random_call
 from netcost.timing.setting import Timing, TimingOptions, timing_of
-from netcost.timing.subjects import subjects
+from netcost.timing.subjects import Models, subjects
 from netcost.timing.training import TrainingStep, step_on
 from netcost.timing.workers import Recipe, Worker, measure_in, recipe_of
 from netcost.tracing import TrainStep
@@ -38,7 +38,7 @@ Isolated = tuple[Worker, Recipe]
 
 
 def compare(
-    models: Sequence[str | Target | nn.Module],
+    models: Models,
     device: str = "cpu",
     *,
     inputs: Any = None,

@@ -12,15 +12,17 @@ from netcost.comparison.entry import Entry, Run
 from netcost.counting.figures import Figures, input_text
 from netcost.prediction.predicted import PredictedLatency
 from netcost.profiling.roofline import ROOFLINE_COLUMNS, Peaks, Roofline
+from netcost.profiling.roofline.bound import BEYOND
 from netcost.text import units
 from netcost.text.explanations import more_about
 from netcost.text.metrics import METRICS, NARROW_METRICS, TRAIN_METRICS
 from netcost.text.tables import Column, Table, table_of, transposed
 from netcost.timing.gpu import Gpu
 from netcost.timing.measurement import Effort, Measurement
+from netcost.timing.ratios import Ratio
 from netcost.timing.sampling import Stop
 from netcost.timing.setting import COMPILE
-from netcost.timing.stats import Interval
+from netcost.timing.stats import APART, BETWEEN_RUNS, MIN_ROUNDS, SAME_ROUNDS, Interval, SpeedVerdict
 
 
 class Line(NamedTuple):
@@ -77,6 +79,9 @@ OPTIONAL = frozenset(
     {"device_s", "compile_s", *NARROW_METRICS, *TRAIN_METRICS, *(column.name for column in ROOF_COLUMNS)}
 )
 """Figures of a GPU, of compiled or quantised networks, of a training step, or under a roofline: no row without them."""
+
+NOTABLE_LOAD = 0.1
+"""Load per core (processes that run or wait) from which a note names it."""
 
 METHODS = {True: "round by round", False: "between runs from independent bootstraps of both medians"}
 """Methods of taking a ratio, by "within the same rounds"."""
@@ -217,7 +222,7 @@ def notes(lines: Sequence[Line], runs: Sequence[Run], peaks: Peaks | None) -> li
         *dict.fromkeys(note for line in lines if line.entry.figures for note in line.entry.figures.notes()),
         *_timing_notes(lines, runs),
         *_prediction_notes(lines, runs),
-        *_peaks_notes(peaks, runs),
+        *_peaks_notes(peaks, runs, lines),
         *_warning_notes(lines),
     ]
 
@@ -248,6 +253,18 @@ def _warning_notes(lines: Sequence[Line]) -> list[str]:
         for line in lines
         if line.entry.ratio is not None and line.entry.ratio.against
     ]
+    ratios = [(line, line.entry.ratio) for line in lines if line.entry.ratio is not None]
+    undecided += [
+        f"{line.label}: cannot tell against {ratio.to}: {_what_may_help(ratio, line)}"
+        for line, ratio in ratios
+        if ratio.verdict == SpeedVerdict.CANNOT_TELL and not ratio.against
+    ]
+    undecided += [
+        f"{line.label}: {ratio.verdict} by size: in {ratio.estimate.rounds} rounds, all times are over {APART:g} x "
+        f"apart from those of {ratio.to}; {MIN_ROUNDS} rounds would give an interval."
+        for line, ratio in ratios
+        if ratio.is_by_size and not ratio.against
+    ]
     measured = [(line.label, line.entry.measurement) for line in lines if line.entry.measurement]
     labels: dict[str, list[str]] = {}
     for label, measurement in measured:
@@ -255,6 +272,23 @@ def _warning_notes(lines: Sequence[Line]) -> list[str]:
             labels.setdefault(str(doubt), []).append(label)
     about = {doubt: "all" if 1 < len(measured) == len(names) else "; ".join(names) for doubt, names in labels.items()}
     return [*undecided, *(f"{names}: {doubt}" for doubt, names in about.items())]
+
+
+def _what_may_help(ratio: Ratio, line: Line) -> str:
+    """Say what the interval lacks, and what may narrow it: time, fewer threads, less of the load that was seen."""
+    measured, environment = line.entry.measurement, line.run.environment
+    ends, threshold = ratio.ci95, SAME_ROUNDS if ratio.same_rounds else BETWEEN_RUNS
+    if ends is not None and 1 - threshold <= ends[0] and ends[1] <= 1 + threshold:
+        return f"the two differ by less than {units.percent(threshold)}, and more time would not change that."
+    seen = "there are too few rounds" if ends is None else f"the interval {interval(ends, 'times')} holds 1"
+    spent = "" if measured is None else f" than {units.seconds(measured.effort.budget_s)}"
+    helps = [f"a larger --budget{spent}"]
+    if measured is not None and measured.threads > 1 and measured.device == "cpu":
+        helps.append(f"fewer --threads than {measured.threads}")
+    load = None if environment is None else environment.load_per_core
+    if load is not None and load > NOTABLE_LOAD:
+        helps.append(f"a machine without the load of {units.percent(load)} per core that was seen before")
+    return f"{seen}; what may help: {', '.join(helps)}."
 
 
 def _prediction_notes(lines: Sequence[Line], runs: Sequence[Run]) -> list[str]:
@@ -268,13 +302,19 @@ def _prediction_notes(lines: Sequence[Line], runs: Sequence[Run]) -> list[str]:
     return [*refused, *dict.fromkeys(note for run in runs for note in run.predicting)]
 
 
-def _peaks_notes(peaks: Peaks | None, runs: Sequence[Run]) -> list[str]:
+def _peaks_notes(peaks: Peaks | None, runs: Sequence[Run], lines: Sequence[Line]) -> list[str]:
     """Name the peaks of the roofline, and their differences to the environment of this run."""
     if peaks is None:
         return []
     environment = runs[0].environment if len(runs) == 1 else None
     differences = [] if environment is None else peaks.differences(environment.to_dict())
-    return [f"Roofline of {peaks.title}.", *(f"Not of one run: {difference}." for difference in differences)]
+    beyond = [BEYOND] if any(line.roofline is not None and line.roofline.is_beyond for line in lines) else []
+    return [
+        f"Roofline of {peaks.title}.",
+        *peaks.warnings,
+        *beyond,
+        *(f"Not of one run: {difference}." for difference in differences),
+    ]
 
 
 def _timing(run: Run, entries: Sequence[Entry]) -> str:

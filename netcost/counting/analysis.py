@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,10 +19,11 @@ from netcost.graph import bits, liveness
 from netcost.graph.cost import Cost, total
 from netcost.graph.graph import Graph
 from netcost.targets.naming import Target, resolve
-from netcost.text import frames
+from netcost.text import frames, units
 from netcost.text.errors import MeasurementError, RequestError
 from netcost.text.metrics import METRICS, NARROW_METRICS, TRAIN_METRICS
-from netcost.text.tables import Column, Table, table_of
+from netcost.text.shown import Shown
+from netcost.text.tables import Column, Section, Table, table_of
 from netcost.tracing import TrainStep, call_arguments, input_specs, paused_collection, trace_call, trace_step
 from netcost.tracing.inputs import Input, drawing, drawing_indices, notes_on, written_inputs
 
@@ -30,14 +31,17 @@ if TYPE_CHECKING:
     import pandas
 
 
+BRIEF = ("params", "mult_adds", "memory_access", "kernels", "depth", "peak_memory_bytes")
+"""Metrics that name a network in one line."""
+
 DETECTOR_NOTE = (
     "The network proposes boxes and drops those that overlap (nms): what it does per box hangs on the values of its "
     "weights and its input, here random."
 )
 
 
-@dataclass(frozen=True)
-class Analysis:
+@dataclass(frozen=True, repr=False)
+class Analysis(Shown):
     """Cost of one forward pass of a network.
 
     Args:
@@ -200,6 +204,14 @@ class Analysis:
         )
         table = table_of(columns, metrics, notes=self.notes())
         return replace(table, row_units=tuple(metric.unit for metric in metrics.values()))
+
+    def _brief(self) -> str:
+        figures = self.figures
+        shown = (f"{METRICS[name].heading} {units.text(figures.shown(name), METRICS[name].unit)}" for name in BRIEF)
+        return f"{self.model or 'a function'}: {', '.join(shown)}"
+
+    def _parts(self, format_name: str) -> Sequence[Section]:  # noqa: ARG002  # the same in all formats
+        return [Section("", tables=(self.summary(),))]
 
     def notes(self) -> list[str]:
         """Make the notes under every table of this analysis."""

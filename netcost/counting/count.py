@@ -14,7 +14,7 @@ FREE = Cost()
 UNCOUNTED = Cost(kernels=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Count:
     """A counted graph.
 
@@ -29,6 +29,9 @@ class Count:
     kinds: tuple[Kind, ...]
     costs: tuple[Cost, ...]
     structure: structure.Structure
+
+    def __repr__(self) -> str:
+        return f"<Count of {self.graph!r}>"
 
     @property
     def unknown_ops(self) -> dict[str, int]:

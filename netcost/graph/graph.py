@@ -152,7 +152,7 @@ class Storage(NamedTuple):
     content: Content = Content.ACTIVATIONS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Graph:
     """One forward pass, or one training step.
 
@@ -191,6 +191,9 @@ class Graph:
     notes: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()
     lines: tuple[SourceLine | None, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Graph of {len(self.ops)} operators and {self.params_total} parameters>"
 
     @property
     def params_total(self) -> int:

@@ -15,6 +15,7 @@ from netcost.linting.finding import MIN_SHARE, Finding, Keeps, Network, Saving
 from netcost.linting.suppressions import UNUSED
 from netcost.text import units
 from netcost.text.explanations import find
+from netcost.text.shown import Shown, named
 from netcost.text.tables import Column, Section, Table, from_records
 from netcost.text.version import __version__
 from netcost.timing.ratios import Ratio
@@ -220,8 +221,8 @@ def _record(row: Row) -> dict[str, Any]:
     return {**record, "modules": " ".join(record["modules"]), "file": None, "line": None, **place, **shares, **saved}
 
 
-@dataclass(frozen=True)
-class LintReport:
+@dataclass(frozen=True, repr=False)
+class LintReport(Shown):
     """The findings in one network.
 
     Args:
@@ -335,6 +336,10 @@ class LintReport:
             parts.append(Section(f"{row.first.code} {row.title}{place}", row.sentences, level=3))
         notes = self.notes()
         return [*parts, Section("", tuple(notes))] if notes else parts
+
+    def _brief(self) -> str:
+        shown = named([f"{row.first.code} {row.title}: {row.saves}" for row in self.rows]) or "no finding"
+        return f"{self.model}: {shown}"
 
     def notes(self) -> list[str]:
         """Make the notes on what is not shown."""

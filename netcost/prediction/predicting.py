@@ -31,6 +31,7 @@ from netcost.prediction.rows import Running, rows_of
 from netcost.targets import Target, resolve
 from netcost.text import units
 from netcost.text.errors import RequestError
+from netcost.text.shown import Shown, named
 from netcost.text.tables import Column, Table, table_of
 from netcost.text.version import __version__
 from netcost.timing.setting import EffectiveSetting
@@ -91,8 +92,8 @@ class Prediction:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Predictions:
+@dataclass(frozen=True, slots=True, repr=False)
+class Predictions(Shown):
     """The result of `netcost predict`."""
 
     predictions: tuple[Prediction, ...]
@@ -136,6 +137,14 @@ class Predictions:
             Column("per_second", "Predicted rate", "per_second"),
         )
         return (table_of(columns, self.predictions, notes=tuple(dict.fromkeys(self._notes()))),)
+
+    def _brief(self) -> str:
+        shown = (
+            f"{entry.model} on {entry.on.device}, batch {entry.batch}: "
+            f"{CANNOT_TELL if entry.latency_s is None else units.seconds(entry.latency_s)}"
+            for entry in self.predictions
+        )
+        return named(list(shown))
 
     def _notes(self) -> list[str]:
         told = [f"{entry.model} on {entry.on.device}: {'; '.join(entry.reasons)}." for entry in self.predictions]

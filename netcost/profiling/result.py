@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from netcost.profiling import tables
 from netcost.profiling.chrome import chrome_trace
 from netcost.profiling.roofline import Roofline, under_roof
+from netcost.profiling.roofline.bound import BEYOND
 from netcost.profiling.times import OperatorTimes
 from netcost.text import frames, units
 from netcost.text.explanations import more_about
-from netcost.text.tables import Table
+from netcost.text.shown import Shown
+from netcost.text.tables import Section, Table
 from netcost.text.version import __version__
 from netcost.timing import stats
 from netcost.timing.doubts import Doubt
@@ -32,8 +34,8 @@ FUSED = frozenset({"MultiheadAttention", "TransformerEncoderLayer", "Transformer
 """Modules of torch with a kernel of their own, which hides their operators."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Profile(OperatorTimes):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Profile(Shown, OperatorTimes):
     """The times of a network's operators, and how they were measured.
 
     Args:
@@ -95,6 +97,13 @@ class Profile(OperatorTimes):
         """Return one instrumented run as JSON for Perfetto and chrome://tracing; it names no host, user or path."""
         return chrome_trace(self.count, self.passes)
 
+    def _brief(self) -> str:
+        times = f"{units.seconds(self.operators_s)} in operators, {units.seconds(self.gap_s)} gap"
+        return f"{self.analysis.model}: {units.seconds(self.median_s)} per pass; instrumented, {times}"
+
+    def _parts(self, format_name: str) -> Sequence[Section]:  # noqa: ARG002  # the same in all formats
+        return [Section("", tables=(replace(self.summary("kind"), notes=()), self.summary("op")))]
+
     def notes(self) -> list[str]:
         """Return the notes under every table of this profile."""
         notes = [*self.analysis.notes(), self._timing_note()]
@@ -118,6 +127,9 @@ class Profile(OperatorTimes):
                 "Roof: the time at the peak FLOP/s or at the full bandwidth, whichever is longer, as a share of the "
                 "measured time; above 100 %, operands lay in a faster cache than the smallest that holds them."
             )
+            notes += self.peaks.warnings
+            if self.roofline is not None and self.roofline.is_beyond:
+                notes.append(BEYOND)
             notes += [f"Not of one run: {words}." for words in self.peaks.differences(self.environment.to_dict())]
         return [*notes, *map(str, self.doubts)]
 

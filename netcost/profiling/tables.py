@@ -136,8 +136,12 @@ def _record(times: OperatorTimes, row: TimeRow, over_s: float | None = None) -> 
         "flops_per_s": _rate(cost["flops"], time_s),
         "bytes_per_s": _rate(cost["memory_access_bytes"], time_s),
         "bound_s": None if bounds and not known else bound_s,
-        "roofline_share": bound_s / bounded_s if bound_s and bounded_s > 0 else None,
+        "roofline_share": bound_s / bounded_s if bound_s and bounded_s > 0 and _is_possible(times) else None,
     }
+
+
+def _is_possible(times: OperatorTimes) -> bool:
+    return times.peaks is None or not times.peaks.faults
 
 
 def _time_s(times: OperatorTimes, members: Iterable[int]) -> float:

@@ -12,6 +12,7 @@ from netcost.prediction.coefficients import Coefficients
 from netcost.prediction.predicting import Prediction, source_note
 from netcost.search.pretrained import SOURCE, Pretrained
 from netcost.text import units
+from netcost.text.shown import Shown, named
 from netcost.text.tables import Column, Table, table_of
 from netcost.text.version import __version__
 
@@ -112,8 +113,8 @@ def pareto_front(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
     return tuple(reversed(front))
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkChoice:
+@dataclass(frozen=True, slots=True, repr=False)
+class NetworkChoice(Shown):
     """The result of `netcost choose`.
 
     Args:
@@ -227,6 +228,10 @@ class NetworkChoice:
             ]
         title = f"Pareto front on {self.on.title}, batch {units.exact(self.batch)}"
         return (table_of(columns, self.front[: self.top], title, list(self.notes())),)
+
+    def _brief(self) -> str:
+        shown = (f"{one.label} ({one.network.top1_percent} %, {units.seconds(one.latency_s)})" for one in self.front)
+        return f"{len(self.candidates)} networks on {self.on.title}, batch {self.batch}: {named(list(shown))}"
 
     def notes(self) -> Iterable[str]:
         """Yield the notes under the table."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from netcost.targets.loading import importable, is_file, load_attribute
 from netcost.text.errors import RequestError
+from netcost.text.registry import a_kind_of
 from netcost.tracing import GivenInput, described
 from netcost.tracing.nests import brief
 
@@ -38,7 +39,7 @@ def load_inputs(written: str) -> tuple[GivenInput, ...]:
     place = match["place"]
     make = load_attribute(text, place, match["attribute"], (), again=False)
     if not callable(make):
-        raise RequestError(f"inputs {text!r} are a {type(make).__name__}; expected a function that returns {RESULTS}")
+        raise RequestError(f"inputs {text!r} are {a_kind_of(make)}; expected a function that returns {RESULTS}")
     try:
         with importable(Path(place).resolve().parent if is_file(place) else Path.cwd()):
             made = make()

@@ -11,8 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from torch import nn
+
 from netcost.text.errors import AbsentTargetError, RequestError, TargetError
-from netcost.text.registry import suggestion
+from netcost.text.registry import a_kind_of, suggestion
 from netcost.tracing import TrainStep, described
 
 
@@ -40,9 +42,27 @@ def load_module(text: str, name: str, known: Sequence[str]) -> ModuleType:
         # The module itself or a package around it; else one that its code imports.
         is_absent = error.name is not None and f"{name}.".startswith(f"{error.name}.")
         kind = AbsentTargetError if is_absent else TargetError
-        raise kind(f"{text!r}: no module {error.name!r} to import{suggestion(name, known)}") from error
+        place = _place_of(name) if is_absent else ""
+        raise kind(f"{text!r}: no module {error.name!r} to import{suggestion(name, known) or place}") from error
     except (Exception, SystemExit) as error:
-        raise TargetError(f"{text!r}: importing {name!r} raised {described(error)}") from error
+        raise TargetError(f"{text!r}: importing {name!r} raised {described(error)}{_main(error)}") from error
+
+
+def _main(error: BaseException) -> str:
+    """Say what to do about code that runs as a program when it is imported."""
+    if not isinstance(error, SystemExit):
+        return ""
+    return "; it ends the program when it is imported: put its command line under `if __name__ == '__main__':`"
+
+
+def _place_of(name: str) -> str:
+    """Say where a module that cannot be imported lies, or how to let Python find it."""
+    first = name.partition(".")[0]
+    for pattern in (first, f"*/{first}"):
+        for path in sorted((*Path.cwd().glob(f"{pattern}.py"), *Path.cwd().glob(pattern))):
+            if (folder := path.parent) != Path.cwd() and (path.is_file() or any(path.glob("*.py"))):
+                return f"; there is one in the folder {folder.name!r}: run netcost there, or pip install -e ."
+    return f"; run netcost in the folder that holds {first!r}, or pip install -e . there"
 
 
 _NEIGHBOURS: dict[str, ModuleType] = {}
@@ -66,9 +86,32 @@ def load_attribute(text: str, place: str, attribute: str, known: Sequence[str], 
     for part in attribute.split("."):
         if not hasattr(value, part):
             public = [name for name in dir(value) if not name.startswith("_")]
-            raise AbsentTargetError(f"{place!r} has no {attribute!r}{suggestion(part, public)}")
+            near = suggestion(part, public) or _has(value)
+            raise AbsentTargetError(f"{place!r} has no {attribute!r}{near}")
         value = getattr(value, part)
     return value
+
+
+MOST_LISTED = 8
+
+
+def _has(place: Any) -> str:
+    """List the classes and functions that are defined in a module or class itself, networks first."""
+    home = getattr(place, "__module__", None) if isinstance(place, type) else getattr(place, "__name__", None)
+    own = {
+        name: value
+        for name, value in vars(place).items()
+        if not name.startswith("_")
+        and (isinstance(value, nn.Module) or (callable(value) and getattr(value, "__module__", None) == home))
+    }
+    networks = [name for name, value in own.items() if isinstance(value, nn.Module) or _makes_networks(value)]
+    names = [*networks, *(name for name in own if name not in networks)]
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return f"; it has {', '.join(names[:MOST_LISTED])}{more}" if names else "; it defines no class and no function"
+
+
+def _makes_networks(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, nn.Module)
 
 
 def load_function(written: str, noun: str) -> Callable[..., Any]:
@@ -85,7 +128,7 @@ def load_function(written: str, noun: str) -> Callable[..., Any]:
     place, _, name = text.rpartition(":")
     function = load_attribute(text, place, name, (), again=False)
     if not callable(function):
-        raise RequestError(f"the {noun} {text!r} is a {type(function).__name__}; expected a function")
+        raise RequestError(f"the {noun} {text!r} is {a_kind_of(function)}; expected a function")
     loaded: Callable[..., Any] = function
     return loaded
 
@@ -132,7 +175,7 @@ def load_file(text: str, path: Path, *, again: bool = True) -> ModuleType:
     except (Exception, SystemExit) as error:
         for module_name in _imported_since(before, folders):
             del sys.modules[module_name]
-        raise TargetError(f"{text!r} raised while it was imported: {described(error)}") from error
+        raise TargetError(f"{text!r} raised while it was imported: {described(error)}{_main(error)}") from error
     _NEIGHBOURS.update(_imported_since(before, folders))
     if module.__file__ is None or not path.samefile(module.__file__):
         raise TargetError(f"{text!r}: Python has {name!r} from elsewhere already: {module.__file__!r}")

@@ -12,7 +12,7 @@ from torch import nn
 
 from netcost.targets.weightless import weightless
 from netcost.text.errors import AbsentTargetError, TargetError
-from netcost.text.registry import suggestion
+from netcost.text.registry import a_kind_of, suggestion
 from netcost.tracing import described
 
 
@@ -33,7 +33,7 @@ def maker(text: str, function: Callable[..., Any], options: dict[str, Any]) -> C
         if type(module).__name__ == "ExportedProgram":  # no import of torch.export, which takes seconds
             module = module.module()
         if not isinstance(module, nn.Module):
-            raise TargetError(f"{text!r} made a {type(module).__name__}; expected an nn.Module")
+            raise TargetError(f"{text!r} made {a_kind_of(module)}; expected an nn.Module")
         return module
 
     return make

@@ -16,13 +16,14 @@ from typing import Any
 
 from torch import nn
 
+from netcost.targets.calls import parse_call
 from netcost.targets.input_code import is_code, load_inputs
 from netcost.targets.loading import importable, is_file, load_attribute
 from netcost.targets.making import maker
 from netcost.targets.onnx_files import onnx_target
 from netcost.targets.weightless import weightless
 from netcost.text.errors import RequestError, TargetError
-from netcost.text.registry import suggestion, without_folders
+from netcost.text.registry import a_kind_of, suggestion, without_folders
 from netcost.tracing import Input, InputSpec, described, parse_input
 from netcost.tracing.arguments import lacks_values
 from netcost.tracing.nests import copied_module
@@ -106,7 +107,8 @@ def resolve(text: str, arguments: Mapping[str, Any] | None = None, inputs: Seque
 
     Args:
         text: "googlenet", "module:inception_v1", "torchvision:resnet50", "timm:convnext_tiny",
-            "package.module:callable", "file.py:Net" or "file.onnx".
+            "package.module:callable", "file.py:Net" or "file.onnx"; with arguments of its own as Python would call
+            it, literals by name: "mobilenet_v2(width=0.5)".
         arguments: arguments of the architecture: {"width": 0.5}.
         inputs: inputs in place of the target's own, as `input_specs` makes them, written like "1x3x160x160", or code
             that makes them: "inputs.py:make_inputs".
@@ -117,8 +119,9 @@ def resolve(text: str, arguments: Mapping[str, Any] | None = None, inputs: Seque
     """
     code = [entry for entry in inputs if isinstance(entry, str) and is_code(entry)]
     given = tuple(parse_input(entry) if isinstance(entry, str) else entry for entry in inputs if entry not in code)
-    options = dict(arguments or {})
-    target = replace(_resolved(text, options, given), name=without_folders(text), arguments=options, text=text)
+    called, own = parse_call(text)
+    options = {**(arguments or {}), **own}
+    target = replace(_resolved(called, options, given), name=without_folders(text), arguments=options, text=called)
     # The model's code is loaded first: inputs from the same file are of its classes.
     return replace(target, inputs=(*chain(*map(load_inputs, code)), *given)) if code else target
 
@@ -254,7 +257,7 @@ def _of_code(text: str, place: str, attribute: str, options: Options, given: Inp
             raise RequestError(f"{text!r} is a built module; --arg goes to a class or function that builds one")
         return Target(text, lambda: copied_module(value), given or None)  # each build is an instance of its own
     if not callable(value):
-        raise TargetError(f"{text!r} is a {type(value).__name__}; expected a class or function that makes an nn.Module")
+        raise TargetError(f"{text!r} is {a_kind_of(value)}; expected a class or function that makes an nn.Module")
     make = maker(text, value, options)
     folder = Path(place).resolve().parent if is_file(place) else Path.cwd()
 

@@ -21,6 +21,12 @@ def without_folders(word: str) -> str:
     return _FOLDERS.sub(r"\1", word)
 
 
+def a_kind_of(value: object) -> str:
+    """Name the class of a value with its article: "an int", "a Linear"."""
+    name = type(value).__name__
+    return f"a{'n' if name[:1] in 'AEIOaeio' else ''} {name}"
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Offer the nearest known names as a half-sentence; return "" if none is near."""
     near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)

@@ -20,9 +20,14 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     Raises:
         OutputError: it could not be written; the message says why.
     """
+    write_bytes(path, _encoded(text))
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write `content` to `path` as `write_text` does."""
     written = os.fspath(path)
     try:
-        _write(Path(path), _encoded(text), names_directory=written.endswith(os.sep))
+        _write(Path(path), content, names_directory=written.endswith(os.sep))
     except OSError as error:
         raise OutputError(f"cannot write {written!r}: {_reason(Path(path), error)}") from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from netcost.text import units
 from netcost.timing import stats
 from netcost.timing.doubts import Doubt
 from netcost.timing.sampling import Stop
@@ -25,7 +26,7 @@ class Effort:
         return {**asdict(self), "stopped": str(self.stopped)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Measurement:
     """The times of one model on one device, in seconds per call, with the warnings about them.
 
@@ -45,6 +46,10 @@ class Measurement:
     device_times_s: tuple[float, ...] | None  # between GPU events around the same calls; None on a CPU
     effort: Effort
     doubts: tuple[Doubt, ...] = ()
+
+    def __repr__(self) -> str:
+        ends = "" if self.ci95_s is None else f" ({' to '.join(map(units.seconds, self.ci95_s))})"
+        return f"<Measurement: {units.seconds(self.median_s)}{ends} on {self.device}, {self.samples} samples>"
 
     @property
     def stopped(self) -> Stop:

@@ -24,6 +24,10 @@ VOLATILE = {
 UNSTEADY = (Drift, OtherLoad, Throttled)  # warnings whose cause cancels within the rounds of one run, not between two
 
 
+BEYOND_ANY_LOAD = 10.0
+"""Factor between all times of two runs from which no load, drift or lower clock explains it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ratio:
     """Latency divided by that of the network `to`."""
@@ -49,10 +53,17 @@ class Ratio:
         return stats.relative_half_width(self.ci95, self.median)
 
     @property
+    def is_by_size(self) -> bool:
+        """True where too few rounds give no interval, but every time of one is far above those of the other."""
+        return self.ci95 is None and self.estimate.apart
+
+    @property
     def verdict(self) -> str:
         """Return "faster", "slower" or "cannot tell"."""
         if self.against:
             return str(stats.SpeedVerdict.CANNOT_TELL)
+        if self.is_by_size:
+            return str(stats.SpeedVerdict.FASTER if self.median < 1 else stats.SpeedVerdict.SLOWER)
         threshold = stats.SAME_ROUNDS if self.same_rounds else stats.BETWEEN_RUNS
         return str(stats.verdict(self.ci95, threshold))
 
@@ -89,14 +100,15 @@ def ratio_of_runs(
     times = base[0].times_s, other[0].times_s
     if min(*times[0], *times[1]) <= 0:
         return None
+    estimate = stats.ratio_between_runs(*times)
     unsteady = [
         f"{prefix}{doubt}"
         for prefix, (measurement, _) in ((f"of {to}, ", base), ("", other))
         for doubt in measurement.doubts
-        if isinstance(doubt, UNSTEADY)
+        if isinstance(doubt, UNSTEADY) and not stats.are_apart(*times, BEYOND_ANY_LOAD)
     ]
     against = (*_differences(_conditions(*base), _conditions(*other)), *unsteady)
-    return Ratio(to, stats.ratio_between_runs(*times), same_rounds=False, against=against)
+    return Ratio(to, estimate, same_rounds=False, against=against)
 
 
 def _conditions(measurement: Measurement, environment: Environment | None) -> dict[str, Any]:

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from netcost.text import units
 from netcost.text.errors import MeasurementError, one_line
+from netcost.text.notices import Notice
 from netcost.timing import stats
 from netcost.timing.setting import BUDGET_S, PRECISION
 
@@ -24,6 +26,7 @@ Progress = Callable[[float, str], None]
 
 FEWEST_ROUNDS = 3  # taken however long they last: of three times, an outlier is never the median
 MAX_CALLS = 10_000  # per sample, where the clock is too coarse to see one call
+LEAST_TOLD_S = 1.0  # a budget that is overrun by less than a second needs no word
 SAMPLE_S = 100e-6  # calls shorter than this are several per sample, so that reading the clock costs little
 WARMUP_CALLS = (2, 1000)  # fewest and most: the second call of a network may still allocate or choose kernels
 WARMUP_S = 0.02  # a warm-up lasts at least this long: the time in which a governor raises the clock
@@ -137,6 +140,11 @@ class _Trial:
         """Take one sample, after its untimed setup."""
         self._sample(self._times, f"in round {round_number}", self._calls, with_setup=True)
 
+    @property
+    def sample_s(self) -> float:
+        """The seconds of a sample, by the warm-up; 0 without one."""
+        return self._calls * stats.median(self._warmup[-3:]) if self._warmup else 0.0
+
     def series(self) -> Series:
         """Return all times so far."""
         first = self._first[0] if self._first else None
@@ -193,10 +201,14 @@ def sample_rounds(
     """
     rng, report, begun = rng or random.Random(0), progress or (lambda _share, _text: None), clock()
     goal = _Goal(precision, budget_s, min_rounds, max_rounds)
-    trials = [_Trial(subject, clock, synchronize) for subject in subjects]
+    trials, is_told = [_Trial(subject, clock, synchronize) for subject in subjects], False
     for subject, trial in zip(subjects, trials, strict=True):
         report(goal.share(0, clock() - begun), f"warming up {subject.name}")
         trial.warm_up(WARMUP_SHARE * budget_s / len(subjects))
+        least = clock() - begun + min_rounds * sum(one.sample_s for one in trials)
+        if not is_told and least > max(budget_s, LEAST_TOLD_S):
+            is_told = True
+            report(goal.share(0, clock() - begun), Notice(_beyond(least, budget_s, min_rounds, len(subjects))))
     rounds, orders = 0, _orders(trials, rng)
     while (stopped := goal.reached(trials, rounds, clock() - begun)) is None:
         report(goal.share(rounds, clock() - begun), f"round {rounds + 1}")
@@ -223,6 +235,14 @@ def _orders(trials: Sequence[_Trial], rng: random.Random) -> Iterator[list[_Tria
         four = [*drawn, *(order[::-1] for order in drawn)]
         rng.shuffle(four)
         yield from four
+
+
+def _beyond(least_s: float, budget_s: float, rounds: int, subjects: int) -> str:
+    """Say that the fewest rounds take longer than the budget."""
+    return (
+        f"{rounds} rounds of {subjects} networks take at least {units.seconds(least_s)}, warm-up included: more than "
+        f"the budget of {units.seconds(budget_s)}; leave out the slowest or the largest batch sizes to stay within it"
+    )
 
 
 class _Goal:

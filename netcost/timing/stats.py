@@ -45,6 +45,11 @@ Six would do for an interval, from the smallest to the largest of them. But a se
 round finds one by chance, the more likely the fewer rounds there are.
 """
 
+APART = 2.0
+FEWEST_APART = 3
+"""Rounds and factor from which a verdict needs no interval: no load of a machine that is not throttled doubles every
+time of one network and none of the other's in the same rounds."""
+
 BETWEEN_RUNS = 0.05
 """Threshold of a verdict between two runs: the same network, timed twice on the same quiet machine, differs by a few
 percent, which the interval of neither run can know."""
@@ -93,11 +98,15 @@ def interval_rank(count: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class RatioEstimate:
-    """The time of one subject divided by that of another, from `rounds` rounds."""
+    """The time of one subject divided by that of another, from `rounds` rounds.
+
+    Two subjects are `apart` if every time of one is more than `APART` times every time of the other.
+    """
 
     median: float
     ci95: Interval | None
     rounds: int
+    apart: bool = False
 
 
 def ratio(rounds_base: Sequence[float], rounds_other: Sequence[float]) -> RatioEstimate:
@@ -112,7 +121,7 @@ def ratio(rounds_base: Sequence[float], rounds_other: Sequence[float]) -> RatioE
     ratios = np.asarray(rounds_other, dtype=np.float64) / np.asarray(rounds_base, dtype=np.float64)
     ordered = np.sort(ratios)
     middle = math.sqrt(ordered[(len(ordered) - 1) // 2] * ordered[len(ordered) // 2])
-    return RatioEstimate(middle, ci95(ratios.tolist()), len(ratios))
+    return RatioEstimate(middle, ci95(ratios.tolist()), len(ratios), are_apart(rounds_base, rounds_other))
 
 
 def ratio_between_runs(
@@ -137,7 +146,15 @@ def ratio_between_runs(
     if base is not None and other is not None:
         ordered, tail = np.sort(other / base), round(0.025 * RESAMPLES)
         interval = float(ordered[tail - 1]), float(ordered[-tail])
-    return RatioEstimate(median(times_other) / median(times_base), interval, min(len(times_base), len(times_other)))
+    middle, rounds = median(times_other) / median(times_base), min(len(times_base), len(times_other))
+    return RatioEstimate(middle, interval, rounds, are_apart(times_base, times_other))
+
+
+def are_apart(base: Sequence[float], other: Sequence[float], factor: float = APART) -> bool:
+    """True where every time of one is more than `factor` times every time of the other, in three rounds or more."""
+    if min(len(base), len(other)) < FEWEST_APART:
+        return False
+    return min(other) > factor * max(base) or min(base) > factor * max(other)
 
 
 def relative_half_width(interval: Interval | None, centre: float) -> float | None:

@@ -16,13 +16,17 @@ from netcost.timing.setting import Timing
 from netcost.tracing import Input, InputSpec, input_specs
 from netcost.tracing.nests import with_tensors
 
+Models = str | Target | nn.Module | Sequence[str | Target | nn.Module]
 
-def subjects(models: Sequence[str | Target | nn.Module], inputs: Any, timing: Timing) -> list[Target]:
-    """Turn models into targets in the element type asked for, with the inputs they get.
+
+def subjects(models: Models, inputs: Any, timing: Timing) -> list[Target]:
+    """Turn models, or one, into targets in the element type asked for, with the inputs they get.
 
     Raises:
         RequestError: there is no model, a target is unknown, or its input is missing.
     """
+    if isinstance(models, str | Target | nn.Module):  # an nn.Sequential is one network, not its layers
+        models = [models]
     if not models:
         raise RequestError("compare needs at least one model")
     return [subject(model, inputs, timing) for model in models]

@@ -6,6 +6,7 @@ import gc
 import inspect
 import random
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
@@ -49,6 +50,7 @@ DATA_PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
 PACKAGE = Path(__file__).parent.parent
 TORCH = Path(torch.__file__).parent
+PYTHON = Path(sysconfig.get_path("stdlib"))
 
 
 def trace(model: nn.Module | Call, /, *args: Any, mode: str = "eval", concrete: bool = False, **kwargs: Any) -> Graph:
@@ -346,7 +348,26 @@ def run_forward(call: Call, members: dict[str, nn.Module], args: Any, kwargs: An
         if isinstance(error, NetcostError):
             raise
         where = f" in module {module!r}" if module else ""
-        raise ForwardError(f"the forward pass raised{where}: {described(error)}{_advice(members[''])}") from error
+        hint = _missing_sizes(members, args, kwargs)
+        raise ForwardError(f"the forward pass raised{where}: {described(error)}{_advice(members[''])}{hint}") from error
+
+
+LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+def _missing_sizes(members: Mapping[str, nn.Module], args: Any, kwargs: Any) -> str:
+    """Give the input as it should be typed, where the first convolution needs a batch or channels."""
+    first = next((module for module in members.values() if isinstance(module, LAYERS)), None)
+    tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
+    if first is None or not tensors:
+        return ""
+    shape, needed = tuple(tensors[0].shape), LAYERS.index(next(kind for kind in LAYERS if isinstance(first, kind))) + 3
+    lacks = {1: (1,), 2: (1, first.in_channels)}.get(needed - len(shape))
+    if lacks is None:
+        return ""
+    what = "no batch" if len(lacks) == 1 else "neither batch nor channels"
+    given, whole = ("x".join(map(str, sizes)) for sizes in (shape, (*lacks, *shape)))
+    return f"; the input {given} has {what}: --input {whole}"
 
 
 def called(recorder: Recorder, call: Call, /, *args: Any, **kwargs: Any) -> Any:
@@ -378,8 +399,9 @@ def _located(error: BaseException, text: str) -> str:
 
 
 def _is_users(path: Path) -> bool:
-    """True where the code is neither torch's nor netcost's own; a network of the zoo counts as the user's."""
+    """True where the code is not torch's, Python's or netcost's own; a network of the zoo counts as the user's."""
     is_ours = str(path).startswith("<") or path.is_relative_to(PACKAGE) or path.is_relative_to(TORCH)
+    is_ours = is_ours or (path.is_relative_to(PYTHON) and "site-packages" not in path.parts)
     return not is_ours or path.is_relative_to(PACKAGE / "zoo")
 
 

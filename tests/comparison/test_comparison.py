@@ -16,6 +16,7 @@ from made_up import comparison, machine, measurement
 from torch import Tensor, nn
 
 import netcost
+from netcost.comparison import Comparison, Entry, Run
 from netcost.comparison.running import compare
 from netcost.comparison.side_by_side import SHOWN
 from netcost.profiling.roofline import Bandwidth, Peaks, Product, Rate
@@ -409,3 +410,24 @@ def test_googlenet_and_mobilenet_are_timed_on_a_gpu() -> None:
     result: dict[str, Any] = compare(["googlenet", "mobilenet_v2"], "cuda", budget_s=5).to_dict()
     assert all(model["latency"]["device"].startswith("cuda") for model in result["models"])
     assert result["environment"]["gpu"]["name"]
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        (
+            (1.0, 1.2) * 6,
+            ["holds 1", "a larger --budget than 10.0 s", "fewer --threads than 2", "load of 70.0 % per core"],
+        ),
+        ((1.0,) * 12, ["differ by less than 1.00 %"]),
+        ((1.0,) * 3, ["too few rounds", "a larger --budget"]),
+    ],
+)
+def test_cannot_tell_says_what_may_help(times, said):
+    run = Run(machine(load_per_core=0.7))
+    entries = [
+        Entry(name, measurement=measurement(times_s=taken)) for name, taken in (("a", (1.0,) * 12), ("b", times))
+    ]
+    notes = Comparison(tuple(entries), (run,)).with_ratios([0, 0]).notes()
+    [note] = [note for note in notes if "cannot tell" in note]
+    assert all(part in note for part in said)

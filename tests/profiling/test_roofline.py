@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from handmade import Network
 from hypothesis import given
 from hypothesis import strategies as st
 
+import netcost
 from netcost.counting import breakdown
 from netcost.counting.count import count
 from netcost.graph.cost import Cost, Kind
@@ -441,6 +443,40 @@ def test_a_row_of_unknown_operators_has_no_bound(peaks: Peaks) -> None:
     counted = count(net.graph(net.run("nobody.knows", (4,), {"self": net.input(4)})))
     table = with_bounds(breakdown.table(counted, "kind"), counted, "kind", None, peaks)
     assert table.rows[0][-1] is None
+
+
+# ---- peaks that cannot be ------------------------------------------------------------------------------------------
+
+
+class Disturbed(Bench):
+    """Its L2 is slower than its L3 as often as `times` says."""
+
+    def __init__(self, *args: object, times: int, **world: object) -> None:
+        super().__init__(*args, **world)
+        self.times = times
+
+    def streams(self, elements: int) -> tuple[Callable[[], None], Callable[[], None]]:
+        copy, triad = super().streams(elements)
+        slow = 3 * 4 * elements <= CACHES[0].size_bytes and self.times > 0
+        self.times -= slow
+        return tuple((lambda run=run: [run() for _ in range(32 if slow else 1)]) for run in (copy, triad))
+
+
+@pytest.mark.parametrize(("times", "faults"), [(1, 0), (9, 1)])
+def test_a_cache_slower_than_what_is_behind_it_is_measured_again_or_no_share_is_given(times: int, faults: int) -> None:
+    bench = Disturbed(Clock(), times=times)
+    peaks = measure_peaks(budget_s=0.0, clock=bench.clock, workbench=lambda _: bench, meter=quiet_meter)
+    assert len(peaks.faults) == faults
+    assert ("cannot be: L2" in " ".join(peaks.table().notes)) == bool(faults)
+    counted = netcost.analyze("lenet5").count
+    assert (under_roof(counted, 0, peaks, latency_s=1.0).share is None) == bool(faults)
+
+
+def test_no_share_is_given_of_a_network_faster_than_its_bound(peaks: Peaks) -> None:
+    bound_s = under_roof(netcost.analyze("lenet5").count, 0, peaks).bound_s
+    shares = [under_roof(netcost.analyze("lenet5").count, 0, peaks, bound_s / times) for times in (1, 19)]
+    assert [roofline.share for roofline in shares] == [1.0, None]
+    assert [roofline.is_beyond for roofline in shares] == [False, True]
 
 
 # ---- the real workbench ---------------------------------------------------------------------------------------------

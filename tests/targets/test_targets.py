@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 import netcost
+from netcost.cli.app import run as netcost_run
 from netcost.targets.making import maker
 from netcost.targets.naming import PICKLES, Target, resolve
 from netcost.text.errors import NetcostError, RequestError, TargetError
@@ -311,7 +312,7 @@ def test_a_missing_attribute_offers_the_near_ones(place: str) -> None:
 def test_what_makes_no_module_is_refused() -> None:
     write("net.py")
     said = failure("net.py:width", loads=True)
-    assert "'net.py:width' is a int" in said
+    assert "'net.py:width' is an int" in said
     assert "made a Family" in failure("net.py:Family", build=True)
 
 
@@ -652,7 +653,7 @@ def test_code_may_make_the_inputs_also_of_its_own_classes(tmp_path: Path, functi
     [
         ("nothing", "returned 3; expected a tuple"),
         ("raising", "cannot be made: ValueError: no data"),
-        ("number", "are a int; expected a function"),
+        ("number", "are an int; expected a function"),
         ("absent", "has no 'absent'"),
     ],
 )
@@ -679,3 +680,61 @@ def test_a_builder_s_own_type_error_is_not_taken_for_a_wrong_argument():
 
     with pytest.raises(TypeError):  # `width` is an argument of its own, so that this target is not absent
         maker("net.py:builder", builder, {"width": 2})()
+
+
+# What a newcomer types
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("googlenet --input 3x224x224", "has no batch: --input 1x3x224x224"),
+        ("lenet5 --input 32x32", "neither batch nor channels: --input 1x1x32x32"),
+        ("shop.net:Net --input 1x3x8x8", "in the folder 'src': run netcost there, or pip install -e ."),
+        ("nowhere.net:Net", "run netcost in the folder that holds 'nowhere'"),
+        ("src/shop/net.py:Missing", "has no 'Missing'; it has Net, width_of"),
+        ("program.py:Net --input 2x8", "(program.py:4); it ends the program when it is imported"),
+        ("src/shop/net.py:width_of --input 2x8", "made an int"),
+    ],
+)
+def test_what_a_newcomer_gets_wrong_is_answered_by_what_to_type(
+    line: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = "from torch import nn\nclass Net(nn.Linear):\n    pass\ndef width_of():\n    return 7\n"
+    write("src/shop/net.py", own)
+    write("program.py", "import argparse\nparser = argparse.ArgumentParser()\n\nparser.parse_args(['--nothing'])\n")
+    assert netcost_run(["show", *line.split()]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_one_name_is_one_network() -> None:
+    [entry] = netcost.compare("lenet5", device="none").entries
+    assert entry.model == "lenet5"
+    [entry] = netcost.compare(nn.Sequential(nn.Linear(8, 4), nn.ReLU()), device="none", inputs=(1, 8)).entries
+    assert entry.figures is not None and entry.figures.values["mult_adds"] == 8 * 4
+
+
+def test_each_target_may_have_arguments_of_its_own() -> None:
+    names = ["mobilenet_v1(width=0.5)", "mobilenet_v1(width=0.5, num_classes=10)", "mobilenet_v1"]
+    half, tenth, whole = netcost.compare(names, device="none").entries
+    by_arg = netcost.analyze(resolve("mobilenet_v1", {"width": 0.5}))
+    assert half.figures.values["params"] == by_arg.params
+    assert half.figures.values["params"] - tenth.figures.values["params"] == (512 + 1) * (1000 - 10)
+    assert [entry.model for entry in (half, tenth, whole)] == names
+    assert resolve(names[0], {"width": 0.25, "num_classes": 7}).arguments == {"width": 0.5, "num_classes": 7}
+    assert recipe_of(resolve(names[0])).resolved().arguments == {"width": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("mobilenet_v1(0.5)", "without a name"),
+        ("mobilenet_v1(**{})", "without a name"),
+        ("mobilenet_v1(width=print(7))", "not a literal"),
+        ("mobilenet_v1(width=0.5)(1)", "does not parse"),
+        ("mobilenet_v1(width=)", "does not parse"),
+        ("mobilenet_v1(wdth=0.5)", "did you mean width"),
+    ],
+)
+def test_a_call_has_literals_by_name_alone(text: str, said: str) -> None:
+    assert said in failure(text, build="wdth" in text)

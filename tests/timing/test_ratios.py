@@ -102,3 +102,18 @@ def test_times_that_the_clock_did_not_see_have_no_ratio():
     unseen = measurement(0.0)
     assert ratio_of_rounds("base", unseen, measurement(1.0)) is None
     assert between(measurement(1.0), unseen) is None
+
+
+@pytest.mark.parametrize(
+    ("scale", "verdict"), [(1e-3, "faster"), (0.45, "faster"), (0.6, "cannot tell"), (4.0, "slower")]
+)
+def test_what_nobody_would_doubt_needs_no_interval(scale, verdict):
+    """9.41 s against 2.07 ms in three rounds: there is no interval, and none is needed."""
+    base, other = (measurement(1.0, times_s=(time_s,) * 3) for time_s in (1.0, scale))
+    ratio = ratio_of_rounds("base", base, other)
+    assert (ratio.ci95, ratio.verdict) == (None, verdict)
+
+
+def test_between_runs_a_drift_does_not_explain_a_factor_of_a_thousand():
+    drifted = measurement(1.0, times_s=(1e-3,) * 12, doubts=(doubts.Drift(1.0, 2.0),))
+    assert between(measurement(1.0), drifted).verdict == "faster"

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netcost.text.errors import MeasurementError
+from netcost.text.notices import Notice
 from netcost.timing import sampling, stats
 from netcost.timing.sampling import Stop, Subject, sample_rounds
 
@@ -458,3 +459,12 @@ def test_scaling_every_time_scales_the_result_and_not_the_ratio(pattern, exponen
     one, other = run(1.0), run(scale)
     assert other.series[0].times_s == tuple(scale * time_s for time_s in one.series[0].times_s)
     assert other.ratios == one.ratios
+
+
+def test_what_the_fewest_rounds_need_is_told_before_they_start():
+    told, clock = [], Clock()
+    subjects = [subject(clock, name, steady(10.0)) for name in "ab"]
+    sample_rounds(subjects, clock=clock, budget_s=5.0, progress=lambda _, text: told.append((clock.now, text)))
+    [(when, text)] = [(now, text) for now, text in told if isinstance(text, Notice)]
+    assert when < clock.now - 3 * 2 * 10.0 + 1e-9
+    assert "budget of 5.00 s" in text

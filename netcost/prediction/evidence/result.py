@@ -23,6 +23,7 @@ from netcost.prediction.evidence.statistics import Estimate
 from netcost.text import units
 from netcost.text.errors import RequestError
 from netcost.text.registry import suggestion
+from netcost.text.shown import Shown
 from netcost.text.tables import Section, Table
 from netcost.text.version import __version__
 
@@ -32,8 +33,8 @@ NAMED = 5
 """Most contrary settings that the answer names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+@dataclass(frozen=True, slots=True, repr=False)
+class Evidence(Shown):
     """The result of `netcost evidence`: settings from the one in which mult-adds win by most to the opposite."""
 
     settings: tuple[SettingEvidence, ...]
@@ -86,6 +87,11 @@ class Evidence:
         won = [] if winner == CANNOT_TELL else self.won(winner)
         contrary = [entry for entry in won if of_kind[entry.measured.group] != winner]
         return sorted(contrary, key=lambda entry: of_kind[entry.measured.group] == CANNOT_TELL)
+
+    def _brief(self) -> str:
+        won = {name: len(self.won(name)) for name in (MEMORY_ACCESS, MULT_ADDS)}
+        told = f"memory access predicts time better in {won[MEMORY_ACCESS]}, mult-adds in {won[MULT_ADDS]}"
+        return f"{len(self.settings)} settings: {told}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values under the JSON keys."""

@@ -18,6 +18,15 @@ from netcost.graph.graph import Op
 from netcost.profiling.roofline.peaks import Peaks
 from netcost.text.tables import Column, Table
 
+MOST_SHARE = 2.0
+"""A network that is faster than its bound by more was not under these peaks: they were measured under load."""
+
+
+BEYOND = (
+    "The measured time is less than half of the roofline bound: the peaks were measured under load, or elsewhere. No "
+    "share of the roof is given; measure them again on a quiet machine: netcost device."
+)
+
 
 def operator_bound_s(op: Op, kind: Kind, cost: Cost, peaks: Peaks) -> float | None:
     """Return the least time of one operator (seconds); None for an unknown one, and 0 for a view, which does nothing.
@@ -53,6 +62,7 @@ class Roofline:
         access_bytes: bytes read + written, operator by operator.
         ridge: FLOPs per byte above which arithmetic is the bound; None where the element type has no measured peak.
         latency_s: measured time of a forward pass (seconds), if any.
+        is_possible: False where the peaks cannot be, so that there is no share of them.
     """
 
     bound_s: float
@@ -60,6 +70,7 @@ class Roofline:
     access_bytes: int
     ridge: float | None
     latency_s: float | None = None
+    is_possible: bool = True
 
     @property
     def intensity(self) -> float | None:
@@ -85,8 +96,14 @@ class Roofline:
 
     @property
     def share(self) -> float | None:
-        """The bound as a share of the measured time: 1 is the best that the device can do."""
-        return self.bound_s / self.latency_s if self.latency_s else None
+        """The bound as a share of the measured time: 1 is the best that the device can do; None beyond belief."""
+        share = self.bound_s / self.latency_s if self.latency_s and self.is_possible else None
+        return None if share is None or share > MOST_SHARE else share
+
+    @property
+    def is_beyond(self) -> bool:
+        """True where the measured time is so far below the bound that the peaks cannot be this device's."""
+        return bool(self.latency_s) and self.bound_s / (self.latency_s or 1) > MOST_SHARE
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers; None for those that need a measured time, without one."""
@@ -130,6 +147,7 @@ def under_roof(count: Count, peak_memory_bytes: int, peaks: Peaks, latency_s: fl
         access_bytes=sum(cost.memory_access_bytes for cost in count.costs),
         ridge=peaks.ridge(main, peak_memory_bytes),
         latency_s=latency_s,
+        is_possible=not peaks.faults,
     )
 
 

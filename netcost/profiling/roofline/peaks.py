@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Annotated, Any
 
 from netcost.text import units
 from netcost.text.documents import Source
 from netcost.text.errors import RequestError
 from netcost.text.reading import Constraint, Node, PositiveInt
+from netcost.text.shown import Shown
 from netcost.text.tables import Column, Table
 from netcost.text.version import __version__
 from netcost.timing import stats
@@ -97,8 +99,28 @@ class Bandwidth:
         return max(self.copy.best, self.triad.best)
 
 
-@dataclass(frozen=True, slots=True)
-class Peaks:
+SLOWER = 0.8
+"""A level below this share of the bandwidth of the next one cannot be; noise is smaller."""
+
+DISK_BYTES_PER_S = 0.5e9
+"""Bandwidth of a disk: no memory of a machine that runs torch is slower."""
+
+
+def impossible(bandwidths: Sequence[Bandwidth]) -> tuple[str, ...]:
+    """Name the levels whose bandwidth cannot be; `bandwidths` are from the smallest cache to the memory."""
+    faults = [
+        f"{near.level} streams {units.data_rate(near.best)}, {far.level} behind it {units.data_rate(far.best)}"
+        for near, far in pairwise(bandwidths)
+        if near.best < SLOWER * far.best
+    ]
+    memory = bandwidths[-1]
+    if memory.best < DISK_BYTES_PER_S:
+        faults.append(f"{memory.level} streams {units.data_rate(memory.best)}, less than a disk")
+    return tuple(faults)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Peaks(Shown):
     """The highest rates that one device reaches.
 
     Args:
@@ -120,6 +142,22 @@ class Peaks:
     missing: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Rates that cannot be: a level slower than the one behind it, or a memory slower than a disk."""
+        return impossible(self.bandwidths)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A warning per fault, with the load that was seen; a share of such a roof is not given."""
+        load = self.environment.get("load_per_core")
+        seen = f" (load before: {units.percent(load)} per core)" if isinstance(load, int | float) else ""
+        return tuple(
+            f"These peaks cannot be: {fault}{seen}. No share of the roof is given; quiet the machine and measure them "
+            "again: netcost device."
+            for fault in self.faults
+        )
 
     def flops_per_s(self, dtype: str) -> float | None:
         """Return the peak of an element type by torch's name or the short one (FLOP/s); None if not measured."""
@@ -221,7 +259,13 @@ class Peaks:
         """Return a row per peak, with its spread."""
         row_units, rows = zip(*self._rows(), strict=True)
         missing = [f"{dtype} is missing: {reason}." for dtype, reason in self.missing.items()]
-        return Table(COLUMNS, rows, self.title, (*missing, *self.notes), row_units)
+        return Table(COLUMNS, rows, self.title, (*missing, *self.warnings, *self.notes), row_units)
+
+    def _brief(self) -> str:
+        products = (f"{product.dtype} {units.flop_rate(product.flops_per_s.best)}" for product in self.products)
+        levels = (f"{level.level} {units.data_rate(level.best)}" for level in self.bandwidths)
+        launch = f"launch {units.seconds(stats.median(self.launch_s))}"
+        return f"{self.title}: {', '.join((*products, *levels, launch))}"
 
     @property
     def title(self) -> str:

@@ -22,7 +22,23 @@ from netcost.text.tables import Section, Table
 FORMATS = ("table", "markdown", "csv", "json", "latex", "html")
 """Values of `--format`."""
 
-EXTRA = {"html": ("altair", "jinja2", "vl_convert")}
+PICTURES = ("svg", "png", "pdf")
+DRAWN = (*FORMATS, *PICTURES)
+"""Values of `--format` where the result has a chart."""
+
+SUFFIXES = {
+    **dict.fromkeys((".md", ".markdown"), ("markdown",)),
+    **dict.fromkeys((".html", ".htm"), ("html",)),
+    ".csv": ("csv",),
+    ".json": ("json", "sarif"),
+    ".tex": ("latex",),
+    **{f".{name}": (name,) for name in PICTURES},
+    ".sarif": ("sarif",),
+    ".xml": ("junit",),
+}
+"""Formats that may go into a file with the suffix, the first unless another is asked for."""
+
+EXTRA = dict.fromkeys(("html", *PICTURES), ("altair", "jinja2", "vl_convert"))
 """Packages of `netcost[report]` that a format needs."""
 
 AnySection = TypeVar("AnySection", bound=Section)
@@ -68,13 +84,17 @@ def result_text(result: Result, format_name: str, *, quiet: bool = False, **styl
     if format_name == "csv":
         records = result.records()
         return "\n".join(map(csv_text.render, [records] if isinstance(records, Table) else records))
-    if isinstance(result, Sectioned) and (format_name == "markdown" or not isinstance(result, Tabled)):
-        parts = result.sections()
-    else:
-        assert isinstance(result, Tabled), f"{type(result).__name__} has neither tables nor sections"
-        parts = [Section("", tables=tuple(result.tables()))]
+    parts = parts_of(result, format_name)
     write = {"table": sections.as_terminal, "markdown": sections.as_markdown, "latex": sections.as_latex}[format_name]
     return write(without_notes(parts) if quiet else parts, **style)
+
+
+def parts_of(result: object, format_name: str) -> Sequence[Section]:
+    """Return the parts of a result as a format shows them: its tables, or its report."""
+    if isinstance(result, Sectioned) and (format_name == "markdown" or not isinstance(result, Tabled)):
+        return result.sections()
+    assert isinstance(result, Tabled), f"{type(result).__name__} has neither tables nor sections"
+    return [Section("", tables=tuple(result.tables()))]
 
 
 def without_notes(sections: Iterable[AnySection]) -> list[AnySection]:
