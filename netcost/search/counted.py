@@ -16,6 +16,7 @@ from netcost.prediction.coefficients import Coefficients
 from netcost.prediction.predicted import predicted_latencies
 from netcost.prediction.predicting import coefficients
 from netcost.search.spaces import SearchCandidate
+from netcost.search.structures import Structures
 from netcost.targets import Target, resolve
 from netcost.targets.input_code import is_code, load_inputs
 from netcost.targets.loading import load_function
@@ -30,6 +31,7 @@ IMAGE_DIMENSIONS = 4
 OUT_OF_MEMORY = ("can't allocate memory", "Cannot allocate memory")
 """Words in torch's own error where the system gives no memory."""
 
+_structures = Structures()
 _given: dict[str, Any] = {"inputs": (), "on": (), "memory_limit": None}
 
 
@@ -41,6 +43,8 @@ def set_up(inputs: list[str], on: list[str], memory_limit: int | None) -> dict[s
         on: devices to predict the latency of, or files of `netcost calibrate`.
         memory_limit: bytes that this process may allocate; None for no limit.
     """
+    global _structures
+    _structures = Structures()
     _given.update(inputs=tuple(inputs), on=tuple(on), memory_limit=memory_limit)
     if memory_limit is not None and sys.platform == "linux":
         import resource
@@ -58,9 +62,8 @@ def count_candidate(plain: Mapping[str, Any]) -> dict[str, Any]:
         target = replace(
             target_of(candidate, _given["inputs"]), name=candidate.target
         )  # an error has its label beside it
-        analysis = analyze(target)
-        figures = analysis.figures
-        found = predicted_latencies(target, analysis, _devices())
+        has_own_input = not _given["inputs"] and candidate.resolution is candidate.batch is None
+        return {**_counted(target), "compare": compare_words(target, has_own_input)}
     except MemoryError:
         gc.collect()
         return {"failure": _beyond_memory()}
@@ -70,13 +73,28 @@ def count_candidate(plain: Mapping[str, Any]) -> dict[str, Any]:
         return {"failure": str(error)}
     except (Exception, SystemExit) as error:
         return {"failure": described(error)}
-    return {
+
+
+def _counted(target: Target) -> dict[str, Any]:
+    """Count a target, or return the figures of a network of the same structure and input that was counted before."""
+    inputs = target.required_inputs()
+    module = target.build_weightless()
+    is_plain = all(isinstance(spec, InputSpec) for spec in inputs)
+    known: dict[str, Any] | None = _structures.find(module, inputs) if is_plain else None
+    if known is not None:
+        return known
+    built = replace(target, make=lambda: module)
+    analysis = analyze(built)
+    figures = analysis.figures
+    found = {
         "figures": dict(figures.values),
         "unknown_ops": dict(figures.unknown_ops),
         "notes": list(figures.count_notes),
-        "predicted": {one.device: one.to_dict() for one in found},
-        "compare": compare_words(target, not _given["inputs"] and candidate.resolution is candidate.batch is None),
+        "predicted": {one.device: one.to_dict() for one in predicted_latencies(built, analysis, _devices())},
     }
+    if is_plain:
+        _structures.keep(module, inputs, found)
+    return found
 
 
 def target_of(candidate: SearchCandidate, inputs: tuple[str, ...] = ()) -> Target:

@@ -12,7 +12,7 @@ from netcost.text.tables import Column
 
 @dataclass(frozen=True, slots=True)
 class Finalists:
-    """What was measured of each finalist, by its label.
+    """The measured times of finalists, by their labels.
 
     Args:
         measured: their comparison; None where nothing was timed.

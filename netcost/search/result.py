@@ -27,6 +27,7 @@ from netcost.search.spaces import Space
 from netcost.text import units
 from netcost.text.documents import shown
 from netcost.text.errors import RequestError
+from netcost.text.registry import without_folders
 from netcost.text.tables import Column, Table, table_of
 from netcost.text.units import AtLeast
 from netcost.text.version import __version__
@@ -110,7 +111,7 @@ class SearchResult:
     @property
     def title(self) -> str:
         """The objectives and the space, in words."""
-        of = ", ".join(self.space.text)
+        of = ", ".join(map(without_folders, self.space.text))
         if not self.objectives:
             return f"Candidates of {of}"
         return f"Pareto front of {of}: {', '.join(one.words for one in self.objectives)}"
@@ -176,8 +177,7 @@ class SearchResult:
     def label(self, row: SearchRow) -> str:
         """Return a candidate on one line, without the name of a target that all have."""
         label = row.candidate.label
-        only = self.space.targets[0][0] if len(self.space.targets) == 1 else None
-        return label.removeprefix(f"{only} ") if only else label
+        return label.partition(" ")[2] if len(self.space.targets) == 1 else label
 
     def tables(self) -> tuple[Table, ...]:
         """Return the front, or the candidates where there is no objective, and notes on what it rests on."""

@@ -21,6 +21,7 @@ from typing import Annotated, Any, get_args, get_origin
 from netcost.targets.loading import importable, is_file, load_attribute
 from netcost.targets.naming import LIBRARIES, matching_names, resolve
 from netcost.text.errors import RequestError
+from netcost.text.registry import without_folders
 from netcost.tracing import described
 
 OF_INPUT = ("resolution", "batch")
@@ -122,7 +123,7 @@ class SearchCandidate:
     @property
     def label(self) -> str:
         """The candidate on one line: "mobilenet_v2 width=0.5 resolution=160"."""
-        return " ".join((self.target, *(f"{name}={value}" for name, value in self.values.items())))
+        return " ".join((without_folders(self.target), *(f"{name}={value}" for name, value in self.values.items())))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, from which `of_dict` makes an equal candidate."""

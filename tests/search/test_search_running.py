@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from commands import refused
 from hypothesis import given
 from hypothesis import strategies as st
 from made_up import figures, machine, measurement
+from torch import Tensor, nn
 
 import netcost
 from netcost.cli.app import run
@@ -22,6 +24,7 @@ from netcost.comparison import Comparison, Entry, Run
 from netcost.search import Engine, Strategy, counted, search, searching
 from netcost.search.engine import WorkerSetup
 from netcost.search.objectives import front_of
+from netcost.search.structures import MOST_KEPT, Structures
 from netcost.targets import Target
 from netcost.timing import Timing
 
@@ -244,3 +247,39 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_no_worker(tmp_path: Path) -> None:
     assert process.returncode == 130 and "the same command goes on" in err and "Traceback" not in err
     assert 3 < file.read_text().count("\n") <= 48
     assert children and not any(Path(f"/proc/{child}").exists() for child in children)
+
+
+class Odd(nn.Module):
+    """Its graph hangs on its attribute alone."""
+
+    def __init__(self, times: int, kept: object = None) -> None:
+        super().__init__()
+        self.times, self.kept, self.conv = times, kept, nn.Conv2d(3, 3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(self.times):
+            x = self.conv(x)
+        return x
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_equal"),
+    [
+        (lambda: Odd(1), lambda: Odd(1), True),
+        (lambda: Odd(1), lambda: Odd(2), False),
+        (lambda: Odd(1, {"a": [1, torch.float32]}), lambda: Odd(1, {"a": [1, torch.float32]}), True),
+        (lambda: Odd(1, object()), lambda: Odd(1, object()), False),
+        (lambda: Odd(1, lambda: 1), lambda: Odd(1, lambda: 2), False),
+        (lambda: nn.BatchNorm2d(3), lambda: nn.BatchNorm2d(3, momentum=0.2), False),
+        (lambda: nn.Sequential(nn.Linear(3, 3), nn.ReLU()), lambda: nn.Sequential(nn.Linear(3, 3), nn.GELU()), False),
+        (lambda: nn.Sequential(*[nn.Linear(3, 3)] * 2), lambda: nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3)), False),
+    ],
+)
+def test_an_equal_structure_is_counted_once(one: Any, other: Any, is_equal: bool) -> None:
+    kept = Structures()
+    kept.keep(one(), (1,), "figures")
+    assert kept.find(other(), (1,)) == ("figures" if is_equal else None)
+    assert kept.find(other(), (2,)) is None
+    for _ in range(2 * MOST_KEPT):
+        kept.keep(nn.ReLU(), (1,), "others")
+    assert kept.find(other(), (1,)) is None
