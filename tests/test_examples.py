@@ -9,7 +9,7 @@ import pytest
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PROMISED = {
     "cost_of_your_module.py": ["cost added by squeeze-excitation", "params", "element-wise"],
-    "cheapest_variant.py": ["100 variants", "cheapest: Variant(width="],
+    "cheapest_variant.py": ["100 variants", "cheapest: width="],
 }
 
 

@@ -24,6 +24,7 @@ from netcost.cli.list_models import list_models
 from netcost.cli.predict import calibrate, predict
 from netcost.cli.profile import profile
 from netcost.cli.report import report
+from netcost.cli.search import search
 from netcost.cli.show import show
 from netcost.text.errors import NetcostError
 from netcost.text.version import __version__
@@ -78,6 +79,7 @@ for function in (
     predict,
     calibrate,
     choose,
+    search,
     evidence,
     report,
     explain,

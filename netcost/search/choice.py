@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from netcost.comparison import Comparison, Entry
+from netcost.comparison import Comparison
 from netcost.prediction.coefficients import Coefficients
 from netcost.prediction.predicting import Prediction, source_note
+from netcost.search.finalists import Finalists
 from netcost.search.pretrained import SOURCE, Pretrained
 from netcost.text import units
 from netcost.text.shown import Shown, named
@@ -146,15 +147,14 @@ class NetworkChoice(Shown):
         """The Pareto front of the candidates, the most accurate first."""
         return pareto_front(self.candidates)
 
-    def entry(self, candidate: Candidate) -> Entry | None:
-        """Return what was measured of a candidate; None where it was not timed."""
-        entries = () if self.measured is None else self.measured.entries
-        return next((entry for entry in entries if entry.model == candidate.label), None)
+    @property
+    def finalists(self) -> Finalists:
+        """The measured times of the finalists."""
+        return Finalists(self.measured)
 
     def measured_s(self, candidate: Candidate) -> float | None:
         """Return the measured seconds per pass (median); None where it was not timed, or failed."""
-        entry = self.entry(candidate)
-        return None if entry is None or entry.measurement is None else entry.measurement.median_s
+        return self.finalists.seconds(candidate.label)
 
     def is_inside(self, candidate: Candidate) -> bool | None:
         """Return True where the measured time lies within the predicted interval; None where there is none."""
@@ -221,11 +221,9 @@ class NetworkChoice(Shown):
             Column("interval_s", "90 % interval, predicted", flush_right=True, of=_interval_text),
         ]
         if self.measured is not None:
-            columns += [
-                Column("measured_s", "Measured latency", "seconds", of=self.measured_s),
-                Column("inside", "In the interval", of=lambda one: _word(self.is_inside(one))),
-                Column("verdict", "Verdict", of=lambda one: getattr(self.entry(one), "verdict", None)),
-            ]
+            latency, verdict = self.finalists.columns(attrgetter("label"))
+            inside = Column("inside", "In the interval", of=lambda one: _word(self.is_inside(one)))
+            columns += [latency, inside, verdict]
         title = f"Pareto front on {self.on.title}, batch {units.exact(self.batch)}"
         return (table_of(columns, self.front[: self.top], title, list(self.notes())),)
 

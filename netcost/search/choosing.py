@@ -14,10 +14,11 @@ from netcost.prediction.coefficients import Coefficients
 from netcost.prediction.columns import KNOWN_KINDS, Floats, Situation, few_columns, matrix
 from netcost.prediction.predicting import Prediction, coefficients
 from netcost.search.choice import Candidate, ChoiceLimits, NetworkChoice, alone
+from netcost.search.counted import resized
 from netcost.search.pretrained import CountedNetwork, Pretrained, counted_networks, pretrained, rows_for
 from netcost.targets import Target, resolve
 from netcost.text import units
-from netcost.text.errors import RequestError, TargetError
+from netcost.text.errors import RequestError
 from netcost.text.registry import suggestion
 from netcost.timing import Timing
 
@@ -191,14 +192,5 @@ def _measured(finalists: Sequence[Candidate], batch: int, timing: Timing, progre
 
 def target_of(weights: Pretrained) -> Target:
     """Return the network of published weights, with random weights, at the size of image of their accuracy."""
-    size = weights.image_size
-    shape = f"1x3x{size}x{size}"
-    target = resolve(f"timm:{weights.model}", inputs=(shape,))
-    if resolve(f"timm:{weights.model}").required_inputs() != target.inputs:
-        other = resolve(f"timm:{weights.model}", {"img_size": size}, (shape,))
-        try:
-            other.build_weightless()
-            target = other
-        except TargetError:  # takes images of any size
-            pass
+    target = resized(resolve(f"timm:{weights.model}"), weights.image_size)
     return replace(target, name=weights.label)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import importlib
 import inspect
 import re
@@ -28,6 +29,7 @@ from netcost.tracing import Input, InputSpec, described, parse_input
 from netcost.tracing.arguments import lacks_values
 from netcost.tracing.nests import copied_module
 from netcost.zoo import ARCHITECTURES, MODULES
+from netcost.zoo.catalogue import matching
 
 Options = dict[str, Any]
 Inputs = tuple[Input, ...]
@@ -124,6 +126,26 @@ def resolve(text: str, arguments: Mapping[str, Any] | None = None, inputs: Seque
     target = replace(_resolved(called, options, given), name=without_folders(text), arguments=options, text=called)
     # The model's code is loaded first: inputs from the same file are of its classes.
     return replace(target, inputs=(*chain(*map(load_inputs, code)), *given)) if code else target
+
+
+def matching_names(pattern: str) -> list[str]:
+    """Return the names of targets that match a shell pattern: "mobilenet*", "module:*", "torchvision:*" or "timm:*".
+
+    Raises:
+        RequestError: no name matches.
+        TargetError: the library is not installed.
+    """
+    prefix, _, rest = pattern.partition(":")
+    if prefix == "torchvision":
+        names = _library("torchvision.models", pattern).list_models()
+    elif prefix == "timm":
+        names = _library("timm", pattern).list_models()
+    else:
+        return matching(pattern)
+    found = [f"{prefix}:{name}" for name in fnmatch.filter(names, rest)]
+    if not found:
+        raise RequestError(f"no model of {prefix} matches {rest!r}; '{prefix}:*' names all")
+    return found
 
 
 def build(name: str, **arguments: Any) -> nn.Module:

@@ -54,6 +54,11 @@ from netcost.reports.pages import (
     sweep_page,
     zoo_page,
 )
+from netcost.search import SearchResult
+from netcost.search.counted import target_of
+from netcost.search.journal import SearchRow
+from netcost.search.objectives import Objective
+from netcost.search.spaces import space_of
 from netcost.text.errors import RequestError
 from netcost.text.formats import EXTRA, require
 from netcost.text.metrics import METRICS as COUNTED
@@ -84,6 +89,12 @@ def swept() -> Sweep:
         for batch in (1, 2, 4)
     ]
     return Sweep(Comparison(tuple(entries), (Run(machine()),)), (1, 2, 4))
+
+
+def searched() -> SearchResult:
+    space = space_of(["mobilenet_v2"], {"width": (0.5, 1.0), "resolution": (64, 96)})
+    rows = [SearchRow(one, netcost.analyze(target_of(one)).metrics()) for one in map(space.__getitem__, range(4))]
+    return SearchResult(space, tuple(rows), (Objective("mult_adds"), Objective("params", is_larger_better=True)))
 
 
 def profiled(name: str, over: Peaks | None = None) -> Profile:
@@ -138,6 +149,7 @@ PAGES: dict[str, Any] = {
     "zoo": lambda: zoo_page(compare(FEW, "none"), "netcost report"),
     "claims": lambda: claims_page(review(), "netcost claims"),
     "choose": lambda: choice_page(netcost.choose("rtx4090", "<= 60 ms", min_accuracy=70), "netcost choose …"),
+    "search": lambda: page_of(searched()),
     "hostile": lambda: show_page(netcost.analyze(Hostile(), (1, 3, 8, 8))),
 }
 
