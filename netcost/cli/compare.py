@@ -49,6 +49,7 @@ def compare(
     on: options.On = None,
     isolate: Annotated[bool, typer.Option("--isolate", help="Time each network in its own process.")] = False,
     arguments: options.Arguments = None,
+    download: options.Download = False,
     train: options.Train = False,
     step: options.Step = None,
     optimizer: options.Optimizer = None,
@@ -88,6 +89,7 @@ def compare(
         budget=budget,
         precision=precision,
     )
+    options.allow_downloads(download)
     from netcost.profiling.roofline import given_peaks
     from netcost.targets.naming import resolve
     from netcost.timing.subjects import subjects

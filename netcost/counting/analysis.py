@@ -281,13 +281,17 @@ def analyze(
     Raises:
         RequestError: the target is unknown, the input missing or malformed, or the model's code raised.
     """
+    if isinstance(model, str):
+        model = resolve(model, inputs=() if inputs is None else input_specs(inputs))
+    target = model if isinstance(model, Target) else None
     name, model, specs, args, kwargs = built(model, inputs, concrete=concrete)
     written = written_inputs((*args, *kwargs.values()))
     graph = trace_call(model, args, kwargs, mode=mode, concrete=concrete)
     training = None
     if step is not None:
         training = StepCount.of(trace_step(model, args, kwargs, step, concrete=concrete), step)
-    return Analysis(count(graph), name, written, notes_on(specs), training)
+    notes = (*(target.notes if target else ()), *notes_on(specs))
+    return Analysis(count(graph), name, written, notes, training)
 
 
 def built(

@@ -45,6 +45,25 @@ def load_module(text: str, name: str, known: Sequence[str]) -> ModuleType:
         raise TargetError(f"{text!r}: importing {name!r} raised {described(error)}") from error
 
 
+def library(module: str, text: str, extra: str = "") -> ModuleType:
+    """Import a module of a library that netcost does not need itself.
+
+    Args:
+        text: the target that needs it, for the message.
+        extra: of netcost, which brings the library; "" where its own name is to be installed.
+
+    Raises:
+        TargetError: it does not import.
+    """
+    package = module.partition(".")[0]
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        wanted = f"'netcost[{extra}]'" if extra else package
+        reason = f"which does not import ({error}); pip install {wanted}"
+        raise TargetError(f"{text!r} needs {package}, {reason}") from error
+
+
 _NEIGHBOURS: dict[str, ModuleType] = {}
 """Modules that file targets have imported. The next file may have others of the same names beside it."""
 
