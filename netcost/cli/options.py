@@ -176,6 +176,15 @@ def allow_downloads(asked: bool) -> None:
     hub.DOWNLOADS.set(asked)
 
 
+def in_step(target: Target, past: int | None, new: int | None) -> Target:
+    """Return the target of the step that `--past` and `--new` ask for, or the target as it is."""
+    if past is None and new is None:
+        return target
+    from netcost.targets.libraries.steps import with_step
+
+    return with_step(target, past, new)
+
+
 def all_inputs(written: Sequence[str] | None, code: str | None) -> tuple[str, ...]:
     """Return the values of `--input`, and that of `--inputs`."""
     if code is None:

@@ -27,6 +27,8 @@ def show(
     inputs: options.Inputs = None,
     code: options.InputsCode = None,
     batch: options.Batch = None,
+    past: options.Past = None,
+    new: options.New = None,
     dtype: options.Dtype = None,
     arguments: options.Arguments = None,
     download: options.Download = False,
@@ -49,7 +51,8 @@ def show(
     """Count one network and show the cost of its parts; with --peaks, also its minimum time. Nothing is timed.
 
     Examples: netcost show googlenet --by module --depth 1; netcost show mobilenet_v2 --arg width=0.35
-    --input 1x3x160x160; netcost show transformers:LlamaForCausalLM --dtype bf16
+    --input 1x3x160x160; netcost show transformers:LlamaForCausalLM --past
+    4096 --new 1 --dtype bf16
     """
     output.check_request(format_name, out)
     from netcost.counting.analysis import analyze
@@ -65,7 +68,7 @@ def show(
     options.allow_downloads(download)
     timing = options.timing(None, dtype=dtype)
     target = options.target(model, arguments, options.all_inputs(inputs, code), batch)
-    target = in_element_type(target, timing)
+    target = options.in_step(in_element_type(target, timing), past, new)
     asked = options.train_step(
         step, fits or largest_batch, optimizer=optimizer, amp=amp, loss=loss, passes=passes, device=kernels_of
     )

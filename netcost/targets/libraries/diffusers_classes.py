@@ -80,7 +80,7 @@ def _read(text: str, path: Path) -> Fields:
 
 
 def _class(diffusers: ModuleType, name: str) -> Any:
-    kind = getattr(diffusers, name, None) if name in dir(diffusers) else None
+    kind = getattr(diffusers, name, None)
     if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
         known = [other for other in dir(diffusers) if other[:1].isupper()]
         near = suggestion(name, known) or "; expected a class like UNet2DConditionModel or AutoencoderKL"

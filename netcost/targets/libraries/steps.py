@@ -26,14 +26,14 @@ def with_step(target: Target, past: int | None, new: int | None) -> Target:
     """
     past, new = past or 0, new or 1
     make_inputs = target.inputs_in
-    own = {entry.name for entry in target.required_inputs()}
-    if make_inputs is None or not own & {"input_ids", "decoder_input_ids"}:
+    ids = [entry for entry in target.required_inputs() if (entry.name or "").endswith("input_ids")]
+    if make_inputs is None or not ids:
         raise RequestError(
             f"{target.name!r} is no language model that netcost can fill a cache for; --past and --new need "
             "transformers:CLASS, a config.json of it, or hf:org/name"
         )
 
-    def plain_inputs(batch: int | None, tokens: int | None) -> Inputs:
+    def plain_inputs(batch: int, tokens: int) -> Inputs:
         return make_inputs(batch, tokens) or ()
 
     caches = Caches(target.build_weightless, plain_inputs)
@@ -41,10 +41,10 @@ def with_step(target: Target, past: int | None, new: int | None) -> Target:
     name = cache_name(caches.model)
 
     def inputs_in(batch: int | None, _tokens: int | None = None) -> Inputs:
-        inputs = plain_inputs(batch, new)
+        rows = batch or ids[0].shape[0]
+        inputs = plain_inputs(rows, new)
         if not past:
             return (*inputs, GivenInput(True, "use_cache"))
-        rows = next(entry.shape[0] for entry in inputs if (entry.name or "").endswith("input_ids"))
         cache, encoded = caches.filled(rows, past)
         if encoded is not None:  # the encoder ran before
             inputs = (*(entry for entry in inputs if entry.name in ("attention_mask", "decoder_input_ids")),)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -87,8 +89,8 @@ def of_configuration(text: str, path: Path, options: Options, given: Inputs) -> 
 
 def _class(transformers: ModuleType, text: str, name: str) -> Any:
     """Return a class of the library that a configuration builds."""
-    kind: Any = getattr(transformers, name, None) if name in dir(transformers) else None
     try:
+        kind: Any = getattr(transformers, name, None)
         is_network = issubclass(kind, nn.Module) if isinstance(kind, type) else False
         is_network = is_network and getattr(kind, "config_class", None) is not None
     except (AttributeError, ImportError) as error:  # its own library is missing
@@ -125,7 +127,9 @@ def _configured(text: str, kind: Any, fields: Options, make: Callable[..., Any] 
 def _network(text: str, kind: Any, config: Any, options: Options, given: Inputs, known: Any) -> LibraryNetwork:
     fields = {*known.to_dict(), *getattr(known, "attribute_map", {}), "attn_implementation", "experts_implementation"}
     wrong = next((name for name in options if name not in fields and not hasattr(known, name)), None)
-    if wrong is not None:
+    if wrong is not None and f'"{wrong}"' not in inspect.getsource(
+        inspect.getmodule(kind)
+    ):  # which reads optional ones
         near = suggestion(wrong, fields)
         raise AbsentTargetError(f"{text!r} has no field {wrong!r} in its {type(config).__name__}{near}")
 
