@@ -58,8 +58,9 @@ def netcost(
 ) -> None:
     """Count and time neural networks: their cost on paper and on the clock.
 
-    MODEL is a name of the zoo (googlenet), torchvision:resnet50, timm:convnext_tiny, package.module:callable or
-    path/to/file.py:Net; with arguments, quoted: 'mobilenet_v2(width=0.5)'.
+    MODEL is a name of the zoo (googlenet), torchvision:resnet50, timm:convnext_tiny, transformers:LlamaForCausalLM,
+    diffusers:AutoencoderKL, hf:org/name, package.module:callable or path/to/file.py:Net; with arguments, quoted:
+    'mobilenet_v2(width=0.5)'.
 
     Exit codes: 0 success; 1 a regression, a changed verdict, or an unknown operator under --strict; 2 wrong request;
     3 measurement failed; 70 internal error; 130 interrupted.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +35,11 @@ def compare(
     inputs: options.Inputs = None,
     code: options.InputsCode = None,
     batch: options.Batches = None,
+    past: options.Past = None,
+    new: options.New = None,
+    llm: Annotated[
+        bool, typer.Option("--llm", help="Each language model twice: prefill of --past tokens, and the next step.")
+    ] = False,
     threads: options.Threads = None,
     dtype: options.Dtype = None,
     memory_format: options.MemoryFormat = None,
@@ -50,6 +56,7 @@ def compare(
     on: options.On = None,
     isolate: Annotated[bool, typer.Option("--isolate", help="Time each network in its own process.")] = False,
     arguments: options.Arguments = None,
+    download: options.Download = False,
     train: options.Train = False,
     step: options.Step = None,
     optimizer: options.Optimizer = None,
@@ -89,13 +96,15 @@ def compare(
         budget=budget,
         precision=precision,
     )
+    options.allow_downloads(download)
     from netcost.profiling.roofline import given_peaks
     from netcost.targets.naming import resolve
-    from netcost.timing.subjects import subjects
+    from netcost.timing.subjects import in_element_type, subjects
 
     asked = options.train_step(step, None, optimizer=optimizer, amp=amp, loss=loss, passes=passes)
     given = options.all_inputs(inputs, code)
-    targets = [resolve(model, parsed, given) for model in models]
+    targets = [in_element_type(resolve(model, parsed, given), timing) for model in models]
+    targets = _in_steps(targets, past, new, llm)
     subjects(targets, None, timing)  # refuses a wrong request before peaks are measured
     with output.progress_bar(quiet) as progress:
         roof = None if peaks is None else given_peaks(peaks, device, threads, progress)
@@ -108,6 +117,17 @@ def compare(
         typer.echo(f"netcost: {error}", err=True)
     output.refuse_unknown(result.unknown_ops, strict)
     return max((error.exit_code for error in result.errors), default=0)
+
+
+def _in_steps(targets: Sequence[Target], past: int | None, new: int | None, both: bool) -> list[Target]:
+    """Return the targets in the step asked for; `both` a prefill and the step after it, named so."""
+    if not both:
+        return [options.in_step(target, past, new) for target in targets]
+    if not past:
+        raise RequestError("--llm sets the prefill of a context beside the next step; add its length: --past 4096")
+    steps = [(0, past), (past, new or 1)]
+    pairs = [(target, options.in_step(target, *step)) for target in targets for step in steps]
+    return [replace(stepped, name=f"{target.name}, {stepped.step.title}") for target, stepped in pairs if stepped.step]
 
 
 def _run(targets: Sequence[Target], batches: tuple[int, ...], **options: Any) -> Comparison | Sweep:

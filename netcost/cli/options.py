@@ -65,6 +65,17 @@ Batch = Annotated[int | None, typer.Option(min=1, help="Batch size: the first di
 Batches = Annotated[
     str | None, typer.Option("--batch", metavar="N[,N...]", help="Batch size, or several for a sweep: 1,2,4,8.")
 ]
+Past = Annotated[
+    int | None,
+    typer.Option(min=0, help="Tokens in the cache of a language model before the step that is counted [default: 0]."),
+]
+New = Annotated[
+    int | None,
+    typer.Option(min=1, help="New tokens of that step: 1 decodes, more are a prefill [default: 1 with --past]."),
+]
+Download = Annotated[
+    bool, typer.Option("--download", help="Fetch a missing configuration of hf:org/name; nothing else is requested.")
+]
 Depth = Annotated[int, typer.Option(min=0, help="Levels of modules to show.")]
 Device = Annotated[str, typer.Option(help="Device: cpu, cuda or cuda:1.")]
 DeviceOrNone = Annotated[str, typer.Option(help="Device: cpu, cuda or cuda:1; none to time nothing.")]
@@ -164,6 +175,22 @@ def target(model: str, arguments: Sequence[str] | None, inputs: Sequence[str] | 
 
     resolved = resolve(model, parsed, inputs or ())
     return resolved if batch is None else resolved.with_batch(batch)
+
+
+def allow_downloads(asked: bool) -> None:
+    """Let configurations of the hub be fetched where `--download` asks for it."""
+    from netcost.targets.libraries import hub
+
+    hub.DOWNLOADS.set(asked)
+
+
+def in_step(target: Target, past: int | None, new: int | None) -> Target:
+    """Return the target of the step that `--past` and `--new` ask for, or the target as it is."""
+    if past is None and new is None:
+        return target
+    from netcost.targets.libraries.steps import with_step
+
+    return with_step(target, past, new)
 
 
 def all_inputs(written: Sequence[str] | None, code: str | None) -> tuple[str, ...]:

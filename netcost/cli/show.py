@@ -28,7 +28,11 @@ def show(
     inputs: options.Inputs = None,
     code: options.InputsCode = None,
     batch: options.Batch = None,
+    past: options.Past = None,
+    new: options.New = None,
+    dtype: options.Dtype = None,
     arguments: options.Arguments = None,
+    download: options.Download = False,
     train: options.Train = False,
     step: options.Step = None,
     optimizer: options.Optimizer = None,
@@ -48,19 +52,24 @@ def show(
     """Count one network and show the cost of its parts; with --peaks, also its minimum time. Nothing is timed.
 
     Examples: netcost show googlenet --by module --depth 1; netcost show mobilenet_v2 --arg width=0.35
-    --input 1x3x160x160
+    --input 1x3x160x160; netcost show transformers:LlamaForCausalLM --past
+    4096 --new 1 --dtype bf16
     """
     format_name = output.check_request(format_name, out, DRAWN)
     from netcost.counting.analysis import analyze
     from netcost.counting.breakdown import require_grouping
     from netcost.counting.fitting import capacity
     from netcost.profiling.shown import ShownAnalysis
+    from netcost.timing.subjects import in_element_type
 
     if by is not None:
         require_grouping(by)
     for memory in filter(None, (fits, largest_batch)):
         capacity(memory)  # refuses what does not parse before anything is counted
+    options.allow_downloads(download)
+    timing = options.timing(None, dtype=dtype)
     target = options.target(model, arguments, options.all_inputs(inputs, code), batch)
+    target = options.in_step(in_element_type(target, timing), past, new)
     asked = options.train_step(
         step, fits or largest_batch, optimizer=optimizer, amp=amp, loss=loss, passes=passes, device=kernels_of
     )

@@ -14,7 +14,7 @@ from netcost.counting.figures import Figures
 from netcost.prediction.predicted import PredictedLatency
 from netcost.text.documents import Source
 from netcost.text.errors import NetcostError, RequestError
-from netcost.text.metrics import METRICS, NARROW_METRICS, TRAIN_METRICS
+from netcost.text.metrics import LANGUAGE_METRICS, METRICS, NARROW_METRICS, TRAIN_METRICS
 from netcost.text.reading import Constraint, Node, NonNegativeFloat, PositiveInt
 from netcost.text.tables import distinct
 from netcost.timing import doubts
@@ -116,6 +116,7 @@ def _figures(model: Node) -> Figures | None:
     if inputs is None:
         return None
     values |= {name: model[name].read(int) for name in NARROW_METRICS if name in model}
+    values |= {name: model[name].read(int | float) for name in LANGUAGE_METRICS if name in model}
     notes = model.get("count_notes", []).read(tuple[str, ...])
     training = None
     if "train" in model:

@@ -15,7 +15,7 @@ from netcost.profiling.roofline import ROOFLINE_COLUMNS, Peaks, Roofline
 from netcost.profiling.roofline.bound import BEYOND
 from netcost.text import units
 from netcost.text.explanations import more_about
-from netcost.text.metrics import METRICS, NARROW_METRICS, TRAIN_METRICS
+from netcost.text.metrics import LANGUAGE_METRICS, METRICS, NARROW_METRICS, TRAIN_METRICS
 from netcost.text.tables import Column, Table, table_of, transposed
 from netcost.timing.gpu import Gpu
 from netcost.timing.measurement import Effort, Measurement
@@ -44,12 +44,15 @@ def of_part(part: str, columns: Iterable[Column]) -> tuple[Column, ...]:
     return tuple(column.through(attrgetter(part)) for column in columns)
 
 
+FURTHER_METRICS = NARROW_METRICS | TRAIN_METRICS | LANGUAGE_METRICS
+"""Metrics that some networks have alone."""
+
 SHOWN = tuple(name for name in METRICS if not name.endswith(("access_bytes", "fused_bytes")))
 SHOWN_COLUMNS = of_part(
     "entry.figures",
     (
         *(replace(METRICS[name], of=methodcaller("shown", name)) for name in SHOWN),
-        *(replace(column, of=methodcaller("shown", name)) for name, column in (NARROW_METRICS | TRAIN_METRICS).items()),
+        *(replace(column, of=methodcaller("shown", name)) for name, column in FURTHER_METRICS.items()),
     ),
 )
 
@@ -75,9 +78,7 @@ RATIO_COLUMNS = of_part(
 
 ROOF_COLUMNS = of_part("roofline", ROOFLINE_COLUMNS)
 
-OPTIONAL = frozenset(
-    {"device_s", "compile_s", *NARROW_METRICS, *TRAIN_METRICS, *(column.name for column in ROOF_COLUMNS)}
-)
+OPTIONAL = frozenset({"device_s", "compile_s", *FURTHER_METRICS, *(column.name for column in ROOF_COLUMNS)})
 """Figures of a GPU, of compiled or quantised networks, of a training step, or under a roofline: no row without them."""
 
 NOTABLE_LOAD = 0.1

@@ -13,6 +13,7 @@ from torch import nn
 from netcost.counting import breakdown
 from netcost.counting.count import Count, count
 from netcost.counting.figures import Figures, input_text
+from netcost.counting.language import LanguageCount
 from netcost.counting.operators import operators_table
 from netcost.counting.training import StepCount
 from netcost.graph import bits, liveness
@@ -21,7 +22,7 @@ from netcost.graph.graph import Graph
 from netcost.targets.naming import Target, resolve
 from netcost.text import frames, units
 from netcost.text.errors import MeasurementError, RequestError
-from netcost.text.metrics import METRICS, NARROW_METRICS, TRAIN_METRICS
+from netcost.text.metrics import LANGUAGE_METRICS, METRICS, NARROW_METRICS, TRAIN_METRICS
 from netcost.text.shown import Shown
 from netcost.text.tables import Column, Section, Table, table_of
 from netcost.tracing import TrainStep, call_arguments, input_specs, paused_collection, trace_call, trace_step
@@ -50,6 +51,7 @@ class Analysis(Shown):
         inputs: as `written_inputs` makes them; None for the shapes of the graph's inputs.
         input_notes: what stands for inputs that were given by shape.
         training: the training step, where one was asked for.
+        language: the figures of a step of a language model, where one was asked for.
     """
 
     count: Count
@@ -57,6 +59,7 @@ class Analysis(Shown):
     inputs: tuple[Any, ...] | None = None
     input_notes: tuple[str, ...] = ()
     training: StepCount | None = None
+    language: LanguageCount | None = None
 
     @property
     def graph(self) -> Graph:
@@ -159,10 +162,11 @@ class Analysis(Shown):
         return bits.bit_operations(self.graph, self.count.costs)
 
     def metrics(self) -> dict[str, Any]:
-        """Return every metric by its identifier, with those of narrow numbers and of a training step if there are."""
+        """Return every metric by its identifier, with those of narrow numbers and of steps if there are."""
         of_step = {} if self.training is None else self.training.metrics()
         narrow = {} if self.bit_operations is None else {name: getattr(self, name) for name in NARROW_METRICS}
-        return {**{name: getattr(self, name) for name in METRICS}, **narrow, **of_step}
+        of_language = {} if self.language is None else self.language.metrics()
+        return {**{name: getattr(self, name) for name in METRICS}, **narrow, **of_step, **of_language}
 
     @property
     def figures(self) -> Figures:
@@ -178,6 +182,7 @@ class Analysis(Shown):
         kept = "The network's code kept tensors of the count, which have no values, in"
         return (
             *self.input_notes,
+            *(() if self.language is None else self.language.notes),
             *([DETECTOR_NOTE] if is_detector else []),
             *self.graph.notes,
             *([f"{kept} {taken}; they were taken out."] if taken else []),
@@ -198,6 +203,7 @@ class Analysis(Shown):
         figures = self.figures
         metrics = METRICS if self.bit_operations is None else METRICS | NARROW_METRICS
         metrics = metrics if self.training is None else metrics | TRAIN_METRICS
+        metrics = metrics if self.language is None else metrics | LANGUAGE_METRICS
         columns = (
             Column("metric", self.model or "model", of=lambda name: metrics[name].heading),
             Column("value", "", "mixed", of=figures.shown),
@@ -293,13 +299,21 @@ def analyze(
     Raises:
         RequestError: the target is unknown, the input missing or malformed, or the model's code raised.
     """
+    if isinstance(model, str):
+        model = resolve(model, inputs=() if inputs is None else input_specs(inputs))
+    target = model if isinstance(model, Target) else None
     name, model, specs, args, kwargs = built(model, inputs, concrete=concrete)
     written = written_inputs((*args, *kwargs.values()))
     graph = trace_call(model, args, kwargs, mode=mode, concrete=concrete)
     training = None
     if step is not None:
         training = StepCount.of(trace_step(model, args, kwargs, step, concrete=concrete), step)
-    return Analysis(count(graph), name, written, notes_on(specs), training)
+    notes = (*(target.notes if target else ()), *notes_on(specs))
+    analysis = Analysis(count(graph), name, written, notes, training)
+    if target is None or target.step is None:
+        return analysis
+    batch = next(spec.shape[0] for spec in specs if (spec.name or "").endswith("input_ids"))
+    return replace(analysis, language=LanguageCount.of(analysis.count, target.step, batch, analysis.mult_adds))
 
 
 def built(

@@ -22,7 +22,11 @@ from netcost.text.tables import Column, Table, table_of
 from netcost.text.units import AtLeast
 
 ADDITIVE = tuple(name for name in METRICS if name in COST_FIELDS)
-NEED_A_RULE = frozenset({*ADDITIVE, *NARROW_METRICS, *TRAIN_METRICS}) - {"params", "kernels", "train_memory_bytes"}
+NEED_A_RULE = frozenset({*ADDITIVE, *NARROW_METRICS, *TRAIN_METRICS, "mult_adds_per_token"}) - {
+    "params",
+    "kernels",
+    "train_memory_bytes",
+}
 """Metrics that are unknown for an operator without a counting rule."""
 WHOLE = "(model)"
 

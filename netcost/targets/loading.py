@@ -65,6 +65,25 @@ def _place_of(name: str) -> str:
     return f"; run netcost in the folder that holds {first!r}, or pip install -e . there"
 
 
+def library(module: str, text: str, extra: str = "") -> ModuleType:
+    """Import a module of a library that netcost does not need itself.
+
+    Args:
+        text: the target that needs it, for the message.
+        extra: of netcost, which brings the library; "" where its own name is to be installed.
+
+    Raises:
+        TargetError: it does not import.
+    """
+    package = module.partition(".")[0]
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        wanted = f"'netcost[{extra}]'" if extra else package
+        reason = f"which does not import ({error}); pip install {wanted}"
+        raise TargetError(f"{text!r} needs {package}, {reason}") from error
+
+
 _NEIGHBOURS: dict[str, ModuleType] = {}
 """Modules that file targets have imported. The next file may have others of the same names beside it."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import importlib
 import inspect
 import re
 import warnings
@@ -13,13 +12,15 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from netcost.targets.calls import parse_call
 from netcost.targets.input_code import is_code, load_inputs
-from netcost.targets.loading import importable, is_file, load_attribute
+from netcost.targets.libraries import diffusers_classes, transformers_classes
+from netcost.targets.libraries.transformers_classes import LibraryNetwork
+from netcost.targets.loading import importable, is_file, library, load_attribute
 from netcost.targets.making import maker
 from netcost.targets.onnx_files import onnx_target
 from netcost.targets.weightless import weightless
@@ -30,6 +31,9 @@ from netcost.tracing.arguments import lacks_values
 from netcost.tracing.nests import copied_module
 from netcost.zoo import ARCHITECTURES, MODULES
 from netcost.zoo.catalogue import matching
+
+if TYPE_CHECKING:
+    from netcost.targets.libraries.caches import GenerationStep
 
 Options = dict[str, Any]
 Inputs = tuple[Input, ...]
@@ -48,6 +52,10 @@ class Target:
         arguments: arguments of the architecture; None if no name stands for the target, so that only this process can
             build it.
         text: the text that `resolve` parsed; "" if it did not.
+        notes: sentences on how the network and its inputs are made.
+        inputs_in: makes the inputs in a batch, of a number of tokens, where they hang together; None where each has its
+            own first size.
+        step: of a language model, where one is asked for.
     """
 
     name: str
@@ -55,6 +63,9 @@ class Target:
     inputs: Inputs | None = None
     arguments: Mapping[str, Any] | None = None
     text: str = ""
+    notes: tuple[str, ...] = ()
+    inputs_in: Callable[[int | None, int | None], Inputs | None] | None = None
+    step: GenerationStep | None = None
 
     def build(self) -> nn.Module:
         """Return the module with real weights.
@@ -83,6 +94,8 @@ class Target:
 
     def with_batch(self, batch: int) -> Target:
         """Return the target with another first dimension of every input."""
+        if self.inputs_in is not None:
+            return replace(self, inputs=self.inputs_in(batch, None))
         return replace(self, inputs=tuple(spec.with_batch(batch) for spec in self.required_inputs()))
 
     def required_inputs(self) -> Inputs:
@@ -109,8 +122,9 @@ def resolve(text: str, arguments: Mapping[str, Any] | None = None, inputs: Seque
 
     Args:
         text: "googlenet", "module:inception_v1", "torchvision:resnet50", "timm:convnext_tiny",
-            "package.module:callable", "file.py:Net" or "file.onnx"; with arguments of its own as Python would call
-            it, literals by name: "mobilenet_v2(width=0.5)".
+            "transformers:LlamaForCausalLM", "hf:org/name", "diffusers:AutoencoderKL", "package.module:callable",
+            "file.py:Net" or "file.onnx"; with arguments of its own as Python would call it, literals by name:
+            "mobilenet_v2(width=0.5)".
         arguments: arguments of the architecture: {"width": 0.5}.
         inputs: inputs in place of the target's own, as `input_specs` makes them, written like "1x3x160x160", or code
             that makes them: "inputs.py:make_inputs".
@@ -205,11 +219,13 @@ def _of_modules(text: str, _name: str, options: Options, given: Inputs) -> Targe
 
 
 def _of_torchvision(text: str, name: str, options: Options, given: Inputs) -> Target:
-    models = _library("torchvision.models", text)
+    models = library("torchvision.models", text)
     if name not in models.list_models():
         raise RequestError(f"torchvision has no model {name!r}{suggestion(name, models.list_models())}")
     is_detector = name in models.list_models(models.detection)
     own = _detector_input(models, name) if is_detector else _torchvision_input(models, name)
+    is_flow = name in models.list_models(models.optical_flow)
+    frames = (own,) if own is not None else (InputSpec(FLOW_FRAME),) * 2 if is_flow else None
     accepted = inspect.signature(models.get_model_builder(name)).parameters
     optional = {"weights_backbone": None, "aux_loss": True}  # no download; as the published weights have it
     defaults: Options = {option: value for option, value in optional.items() if option in accepted}
@@ -220,10 +236,13 @@ def _of_torchvision(text: str, name: str, options: Options, given: Inputs) -> Ta
             replace(spec, as_list=spec.name is None) if isinstance(spec, InputSpec) else spec for spec in given
         )
     make = maker(text, partial(models.get_model, name, weights=None, **defaults), options)
-    return Target(text, make, given or (None if own is None else (own,)))
+    return Target(text, make, given or frames)
 
 
 CLIP_FRAMES = 16
+
+FLOW_FRAME = (1, 3, 520, 960)
+"""One of two frames: the size of the recipes that torchvision's weights of RAFT were evaluated with."""
 
 
 def _torchvision_input(models: ModuleType, name: str) -> InputSpec | None:
@@ -250,7 +269,7 @@ def _detector_input(models: ModuleType, name: str) -> InputSpec:
 
 
 def _of_timm(text: str, name: str, options: Options, given: Inputs) -> Target:
-    timm = _library("timm", text)
+    timm = library("timm", text)
     if not timm.is_model(name.split(".")[0]):
         raise RequestError(f"timm has no model {name!r}{suggestion(name, timm.list_models())}")
     pretrained = timm.get_pretrained_cfg(name)
@@ -259,16 +278,19 @@ def _of_timm(text: str, name: str, options: Options, given: Inputs) -> Target:
     return Target(text, make, given or (InputSpec((1, *size)),))
 
 
-def _library(module: str, text: str) -> ModuleType:
-    package = module.partition(".")[0]
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        reason = f"which does not import ({error}); pip install {package}"
-        raise TargetError(f"{text!r} needs {package}, {reason}") from error
+def _of_library(find: Callable[..., LibraryNetwork], text: str, name: str, options: Options, given: Inputs) -> Target:
+    network = find(text, name, options, given)
+    return Target(text, network.make, network.inputs_in(None, None), notes=network.notes, inputs_in=network.inputs_in)
 
 
-LIBRARIES = {"module": _of_modules, "torchvision": _of_torchvision, "timm": _of_timm}
+LIBRARIES: dict[str, Callable[[str, str, Options, Inputs], Target]] = {
+    "module": _of_modules,
+    "torchvision": _of_torchvision,
+    "timm": _of_timm,
+    "transformers": partial(_of_library, transformers_classes.of_class),
+    "diffusers": partial(_of_library, diffusers_classes.of_class),
+    "hf": partial(_of_library, transformers_classes.of_repository),
+}
 
 
 def _of_code(text: str, place: str, attribute: str, options: Options, given: Inputs) -> Target:

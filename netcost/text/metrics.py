@@ -37,5 +37,17 @@ TRAIN_METRICS: dict[str, Column] = {
 }
 """Metrics of a training step, where one was counted."""
 
+LANGUAGE_METRICS: dict[str, Column] = {
+    column.name: column
+    for column in (
+        Column("kv_cache_bytes", "KV cache", "bytes"),
+        Column("kv_cache_bytes_per_token", "KV cache per further token", "bytes"),
+        Column("weights_read_bytes", "Weights read", "bytes"),
+        Column("active_params", "Params, active per token", "count"),
+        Column("mult_adds_per_token", "Mult-adds per token", "count"),
+    )
+}
+"""Metrics of a step of a language model, where one was asked for."""
+
 NARROW_METRICS: dict[str, Column] = {"bit_operations": Column("bit_operations", "Bit operations (BOPs)", "count")}
 """Metrics of networks in which a product has an operand of fewer than 16 bits."""

@@ -40,12 +40,14 @@ class InputSpec:
         dtype: name of a torch element type.
         name: keyword argument of the forward that it is passed as; None for a positional one.
         as_list: True where the forward takes a list with a tensor per image, as detectors do: N of (3, H, W).
+        below: of indices, the number that they stay below; None for the rows of the smallest embedding.
     """
 
     shape: tuple[int, ...]
     dtype: str = "float32"
     name: str | None = None
     as_list: bool = False
+    below: int | None = None
 
     @classmethod
     def of(cls, tensor: Tensor) -> InputSpec:
@@ -254,7 +256,7 @@ def drawing(model: object = None, dtype: torch.dtype = torch.float32, seed: int 
     def make(spec: InputSpec) -> Tensor:
         if spec.dtype == "float32":
             return replace(spec, dtype=floating).random(generator)
-        return spec.random(generator, 2 if spec.is_floating else _rows(model))
+        return spec.random(generator, 2 if spec.is_floating else spec.below or _rows(model))
 
     return make
 
@@ -276,10 +278,15 @@ def drawing_indices(model: object) -> Callable[[InputSpec], Tensor]:
 def notes_on(inputs: Sequence[Input]) -> tuple[str, ...]:
     """Make the notes that say which values stand for inputs that were given by shape."""
     whole = [entry for entry in inputs if isinstance(entry, InputSpec) and not entry.is_floating]
-    ids = _named(inputs, [spec for spec in whole if not spec.is_mask])
+    ids = _named(inputs, [spec for spec in whole if not spec.is_mask and spec.below is None])
+    bounded = dict.fromkeys(spec.below for spec in whole if not spec.is_mask and spec.below is not None)
     masks = _named(inputs, [spec for spec in whole if spec.is_mask])
     notes = {
         "spread over the rows of the smallest embedding, or 0 and 1 without one": ids,
+        **{
+            f"spread below {below:,}": _named(inputs, [spec for spec in whole if spec.below == below])
+            for below in bounded
+        },
         "ones": masks,
     }
     return tuple(f"Given by shape alone: {names}; the values are {drawn}." for drawn, names in notes.items() if names)
