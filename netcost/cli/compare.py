@@ -43,7 +43,7 @@ def compare(
     threads: options.Threads = None,
     dtype: options.Dtype = None,
     memory_format: options.MemoryFormat = None,
-    backend: options.Backend = "eager",
+    backend: options.Backends = "eager",
     cold_cache: options.ColdCache = False,
     budget: Annotated[
         float | None,
@@ -73,8 +73,8 @@ def compare(
     """Count and time networks side by side.
 
     Examples: netcost compare googlenet mobilenet_v2; netcost compare torchvision:resnet50 timm:convnext_tiny
-    --device none --format markdown -o cost.md; netcost compare googlenet --batch 1,2,4,8; netcost compare --from
-    before.json after.json
+    --device none --format markdown -o cost.md; netcost compare googlenet --batch 1,2,4,8; netcost compare
+    mobilenet_v2 --backend eager,compile,onnxruntime,openvino; netcost compare --from before.json after.json
     """
     format_name = output.check_request(format_name, out, DRAWN)
     if saved:
@@ -90,7 +90,7 @@ def compare(
         threads=threads,
         dtype=dtype,
         memory_format=memory_format,
-        backend=backend,
+        backends=backend,
         cold_cache=cold_cache,
         isolate=isolate,
         budget=budget,

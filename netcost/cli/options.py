@@ -90,7 +90,17 @@ MemoryFormat = Annotated[
 Backend = Annotated[
     str,
     typer.Option(
-        help="eager, compile for torch.compile, or cudagraph for a CUDA graph; their setup is timed separately."
+        help="eager, compile for torch.compile, cudagraph for a CUDA graph, export for AOTInductor, onnxruntime or "
+        "openvino; their setup is timed separately."
+    ),
+]
+Backends = Annotated[
+    str,
+    typer.Option(
+        "--backend",
+        metavar="NAME[,NAME...]",
+        help="eager, compile for torch.compile, cudagraph for a CUDA graph, export for AOTInductor, onnxruntime or "
+        "openvino; several are timed side by side, each network in each. Their setup is timed separately.",
     ),
 ]
 ColdCache = Annotated[
@@ -146,11 +156,18 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 
 
 def timing(device: str | None, **given: Any) -> Timing:
-    """Build a `Timing` from options that are named like its fields, but for `budget` (seconds); None is the default."""
+    """Build a `Timing` from options that are named like its fields, but for `budget` (seconds); None is the default.
+
+    `backends`, in place of `backend`, may name several.
+    """
     from netcost.timing.setting import Timing
 
-    named = {"budget_s" if name == "budget" else name: value for name, value in given.items() if value is not None}
-    return Timing(device or Timing().device, **named)
+    words = {"budget": "budget_s", "backends": "backend"}
+    named = {words.get(name, name): value for name, value in given.items() if value is not None}
+    timing = Timing(device or Timing().device, **named)
+    if "backends" not in given:
+        timing.require_one_backend()
+    return timing
 
 
 def train_step(step: str | None, fits: str | None, **given: Any) -> TrainStep | None:

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 from netcost.comparison.entry import Entry
 from netcost.comparison.result import Comparison
-from netcost.comparison.running import Progress, compared
+from netcost.comparison.running import Progress, backends_of, compared
 from netcost.comparison.side_by_side import interval, predicted_columns, where_explained
 from netcost.profiling.roofline import Peaks
 from netcost.text.errors import NetcostError, RequestError
@@ -122,7 +122,7 @@ class Sweep(Shown):
         size = len(self.batches)
         starts = range(0, len(self.entries) if self.comparison.environment else 0, size)
         networks = [self.entries[start : start + size] for start in starts]
-        return tuple(Knee(points[0].model, _shares(points, self.batches)) for points in networks)
+        return tuple(Knee(_name(points[0]), _shares(points, self.batches)) for points in networks)
 
     def run_by(self, command: str) -> Sweep:
         """Return a copy that records the command line it comes from."""
@@ -159,8 +159,12 @@ class Sweep(Shown):
         """Make the notes under the table."""
         knees = [f"{knee.model}: {knee.verdict}." for knee in self.knees]
         several = any(entry.ratio for entry in self.entries)
-        base = [f"Ratios are to {self.entries[0].model} at the same batch, round by round."] if several else []
+        base = [f"Ratios are to {_name(self.entries[0])} at the same batch, round by round."] if several else []
         return [*knees, *base, *self.comparison.notes()]
+
+
+def _name(entry: Entry) -> str:
+    return entry.model if entry.backend is None else f"{entry.model}, {entry.backend}"
 
 
 MEASUREMENT_COLUMNS = (
@@ -169,7 +173,7 @@ MEASUREMENT_COLUMNS = (
     Column("throughput_per_s", "Throughput", "per_second"),
 )
 COLUMNS = (
-    Column("model", "Model", of=lambda point: point[0].model),
+    Column("model", "Model", of=lambda point: _name(point[0])),
     Column("batch", "Batch", "count", of=lambda point: point[1].batch),
     *(column.through(lambda point: point[0].measurement) for column in MEASUREMENT_COLUMNS),
     Column("share", "Of best", "percent", of=lambda point: point[1].median),
@@ -209,9 +213,11 @@ def sweep(
         raise RequestError(f"--batch {given!r}: expected two or more different sizes of at least 1, like 1,2,4,8")
     asked = timing_of(timing, device, options).or_else(BUDGET_S * len(batches), PRECISION)
     rising = tuple(sorted(batches))
-    targets = [target.with_batch(batch) for target in subjects(models, inputs, asked) for batch in rising]
-    comparison = compared(targets, asked, mode, concrete, peaks, progress, step, on)
-    return Sweep(comparison.with_ratios([index % len(rising) for index in range(len(targets))]), rising)
+    named = [models] if isinstance(models, str | Target | nn.Module) else models
+    sized = [[target.with_batch(batch) for batch in rising] for target in subjects(named, inputs, asked)]
+    pairs = [(target, name) for points in sized for name in backends_of(asked) for target in points]
+    comparison = compared(pairs, asked, mode, concrete, peaks, progress, step, on)
+    return Sweep(comparison.with_ratios([index % len(rising) for index in range(len(pairs))]), rising)
 
 
 def _shares(points: Sequence[Entry], batches: Sequence[int]) -> tuple[Share, ...]:

@@ -40,6 +40,7 @@ class Entry:
 
     Args:
         model: its name, as the user gave it.
+        backend: the runtime, where networks were timed in several.
         figures: its cost; None if it could not be counted.
         analysis: its cost with the graph; None also if it was read from a file or counted in a worker.
         measurement: its latency; None if it was not measured.
@@ -59,6 +60,7 @@ class Entry:
     run: int = 0
     roofline: Roofline | None = None
     predicted: tuple[PredictedLatency, ...] = ()
+    backend: str | None = None
 
     @property
     def verdict(self) -> str | None:

@@ -55,10 +55,19 @@ class Comparison(Shown):
         return dict(unknown)
 
     def label(self, entry: Entry) -> str:
-        """Name the network, with its batch and its run if there are several."""
+        """Name the network, or its runtime if it is the only one, with its batch and its run if there are several."""
         several = len({other.batch for other in self.entries} - {None}) > 1
         batch = f", batch {entry.batch}" if several and entry.batch is not None else ""
-        return f"{entry.model}{batch}" + (f" ({self.runs[entry.run].name})" if len(self.runs) > 1 else "")
+        name = entry.model
+        if entry.backend is not None:
+            name = entry.backend if self.network is not None else f"{entry.model}, {entry.backend}"
+        return f"{name}{batch}" + (f" ({self.runs[entry.run].name})" if len(self.runs) > 1 else "")
+
+    @property
+    def network(self) -> str | None:
+        """The name of the only network, where it was timed in several runtimes; else None."""
+        names = {entry.model for entry in self.entries}
+        return names.pop() if len(names) == 1 and all(entry.backend for entry in self.entries) else None
 
     def run_by(self, command: str) -> Comparison:
         """Return a copy that records the command line it comes from."""
@@ -115,7 +124,7 @@ class Comparison(Shown):
 
     def table(self) -> Table:
         """Make a row per metric and a column per network: for people."""
-        return side_by_side.table(self.lines, self.notes())
+        return side_by_side.table(self.lines, self.notes(), self.network or "")
 
     def tables(self) -> list[Table]:
         """Return the table alone: for people."""
@@ -145,6 +154,7 @@ class Comparison(Shown):
             "roofline": None if roofline is None else roofline.to_dict(),
             "ratio": None if entry.ratio is None else entry.ratio.to_dict(),
             **({"predicted": [found.to_dict() for found in entry.predicted]} if entry.predicted else {}),
+            **({} if entry.backend is None else {"backend": entry.backend}),
             **({} if entry.error is None else {"error": str(entry.error)}),
         }
 

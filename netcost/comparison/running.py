@@ -35,6 +35,7 @@ from netcost.tracing import TrainStep
 
 Progress = Callable[[float, str], None]
 Isolated = tuple[Worker, Recipe]
+Pair = tuple[Target, str | None]
 
 
 def compare(
@@ -52,11 +53,11 @@ def compare(
     progress: Progress | None = None,
     **options: Unpack[TimingOptions],
 ) -> Comparison:
-    """Count each network, then time them all side by side.
+    """Count each network, then time them all side by side, each in every runtime of `backend`.
 
     Args:
-        models: targets ("googlenet", "torchvision:resnet50") or modules; the first is the base of the ratios. A
-            module needs `inputs`; a copy of it that was never traced is timed.
+        models: targets ("googlenet", "torchvision:resnet50") or modules, or a single one; the first is the base of the
+            ratios. A module needs `inputs`; a copy of it that was never traced is timed.
         device: "cpu", "cuda", "cuda:1", or "none" to time nothing.
         inputs: for every network instead of its own, as for `analyze`; what is given as values is timed with them.
         batch: first dimension of every input instead of 1; the rows of a given tensor are repeated.
@@ -67,22 +68,29 @@ def compare(
         peaks: of the device, for each network's share of them.
         on: devices such as "rtx4090", or files of `netcost calibrate`, to predict the latency on.
         progress: called with the share done and the step, in words.
-        options: the parts of a `Timing`: threads, dtype, memory_format, backend, cold_cache, isolate, budget_s (10
-            unless given) and precision (0.02). Networks are counted in the element type, too. With isolate, each is
-            counted and timed in a process of its own: a crash is only an error of its entry, and entries have no
-            analysis. A module cannot be isolated, so name it as a target.
+        options: the parts of a `Timing`: threads, dtype, memory_format, backend (also a list), cold_cache, isolate,
+            budget_s (10 unless given) and precision (0.02). Networks are counted in the element type, too. With
+            isolate, each is counted and timed in a process of its own: a crash is only an error of its entry, and
+            entries have no analysis. A module cannot be isolated, so name it as a target.
 
     Raises:
         RequestError: a target or an option is unknown, or an input missing.
         MeasurementError: there is no such device.
     """
     asked = timing_of(timing, device, options)
-    targets = [target if batch is None else target.with_batch(batch) for target in subjects(models, inputs, asked)]
-    return compared(targets, asked, mode, concrete, peaks, progress, step, on)
+    named = [models] if isinstance(models, str | Target | nn.Module) else models
+    targets = [target if batch is None else target.with_batch(batch) for target in subjects(named, inputs, asked)]
+    pairs = [(target, name) for target in targets for name in backends_of(asked)]
+    return compared(pairs, asked, mode, concrete, peaks, progress, step, on)
+
+
+def backends_of(timing: Timing) -> tuple[str | None, ...]:
+    """Return the runtimes that each network is timed in; a single one, that of the timing, is None."""
+    return timing.backends if len(timing.backends) > 1 else (None,)
 
 
 def compared(
-    targets: Sequence[Target],
+    pairs: Sequence[Pair],
     timing: Timing,
     mode: str,
     concrete: bool,
@@ -91,8 +99,15 @@ def compared(
     step: TrainStep | None = None,
     on: Sequence[str] = (),
 ) -> Comparison:
-    """Count the targets, predict them, and time them unless the device is "none"; ratios are to the first."""
+    """Count the targets, predict them, and time them unless the device is "none"; ratios are to the first.
+
+    Args:
+        pairs: each target with its runtime, if there are several.
+    """
+    targets = [target for target, _ in pairs]
     say = progress or (lambda _share, _text: None)
+    if on:
+        timing.require_one_backend()
     if on and (step is not None or timing.isolate):
         raise RequestError(f"--on predicts a forward pass, counted here; leave out {'--step' if step else '--isolate'}")
     devices, predicting = _devices(on, timing)
@@ -104,19 +119,22 @@ def compared(
     with ExitStack() as stack:
         recipes = [recipe_of(target) for target in targets] if timing.isolate and timing.is_timed else []
         workers = [(stack.enter_context(Worker()), recipe) for recipe in recipes]
-        entries: list[Entry] = []
+        known: dict[int, Entry] = {}
         for index, target in enumerate(targets):
+            if id(target) in known:
+                continue
             say(index / len(targets) * (0.1 if timing.is_timed else 1.0), f"counting {target.name}")
             isolated = workers[index] if workers else None
-            entries.append(_counted(target, mode, concrete, timing, peaks, isolated, step))
-            if devices and entries[-1].error is None:
-                found = predicted_latencies(target, entries[-1].analysis, devices)
-                entries[-1] = replace(entries[-1], predicted=found)
+            entry = _counted(target, mode, concrete, timing, peaks, isolated, step)
+            if devices and entry.error is None:
+                entry = replace(entry, predicted=predicted_latencies(target, entry.analysis, devices))
+            known[id(target)] = entry
+        entries = [replace(known[id(target)], backend=backend) for target, backend in pairs]
         if not timing.is_timed:
             return Comparison(tuple(entries), (Run(predicting=predicting),), peaks)
         entries = [_with_copies_note(entry, target) for entry, target in zip(entries, targets, strict=True)]
         load = load_per_core()  # before our own work is in it
-        results = _timed(entries, targets, workers, timing, say, step)
+        results = _timed(entries, pairs, workers, timing, say, step)
     for index, result in results.items():
         part = {"error": result} if isinstance(result, NetcostError) else {"measurement": result}
         entries[index] = replace(entries[index], **part)
@@ -145,7 +163,7 @@ def _devices(on: Sequence[str], timing: Timing) -> tuple[list[Coefficients], tup
 
 def _timed(
     entries: list[Entry],
-    targets: Sequence[Target],
+    pairs: Sequence[Pair],
     workers: Sequence[Isolated],
     timing: Timing,
     say: Progress,
@@ -158,13 +176,15 @@ def _timed(
 
     if timing.isolate:
         indices = [index for index, entry in enumerate(entries) if entry.figures is not None]
-        results = measure_in([workers[index] for index in indices], timing, say_sampling)
+        backends = [pairs[index][1] or timing.backend for index in indices]
+        results = measure_in([workers[index] for index in indices], timing, say_sampling, backends=backends)
         return dict(zip(indices, results, strict=True))
-    ready = _built(entries, targets, say)
+    ready = _built(entries, pairs, say)
     if step is not None:
         ready = {index: (TrainingStep(model, step), call) for index, (model, call) in ready.items()}
-    models = [(targets[index].name, model, call) for index, (model, call) in ready.items()]
-    return dict(zip(ready, measure_all(models, timing, say_sampling), strict=True))
+    models = [(pairs[index][0].name, model, call) for index, (model, call) in ready.items()]
+    backends = [pairs[index][1] or timing.backend for index in ready]
+    return dict(zip(ready, measure_all(models, timing, say_sampling, backends=backends), strict=True))
 
 
 def _counted(
@@ -202,18 +222,23 @@ def _with_copies_note(entry: Entry, target: Target) -> Entry:
     return replace(entry, figures=replace(entry.figures, count_notes=notes))
 
 
-def _built(entries: list[Entry], targets: Sequence[Target], say: Progress) -> dict[int, tuple[nn.Module, Call]]:
+def _built(entries: list[Entry], pairs: Sequence[Pair], say: Progress) -> dict[int, tuple[nn.Module, Call]]:
     """Build each network that was counted, and its inputs, by index; an error becomes part of the entry.
 
-    A target with several inputs is built once; with the same inputs again, it is another instance.
+    A target with several inputs, or in several runtimes, is built once; with the same inputs again in the same runtime,
+    it is another instance.
     """
     ready: dict[int, tuple[nn.Module, Call]] = {}
     made: dict[tuple[int, int], nn.Module] = {}
-    for index, (entry, target) in enumerate(zip(entries, targets, strict=True)):
+    for index, (entry, (target, backend)) in enumerate(zip(entries, pairs, strict=True)):
         if entry.figures is None:
             continue
-        say(0.1 + 0.1 * index / len(targets), f"building {target.name}")
-        before = [other for other in targets[:index] if other.make is target.make and other.inputs == target.inputs]
+        say(0.1 + 0.1 * index / len(pairs), f"building {target.name}")
+        before = [
+            other
+            for other, its_backend in pairs[:index]
+            if other.make is target.make and other.inputs == target.inputs and its_backend == backend
+        ]
         instance = id(target.make), len(before)
         try:
             if instance not in made:

@@ -104,6 +104,7 @@ def _entry(model: Node, runs: list[Run]) -> Entry:
         measurement=measurement,
         error=NetcostError(model["error"].read(str)) if "error" in model else None,
         run=run,
+        backend=model.get("backend").read(str | None),
         predicted=model.get("predicted", []).read(tuple[PredictedLatency, ...]),
     )
 

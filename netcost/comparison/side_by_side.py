@@ -21,7 +21,7 @@ from netcost.timing.gpu import Gpu
 from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.ratios import Ratio
 from netcost.timing.sampling import Stop
-from netcost.timing.setting import COMPILE
+from netcost.timing.setting import COMPILE, CUDAGRAPH, EXPORT, ONNXRUNTIME, OPENVINO, EffectiveSetting
 from netcost.timing.stats import APART, BETWEEN_RUNS, MIN_ROUNDS, SAME_ROUNDS, Interval, SpeedVerdict
 
 
@@ -84,6 +84,8 @@ OPTIONAL = frozenset({"device_s", "compile_s", *FURTHER_METRICS, *(column.name f
 NOTABLE_LOAD = 0.1
 """Load per core (processes that run or wait) from which a note names it."""
 
+MADE = {COMPILE: "compiled", CUDAGRAPH: "recorded", EXPORT: "compiled", ONNXRUNTIME: "converted", OPENVINO: "converted"}
+"""Words for making a network ready for its runtime."""
 METHODS = {True: "round by round", False: "between runs from independent bootstraps of both medians"}
 """Methods of taking a ratio, by "within the same rounds"."""
 
@@ -191,8 +193,8 @@ def record_columns(lines: Sequence[Line]) -> tuple[Column, ...]:
     return (*figures, *of_part("entry", columns), error)
 
 
-def table(lines: Sequence[Line], notes: Sequence[str]) -> Table:
-    """Make a row per metric and a column per network."""
+def table(lines: Sequence[Line], notes: Sequence[str], corner: str = "") -> Table:
+    """Make a row per metric and a column per network; `corner` heads the column of metrics."""
     is_timed = any(line.run.environment for line in lines)
     columns = [
         *SHOWN_COLUMNS,
@@ -207,7 +209,7 @@ def table(lines: Sequence[Line], notes: Sequence[str]) -> Table:
         if column.name not in OPTIONAL or any(column.value(line) is not None for line in lines)
     ]
     rows = table_of([Column("model", "Model", of=attrgetter("label")), *shown], lines)
-    return transposed(replace(rows, notes=(*notes, *where_explained(lines))), "")
+    return transposed(replace(rows, notes=(*notes, *where_explained(lines))), corner)
 
 
 def where_explained(lines: Sequence[Line]) -> list[str]:
@@ -241,6 +243,9 @@ def _timing_notes(lines: Sequence[Line], runs: Sequence[Run]) -> list[str]:
         entries = [line.entry for line in lines if line.entry.run == index]
         name = f"{run.name}: timed" if len(runs) > 1 else "Timed"
         notes += [] if run.environment is None else [f"{name} on {_timing(run, entries)}."]
+    settings = [line.entry.measurement.setting for line in lines if line.entry.measurement]
+    runtimes = dict.fromkeys((setting.backend, setting.runtime) for setting in settings if setting.runtime)
+    notes += [f"{backend}: {details}." for backend, details in runtimes]
     ratios = [line.entry.ratio for line in lines if line.entry.ratio]
     bases = list(dict.fromkeys(ratio.to for ratio in ratios))
     methods = dict.fromkeys(METHODS[ratio.same_rounds] for ratio in ratios)
@@ -328,14 +333,22 @@ def _timing(run: Run, entries: Sequence[Entry]) -> str:
     if measured:
         batches = dict.fromkeys(measurement.batch for measurement in measured if measurement.batch)
         batch = f"batch {', '.join(map(str, batches))}, " if batches else ""
-        settings = " and ".join(dict.fromkeys(str(measurement.setting) for measurement in measured))
+        settings = _settings(measurement.setting for measurement in measured)
         compiling = sum(measurement.compile_s or 0.0 for measurement in measured)
-        word = "compiled" if any(measurement.setting.backend == COMPILE for measurement in measured) else "recorded"
-        compiled = f" ({word} in {units.seconds(compiling)})" if compiling else ""
+        made = dict.fromkeys(MADE[measurement.setting.backend] for measurement in measured if measurement.compile_s)
+        compiled = f" ({' and '.join(made)} in {units.seconds(compiling)})" if compiling else ""
         rounds = max(measurement.samples for measurement in measured)
         effort = _effort(measured[0].effort, _reached(entries, measured))
         parts += [f"{batch}{settings}{compiled}", f"{rounds} interleaved rounds in {effort}"]
     return "; ".join([*parts, *([_flags(run.environment.gpu)] if run.environment.gpu else [])])
+
+
+def _settings(settings: Iterable[EffectiveSetting]) -> str:
+    """Write the settings, those that differ in their runtime alone as one."""
+    alike: dict[EffectiveSetting, dict[str, None]] = {}
+    for setting in settings:
+        alike.setdefault(replace(setting, backend="", runtime=None), {})[setting.backend] = None
+    return " and ".join(str(replace(setting, backend=", ".join(names))) for setting, names in alike.items())
 
 
 def _effort(effort: Effort, reached: float | None) -> str:

@@ -37,7 +37,7 @@ from netcost.timing.devices import require_device
 from netcost.timing.environment import read_environment
 from netcost.timing.measurement import Measurement
 from netcost.timing.measuring import measure_all, random_call
-from netcost.timing.setting import COMPILE, EffectiveSetting, Timing
+from netcost.timing.setting import COMPILE, EAGER, EffectiveSetting, Timing
 
 REFERENCE = "mobilenet_v2"
 """Runs in every panel."""
@@ -118,6 +118,8 @@ def calibrate_here(
         RequestError: `kept` is damaged or of another setting, or too few networks ran.
         MeasurementError: there is no such device, or the reference does not run on it.
     """
+    if timing.backend not in (EAGER, COMPILE):
+        raise RequestError(f"--backend {timing.backend}: coefficients are of eager or compile")
     environment = read_environment(require_device(timing.device), timing.threads)
     setting = EffectiveSetting(timing.dtype or "fp32", timing.memory_format or "contiguous", timing.backend)
     title = environment.gpu.name if environment.gpu else environment.cpu or environment.machine

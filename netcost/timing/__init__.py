@@ -15,18 +15,18 @@ narrow enough or the budget is spent.
     >>> Timing(backend="tensorrt")
     Traceback (most recent call last):
         ...
-    netcost.text.errors.RequestError: --backend 'tensorrt' is unknown; expected one of eager, compile, cudagraph
+    netcost.text.errors.RequestError: --backend 'tensorrt' is unknown; expected one of eager, ...
 
 Options that change the model (`--dtype`, `--memory-format`, `--backend compile`) change a copy (`conversion`,
-`preparation`). `--backend cudagraph` records a network's kernels and launches them all at once. `--cold-cache`
-overwrites the last-level cache before each call, which is not part of the measured time. On a GPU, the wall-clock times
-and those between CUDA events are both kept (`devices`, `gpu`). `workers/` times networks in processes of their own: if
-one crashes, its column shows an error and the others continue.
+`preparation`). `runtimes/` has a file per word of `--backend`; what a runtime computes is compared with eager's output
+before it is timed. `--cold-cache` overwrites the last-level cache before each call, which is not part of the measured
+time. On a GPU, the wall-clock times and those between CUDA events are both kept (`devices`, `gpu`). `workers/` times
+networks in processes of their own: if one crashes, its column shows an error and the others continue.
 
 `netcost explain drift` says what that warning means and what to do; each other warning has its own page, and `netcost
 explain interval` says how sure a latency is.
 
-This belongs here: a warning of the timer (a class in `doubts`, with its detector), a device, a backend.
+This belongs here: a warning of the timer (a class in `doubts`, with its detector), a device; a runtime in `runtimes/`.
 """
 
 from __future__ import annotations

@@ -27,6 +27,11 @@ class Arguments:
         self._may_change = not all(map(is_fixed, (*call[0], *call[1].values())))
         self.renewing: Run | None = None  # before each timed call; None where a call changes nothing
 
+    @property
+    def given(self) -> Call:
+        """Return the arguments as they were given, in memory that stays."""
+        return self._given
+
     def bound(self, function: Callable[..., object], trial: Callable[..., object] | None = None) -> Run:
         """Return the run that calls the function with them.
 

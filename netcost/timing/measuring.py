@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
 import torch
@@ -26,10 +26,10 @@ from netcost.timing.environment import LoadMeter, flushed_denormals, thread_numb
 from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.placement import Placement
 from netcost.timing.preparation import Ready, ready_to_run
+from netcost.timing.runtimes import RUNTIMES, require_runtimes
 from netcost.timing.sampling import Clock, Progress, Series, Subject, sample_rounds
 from netcost.timing.setting import (
     BUDGET_S,
-    COMPILE,
     EAGER,
     PRECISION,
     EffectiveSetting,
@@ -79,6 +79,7 @@ def measure_all(
     timing: Timing = Timing(),
     progress: Progress | None = None,
     *,
+    backends: Sequence[str] | None = None,
     device: Device | None = None,
     clock: Clock = time.perf_counter,
     meter: Callable[[], LoadMeter] = LoadMeter,
@@ -91,9 +92,14 @@ def measure_all(
         models: name, module, and the arguments of its forward pass. A module that is listed with several arguments is
             copied and moved once.
         timing: of all of them [default: 10 s and a precision of 0.02].
+        backends: of each model, instead of that of `timing`.
         device: an open one, instead of the one that `timing` names.
         clock, meter: of the time, and of the load by other programs.
     """
+    if backends is None:
+        timing.require_one_backend()
+    asked = [replace(timing, backend=name) for name in backends or [timing.backend] * len(models)]
+    require_runtimes([one.backend for one in asked])
     device = open_device(timing.device) if device is None else device
     budget_s, precision = timing.goal(BUDGET_S, PRECISION)
     with ExitStack() as stack:
@@ -102,10 +108,10 @@ def measure_all(
         stack.enter_context(flushed_denormals())
         placements: dict[int, Placement] = {}
         ready: list[Ready] = []
-        for name, model, call in models:
-            if progress is not None and timing.backend != EAGER:
-                progress(0.0, f"{'compiling' if timing.backend == COMPILE else 'recording'} {name}")
-            ready.append(stack.enter_context(ready_to_run(device, model, call, timing, placements, clock)))
+        for (name, model, call), own in zip(models, asked, strict=True):
+            if progress is not None and own.backend != EAGER:
+                progress(0.0, f"{RUNTIMES[own.backend].doing} {name}")
+            ready.append(stack.enter_context(ready_to_run(device, model, call, own, placements, clock)))
         prepare = device.cold_cache() if timing.cold_cache and models else None
         named = [(name, batch_of(call), entry) for (name, _, call), entry in zip(models, ready, strict=True)]
         load, begun = meter(), clock()

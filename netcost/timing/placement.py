@@ -97,21 +97,19 @@ def placed(model: nn.Module) -> Iterator[Placement]:
 
 
 class UntimedSetup:
-    """Runs before each sample, outside the clock: moves the weights to fresh pages and re-warms the caches."""
+    """Runs before each sample, outside the clock: moves the weights to fresh pages and re-warms the caches.
 
-    def __init__(self, placement: Placement, run: Run, clock: Clock = time.perf_counter) -> None:
+    Without a placement, the weights stay: they are a runtime's own, or code relies on their addresses.
+    """
+
+    def __init__(self, placement: Placement | None, run: Run, clock: Clock = time.perf_counter) -> None:
         self._placement, self._run, self._clock = placement, run, clock
         self._begun, self._moves, self._moving_s, self._call_s = clock(), 0, 0.0, 0.0
 
     def __call__(self) -> None:
         """Move the weights, while there is time, and call the model a few times."""
-        if self._moves == 0:
-            self._begun = self._clock()
-        now = self._clock()
-        if self._moves < ALWAYS_MOVED or self._moving_s <= MOVING_SHARE * (now - self._begun):
-            self._placement.move()
-            self._moves += 1
-            self._moving_s += self._clock() - now
+        if self._placement is not None:
+            self._move(self._placement)
         begun = self._clock()
         for _ in range(WARMING_CALLS):
             now = self._clock()
@@ -119,6 +117,15 @@ class UntimedSetup:
                 return
             self._run()
             self._call_s = self._clock() - now
+
+    def _move(self, placement: Placement) -> None:
+        if self._moves == 0:
+            self._begun = self._clock()
+        now = self._clock()
+        if self._moves < ALWAYS_MOVED or self._moving_s <= MOVING_SHARE * (now - self._begun):
+            placement.move()
+            self._moves += 1
+            self._moving_s += self._clock() - now
 
 
 def _is_movable(tensor: Tensor) -> bool:

@@ -7,34 +7,37 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from netcost.text.errors import MeasurementError
 from netcost.timing import conversion
-from netcost.timing.arguments import Arguments
+from netcost.timing.arguments import Arguments, both
 from netcost.timing.conversion import Call
 from netcost.timing.devices import Device, TimedRun, translating_out_of_memory
 from netcost.timing.placement import Placement, UntimedSetup, placed
+from netcost.timing.runtimes import RUNTIMES, NetworkCall
+from netcost.timing.runtimes.agreement import require_agreement
+from netcost.timing.runtimes.runtime import flat_tensors
 from netcost.timing.sampling import Clock, Run
-from netcost.timing.setting import COMPILE, CUDAGRAPH, EAGER, EffectiveSetting, Timing
+from netcost.timing.setting import EAGER, EffectiveSetting, Timing
+from netcost.timing.threads import rest
 from netcost.tracing import set_training
-
-BACKEND_NAMES = {COMPILE: "torch.compile", CUDAGRAPH: "CUDA graph"}  # in errors
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
     """A model that can be called; the run of one that failed raises its error.
 
-    It has no untimed setup on a GPU, which has memory and caches of another kind, nor compiled: such code may rely on
-    the addresses of the weights.
+    It has no untimed setup on a GPU, which has memory and caches of another kind. Only eager's moves the weights: other
+    code may rely on their addresses, or has copies of its own.
     """
 
     run: TimedRun
     setting: EffectiveSetting
-    compile_s: float | None = None  # the first call of a compiled model, or recording a graph; None for eager
+    compile_s: float | None = None  # converting and the first call, or recording a graph; None for eager
     untimed_setup: Run | None = None
     prepare: Run | None = None  # before each timed call: gives it inputs that the call before has changed
+    own_threads: bool = False  # beside torch's, which must not spin meanwhile
 
     def set_up(self) -> None:
         """Run the untimed setup, then begin a sample."""
@@ -76,8 +79,10 @@ def ready_to_run(
     with evaluating(there), placed(there) if known is None else nullcontext(known) as placement:
         placements[id(model)] = placement
         ready = _start(device, there, call, timing, clock)
-        stays = device.name != "cpu" or timing.backend == COMPILE
-        yield ready if stays else replace(ready, untimed_setup=UntimedSetup(placement, ready.run, clock))
+        if device.name == "cpu":
+            setup = UntimedSetup(placement if timing.backend == EAGER else None, ready.run, clock)
+            ready = replace(ready, untimed_setup=both(rest, setup) if ready.own_threads else setup)
+        yield ready
 
 
 @contextmanager
@@ -95,27 +100,56 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def _start(device: Device, model: nn.Module, call: Call, timing: Timing, clock: Clock) -> Ready:
-    """Return the model's run on its device; compiled or recorded as a graph, where the timing asks for it."""
+    """Return the model's run in the runtime that the timing asks for."""
+    runtime, arguments = RUNTIMES[timing.backend], Arguments(call)
     setting = conversion.observed(model, call, timing)
-    function = conversion.compiled(model) if timing.backend == COMPILE else model
-    arguments = Arguments(call)
-    run = _naming_dtype(arguments.bound(function, trial=model), timing)
     if timing.backend == EAGER:
-        return Ready(device.watch(run), setting, prepare=arguments.renewing)
-    begun = clock()
+        eager = _naming_dtype(arguments.bound(model), timing)
+        return Ready(device.watch(eager), setting, prepare=arguments.renewing)
     try:
-        with conversion.quiet_compiler(BACKEND_NAMES[timing.backend]), torch.inference_mode():
-            if timing.backend == CUDAGRAPH:
-                if arguments.renewing is not None:
-                    raise MeasurementError("a call changes its inputs, and a graph has one copy; try --backend eager")
-                watched = device.watch(device.graph(run))
-            else:
-                watched = device.watch(run)
-                watched()
+        with torch.inference_mode():
+            reference = Reference(device, model, call, timing)
+        with conversion.quiet_compiler(runtime.title), torch.inference_mode():
+            network = NetworkCall(model, arguments, device, torch.get_num_threads(), reference.outputs, timing.dtype)
+            begun = clock()
+            started = runtime.start(network)
+            watched = device.watch(_naming_dtype(started.run, timing))
+            result = watched()
             device.synchronize()
+            compile_s = clock() - begun
+            reference.require_agreement(runtime.title, started.outputs(result))
     except MeasurementError as error:
         return Ready.failed(error)
-    return Ready(watched, setting, clock() - begun, prepare=arguments.renewing)
+    except Exception as error:  # of the model itself
+        return Ready.failed(MeasurementError(conversion.first_line(error)))
+    if runtime.own_threads:
+        setting = replace(setting, memory_format="contiguous", runtime=started.details)
+    resting = rest if runtime.own_threads and timing.cold_cache else None  # torch's threads fill the caches
+    prepare = both(arguments.renewing, resting)
+    return Ready(watched, setting, compile_s, prepare=prepare, own_threads=runtime.own_threads)
+
+
+class Reference:
+    """The output of eager, which that of another runtime must agree with."""
+
+    def __init__(self, device: Device, model: nn.Module, call: Call, timing: Timing) -> None:
+        self._run = device.watch(_naming_dtype(Arguments(call).bound(model), timing))
+        self.outputs = [tensor.clone() for tensor in flat_tensors(self._run())]
+
+    def require_agreement(self, title: str, outputs: list[Tensor]) -> None:
+        """Refuse outputs that differ, unless eager's own do from call to call.
+
+        Raises:
+            MeasurementError: they differ.
+        """
+        try:
+            require_agreement(title, self.outputs, outputs)
+        except MeasurementError as error:
+            try:
+                require_agreement("eager", self.outputs, flat_tensors(self._run()))
+            except MeasurementError:
+                return  # it draws random numbers
+            raise error from None
 
 
 def _naming_dtype(run: Run, timing: Timing) -> Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypedDict
 
@@ -12,7 +12,15 @@ from netcost.text.registry import suggestion
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}  # of `--dtype`, with torch's own names
 MEMORY_FORMATS = ("contiguous", "channels_last")
-EAGER, COMPILE, CUDAGRAPH = BACKENDS = ("eager", "compile", "cudagraph")
+EAGER, COMPILE, CUDAGRAPH, EXPORT, ONNXRUNTIME, OPENVINO = BACKENDS = (
+    "eager",
+    "compile",
+    "cudagraph",
+    "export",
+    "onnxruntime",
+    "openvino",
+)
+ON_CPU = frozenset({ONNXRUNTIME, OPENVINO})
 NO_DEVICE = "none"  # nothing is timed on it
 
 BUDGET_S, PRECISION = 10.0, 0.02
@@ -25,7 +33,7 @@ class TimingOptions(TypedDict, total=False):
     threads: int | None
     dtype: str | None
     memory_format: str | None
-    backend: str
+    backend: str | Sequence[str]
     cold_cache: bool
     isolate: bool
     budget_s: float | None
@@ -44,14 +52,15 @@ class Timing:
         threads: of the CPU, within an operator [default: torch's present number].
         dtype: of floating-point weights and inputs: "fp32", "bf16" or "fp16"; None keeps each type.
         memory_format: of 4-d weights and inputs: "contiguous" or "channels_last"; None keeps each format.
-        backend: "eager", "compile" for torch.compile, or "cudagraph" for a CUDA graph.
+        backend: "eager", "compile" for torch.compile, "cudagraph" for a CUDA graph, "export" for AOTInductor,
+            "onnxruntime" or "openvino"; several with commas between them, where networks are compared.
         cold_cache: fill the device's caches with other data before each call.
         isolate: time each network in a process of its own.
         budget_s: for sampling all networks together, after compiling; None for the default of the function that times.
         precision: half width of a ratio's 95 % interval at which sampling may stop, as a share; None likewise.
 
     Raises:
-        RequestError: a word is unknown, or a CUDA graph is asked for on the CPU.
+        RequestError: a word is unknown, or the device has no such backend.
     """
 
     device: str = "cpu"
@@ -69,11 +78,16 @@ class Timing:
             _require("--dtype", self.dtype, DTYPES)
         if self.memory_format is not None:
             _require("--memory-format", self.memory_format, MEMORY_FORMATS)
-        _require("--backend", self.backend, BACKENDS)
-        if self.backend == CUDAGRAPH and self.device == "cpu":
-            raise RequestError(
-                "--backend cudagraph needs a GPU, and the device is cpu; use --device cuda or leave it out"
-            )
+        for name in self.backends:
+            _require("--backend", name, BACKENDS)
+            if name == CUDAGRAPH and self.device == "cpu":
+                raise RequestError(
+                    "--backend cudagraph needs a GPU, and the device is cpu; use --device cuda or leave it out"
+                )
+            if name in ON_CPU and self.device not in ("cpu", NO_DEVICE):
+                raise RequestError(f"--backend {name} runs on the CPU here, and the device is {self.device}")
+        if len({*self.backends}) < len(self.backends):
+            raise RequestError(f"--backend {self.backend!r} names one twice; expected each once")
         for option, number in (("--budget", self.budget_s), ("--precision", self.precision)):
             if number is not None and not 0 <= number < math.inf:
                 raise RequestError(f"{option} {number}: expected a number of 0 or more")
@@ -87,6 +101,20 @@ class Timing:
     def torch_dtype(self) -> str | None:
         """Return torch's name of the element type asked for, or None."""
         return None if self.dtype is None else DTYPES[self.dtype]
+
+    @property
+    def backends(self) -> tuple[str, ...]:
+        """Return the backends: mostly one."""
+        return tuple(name.strip() for name in self.backend.split(","))
+
+    def require_one_backend(self) -> None:
+        """Refuse several backends.
+
+        Raises:
+            RequestError: there are several.
+        """
+        if len(self.backends) > 1:
+            raise RequestError(f"--backend {self.backend}: expected one here; several are for netcost compare")
 
     def goal(self, budget_s: float, precision: float) -> tuple[float, float]:
         """Return budget (seconds) and precision; the arguments stand in for those that are None."""
@@ -119,7 +147,10 @@ def timing_of(timing: Timing | None, device: str, options: TimingOptions) -> Tim
         RequestError: both were given, or an option is wrong.
     """
     if timing is None:
-        return Timing(device, **options)
+        backend = options.get("backend", EAGER)
+        joined = backend if isinstance(backend, str) else ",".join(backend)
+        given: dict[str, Any] = {**options, "backend": joined}
+        return Timing(device, **given)
     if options or device != Timing().device:
         raise RequestError(
             f"timing= holds all settings; leave out {', '.join(options) or 'device'}, or put it into timing="
@@ -137,10 +168,11 @@ class EffectiveSetting:
     memory_format: str = "contiguous"
     backend: str = EAGER
     cold_cache: bool = False
+    runtime: str | None = None  # version, threads and options of a runtime beside torch
 
     def to_dict(self) -> dict[str, Any]:
         """Return the same as plain values."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "runtime" or value is not None}
 
     def __str__(self) -> str:
         words = (self.dtype, self.memory_format, self.backend, "cold caches" if self.cold_cache else None)

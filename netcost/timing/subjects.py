@@ -12,6 +12,7 @@ from torch import nn
 from netcost.targets import Target, resolve
 from netcost.text.errors import RequestError
 from netcost.timing.conversion import copied
+from netcost.timing.runtimes.runtime import require_runtimes
 from netcost.timing.setting import Timing
 from netcost.tracing import Input, InputSpec, input_specs
 from netcost.tracing.nests import with_tensors
@@ -29,6 +30,7 @@ def subjects(models: Models, inputs: Any, timing: Timing) -> list[Target]:
         models = [models]
     if not models:
         raise RequestError("compare needs at least one model")
+    require_runtimes(timing.backends if timing.is_timed else ())
     return [subject(model, inputs, timing) for model in models]
 
 

@@ -23,6 +23,8 @@ def test_a_type_has_torch_s_own_name(dtype, name):
         ({"memory_format": "channels-last"}, "did you mean channels_last"),
         ({"backend": "inductor"}, "--backend 'inductor' is unknown; expected one of eager, compile, cudagraph"),
         ({"backend": "cudagraph"}, "needs a GPU, and the device is cpu; use --device cuda"),
+        ({"backend": "eager,openvino", "device": "cuda"}, "openvino runs on the CPU here, and the device is cuda"),
+        ({"backend": "eager,compile,eager"}, "names one twice"),
     ],
 )
 def test_another_word_is_refused_with_what_is_known(words, said):

@@ -67,6 +67,7 @@ class OnnxNetwork(nn.Module):
 
     def __init__(self, file: OnnxFile) -> None:
         super().__init__()
+        self.path = file.path
         self.input_names = [name for name, _ in file.inputs]
         self.output_names = file.outputs
         self._order: list[tuple[OnnxNode, NodeSpec]] = []

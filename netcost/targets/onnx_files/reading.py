@@ -89,12 +89,14 @@ class OnnxFile:
     """The contents of a file.
 
     Args:
+        path: of the file.
         inputs: that are no weights, in order; None for a shape that the file leaves open.
         outputs: names.
         shapes: of results, where the file or its types say them, for operators that are not known.
         opset: version of the standard operators.
     """
 
+    path: Path
     steps: tuple[NodeSpec, ...]
     weights: dict[str, Weight]
     inputs: tuple[tuple[str, InputSpec | None], ...]
@@ -120,7 +122,7 @@ def read(text: str, path: Path) -> OnnxFile:
     try:
         model = onnx.ModelProto()
         model.ParseFromString(written)
-        return _file(onnx, model, path.parent)
+        return _file(onnx, model, path)
     except TargetError as error:
         raise TargetError(f"{text!r}: {error}") from error
     except Exception as error:  # of protobuf, and of onnx's own inference
@@ -131,11 +133,11 @@ def _first_line(error: Exception) -> str:
     return printable(str(error).partition("\n")[0])[:160] or type(error).__name__
 
 
-def _file(onnx: Any, model: Any, folder: Path) -> OnnxFile:
+def _file(onnx: Any, model: Any, path: Path) -> OnnxFile:
     if not model.graph.node:
         raise TargetError("the file has no nodes; expected an ONNX model")
     opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 1)
-    weights = {proto.name: _weight(proto, folder) for proto in model.graph.initializer}
+    weights = {proto.name: _weight(proto, path.parent) for proto in model.graph.initializer}
     steps = tuple(_steps(onnx, model.graph.node))
     inputs = [(info.name, _input(info)) for info in model.graph.input if info.name not in weights]
     outputs = tuple(info.name for info in model.graph.output)
@@ -149,7 +151,7 @@ def _file(onnx: Any, model: Any, folder: Path) -> OnnxFile:
     if missing or not outputs:
         raise TargetError(f"nothing writes the output {missing}" if missing else "the file has no outputs")
     shapes = _shapes(onnx, model)
-    return OnnxFile(steps, weights, tuple(inputs), outputs, shapes, opset)
+    return OnnxFile(path, steps, weights, tuple(inputs), outputs, shapes, opset)
 
 
 def _weight(proto: Any, folder: Path) -> Weight:

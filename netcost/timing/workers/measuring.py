@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from netcost.text.errors import MeasurementError, NetcostError
 from netcost.timing.doubts import throttled
@@ -23,6 +23,7 @@ def measure_in(
     timing: Timing = Timing(),
     progress: Progress | None = None,
     *,
+    backends: Sequence[str] | None = None,
     clock: Clock = time.perf_counter,
     busy: Callable[[], float | None] = busy_seconds,
 ) -> list[Measurement | NetcostError]:
@@ -30,6 +31,7 @@ def measure_in(
 
     Args:
         timing: of all of them, as for `measure_all`.
+        backends: of each recipe, instead of that of `timing`.
         clock: of the budget; each sample is timed by its worker.
         busy: core-seconds used by all programs.
     """
@@ -37,10 +39,13 @@ def measure_in(
     report = progress or (lambda _share, _text: None)
     results: dict[int, Measurement | NetcostError] = {}
     remotes: dict[int, _Remote] = {}
+    if backends is None:
+        timing.require_one_backend()
     for index, (worker, recipe) in enumerate(workers):
+        own = timing if backends is None else replace(timing, backend=backends[index])
         report(0.0, f"building {recipe.target}")
         try:
-            built = worker.ask("build", recipe=recipe.to_dict(), timing=asdict(timing))
+            built = worker.ask("build", recipe=recipe.to_dict(), timing=asdict(own))
             remotes[index] = _Remote(recipe.target, worker, built, built.get("is_single", False))
         except NetcostError as error:
             died = isinstance(error, MeasurementError)

@@ -6,7 +6,6 @@ A new order is a method of `Server` with the order's name, listed in `ORDERS`; i
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import queue
 import signal
@@ -30,6 +29,7 @@ from netcost.timing.preparation import Ready, ready_to_run
 from netcost.timing.sampling import Subject
 from netcost.timing.setting import Timing
 from netcost.timing.subjects import in_element_type
+from netcost.timing.threads import rest, wake
 from netcost.timing.workers import messages
 from netcost.timing.workers.messages import Message
 from netcost.timing.workers.recipes import Recipe
@@ -112,13 +112,14 @@ class Server:
 
     def sample(self, calls: int) -> Message:
         """Make `calls` calls in a row, and return the seconds that they took here."""
-        subject, _, device = self._require()
-        _wake()
+        subject, ready, device = self._require()
+        if not ready.own_threads:
+            wake()
         try:
             with torch.inference_mode():
                 return {"seconds": subject.seconds(calls, time.perf_counter, device.synchronize)}
         finally:
-            _rest()
+            rest()
 
     def set_up(self) -> Message:
         """Run the untimed setup of a sample."""
@@ -157,21 +158,3 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # the user's code may have closed or replaced it
             stream.flush()
-
-
-def _wake() -> None:
-    """Start torch's threads before the clock starts: `_rest` has ended them after the last call."""
-    if torch.get_num_threads() > 1:
-        torch.ones(2**17).add_(1)  # from 2**15 elements on, torch uses all its threads
-
-
-def _rest() -> None:
-    """End torch's threads: after a call they would spin for some 10 ms, on cores that another worker needs.
-
-    OMP_WAIT_POLICY=PASSIVE would stop the spinning too, but threads would then also sleep between the operators of a
-    network, and wake up for each: the times would not be comparable with those taken outside of a worker.
-    """
-    if torch.get_num_threads() > 1:
-        with contextlib.suppress(AttributeError, OSError):  # a torch without OpenMP, or with an older one
-            soft = 1  # threads end, settings stay. Reference: OpenMP 5.0, section 3.2.44, `omp_pause_soft`
-            ctypes.CDLL(None).omp_pause_resource_all(soft)
