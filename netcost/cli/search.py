@@ -12,6 +12,7 @@ import typer
 
 from netcost.cli import options, output
 from netcost.text.errors import RequestError
+from netcost.text.formats import DRAWN
 from netcost.text.units import parse_quantity
 
 
@@ -81,7 +82,7 @@ def search(
     ] = 0,
     device: Annotated[str | None, typer.Option(help="Device for --finalists: cpu, cuda or cuda:1.")] = None,
     threads: options.Threads = None,
-    format_name: options.Format = "table",
+    format_name: options.DrawnFormat = None,
     out: options.Output = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
@@ -94,7 +95,7 @@ def search(
     --maximize params; netcost search space.py:space --input 1x3x224x224 --budget 'mult_adds <= 300M' --minimize
     memory_access --sample 10000; netcost search 'timm:*' --jobs 2
     """
-    output.check_request(format_name, out)
+    format_name = output.check_request(format_name, out, DRAWN)
     if finalists and device is None:
         raise RequestError("--finalists times networks here; say where: --device cpu")
     if not finalists and (device, threads) != (None, None):

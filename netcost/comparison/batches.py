@@ -213,8 +213,7 @@ def sweep(
         raise RequestError(f"--batch {given!r}: expected two or more different sizes of at least 1, like 1,2,4,8")
     asked = timing_of(timing, device, options).or_else(BUDGET_S * len(batches), PRECISION)
     rising = tuple(sorted(batches))
-    named = [models] if isinstance(models, str | Target | nn.Module) else models
-    sized = [[target.with_batch(batch) for batch in rising] for target in subjects(named, inputs, asked)]
+    sized = [[target.with_batch(batch) for batch in rising] for target in subjects(models, inputs, asked)]
     pairs = [(target, name) for points in sized for name in backends_of(asked) for target in points]
     comparison = compared(pairs, asked, mode, concrete, peaks, progress, step, on)
     return Sweep(comparison.with_ratios([index % len(rising) for index in range(len(pairs))]), rising)

@@ -78,8 +78,7 @@ def compare(
         MeasurementError: there is no such device.
     """
     asked = timing_of(timing, device, options)
-    named = [models] if isinstance(models, str | Target | nn.Module) else models
-    targets = [target if batch is None else target.with_batch(batch) for target in subjects(named, inputs, asked)]
+    targets = [target if batch is None else target.with_batch(batch) for target in subjects(models, inputs, asked)]
     pairs = [(target, name) for target in targets for name in backends_of(asked)]
     return compared(pairs, asked, mode, concrete, peaks, progress, step, on)
 

@@ -151,9 +151,9 @@ def matching_names(pattern: str) -> list[str]:
     """
     prefix, _, rest = pattern.partition(":")
     if prefix == "torchvision":
-        names = _library("torchvision.models", pattern).list_models()
+        names = library("torchvision.models", pattern).list_models()
     elif prefix == "timm":
-        names = _library("timm", pattern).list_models()
+        names = library("timm", pattern).list_models()
     else:
         return matching(pattern)
     found = [f"{prefix}:{name}" for name in fnmatch.filter(names, rest)]
