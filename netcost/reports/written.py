@@ -24,7 +24,7 @@ REASONS: Mapping[frozenset[str], str] = {
     frozenset({"kinds", "settings", "netcost"}): "evidence is recomputed for every report",
     frozenset({"topics", "netcost"}): "it explains words and has no figures",
     frozenset({"targets", "torch", "netcost"}): "it is a baseline; see `netcost baseline show`",
-    frozenset({"coefficients", "fitted"}): "it holds coefficients for `netcost predict --on`",
+    frozenset({"sheet", "largest_shares"}): "it holds coefficients for `netcost predict --on`",
 }
 
 
