@@ -26,6 +26,7 @@ from netcost.cli.list_models import list_models
 from netcost.cli.predict import calibrate, predict
 from netcost.cli.profile import profile
 from netcost.cli.report import report
+from netcost.cli.schema import schema
 from netcost.cli.show import show
 from netcost.text.errors import NetcostError
 from netcost.text.version import __version__
@@ -39,7 +40,7 @@ ClickException: type[Exception] = typer.BadParameter.__mro__[2]
 QUESTIONS = {
     "What does it cost? (count)": "list show",
     "How long does it take? (time)": "compare profile device predict calibrate",
-    "Why? (explain)": "explain guidelines claims evidence",
+    "Why? (explain)": "explain guidelines claims evidence schema",
     "What is better? (judge)": "lint choose",
     "Does it stay so? (guard)": "check baseline report",
 }
@@ -105,6 +106,7 @@ for function in (
     evidence,
     report,
     explain,
+    schema,
 ):
     app.command(function.__name__)(output.for_results(function))
 app.add_typer(baseline.app, name="baseline")

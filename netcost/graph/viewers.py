@@ -31,9 +31,8 @@ def written(name: str, graph: Graph, kinds: Sequence[Kind], costs: Sequence[Cost
         name: of the network.
         kinds, costs: of each operator.
     """
-    nodes = [
-        _node(index, op, *counted) for index, (op, *counted) in enumerate(zip(graph.ops, kinds, costs, strict=True))
-    ]
+    counted = zip(graph.ops, kinds, costs, strict=True)
+    nodes = [_node(index, op, kind, cost) for index, (op, kind, cost) in enumerate(counted)]
     edges = [(source, str(index), place) for index, op in enumerate(graph.ops) for place, source in _sources(op)]
     if viewer == "model-explorer":
         return _model_explorer(name, nodes, edges)
