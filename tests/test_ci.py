@@ -2,7 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
+import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -183,3 +186,23 @@ def test_netcost_guards_the_whole_zoo(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.baseline == ROOT / "reports" / "zoo-baseline.json"
     assert set(read(settings.baseline).targets) == set(list_models())
     assert "netcost check --exact" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_source_distribution_is_whole_and_has_no_tests(tmp_path: Path) -> None:
+    """Of `tests/`, setuptools alone would take the few files in its root, without what they import."""
+    asked = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    found = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    tracked = [
+        name for name in found.split("\0") if name and not name.startswith("reports/") and (ROOT / name).is_file()
+    ]
+    for name in tracked:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    build = "import sys, setuptools.build_meta as backend; backend.build_sdist(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", build, "dist"], cwd=tmp_path, capture_output=True, check=True)
+    [archive] = (tmp_path / "dist").iterdir()
+    with tarfile.open(archive) as packed:
+        inside = {name.partition("/")[2] for name in packed.getnames()}
+    wanted = {name for name in tracked if name.startswith(("netcost/", "examples/"))}
+    assert wanted <= inside
+    assert not any(name.startswith("tests") for name in inside)

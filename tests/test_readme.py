@@ -82,7 +82,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "times.csv").write_text("target,batch,ms\n" + "".join(rows))
 
 
-@pytest.mark.parametrize("line", [line for line in README.splitlines() if line.startswith("netcost ")])
+SKILL = (Path(__file__).parent.parent / "examples" / "SKILL.md").read_text(encoding="utf-8")
+LINES = [line for text in (README, SKILL) for line in text.splitlines() if line.startswith("netcost ")]
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: re.sub(r"\s{3,}.*", "", line))
 @pytest.mark.usefixtures("folder")
 def test_every_command_shown_runs(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     words = shlex.split(re.sub(r"\s{3,}.*", "", line))[1:]
@@ -95,3 +99,11 @@ def test_the_numbers_of_statements_are_those_of_the_claims() -> None:
     written = [int(number) for number in re.findall(r"\[(\d+) (?:statements|figures)\]", README)]
     assert written == [len(CLAIMS), len(ERRATA)]
     assert [int(number) for number in re.findall(r"asks (\d+) settings", README)] == [len(netcost.evidence().settings)]
+
+
+def test_the_skill_names_every_exit_code_of_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["--help"]) == 0
+    told = re.sub(r"\s+", " ", capsys.readouterr().out).partition("Exit codes: ")[2].partition(". ")[0]
+    codes = re.findall(r"(?:^|; )(\d+)", told)
+    assert len(codes) == 6
+    assert re.findall(r"^\| (\d+) \|", SKILL, re.MULTILINE) == codes

@@ -7,8 +7,10 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from netcost.cli import baseline, output
 from netcost.cli.check import check, tell_github
@@ -24,6 +26,7 @@ from netcost.cli.list_models import list_models
 from netcost.cli.predict import calibrate, predict
 from netcost.cli.profile import profile
 from netcost.cli.report import report
+from netcost.cli.schema import schema
 from netcost.cli.search import search
 from netcost.cli.show import show
 from netcost.text.errors import NetcostError
@@ -35,8 +38,30 @@ INTERRUPTED = 130
 # Base of click's usage errors; newer versions of typer bundle their own click, which cannot be imported by name.
 ClickException: type[Exception] = typer.BadParameter.__mro__[2]
 
+QUESTIONS = {
+    "What does it cost? (count)": "list show",
+    "How long does it take? (time)": "compare profile device predict calibrate",
+    "Why? (explain)": "explain guidelines claims evidence schema",
+    "What is better? (judge)": "lint choose",
+    "Does it stay so? (guard)": "check baseline report",
+}
+"""Commands by the question that they answer."""
+
+
+class ByQuestion(TyperGroup):
+    """The commands in the help, under the questions that they answer."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  # as click calls it
+        """Write a part per question."""
+        for question, names in QUESTIONS.items():
+            with formatter.section(question):
+                width = formatter.width - 6 - max(map(len, self.commands))
+                formatter.write_dl([(name, self.commands[name].get_short_help_str(width)) for name in names.split()])
+
+
 app = typer.Typer(
     name="netcost",
+    cls=ByQuestion,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -84,6 +109,7 @@ for function in (
     evidence,
     report,
     explain,
+    schema,
 ):
     app.command(function.__name__)(output.for_results(function))
 app.add_typer(baseline.app, name="baseline")

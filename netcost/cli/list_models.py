@@ -1,4 +1,4 @@
-"""`netcost list [PATTERN]`: lists the zoo with its published figures."""
+"""`netcost list [PATTERN]`: lists the zoo with its counts."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ def list_models(
     check: Annotated[
         bool, typer.Option("--check", help="Count all again; exit 1 on an unexplained difference.")
     ] = False,
-    why: Annotated[bool, typer.Option("--why", help="Explain why a published figure differs from the layers.")] = False,
+    why: Annotated[
+        bool, typer.Option("--why", help="Add published figures, their source, and why layers differ.")
+    ] = False,
     format_name: options.Format = None,
     out: options.Output = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
 ) -> int:
-    """List the architectures of the zoo with the figures that their papers publish."""
+    """List the architectures of the zoo by what one chooses by: year, params, mult-adds and memory access."""
     format_name = output.check_request(format_name, out)
     if not check:
-        from netcost.zoo.catalogue import catalogue_table
+        from netcost.search.listed import listed
 
-        output.show_result(catalogue_table(pattern, why), format_name, out, quiet=quiet)
+        output.show_result(listed(pattern, why), format_name, out, quiet=quiet)
         return 0
     from netcost.counting.recount import RecountStatus, recount, recount_table
 

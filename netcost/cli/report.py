@@ -22,13 +22,13 @@ def report(
 ) -> int:
     """Write a folder of reports: the zoo and the published claims counted again, saved measurements, and an index.
 
-    Measurements are files compare-NAME.json and guidelines-NAME.json, written by netcost compare and netcost guidelines
-    with --format json; nothing is timed again. Examples: netcost report -o reports; netcost report --from runs -o site
+    Measurements are all files that netcost wrote with --format json, whatever their names; what is left out, and why,
+    is said. Nothing is timed again. Examples: netcost report -o reports; netcost report --from runs -o site
     """
     formats.require("html")
     if not out:
         raise RequestError("--output is empty; name the folder to write")
-    from netcost.reports import made, require, write
+    from netcost.reports import left_out, made, require, write
 
     folder = Path(out)
     require(folder)
@@ -37,5 +37,8 @@ def report(
         files = made(folder, measurements, progress)
     write(folder, files)
     plural = "s" if len(files) > 1 else ""
+    if measurements is not None and not quiet:
+        for name, reason in left_out(measurements).items():
+            typer.echo(f"netcost: left out {name}: {reason}", err=True)
     output.emit(f"wrote {len(files)} file{plural} to {out}; begin with {folder / 'README.md'}\n", None)
     return 0

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from netcost.targets.naming import Target
     from netcost.tracing import TrainStep
 
+VIEWERS = ("model-explorer", "dot", "graphml")
+"""Formats for viewers of graphs, as in `netcost.graph.viewers`."""
+
+SHOW_FORMATS = (*DRAWN, *VIEWERS)
+
 
 def show(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="One network.")],
@@ -43,7 +48,7 @@ def show(
     fits: options.Fits = None,
     largest_batch: options.LargestBatch = None,
     concrete: options.Concrete = False,
-    format_name: options.DrawnFormat = None,
+    format_name: Annotated[str | None, options.format_option(SHOW_FORMATS)] = None,
     out: options.Output = None,
     quiet: options.Quiet = False,
     strict: options.Strict = False,
@@ -55,10 +60,11 @@ def show(
     --input 1x3x160x160; netcost show transformers:LlamaForCausalLM --past
     4096 --new 1 --dtype bf16
     """
-    format_name = output.check_request(format_name, out, DRAWN)
+    format_name = output.check_request(format_name, out, SHOW_FORMATS)
     from netcost.counting.analysis import analyze
     from netcost.counting.breakdown import require_grouping
     from netcost.counting.fitting import capacity
+    from netcost.graph import viewers
     from netcost.profiling.shown import ShownAnalysis
     from netcost.timing.subjects import in_element_type
 
@@ -89,7 +95,11 @@ def show(
         checked_step = None if analysis.training is None else crosscheck_step(target, analysis.training)
     fit, search = _fitted(analysis, target, asked, fits, largest_batch)
     shown = ShownAnalysis(analysis, by, depth, roof, checked, fit, search, checked_step)
-    output.show_result(shown, format_name, out, quiet=quiet)
+    if format_name in VIEWERS:
+        count = analysis.count
+        output.emit(viewers.written(analysis.model, count.graph, count.kinds, count.costs, format_name), out)
+    else:
+        output.show_result(shown, format_name, out, quiet=quiet)
     output.refuse_unknown(analysis.figures.every_unknown_op, strict)
     if fits is not None and fit is not None and fit.verdict == "does not fit":
         raise VerdictError(f"{analysis.model}: the training step does not fit into {fits}; try a smaller --batch")

@@ -3,7 +3,7 @@
 A `Graph` is a list of `Op`, in the order in which they ran, each with the shapes that it read and wrote, the operators
 that made its inputs, and the module it ran in. `rules/` turns an operator into a `Cost`: one pure function of shapes
 per operator. `structure` finds depth, building blocks and fragments; `fusion` the operators that a runtime could fuse;
-`liveness` the peak of live activations.
+`liveness` the peak of live activations; `viewers` writes a graph with its costs for other programs.
 
     >>> from netcost.graph import Op, TensorSpec
     >>> from netcost.graph.rules import find

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from netcost.reports import index
 from netcost.reports.document import Report
-from netcost.reports.kinds import MEASURED, claims_report, evidence_report, zoo_report
+from netcost.reports.kinds import claims_report, evidence_report, zoo_report
+from netcost.reports.written import MADE_ANEW, MEASURED, maker_of
 from netcost.text.errors import OutputError, RequestError
 from netcost.text.writing import renew_text
 from netcost.timing.sampling import Progress
@@ -53,8 +54,9 @@ def made(folder: Path, measurements: Path | None, progress: Progress | None = No
     if measurements is not None and not _is_folder(measurements):
         raise RequestError(f"there is no folder {str(measurements)!r}; name that of the saved measurements")
     say = progress or (lambda _share, _text: None)
-    patterns = {} if measurements is None else {make: measurements.glob(pattern) for pattern, make in MEASURED.items()}
-    saved = [(make, path) for make, paths in patterns.items() for path in sorted(paths)]
+    makers = [] if measurements is None else [(maker_of(path), path) for path in _candidates(measurements)]
+    saved = [(make, path) for make, path in makers if not isinstance(make, str)]
+    saved.sort(key=lambda entry: [*MEASURED.values(), entry[0]].index(entry[0]))  # guidelines first, then comparisons
     reports: list[Report] = []
     for number, (make, path) in enumerate(saved):
         say(0.1 * number / len(saved), f"reading {path.name}")
@@ -71,6 +73,16 @@ def made(folder: Path, measurements: Path | None, progress: Progress | None = No
     if measurements is not None and not (_is_folder(folder) and folder.samefile(measurements)):
         files |= {path.name: _text(path) for _, path in saved}
     return files | {index.NAME: index.index(reports, _others(folder, files))}
+
+
+def left_out(measurements: Path) -> dict[str, str]:
+    """Return the reason for each JSON file of a folder that gets no report, by its name."""
+    reasons = {path.name: maker_of(path) for path in _candidates(measurements)}
+    return {name: reason for name, reason in reasons.items() if isinstance(reason, str)}
+
+
+def _candidates(measurements: Path) -> list[Path]:
+    return [path for path in sorted(measurements.glob("*.json")) if path.stem not in MADE_ANEW]
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:

@@ -78,7 +78,3 @@ def claims_report(name: str, *, errata: bool = False) -> Report:
     formats = {"md": "markdown", "json": "json", "csv": "csv"}
     files = {ending: result_text(shown, format_name) for ending, format_name in formats.items()}
     return Report(name, claims_page(reviewed, f"{command} html"), files)
-
-
-MEASURED = {"guidelines-*.json": guidelines_report, "compare-*.json": compare_report}
-"""The maker of a measurement's report, by the pattern of the file's name."""

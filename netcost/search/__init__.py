@@ -1,7 +1,7 @@
 """Search: which network should it be? A published one for a device -> NetworkChoice; one of a space -> SearchResult.
 
 `choose` ranks timm's pretrained networks: `pretrained` reads the facts that come with netcost, `choosing` predicts the
-latency of all of them on a device, and `choice` is the result.
+latency of all of them on a device, and `choice` is the result. `listed` is the list of the zoo, from saved counts.
 
     >>> from netcost.search import choose
     >>> choice = choose("rtx4090", "<= 60 ms", families=["resnet"], image_size=224)

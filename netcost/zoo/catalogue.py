@@ -12,7 +12,6 @@ from torch import nn
 
 from netcost.text.errors import RequestError
 from netcost.text.registry import Registry, suggestion
-from netcost.text.tables import Column, Table, table_of
 
 Builder = Callable[..., nn.Module]
 
@@ -131,25 +130,3 @@ def matching(pattern: str) -> list[str]:
         near = suggestion(pattern, [*ARCHITECTURES, *MODULES])
         raise RequestError(f"no architecture matches {pattern!r}{near} (`netcost list` shows all)")
     return names
-
-
-def catalogue_table(pattern: str = "*", why: bool = False) -> Table:
-    """Return a table with a row per architecture or module: name, year, input, published figures and the paper.
-
-    Args:
-        pattern: shell pattern of names.
-        why: add a column that explains printed figures that are not those of the layers.
-
-    Raises:
-        RequestError: no name matches.
-    """
-    columns = (
-        Column("name", "Name"),
-        Column("year", "Year", of=lambda found: str(found.year)),
-        Column("input", "Input", of=lambda found: "x".join(map(str, found.input_shape))),
-        Column("params", "Params, published", "count", of=lambda found: found.published.params),
-        Column("mult_adds", "Mult-adds, published", "count", of=lambda found: found.published.mult_adds),
-        Column("source", "Source", of=lambda found: found.published.source or found.paper),
-        Column("why", "Why the layers give another figure", of=lambda found: found.published.why or None),
-    )
-    return table_of(columns if why else columns[:-1], map(entry, matching(pattern)))

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -75,7 +76,8 @@ def test_every_command_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> Non
     assert run(["--help"]) == 0
     overview = capsys.readouterr().out
     for name in commands():
-        assert name.split()[0] in overview
+        assert f"  {name.split()[0]} " in overview
+    assert re.findall(r"^.*\((\w+)\):$", overview, re.MULTILINE) == ["count", "time", "explain", "judge", "guard"]
 
 
 def test_every_command_is_in_the_readme() -> None:

@@ -13,6 +13,7 @@ from unittest.mock import patch
 import pandas
 import pytest
 from fake_trials import FakeTimer, options_of
+from fixed_results import INPUTS
 from golden_files import OF_PYTHON_311
 from made_up import machine, measurement
 from torch import nn
@@ -24,7 +25,7 @@ from netcost.comparison.result import Comparison
 from netcost.comparison.running import compare
 from netcost.guidelines.networks import panels
 from netcost.guidelines.running import run
-from netcost.reports import document, folder, html, made, write
+from netcost.reports import document, folder, html, left_out, made, write
 from netcost.reports.document import Report
 from netcost.reports.kinds import claims_report, zoo_report
 from netcost.reports.pages import Page
@@ -294,3 +295,21 @@ def test_the_reports_of_this_project_are_as_they_are_made_today(monkeypatch: pyt
 
 TORCH_IN_IT = {"claims.md", "errata.md", "zoo.md", "README.md"}
 """They name the torch of the machine that made them."""
+
+
+def test_a_file_is_known_by_what_is_in_it(tmp_path: Path, uncounted: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("compare", "peaks", "guidelines", "baseline"):
+        (tmp_path / f"my-{name}.json").write_bytes((INPUTS / f"{name}.json").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    for line in ("show lenet5 -o shown.json", "predict lenet5 --on rtx4090 -o p.json", "list lenet5 -o list.json"):
+        assert run_command(line.split()) == 0
+    (tmp_path / "notes.json").write_text("[1]")
+    (tmp_path / "other.json").write_text("{")
+    written = made(tmp_path / "site", tmp_path)
+    assert {"my-compare.html", "my-peaks.md", "my-guidelines.md", "shown.md", "p.html", "list.md"} <= set(written)
+    assert "61.7 k" in written["shown.md"]
+    assert left_out(tmp_path) == {
+        "my-baseline.json": "it is a baseline; see `netcost baseline show`",
+        "notes.json": "netcost did not write it",
+        "other.json": "it is not JSON",
+    }
