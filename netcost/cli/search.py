@@ -84,6 +84,7 @@ def search(
     format_name: options.Format = "table",
     out: options.Output = None,
     quiet: options.Quiet = False,
+    strict: options.Strict = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
 ) -> int:
     """Count the candidates of a space side by side, and rank them: budgets, objectives, and their Pareto front.
@@ -130,6 +131,7 @@ def search(
         if finalists:
             result = measure_finalists(result, finalists, timing, progress)
     output.show_result(result, format_name, out, quiet=quiet)
+    output.refuse_unknown(result.unknown_ops, strict)
     return 0
 
 

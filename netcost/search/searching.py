@@ -127,7 +127,7 @@ def search(
     setup = WorkerSetup(whole.inputs, tuple(one.device for one in known), engine.timeout_s, engine.memory_limit)
     empty = SearchResult(whole, (), objectives, limits, tuple(on), top, strategy.words, path)
     number = min(strategy.sample or len(whole), len(whole))
-    run = counted_by(engine.name, number_of_jobs(engine.jobs), setup)
+    run = counted_by(engine.name, number_of_jobs(engine.name, engine.jobs), setup)
     order: dict[SearchCandidate, None] = {}
     try:
         meter = _Meter(number, progress)
