@@ -55,10 +55,11 @@ def search(
     strategy: Annotated[
         str | None,
         typer.Option(
-            help="all, random, or nsga2 (Optuna's) for several objectives [default: all, random with --sample]."
+            help="all, random, or Optuna's: tpe for objectives, nsga2 for samples of many thousands [default: all, or "
+            "random with --sample]."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of random and nsga2.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of random, tpe and nsga2.")] = 0,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Number of workers; 0 for one per core.")] = 0,
     engine: Annotated[
         str, typer.Option(help="processes of this machine, ray or dask, on this machine or on a cluster that runs.")

@@ -4,7 +4,7 @@
     python tests/benchmarks/search.py ray --candidates 1000       # the same file by local Ray of two workers
     python tests/benchmarks/search.py memory --candidates 10000   # memory of a worker over a long run
     python tests/benchmarks/search.py timm                        # every name of timm: failures, unknown operators
-    python tests/benchmarks/search.py front                       # hypervolume that NSGA-II finds, by seed
+    python tests/benchmarks/search.py front                       # hypervolume that each optimiser finds, over seeds
     python tests/benchmarks/search.py same                        # figures against a single analysis each
 
 Rates are between the first and the last answer, without the start of the workers.
@@ -129,7 +129,7 @@ def timm(candidates: int, folder: Path) -> None:
 
 
 def front(seeds: int, folder: Path) -> None:
-    """Print the share of the hypervolume that NSGA-II, and chance, find with 125 of 500 evaluations."""
+    """Print the share of the hypervolume that each optimiser, and chance, finds with 125 of 500 evaluations."""
     choices = {
         "width": (4, 6, 8, 10, 12),
         "depth": (1, 2, 3, 4),
@@ -142,10 +142,13 @@ def front(seeds: int, folder: Path) -> None:
     found = [(row.figures["memory_access"], -row.figures["params"]) for row in rows]
     worst = [max(values) for values in zip(*found, strict=True)]
     whole = _volume(found, worst)
-    shares: dict[str, list[float]] = {"nsga2": [], "random": []}
+    shares: dict[str, list[float]] = {name: [] for name in (*strategies.OPTIMISERS, "random")}
     for seed in range(seeds):
         batches = {
-            "nsga2": strategies.optimised(grid, 125, seed, lambda index: (found[index], ()), 2),
+            **{
+                name: strategies.optimised(grid, 125, seed, lambda index: (found[index], ()), 2, name)
+                for name in strategies.OPTIMISERS
+            },
             "random": strategies.sampled(grid, 125, seed),
         }
         for name, proposed in batches.items():
