@@ -56,10 +56,11 @@ def search(
     strategy: Annotated[
         str | None,
         typer.Option(
-            help="all, random, or nsga2 (Optuna's) for several objectives [default: all, random with --sample]."
+            help="all, random, or Optuna's: tpe for objectives, nsga2 for samples of many thousands [default: all, or "
+            "random with --sample]."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of random and nsga2.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of random, tpe and nsga2.")] = 0,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Number of workers; 0 for one per core.")] = 0,
     engine: Annotated[
         str, typer.Option(help="processes of this machine, ray or dask, on this machine or on a cluster that runs.")
@@ -85,6 +86,7 @@ def search(
     format_name: options.DrawnFormat = None,
     out: options.Output = None,
     quiet: options.Quiet = False,
+    strict: options.Strict = False,
     debug: options.Debug = False,  # noqa: ARG001  # read by app.run, which is where errors end
 ) -> int:
     """Count the candidates of a space side by side, and rank them: budgets, objectives, and their Pareto front.
@@ -131,6 +133,7 @@ def search(
         if finalists:
             result = measure_finalists(result, finalists, timing, progress)
     output.show_result(result, format_name, out, quiet=quiet)
+    output.refuse_unknown(result.unknown_ops, strict)
     return 0
 
 

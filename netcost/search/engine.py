@@ -28,6 +28,9 @@ ATTEMPTS = 2
 PER_BATCH = 32
 """Candidates per job that go to an engine at a time which returns them all together (Ray)."""
 
+LARGEST_CLUSTER = 64
+"""Jobs that are reckoned with where a cluster says how many there are."""
+
 FAILURES = 3
 """Times in a row that an engine may fail without a single result."""
 
@@ -135,10 +138,12 @@ def require_engine(engine: str) -> None:
             ) from error
 
 
-def number_of_jobs(jobs: int) -> int:
-    """Return the number of jobs; 0 stands for one per core that this process may use."""
+def number_of_jobs(engine: str, jobs: int) -> int:
+    """Return the number of jobs; 0 stands for one per core of this machine, or -1 of a cluster that is running."""
     if jobs:
         return jobs
+    if engine == "ray" and "RAY_ADDRESS" in os.environ:
+        return -1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -180,7 +185,7 @@ def _passed(
         return
     waiting = iter(tasks)
     with joblib.Parallel(n_jobs=jobs, batch_size=1) as parallel:
-        while batch := list(islice(waiting, PER_BATCH * jobs)):
+        while batch := list(islice(waiting, PER_BATCH * (jobs if jobs > 0 else LARGEST_CLUSTER))):
             yield from parallel(batch)
 
 

@@ -47,7 +47,7 @@ class Strategy:
             raise RequestError(f"unknown strategy {self.name!r}; expected one of {', '.join(strategies.STRATEGIES)}")
         if self.name == "all" and self.sample is not None:
             raise RequestError("the strategy 'all' counts every candidate; leave out --sample")
-        if self.name in ("random", "nsga2") and self.sample is None:
+        if self.name in ("random", *strategies.OPTIMISERS) and self.sample is None:
             raise RequestError(f"the strategy {self.name!r} needs a number of candidates: --sample 1000")
 
     @property
@@ -118,8 +118,10 @@ def search(
     known = [replace(coefficients(name), device=name) for name in on]
     objectives = _objectives(minimize, maximize, on)
     limits = tuple(parse_search_budget(written, on) for written in budgets)
-    if strategy.chosen == "nsga2" and not objectives:
-        raise RequestError("the strategy 'nsga2' needs objectives: --minimize memory_access --maximize params")
+    if strategy.chosen in strategies.OPTIMISERS and not objectives:
+        raise RequestError(
+            f"the strategy {strategy.chosen!r} needs objectives: --minimize memory_access --maximize params"
+        )
     written = [space] if isinstance(space, str) else space
     whole = written if isinstance(written, Space) else space_of(written, choices, inputs)
     path = None if results is None else Path(results)
@@ -127,7 +129,7 @@ def search(
     setup = WorkerSetup(whole.inputs, tuple(one.device for one in known), engine.timeout_s, engine.memory_limit)
     empty = SearchResult(whole, (), objectives, limits, tuple(on), top, strategy.words, path)
     number = min(strategy.sample or len(whole), len(whole))
-    run = counted_by(engine.name, number_of_jobs(engine.jobs), setup)
+    run = counted_by(engine.name, number_of_jobs(engine.name, engine.jobs), setup)
     order: dict[SearchCandidate, None] = {}
     try:
         meter = _Meter(number, progress)
@@ -179,7 +181,7 @@ def _batches(space: Space, strategy: Strategy, told: strategies.Told, objectives
     assert strategy.sample is not None, "a strategy with a sample has its size"
     if strategy.chosen == "random":
         return strategies.sampled(space, strategy.sample, strategy.seed)
-    return strategies.optimised(space, strategy.sample, strategy.seed, told, objectives)
+    return strategies.optimised(space, strategy.sample, strategy.seed, told, objectives, strategy.chosen)
 
 
 def _told(result: SearchResult, space: Space, journal: Journal, index: int) -> tuple[list[float] | None, list[float]]:

@@ -7,6 +7,7 @@ same seed proposes the same candidates, whatever the number of workers, and when
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from itertools import islice
@@ -16,13 +17,16 @@ from netcost.search.spaces import Space
 from netcost.text.errors import RequestError
 from netcost.text.units import exact
 
-STRATEGIES = ("all", "random", "nsga2")
+OPTIMISERS = ("tpe", "nsga2")
+"""Samplers of Optuna: TPE learns from every figure, in ever more time; NSGA-II takes the same time for each proposal."""
+
+STRATEGIES = ("all", "random", *OPTIMISERS)
 
 LARGEST_WHOLE_SPACE = 1_000_000
 """Candidates from which on a space is sampled, or refused."""
 
-POPULATION = 24
-"""Candidates per generation of NSGA-II, unless a quarter of the sample is fewer."""
+SMALLEST_BATCH, LARGEST_BATCH = 8, 48
+"""Candidates that an optimiser proposes at a time, a generation: a tenth of the sample, within these bounds."""
 
 REPEATS = 50
 """Proposals in a row without a new candidate after which the optimiser has nothing more to offer."""
@@ -57,21 +61,23 @@ def _shuffled(size: int, seed: int) -> Iterator[int]:
         moved[other] = moved.pop(place, place)
 
 
-def optimised(space: Space, sample: int, seed: int, told: Told, objectives: int) -> Iterator[Batch]:
-    """Yield candidates as NSGA-II proposes them, a generation at a time; none is counted twice.
+def optimised(space: Space, sample: int, seed: int, told: Told, objectives: int, name: str = "tpe") -> Iterator[Batch]:
+    """Yield candidates as an optimiser of Optuna proposes them, a batch at a time; none is counted twice.
 
-    Reference: Deb et al., "A fast and elitist multiobjective genetic algorithm: NSGA-II", IEEE Transactions on
-    Evolutionary Computation 6(2), 2002, as Optuna has it.
+    Reference: Ozaki et al., "Multiobjective tree-structured Parzen estimator", Journal of Artificial Intelligence
+    Research 73, 2022; Deb et al., "A fast and elitist multiobjective genetic algorithm: NSGA-II", IEEE Transactions on
+    Evolutionary Computation 6(2), 2002.
 
     Args:
         sample: candidates to count.
         told: gives the values of a candidate that was yielded.
         objectives: number of values.
+        name: one of `OPTIMISERS`.
     """
     optuna: Any = import_module("optuna")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    population = max(4, min(POPULATION, sample // 4))
-    sampler = _sampler(optuna, population, seed)
+    size_of_batch = max(SMALLEST_BATCH, min(LARGEST_BATCH, sample // 10))
+    sampler = _sampler(optuna.samplers, name, size_of_batch, seed)
     study = optuna.create_study(directions=["minimize"] * objectives, sampler=sampler)
     distributions = {
         f"{number}": optuna.distributions.IntDistribution(0, size - 1)
@@ -83,7 +89,7 @@ def optimised(space: Space, sample: int, seed: int, told: Told, objectives: int)
     counted: dict[int, None] = {}
     repeats = 0
     while len(counted) < min(sample, len(space)) and repeats < REPEATS:
-        trials = [study.ask(distributions) for _ in range(population)]
+        trials = [study.ask(distributions) for _ in range(size_of_batch)]
         numbers = [_number(space, trial.params) for trial in trials]
         new = list(dict.fromkeys(number for number in numbers if number not in counted))
         new = new[: sample - len(counted)]
@@ -97,16 +103,13 @@ def optimised(space: Space, sample: int, seed: int, told: Told, objectives: int)
             study.tell(trial, values, state=optuna.trial.TrialState.FAIL if values is None else None)
 
 
-def _sampler(optuna: Any, population: int, seed: int) -> Any:
-    import warnings
-
+def _sampler(samplers: Any, name: str, population: int, seed: int) -> Any:
+    constraints = {"constraints_func": lambda trial: trial.user_attrs.get("excesses", [1e9]), "seed": seed}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # constraints are experimental in Optuna
-        return optuna.samplers.NSGAIISampler(
-            population_size=population,
-            seed=seed,
-            constraints_func=lambda trial: trial.user_attrs.get("excesses", [1e9]),
-        )
+        warnings.simplefilter("ignore")  # constraints, and choices that hang together, are experimental in Optuna
+        if name == "nsga2":
+            return samplers.NSGAIISampler(population_size=population, **constraints)
+        return samplers.TPESampler(multivariate=True, n_startup_trials=2 * population, **constraints)
 
 
 def _is_ordered(values: Sequence[Any]) -> bool:

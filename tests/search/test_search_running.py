@@ -21,7 +21,7 @@ from torch import Tensor, nn
 import netcost
 from netcost.cli.app import run
 from netcost.comparison import Comparison, Entry, Run
-from netcost.search import Engine, Strategy, counted, search, searching
+from netcost.search import Engine, Strategy, counted, search, searching, strategies
 from netcost.search.engine import WorkerSetup
 from netcost.search.objectives import front_of
 from netcost.search.structures import MOST_KEPT, Structures
@@ -115,13 +115,14 @@ def test_the_file_of_a_resumed_run_is_that_of_an_uninterrupted_one(here: Here, t
         search("mobilenet_v2", choices=GRID, results=cut)
 
 
-def test_the_optimiser_goes_on_as_it_would_have(here: Here, tmp_path: Path) -> None:
+@pytest.mark.parametrize("optimiser", strategies.OPTIMISERS)
+def test_an_optimiser_goes_on_as_it_would_have(optimiser: str, here: Here, tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     files = [tmp_path / "whole.jsonl", tmp_path / "cut.jsonl"]
     asked: Any = {
         "choices": {"width": (0.25, 0.5, 0.75, 1.0), "resolution": (32, 64, 96, 128)},
         "budgets": ["mult_adds <= 40M"],
-        "strategy": Strategy("nsga2", 10, seed=3),
+        "strategy": Strategy(optimiser, 10, seed=3),
         **BOTH,
     }
     search("mobilenet_v1", results=files[0], **asked)
@@ -171,7 +172,7 @@ def test_budgets_hold_for_what_is_shown(here: Here) -> None:
         ("--on rtx4080", "did you mean rtx4090"),
         ("--strategy nsga2", "--sample 1000"),
         ("--strategy nsga2 --sample 3", "needs objectives"),
-        ("--strategy best", "expected one of all, random, nsga2"),
+        ("--strategy best", "expected one of all, random, tpe, nsga2"),
         ("--engine spark", "expected one of processes, ray, dask"),
         ("--vary width", "expected name=value,value"),
         ("--vary width=1,2", "given twice"),

@@ -159,14 +159,18 @@ def values(index: int) -> tuple[float, float]:
     return x + 0.3 * y + rough, (19 - x) ** 1.3 + 0.5 * abs(y - x) + rough
 
 
-def test_the_optimiser_finds_the_front_with_a_quarter_of_the_evaluations_and_again() -> None:
+@pytest.mark.parametrize("optimiser", strategies.OPTIMISERS)
+def test_an_optimiser_finds_the_front_with_a_quarter_of_the_evaluations_and_again(optimiser: str) -> None:
     pytest.importorskip("optuna")
     whole = front_volume({values(index) for index in range(500)}, 60)
     shares = []
-    for seed in range(5):
-        found = [list(strategies.optimised(GRID, 125, seed, lambda index: (values(index), ()), 2)) for _ in range(2)]
+    for seed in range(3):
+        found = [
+            list(strategies.optimised(GRID, 125, seed, lambda index: (values(index), ()), 2, optimiser))
+            for _ in range(2)
+        ]
         assert found[0] == found[1]
         counted = [index for batch in found[0] for index in batch]
         assert len({*counted}) == len(counted) <= 125
         shares.append(front_volume({values(index) for index in counted}, 60) / whole)
-    assert sorted(shares)[2] >= 0.9
+    assert sorted(shares)[1] >= 0.9
