@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
-from netcost.targets.libraries.caches import Caches, GenerationStep, cache_name
+from netcost.targets.libraries.caches import Caches, GenerationStep, cache_name, holds_keys
 from netcost.targets.naming import Target
 from netcost.text.errors import RequestError
 from netcost.tracing import GivenInput, Input, InputSpec
@@ -50,7 +50,7 @@ def with_step(target: Target, past: int | None, new: int | None) -> Target:
             inputs = (*(entry for entry in inputs if entry.name in ("attention_mask", "decoder_input_ids")),)
             inputs = (*_with_mask(inputs, rows, encoded.shape[1]), GivenInput((encoded,), "encoder_outputs"))
         else:
-            inputs = _with_mask(inputs, rows, past + new)
+            inputs = _with_mask(inputs, rows, past + new if holds_keys(cache) else 0)
         return (*inputs, GivenInput(cache, name), GivenInput(True, "use_cache"))
 
     note = f"Step: {step.title}; the cache was filled before the count." if past else f"Step: {step.title}."
@@ -58,10 +58,14 @@ def with_step(target: Target, past: int | None, new: int | None) -> Target:
 
 
 def _with_mask(inputs: Inputs, rows: int, length: int) -> Inputs:
-    """Let the mask cover the tokens in the cache as well; leave it out where it is too large to keep its values."""
+    """Let the mask cover the tokens in the cache as well.
+
+    It is left out where it is too large to keep its values, and where the cache holds states of no token (length 0): a
+    state space's step has no mask in the library's own generation either.
+    """
     shape = (rows, length)
     return tuple(
         replace(entry, shape=shape) if isinstance(entry, InputSpec) and entry.name == "attention_mask" else entry
         for entry in inputs
-        if entry.name != "attention_mask" or prod(shape) <= LARGE_INPUT
+        if entry.name != "attention_mask" or 0 < prod(shape) <= LARGE_INPUT
     )
