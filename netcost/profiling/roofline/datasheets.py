@@ -13,7 +13,7 @@ from netcost.profiling.roofline.peaks import Bandwidth, Peaks, Product, Rate
 TERA, GIGA = 1e12, 1e9
 
 
-class Datasheet(NamedTuple):
+class DeviceSheet(NamedTuple):
     """A device as its maker describes it.
 
     Args:
@@ -34,28 +34,30 @@ class Datasheet(NamedTuple):
 
 
 DATASHEETS = {
-    "t4": Datasheet("NVIDIA T4", 65 * TERA, 8.1 * TERA, 320 * GIGA, "NVIDIA T4 datasheet, 2019", has_bf16=False),
-    "v100": Datasheet(
+    "t4": DeviceSheet("NVIDIA T4", 65 * TERA, 8.1 * TERA, 320 * GIGA, "NVIDIA T4 datasheet, 2019", has_bf16=False),
+    "v100": DeviceSheet(
         *("NVIDIA V100 SXM2", 125 * TERA, 15.7 * TERA, 900 * GIGA, "NVIDIA V100 datasheet, 2018"), has_bf16=False
     ),
-    "rtx3090": Datasheet(
-        "NVIDIA RTX 3090", 71 * TERA, 35.6 * TERA, 936 * GIGA, "NVIDIA Ampere GA102 whitepaper, table 2"
+    "rtx3090": DeviceSheet(
+        "NVIDIA RTX 3090", 71.2 * TERA, 35.6 * TERA, 936 * GIGA, "NVIDIA Ampere GA102 whitepaper, table 2"
     ),
-    "rtx4090": Datasheet(
+    "rtx4090": DeviceSheet(
         "NVIDIA RTX 4090", 165.2 * TERA, 82.6 * TERA, 1008 * GIGA, "NVIDIA Ada whitepaper, appendix A"
     ),
-    "rtx5090": Datasheet(
+    "rtx5090": DeviceSheet(
         "NVIDIA RTX 5090", 209.5 * TERA, 104.8 * TERA, 1792 * GIGA, "NVIDIA RTX Blackwell whitepaper, appendix A"
     ),
-    "a10": Datasheet("NVIDIA A10", 125 * TERA, 31.2 * TERA, 600 * GIGA, "NVIDIA A10 datasheet, 2021"),
-    "l4": Datasheet("NVIDIA L4", 121 * TERA, 30.3 * TERA, 300 * GIGA, "NVIDIA L4 datasheet, 2023, half of the sparse"),
-    "l40s": Datasheet("NVIDIA L40S", 362 * TERA, 91.6 * TERA, 864 * GIGA, "NVIDIA L40S datasheet, 2023"),
-    "a100-40gb": Datasheet("NVIDIA A100 40GB", 312 * TERA, 19.5 * TERA, 1555 * GIGA, "NVIDIA A100 datasheet, 2021"),
-    "a100": Datasheet("NVIDIA A100 80GB SXM", 312 * TERA, 19.5 * TERA, 2039 * GIGA, "NVIDIA A100 datasheet, 2021"),
-    "h100": Datasheet(
+    "a10": DeviceSheet("NVIDIA A10", 125 * TERA, 31.2 * TERA, 600 * GIGA, "NVIDIA A10 datasheet, 2021"),
+    "l4": DeviceSheet(
+        "NVIDIA L4", 121 * TERA, 30.3 * TERA, 300 * GIGA, "NVIDIA L4 datasheet, 2023, half of the sparse"
+    ),
+    "l40s": DeviceSheet("NVIDIA L40S", 362 * TERA, 91.6 * TERA, 864 * GIGA, "NVIDIA L40S datasheet, 2023"),
+    "a100-40gb": DeviceSheet("NVIDIA A100 40GB", 312 * TERA, 19.5 * TERA, 1555 * GIGA, "NVIDIA A100 datasheet, 2021"),
+    "a100": DeviceSheet("NVIDIA A100 80GB SXM", 312 * TERA, 19.5 * TERA, 2039 * GIGA, "NVIDIA A100 datasheet, 2021"),
+    "h100": DeviceSheet(
         "NVIDIA H100 SXM", 989.4 * TERA, 66.9 * TERA, 3350 * GIGA, "NVIDIA H100 datasheet, 2023, half of the sparse"
     ),
-    "h200": Datasheet(
+    "h200": DeviceSheet(
         "NVIDIA H200 SXM", 989.4 * TERA, 66.9 * TERA, 4800 * GIGA, "NVIDIA H200 datasheet, 2023, half of the sparse"
     ),
 }
