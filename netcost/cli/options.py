@@ -73,6 +73,13 @@ New = Annotated[
     int | None,
     typer.Option(min=1, help="New tokens of that step: 1 decodes, more are a prefill [default: 1 with --past]."),
 ]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE|DEVICE",
+        help="With --past and --peaks: memory for the longest context, 24GB or rtx3090 [default: that of the peaks].",
+    ),
+]
 Download = Annotated[
     bool, typer.Option("--download", help="Fetch a missing configuration of hf:org/name; nothing else is requested.")
 ]
@@ -109,8 +116,9 @@ ColdCache = Annotated[
 Peaks = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE|measure",
-        help="Peaks of the device: a file from `netcost device --format json`, or `measure` to measure them now.",
+        metavar="FILE|measure|DEVICE",
+        help="Peaks of the device: a file from `netcost device --format json`, `measure` to measure them now, or "
+        "those of a data sheet: h100, a100, rtx4090.",
     ),
 ]
 On = Annotated[

@@ -13,6 +13,8 @@ from netcost.text.formats import DRAWN
 if TYPE_CHECKING:
     from netcost.counting.analysis import Analysis
     from netcost.counting.fitting import BatchSearch, Fit
+    from netcost.profiling.language import LanguageBounds
+    from netcost.profiling.roofline import Peaks
     from netcost.targets.naming import Target
     from netcost.tracing import TrainStep
 
@@ -35,6 +37,7 @@ def show(
     batch: options.Batch = None,
     past: options.Past = None,
     new: options.New = None,
+    memory: options.Memory = None,
     dtype: options.Dtype = None,
     arguments: options.Arguments = None,
     download: options.Download = False,
@@ -70,12 +73,13 @@ def show(
 
     if by is not None:
         require_grouping(by)
-    for memory in filter(None, (fits, largest_batch)):
-        capacity(memory)  # refuses what does not parse before anything is counted
+    for size in filter(None, (fits, largest_batch, memory)):
+        capacity(size)  # refuses what does not parse before anything is counted
     options.allow_downloads(download)
     timing = options.timing(None, dtype=dtype)
     target = options.target(model, arguments, options.all_inputs(inputs, code), batch)
-    target = options.in_step(in_element_type(target, timing), past, new)
+    plain = in_element_type(target, timing)
+    target = options.in_step(plain, past, new)
     asked = options.train_step(
         step, fits or largest_batch, optimizer=optimizer, amp=amp, loss=loss, passes=passes, device=kernels_of
     )
@@ -86,6 +90,7 @@ def show(
 
         with output.progress_bar(quiet) as progress:
             roof = given_peaks(peaks, progress=progress)
+    bounds = None if roof is None or target.step is None else _bounds(analysis, plain, roof, memory or peaks or "")
     checked = checked_step = None
     if verify:
         from netcost.counting.crosscheck import crosscheck
@@ -94,7 +99,7 @@ def show(
         checked = crosscheck(target)
         checked_step = None if analysis.training is None else crosscheck_step(target, analysis.training)
     fit, search = _fitted(analysis, target, asked, fits, largest_batch)
-    shown = ShownAnalysis(analysis, by, depth, roof, checked, fit, search, checked_step)
+    shown = ShownAnalysis(analysis, by, depth, roof, checked, fit, search, checked_step, bounds)
     if format_name in VIEWERS:
         count = analysis.count
         output.emit(viewers.written(analysis.model, count.graph, count.kinds, count.costs, format_name), out)
@@ -104,6 +109,19 @@ def show(
     if fits is not None and fit is not None and fit.verdict == "does not fit":
         raise VerdictError(f"{analysis.model}: the training step does not fit into {fits}; try a smaller --batch")
     return 0
+
+
+def _bounds(analysis: Analysis, plain: Target, peaks: Peaks, memory: str) -> LanguageBounds:
+    """Return the bounds of a language model in this step, and of the prefill of its context."""
+    from netcost.counting.analysis import analyze
+    from netcost.counting.fitting import DEVICES, capacity
+    from netcost.profiling.language import language_bounds
+    from netcost.targets.libraries.steps import with_step
+
+    assert analysis.language is not None
+    prefill = analyze(with_step(plain, 0, analysis.language.context, last_word=True))
+    is_size = memory.lower() in DEVICES or memory[:1].isdigit()
+    return language_bounds(analysis, prefill, peaks, capacity(memory) if is_size else None)
 
 
 def _fitted(

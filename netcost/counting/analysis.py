@@ -19,6 +19,7 @@ from netcost.counting.training import StepCount
 from netcost.graph import bits, liveness
 from netcost.graph.cost import Cost, total
 from netcost.graph.graph import Graph
+from netcost.targets.libraries.caches import Caches
 from netcost.targets.naming import Target, resolve
 from netcost.text import frames, units
 from netcost.text.errors import MeasurementError, RequestError
@@ -52,6 +53,7 @@ class Analysis(Shown):
         input_notes: what stands for inputs that were given by shape.
         training: the training step, where one was asked for.
         language: the figures of a step of a language model, where one was asked for.
+        step_caches: the model's caches then.
     """
 
     count: Count
@@ -60,6 +62,7 @@ class Analysis(Shown):
     input_notes: tuple[str, ...] = ()
     training: StepCount | None = None
     language: LanguageCount | None = None
+    step_caches: Caches | None = None
 
     @property
     def graph(self) -> Graph:
@@ -313,7 +316,8 @@ def analyze(
     if target is None or target.step is None:
         return analysis
     batch = next(spec.shape[0] for spec in specs if (spec.name or "").endswith("input_ids"))
-    return replace(analysis, language=LanguageCount.of(analysis.count, target.step, batch, analysis.mult_adds))
+    language = LanguageCount.of(analysis.count, target.step, batch, analysis.mult_adds)
+    return replace(analysis, language=language, step_caches=target.step.caches)
 
 
 def built(

@@ -26,10 +26,12 @@ class WeightUse(NamedTuple):
     Args:
         elements: read in the step, at most.
         active: elements that one token works with; a table that it looks up is active as a whole.
+        is_chosen: True for experts, of which a token chooses some.
     """
 
     elements: int
     active: int
+    is_chosen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,9 @@ class LanguageCount:
         weights_read_bytes: bytes of parameters that the step reads, each once; at most, where experts are chosen.
         active_params: parameters that one token works with.
         mult_adds: of the step.
-        chooses_experts: True where weights are read by some tokens alone.
+        expert_bytes: bytes of all experts; 0 without any.
+        chosen_bytes: bytes of the experts among the weights that the step reads.
+        chosen_per_token_bytes: bytes of the experts that one token chooses.
     """
 
     past: int
@@ -56,7 +60,9 @@ class LanguageCount:
     weights_read_bytes: int
     active_params: int
     mult_adds: int
-    chooses_experts: bool
+    expert_bytes: int
+    chosen_bytes: int
+    chosen_per_token_bytes: int
 
     @classmethod
     def of(cls, count: Count, step: GenerationStep, batch: int, mult_adds: int) -> LanguageCount:
@@ -64,6 +70,7 @@ class LanguageCount:
         tokens, graph = batch * step.new, count.graph
         uses = _uses(count, tokens)
         size = step.caches.size_bytes(batch, step.context)
+        experts = [name for name, use in uses.items() if use.is_chosen]
         grown = step.caches.size_bytes(batch, step.context + 1)
         return cls(
             past=step.past,
@@ -74,8 +81,26 @@ class LanguageCount:
             weights_read_bytes=sum(use.elements * graph.parameters[name].itemsize for name, use in uses.items()),
             active_params=sum(use.active for use in uses.values()),
             mult_adds=mult_adds,
-            chooses_experts=any(op.name in GROUPED for op in graph.ops),
+            expert_bytes=sum(graph.parameters[name].size_bytes for name in experts),
+            chosen_bytes=sum(uses[name].elements * graph.parameters[name].itemsize for name in experts),
+            chosen_per_token_bytes=sum(uses[name].active * graph.parameters[name].itemsize for name in experts),
         )
+
+    @property
+    def context(self) -> int:
+        """Tokens per sequence that the cache holds."""
+        return self.past or self.new
+
+    @property
+    def weights_least_bytes(self) -> int:
+        """Bytes of the weights that the step reads if all its tokens choose the same experts."""
+        return self.weights_read_bytes - self.chosen_bytes + min(self.chosen_bytes, self.chosen_per_token_bytes)
+
+    @property
+    def cache_moved_bytes(self) -> int:
+        """Bytes of the cache that the step reads and adds, each once; of a prefill those that it leaves."""
+        grown = self.kv_cache_bytes_per_token * self.new * self.batch if self.past else 0
+        return self.kv_cache_bytes + grown
 
     @property
     def tokens(self) -> int:
@@ -90,7 +115,7 @@ class LanguageCount:
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences on what the figures take for granted."""
-        return (EXPERTS_NOTE,) if self.chooses_experts else ()
+        return (EXPERTS_NOTE,) if self.expert_bytes else ()
 
     def metrics(self) -> dict[str, Any]:
         """Return the metrics of `LANGUAGE_METRICS`."""
@@ -111,7 +136,8 @@ def _uses(count: Count, tokens: int) -> Mapping[str, WeightUse]:
         if kind is not Kind.VIEW:
             for name, use in _uses_in(op, count.graph, tokens):
                 before = uses.get(name, WeightUse(0, 0))
-                uses[name] = WeightUse(max(before.elements, use.elements), max(before.active, use.active))
+                largest = max(before.elements, use.elements), max(before.active, use.active)
+                uses[name] = WeightUse(*largest, before.is_chosen or use.is_chosen)
     return uses
 
 
@@ -128,4 +154,4 @@ def _uses_in(op: Op, graph: Graph, tokens: int) -> Iterator[tuple[str, WeightUse
         elif op.name in GATHERS and index == 0:
             read = min(whole.numel, op.outputs[0].numel)
             active = whole.numel if len(whole.shape) < 3 else min(whole.numel, op.outputs[0].numel // tokens)
-        yield name, WeightUse(read, active)
+        yield name, WeightUse(read, active, op.name in GROUPED and index == 1)

@@ -11,6 +11,7 @@ from netcost.counting.crosscheck import CrossCheck
 from netcost.counting.fitting import BatchSearch, Fit, fit_table
 from netcost.counting.operators import operators_table
 from netcost.counting.training import FIGURES
+from netcost.profiling.language import LanguageBounds
 from netcost.profiling.result import Profile
 from netcost.profiling.roofline.bound import Roofline, under_roof, with_bounds, with_roofline
 from netcost.profiling.roofline.peaks import Peaks
@@ -38,6 +39,7 @@ class ShownAnalysis:
         crosscheck_step: the same for the training step.
         fit: the training step in the memory of a device, if asked for.
         search: the largest batches there, if asked for.
+        bounds: of a step of a language model, where there are peaks.
     """
 
     analysis: Analysis
@@ -48,6 +50,7 @@ class ShownAnalysis:
     fit: Fit | None = None
     search: BatchSearch | None = None
     crosscheck_step: CrossCheck | None = None
+    bounds: LanguageBounds | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the totals, and the rows by the grouping asked for."""
@@ -59,6 +62,8 @@ class ShownAnalysis:
         fitted = {} if self.fit is None else {"fit": self.fit.to_dict()}
         if self.search is not None:
             fitted["largest_batch"] = self.search.to_dict()
+        if self.bounds is not None:
+            fitted["language_bounds"] = self.bounds.to_dict()
         return {**head, **self.analysis.to_dict(), **fitted, "roofline": roofline, **grouped, **verified}
 
     def records(self) -> list[Table]:
@@ -75,7 +80,8 @@ class ShownAnalysis:
             summary = with_roofline(summary, self._under_roof(self.peaks), self.peaks)
         # The summary has the notes of the analysis already.
         notes = tuple(note for note in rows.notes if note not in self.analysis.notes())
-        return [summary, *self._training(), replace(rows, notes=notes), *self._verified()]
+        bounds = [] if self.bounds is None else [self.bounds.table()]
+        return [summary, *bounds, *self._training(), replace(rows, notes=notes), *self._verified()]
 
     def fitted(self) -> list[Table]:
         """Return the training step in the memory of a device, if asked for."""

@@ -13,6 +13,7 @@ import netcost
 from netcost.counting.analysis import Analysis
 from netcost.targets import resolve
 from netcost.targets.libraries.steps import with_step
+from netcost.text.errors import RequestError
 
 transformers = pytest.importorskip("transformers", reason="transformers comes with netcost[test]")
 
@@ -192,3 +193,158 @@ def test_a_step_of_a_public_model_is_its_closed_form(net: Decoder) -> None:
     assert language.mult_adds_per_token == net.mult_adds(PAST)
     assert language.kv_cache_bytes == 2 * BATCH * net.cache(PAST)
     assert language.kv_cache_bytes_per_token == 2 * 2 * net.k * net.d * (net.layers - len(net.windows))
+
+
+MLA = {"q_lora_rank": None, "kv_lora_rank": 512, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128}
+LITE = {"hidden_size": 2048, "num_attention_heads": 16, "vocab_size": 102_400, "intermediate_size": 10_944, **MLA}
+LITE |= {"moe_intermediate_size": 1408, "n_routed_experts": 64, "n_shared_experts": 2, "num_experts_per_tok": 6}
+LITE |= {"num_hidden_layers": 3, "first_k_dense_replace": 1, "num_key_value_heads": 16}
+EXPERT = 3 * 2048 * 1408
+LATENT = 2048 * 16 * 192 + 2048 * 576 + 16 * 128 * 2048  # queries, latent with the rotary part, output
+MAMBA = {"hidden_size": 2560, "intermediate_size": 5120, "time_step_rank": 160, "vocab_size": 50_280}
+FORWARD = 3 * 4096 * 14_336
+
+
+def scan(h: int, i: int, rank: int) -> int:
+    """Weights of a selective state space of 16 states: in, out, step and its parameters, kernel of 4."""
+    return h * 2 * i + i * h + i * (rank + 2 * 16) + rank * i
+
+
+@pytest.mark.parametrize(
+    ("cls", "fields", "params", "active", "mult_adds", "cache"),
+    [
+        (  # deepseek-ai/DeepSeek-V2-Lite: the latent is cached, and a step makes keys and values of all of it
+            "DeepseekV2ForCausalLM",
+            {**LITE, "topk_method": "greedy", "n_group": 1, "topk_group": 1},
+            3 * (LATENT + 512 * 16 * 256 + 512)
+            + 3 * 2048 * 10_944
+            + 2 * (66 * EXPERT + 64 * 2048)
+            + 7 * 2048
+            + 204_800 * 2048,
+            3 * (LATENT + 512 * 16 * 256 + 512)
+            + 3 * 2048 * 10_944
+            + 2 * (8 * EXPERT + 64 * 2048)
+            + 7 * 2048
+            + 204_800 * 2048,
+            3 * LATENT
+            + 3 * (PAST + 1) * (512 * 16 * 256 + 16 * (192 + 128))
+            + 3 * 2048 * 10_944
+            + 2 * (8 * EXPERT + 64 * 2048)
+            + 102_400 * 2048,
+            3 * (512 + 64) * PAST,
+        ),
+        (  # state-spaces/mamba-2.8b-hf: a state of 16 and the last 4 inputs per channel, whatever the context
+            "MambaForCausalLM",
+            {**MAMBA, "num_hidden_layers": 2},
+            (params := 2 * (scan(2560, 5120, 160) + 5120 * (4 + 1 + 1 + 16 + 1) + 2560) + 2560 + 50_280 * 2560),
+            params,
+            2 * (scan(2560, 5120, 160) + 5120 * (2 * 4 + 16)) + 50_280 * 2560,  # the kernel at two places, of which one
+            2 * 5120 * (4 + 16),
+        ),
+        (  # ai21labs/Jamba-v0.1: one layer of eight attends, every second has 16 experts
+            "JambaForCausalLM",
+            {"num_hidden_layers": 8},
+            (
+                params := 7 * (scan(4096, 8192, 256) + 8192 * (4 + 1 + 1 + 16 + 1) + 256 + 2 * 16)
+                + 17 * 4096
+                + 2 * 65_536 * 4096
+            )
+            + 4096 * 128 * (2 * 32 + 2 * 8)
+            + 4 * FORWARD
+            + 4 * (16 * FORWARD + 16 * 4096),
+            params + 4096 * 128 * (2 * 32 + 2 * 8) + 4 * FORWARD + 4 * (2 * FORWARD + 16 * 4096),
+            7 * (scan(4096, 8192, 256) + 8192 * (2 * 4 + 16))
+            + 4096 * 128 * (2 * 32 + 2 * 8)
+            + 2 * 32 * 128 * (PAST + 1)
+            + 4 * FORWARD
+            + 4 * (2 * FORWARD + 16 * 4096)
+            + 65_536 * 4096,
+            7 * 8192 * (4 + 16) + 2 * 8 * 128 * PAST,
+        ),
+    ],
+    ids=["latent attention", "state space", "hybrid"],
+)
+def test_other_caches_and_experts_are_their_closed_form(
+    cls: str, fields: dict[str, Any], params: int, active: int, mult_adds: int, cache: int
+) -> None:
+    analysis = decode(cls, {**fields, "dtype": "float32"})
+    assert analysis.language is not None
+    assert (analysis.params_total, analysis.language.active_params) == (params, active)
+    assert analysis.language.mult_adds_per_token == mult_adds
+    assert analysis.language.kv_cache_bytes == 4 * BATCH * cache
+
+
+LLAMA_8B = {
+    "vocab_size": 128_256,
+    "hidden_size": 4096,
+    "intermediate_size": 14_336,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "num_hidden_layers": 32,
+}
+LLAMA_70B = {
+    **LLAMA_8B,
+    "hidden_size": 8192,
+    "intermediate_size": 28_672,
+    "num_attention_heads": 64,
+    "num_hidden_layers": 80,
+}
+
+
+@pytest.mark.parametrize(
+    ("fields", "past", "mult_adds"),
+    [
+        (LLAMA_8B, 4096, 8_578_662_400),
+        (LLAMA_8B, 131_072 - 1, 41_864_396_800),  # the last token of the longest context
+        (LLAMA_70B, 4096, 74_871_734_272),
+    ],
+)
+def test_a_step_of_llama_at_its_real_size(fields: dict[str, Any], past: int, mult_adds: int) -> None:
+    analysis = decode("LlamaForCausalLM", fields, past, batch=1)
+    layers = fields["num_hidden_layers"]
+    assert analysis.mult_adds == mult_adds
+    assert analysis.language is not None
+    assert analysis.language.kv_cache_bytes == 2 * layers * 8 * 128 * past * 2
+    assert analysis.language.weights_read_bytes == 2 * (analysis.params_total - (128_256 - 1) * fields["hidden_size"])
+
+
+def test_the_memory_access_of_a_step_is_weights_cache_and_its_own_activations() -> None:
+    """One token: h = 64, four heads of 16, two of keys and values, f = 96, two layers, 50 words."""
+    h, q, kv, d, f, layers, past = 64, 4 * 16, 2 * 16, 16, 96, 2, 100
+    fields = {"hidden_size": h, "intermediate_size": f, "num_attention_heads": 4, "num_key_value_heads": 2}
+    analysis = decode(
+        "LlamaForCausalLM", {**fields, "num_hidden_layers": layers, "vocab_size": 50, "dtype": None}, past, 1, 1
+    )
+    layer = 2 * h * (q + kv) + 3 * h * f + 2 * h
+    weights = layers * layer + h + 50 * h + h  # one row of the embedding
+    cache_read = layers * 2 * kv * (past + (past + 1))  # to be joined with the new keys and values, and by attention
+    cache_written = layers * 2 * kv * (past + 1)
+    norm = 7 * h + 6  # square, mean, plus epsilon, root, two products
+    rotated = [10 * width + 2 * d for width in (q, kv)]  # by cosine, halves swapped, by sine, and their sum
+    attention = 4 * h + 2 * q + 2 * kv + sum(rotated) + 2 * kv + 2 * q  # products, rotation, what is joined, attention
+    own = layers * (2 * norm + attention + 2 * 3 * h + 3 * h + 8 * f) + norm + (1 + h) + (h + 50)
+    rest = sum(
+        cost.memory_access
+        for op, cost in zip(analysis.graph.ops, analysis.count.costs, strict=True)
+        if op.module in ("", "model", "model.rotary_emb")  # positions and the mask
+    )
+    assert analysis.memory_access == weights + cache_read + cache_written + own + rest
+    assert rest < 3 * past + 20 * d
+
+
+def test_a_prefill_leaves_the_cache_that_the_next_step_reads() -> None:
+    fields = {**LLAMA_8B, "num_hidden_layers": 2, "hidden_size": 512, "intermediate_size": 64, "vocab_size": 100}
+    prefill, step = (decode("LlamaForCausalLM", fields, *tokens) for tokens in ((0, 300), (300, 1)))
+    assert prefill.language is not None and step.language is not None
+    assert prefill.language.kv_cache_bytes == step.language.kv_cache_bytes
+    assert prefill.language.tokens == 300 * BATCH
+    whole = decode("LlamaForCausalLM", fields, 0, 301)  # all tokens at once see all keys
+    assert whole.mult_adds - prefill.mult_adds == step.mult_adds + 300 * BATCH * 2 * 2 * 512
+
+
+def test_a_model_without_a_cache_is_refused() -> None:
+    for name in ("BertModel", "ViTModel"):
+        with pytest.raises(RequestError, match=r"no language model|takes no cache|returns no cache"):
+            with_step(resolve(f"transformers:{name}", {"num_hidden_layers": 1}), 8, 1)
+    with pytest.raises(RequestError, match="transformers:CLASS"):
+        with_step(resolve("lenet5"), 8, 1)

@@ -115,8 +115,8 @@ def test_a_torchvision_model_downloads_no_weights(monkeypatch: pytest.MonkeyPatc
     assert model.aux_classifier is not None  # as the published weights have it
 
 
-def test_a_torchvision_model_without_a_size_of_its_own_needs_an_input() -> None:
-    target = resolve("torchvision:raft_small")
+def test_a_network_whose_inputs_nothing_tells_needs_them() -> None:
+    target = resolve("diffusers:MochiTransformer3DModel")
     with pytest.raises(RequestError, match="--input 1x3x224x224"):
         target.required_inputs()
 

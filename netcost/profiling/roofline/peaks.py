@@ -125,7 +125,7 @@ class Peaks(Shown):
 
     Args:
         device: "cpu", "cuda" or "cuda:N".
-        threads: of torch within an operator.
+        threads: of torch within an operator; 0 where nothing was measured.
         products: matrix products, one per element type.
         bandwidths: from the smallest cache to the memory.
         launch_s: seconds that the smallest operator takes, one number per repetition.
@@ -270,7 +270,8 @@ class Peaks(Shown):
     @property
     def title(self) -> str:
         """Processor and threads."""
-        return f"{processor(self.environment) or self.device}, {_threads(self.threads)}"
+        name = processor(self.environment) or self.device
+        return f"{name}, {_threads(self.threads)}" if self.threads else name
 
     def _rows(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
         """Yield the unit of each row, and its cells."""

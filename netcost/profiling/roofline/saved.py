@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netcost.profiling.roofline.datasheets import DATASHEETS, datasheet_peaks
 from netcost.profiling.roofline.peaks import REMEDY, Peaks
 from netcost.profiling.roofline.probing import measure_peaks
 from netcost.text.documents import Source
@@ -16,7 +17,7 @@ LARGEST_BYTES = 10 * 2**20
 def given_peaks(
     written: str, device: str = "cpu", threads: int | None = None, progress: Progress | None = None
 ) -> Peaks:
-    """Return the peaks that `written` names: a file, or "measure".
+    """Return the peaks that `written` names: a file, "measure", or a device of `DATASHEETS`.
 
     Args:
         device, threads, progress: for measuring; device "none" has the peaks of the CPU.
@@ -25,6 +26,8 @@ def given_peaks(
         RequestError: the file cannot be read, or holds no peaks.
         MeasurementError: there is no such device.
     """
+    if written.lower() in DATASHEETS:
+        return datasheet_peaks(written.lower())
     if written != "measure":
         return read_peaks(written)
     return measure_peaks("cpu" if device == NO_DEVICE else device, threads, progress=progress)

@@ -147,7 +147,9 @@ def _left_by(model: nn.Module, inputs: Inputs) -> tuple[Any, Any]:
 
 
 def _spec(tensor: Tensor) -> Tensor:
-    return cast(Tensor, InputSpec.of(tensor)) if tensor.is_meta else tensor  # a window's size keeps its value
+    """Return the shape of a state; whole numbers, such as the size of a window, keep their values."""
+    is_state = tensor.is_meta or tensor.is_floating_point()
+    return cast(Tensor, InputSpec.of(tensor)) if is_state else tensor
 
 
 def on_meta(value: Any) -> Any:
@@ -160,6 +162,11 @@ def _own_layers(cache: Any) -> Sequence[Any]:
     """Return the layers of the cache that grow with the decoder's tokens."""
     layers: Sequence[Any] = getattr(cache, "self_attention_cache", cache).layers
     return layers
+
+
+def holds_keys(cache: Any) -> bool:
+    """True where some layer of the cache holds keys of single tokens."""
+    return any(isinstance(getattr(layer, "keys", None), Tensor) for layer in _own_layers(cache))
 
 
 def _lengthen(layer: Any, tokens: int) -> None:

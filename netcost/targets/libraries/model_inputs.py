@@ -20,8 +20,8 @@ Inputs = tuple[Input, ...]
 TOKENS = 128
 """Tokens of a sequence unless others are asked for."""
 
-SIDE, FRAMES, SAMPLES, STEPS = 224, 16, 16_000, 128
-"""Side of an image (pixels), frames of a clip, samples of a sound, and steps of features, where nothing says."""
+SIDE, FRAMES, SAMPLES, STEPS, BINS = 224, 16, 16_000, 128, 128
+"""Side of an image (pixels), frames of a clip, samples of a sound, steps and bins of features, where nothing says."""
 
 POSITIONS = "max_position_embeddings n_positions max_target_positions max_seq_len".split()
 SPECIAL = ("image", "video", "audio", "image_patch", "vision_start", "vision_end", "boi", "eoi", "speech")
@@ -113,12 +113,15 @@ def _wanted(mains: list[str], asked: Asked) -> list[str]:
     names = [name for name in mains if asked.wants(name)]
     names += [name for name, parameter in asked.inputs.items() if parameter.default is parameter.empty]
     names += ["attention_mask"] if "input_ids" in names else []
+    names += [name for name in ("bbox", "input_features_mask") if asked.wants(name)]
     names += ["decoder_input_ids"] if getattr(asked.config, "is_encoder_decoder", False) else []
     if not _special_tokens(asked.config):  # two encoders side by side; else the text may stand alone
         names += ["input_ids", "attention_mask"] if hasattr(asked.config, "text_config") else []
-        names += ["pixel_values"] if hasattr(asked.config, "vision_config") else []
+        names += (
+            ["pixel_values"] if hasattr(asked.config, "vision_config") or hasattr(asked.config, "image_size") else []
+        )
         names += ["input_features", "input_values"] if hasattr(asked.config, "audio_config") else []
-    return [name for name in dict.fromkeys(names) if asked.wants(name)]
+    return [name for name in dict.fromkeys(names) if asked.wants(name)] or ["input_ids"]
 
 
 def _special_tokens(config: Any) -> list[int]:
@@ -167,7 +170,7 @@ def _channels(asked: Asked) -> int:
 
 
 def _image(asked: Asked) -> InputSpec:
-    clip = asked.first("num_frames", 0, asked.part("vision_config")) if hasattr(asked.config, "tubelet_size") else 0
+    clip = asked.first("num_frames", 0, asked.part("vision_config"))
     frames = (clip,) if clip else ()
     return InputSpec((asked.batch, *frames, _channels(asked), *_image_sides(asked)))
 
@@ -179,7 +182,7 @@ def _clip(asked: Asked) -> InputSpec:
 
 def _features(asked: Asked) -> InputSpec:
     audio = asked.part("audio_config", "encoder_config")
-    bins = asked.first("num_mel_bins input_feat_per_channel feature_size input_dim", 80, audio)
+    bins = asked.first("num_mel_bins input_feat_per_channel feature_size input_dim", BINS, audio)
     width = asked.number("feature_projection_input_dim", audio) or bins * (asked.number("input_channels", audio) or 1)
     if positions := asked.number("max_source_positions", audio) * asked.number("num_mel_bins", audio) * 2 // bins:
         return InputSpec((asked.batch, bins, positions))  # halved by a convolution
@@ -188,11 +191,18 @@ def _features(asked: Asked) -> InputSpec:
     return InputSpec((asked.batch, STEPS, width))
 
 
+def _steps(asked: Asked) -> int:
+    """Return the dimension of the steps in the features: the last of three where bins come first, as in Whisper."""
+    return 2 if asked.number("max_source_positions", asked.part("audio_config", "encoder_config")) else 1
+
+
 def _sound(asked: Asked) -> InputSpec:
     audio = asked.part("audio_config")
     if bins := asked.number("num_mel_bins", audio):
         return InputSpec((asked.batch, asked.first("max_length", STEPS, audio), bins))
-    is_codec = any(hasattr(audio, name) for name in ("codebook_size", "audio_channels", "upsampling_ratios"))
+    is_codec = any(
+        hasattr(audio, name) for name in ("codebook_size", "audio_channels", "upsampling_ratios", "dac_config")
+    )
     channels = (asked.first("audio_channels", 1, audio),) if is_codec else ()
     return InputSpec((asked.batch, *channels, asked.first("sampling_rate", SAMPLES, audio)))
 
@@ -247,11 +257,14 @@ MAKERS: dict[str, Callable[[Asked], Input | None]] = {
     "pixel_values": _pixels,
     "pixel_values_videos": _clip,
     "input_features": _features,
-    "input_features_mask": lambda asked: InputSpec((asked.batch, _features(asked).shape[1]), "int64"),
+    "input_features_mask": lambda asked: InputSpec((asked.batch, _features(asked).shape[_steps(asked)]), "int64"),
     "input_values": _sound,
     "past_values": _series,
     "past_time_features": _series_features,
     "past_observed_mask": _observed,
+    "bbox": lambda asked: InputSpec((asked.batch, asked.length, 4), "int64", below=2),
+    "audio_mel": _features,
+    "audio_mel_mask": lambda asked: InputSpec(_features(asked).shape[:2], "bool"),
     "hidden_states": lambda asked: _patch_rows(asked) if asked.wants("grid_thw") else None,
     "grid_thw": _grid,
     "image_grid_thw": _grid,

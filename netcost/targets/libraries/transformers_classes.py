@@ -126,9 +126,7 @@ def _configured(text: str, kind: Any, fields: Options, make: Callable[..., Any] 
 def _network(text: str, kind: Any, config: Any, options: Options, given: Inputs, known: Any) -> LibraryNetwork:
     fields = {*known.to_dict(), *getattr(known, "attribute_map", {}), "attn_implementation", "experts_implementation"}
     wrong = next((name for name in options if name not in fields and not hasattr(known, name)), None)
-    if wrong is not None and f'"{wrong}"' not in inspect.getsource(
-        inspect.getmodule(kind)
-    ):  # which reads optional ones
+    if wrong is not None and f'"{wrong}"' not in inspect.getsource(sys.modules[kind.__module__]):  # which may read it
         near = suggestion(wrong, fields)
         raise AbsentTargetError(f"{text!r} has no field {wrong!r} in its {type(config).__name__}{near}")
 
