@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from netcost.cli import options, output
+from netcost.text.errors import RequestError
 from netcost.text.formats import DRAWN
+
+if TYPE_CHECKING:
+    from netcost.targets.naming import Target
+    from netcost.timing.setting import Timing
+
+
+class ShownIn(NamedTuple):
+    """The form of a result: grouping, levels of modules, format, file, and notes or none."""
+
+    by: str | None
+    depth: int
+    format_name: str
+    out: str | None
+    quiet: bool
 
 
 def profile(
@@ -47,7 +62,8 @@ def profile(
     """Show where the time of a forward pass, or of a training step, goes, operator by operator.
 
     Examples: netcost profile mobilenet_v2 --by kind; netcost profile googlenet --by module --peaks measure
-    --trace googlenet.json; netcost profile resnet18 --step train --by phase
+    --trace googlenet.json; netcost profile resnet18 --step train --by phase; netcost profile resnet50 --backend
+    onnxruntime
     """
     format_name = output.check_request(format_name, out, DRAWN)
     output.check_file(trace)
@@ -60,17 +76,23 @@ def profile(
         cold_cache=cold_cache,
         budget=budget,
     )
-    timing.refuse("a profile", "backend")
     asked = options.train_step(step, None, optimizer=optimizer, amp=amp, loss=loss, passes=passes)
     from netcost.profiling import profile as run
     from netcost.profiling.roofline import given_peaks
     from netcost.profiling.shown import ShownProfile
     from netcost.profiling.tables import require_grouping
     from netcost.timing.devices import require_device
+    from netcost.timing.setting import EAGER
 
+    target = options.target(model, arguments, options.all_inputs(inputs, code), batch)
+    if timing.backend != EAGER:
+        others = {"--step": step, "--peaks": peaks, "--trace": trace, "--cold-cache": cold_cache or None}
+        named = next((option for option, value in others.items() if value is not None), None)
+        if named is not None:
+            raise RequestError(f"a profile in a runtime has no {named}; leave it out, or --backend")
+        return _in_runtime(target, timing, concrete, ShownIn(by, depth, format_name, out, quiet))
     if by is not None:
         require_grouping(by, asked is not None)
-    target = options.target(model, arguments, options.all_inputs(inputs, code), batch)
     require_device(device)
     target.required_inputs()
     with output.progress_bar(quiet) as progress:
@@ -80,4 +102,18 @@ def profile(
         output.emit(result.chrome_trace(), trace)
     output.show_result(ShownProfile(result, by, depth), format_name, out, quiet=quiet)
     output.refuse_unknown(result.analysis.unknown_ops, strict)
+    return 0
+
+
+def _in_runtime(target: Target, timing: Timing, concrete: bool, shown: ShownIn) -> int:
+    """Show the kernels that a runtime really ran."""
+    from netcost.profiling.in_runtime import GROUPINGS, ShownRuntimeProfile, profile_in_runtime
+
+    if shown.by is not None and shown.by not in GROUPINGS:
+        raise RequestError(f"cannot group kernels by {shown.by!r}; expected one of {', '.join(GROUPINGS)}")
+    with output.progress_bar(shown.quiet) as progress:
+        result = profile_in_runtime(target, timing, concrete=concrete, progress=progress)
+    output.show_result(
+        ShownRuntimeProfile(result, shown.by, shown.depth), shown.format_name, shown.out, quiet=shown.quiet
+    )
     return 0

@@ -14,6 +14,7 @@ from netcost.profiling.roofline import Peaks
 from netcost.timing.conversion import Call
 from netcost.timing.measurement import Measurement
 from netcost.timing.measuring import measure_all
+from netcost.timing.runtimes import runtime_version
 from netcost.timing.sampling import Clock, Progress, Stop
 from netcost.timing.setting import EffectiveSetting, Timing
 
@@ -49,7 +50,8 @@ class Options:
     def setting(self) -> EffectiveSetting:
         """Return the setting in which everything is timed; the zoo's own is fp32, contiguous, eager."""
         asked = {name: getattr(self.timing, name) for name in ("dtype", "memory_format", "backend", "cold_cache")}
-        return EffectiveSetting(**{name: value for name, value in asked.items() if value is not None})
+        known = {name: value for name, value in asked.items() if value is not None}
+        return EffectiveSetting(**known, runtime=runtime_version(self.timing.backend))
 
     def goal(self, tasks: int, *, full_s: float, quick_s: float, precision: float) -> Goal:
         """Return the goal of each of `tasks` tasks, from the timing's own budget and precision or else from these."""

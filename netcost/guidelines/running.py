@@ -22,6 +22,7 @@ from netcost.text.version import __version__
 from netcost.timing.devices import require_device
 from netcost.timing.environment import Environment, read_environment
 from netcost.timing.measuring import random_call
+from netcost.timing.runtimes import require_runtimes
 from netcost.timing.sampling import Progress
 
 ALL = tuple(guideline.name for guideline in (g1.G1, g2.G2, g3.G3, g4.G4))
@@ -101,6 +102,7 @@ def require(names: Sequence[str], options: Options, saved: Saved | None, *, with
         raise RequestError("--peaks is for networks, which were not asked for: netcost guidelines networks --peaks …")
     if not options.timing.is_timed:
         return None
+    require_runtimes(options.timing.backends)
     environment = read_environment(require_device(options.timing.device), options.timing.threads)
     if options.elementwise_share is not None or options.time_by_kind is not None:
         options.timing.refuse("a run with --profile", "dtype", "memory_format", "backend", "cold_cache")

@@ -13,6 +13,9 @@ that the machine reaches (matrix products, streaming through each cache, launche
     >>> result.by_kind()["kind"].iloc[-1]
     '(gap)'
 
+`profile_in_runtime` (in `in_runtime`) asks ONNX Runtime or OpenVINO which kernels it really ran, and joins them to the
+graph by the names of nodes.
+
 Words of its tables: `netcost explain gap`, `netcost explain roofline_bound`, `netcost explain ridge`.
 
 This belongs here: another instrument (a probe), another view of the times, another peak of the device.

@@ -29,7 +29,7 @@ def saved(
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
         [numpy_helper.from_array(array, name) for name, array in (weights or {}).items()],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
     path.write_bytes(model.SerializeToString())
     return str(path)
 
@@ -135,6 +135,15 @@ def test_sides_that_a_file_leaves_open_are_given(tmp_path: Path) -> None:
     assert netcost.analyze(netcost.resolve(length, inputs=["x=1x7x4"])).mult_adds == 7 * 4 * 5
     with pytest.raises(TargetError, match="'y'"):
         netcost.resolve(length, inputs=["y=1x7x4"])
+
+
+@pytest.mark.parametrize(("opset", "slopes"), [(6, (3,)), (17, (3, 1, 1))])
+def test_a_slope_per_channel_is_read_as_its_opset_says(opset: int, slopes: tuple[int, ...], tmp_path: Path) -> None:
+    slope = normal(*slopes)
+    nodes = [helper.make_node("PRelu", ["x", "slope"], ["y"])]
+    path = saved(tmp_path / "net.onnx", nodes, {"x": [2, 3, 4, 5]}, ["y"], {"slope": slope}, opset)
+    x = torch.randn(2, 3, 4, 5)
+    torch.testing.assert_close(netcost.build(path)(x), nn.functional.prelu(x, torch.tensor(slope).flatten()))
 
 
 def test_arithmetic_on_shapes_is_no_work_of_the_network(tmp_path: Path) -> None:

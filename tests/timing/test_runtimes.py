@@ -15,6 +15,7 @@ from netcost.text.formats import result_text
 from netcost.timing import Timing, measure_all
 from netcost.timing.runtimes import RUNTIMES
 from netcost.timing.runtimes.agreement import require_agreement
+from netcost.timing.runtimes.kernels import GraphNode, divided
 from netcost.timing.setting import BACKENDS
 
 CONVERTING = ["onnxruntime", "openvino"]
@@ -163,3 +164,13 @@ def test_a_file_goes_to_the_runtimes_as_it_is(temporary):
     assert ["the file as it is" in entry.measurement.setting.runtime for entry in result.entries] == [True, True]
     refused = netcost.compare(str(path), backend="onnxruntime", dtype="fp16", budget_s=0.0)
     assert "a file runs in its own type" in str(refused.errors[0])
+
+
+def node(operator, operands, result):
+    return GraphNode(result, operator, tuple(operands.split()), (result,), None, None, ())
+
+
+def test_a_kernel_stands_for_its_operator_and_what_is_fused_around_it():
+    nodes = [node("Conv", "x", "a"), node("Relu", "a", "b"), node("Conv", "b", "c"), node("Add", "c b", "d")]
+    last = [1, None, 2]  # named after the first activation; a change of layout; named after the second convolution
+    assert divided(nodes, last, ["Conv", "ReorderOutput", "Conv"]) == [(0, 1), (), (2, 3)]

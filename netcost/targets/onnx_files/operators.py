@@ -98,7 +98,6 @@ BINARY: dict[str, Function] = {
     "Or": torch.logical_or,
     "Xor": torch.logical_xor,
     "MatMul": torch.matmul,
-    "PRelu": lambda x, slope: torch.where(x > 0, x, x * slope),
 }
 FOLDED: dict[str, Function] = {"Sum": torch.add, "Min": torch.minimum, "Max": torch.maximum}
 REDUCTIONS: dict[str, Function] = {
@@ -468,6 +467,14 @@ def scatter_nd(_: FileFacts, _attributes: Attributes, x: Tensor, indices: Tensor
 def gather_nd(_: FileFacts, _attributes: Attributes, x: Tensor, indices: Tensor) -> Tensor:
     """Take slices from the places that the last side of the indices names."""
     return x[tuple(indices.unbind(-1))]
+
+
+@operator("PRelu")
+def leaky_by_channel(context: FileFacts, _attributes: Attributes, x: Tensor, slope: Tensor) -> Tensor:
+    """Multiply negative values by the slope; before opset 7, a slope per channel has no sides of 1 behind it."""
+    if context.opset < 7 and slope.numel() > 1:
+        slope = slope.reshape(-1, *[1] * (x.dim() - 2))
+    return torch.where(x > 0, x, x * slope)
 
 
 @operator("Expand")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from netcost.timing.runtimes import compile as compiled
 from netcost.timing.runtimes import cudagraph, eager, export, onnxruntime, openvino
-from netcost.timing.runtimes.runtime import NetworkCall, Runtime, Started, require_runtimes
+from netcost.timing.runtimes.runtime import NetworkCall, Runtime, Started, require_runtimes, runtime_version
 
 RUNTIMES = {
     runtime.name: runtime
@@ -26,4 +26,4 @@ RUNTIMES = {
 }
 """Every runtime by the word of `--backend`."""
 
-__all__ = ["RUNTIMES", "NetworkCall", "Runtime", "Started", "require_runtimes"]
+__all__ = ["RUNTIMES", "NetworkCall", "Runtime", "Started", "require_runtimes", "runtime_version"]

@@ -8,13 +8,17 @@ Reference: onnxruntime's documentation, "Thread management", and onnxruntime_ses
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from netcost.text.errors import MeasurementError
+from netcost.timing.runtimes.kernels import GraphNode, ProfiledNetwork, RanKernel, by_kernel, divided, graph_nodes
 from netcost.timing.runtimes.onnx_form import OnnxForm, onnx_form
 from netcost.timing.runtimes.runtime import NetworkCall, Runtime, Started, imported, threads_text, version_of
 from netcost.timing.setting import ONNXRUNTIME
@@ -93,6 +97,61 @@ def _start(network: NetworkCall) -> Started:
         return held[1]
 
     return Started(run, list, details)
+
+
+def profiled(network: NetworkCall) -> ProfiledNetwork:
+    """Start the network in a session that writes down each kernel's time.
+
+    A kernel is named after the value that it writes, or after a node; what the optimised graph writes under a name of
+    the original one shows where a kernel ends.
+    """
+    package = imported("onnxruntime")
+    folder = TemporaryDirectory(prefix="netcost-")
+    options = session_options(package, network.threads)
+    options.enable_profiling, options.profile_file_prefix = True, str(Path(folder.name) / "profile")
+    options.optimized_model_filepath = str(Path(folder.name) / "optimised.onnx")
+    with onnx_form(network) as form:
+        nodes = graph_nodes(form, network)
+        session = open_session(package, form.path, options)
+    outputs = [torch.empty(tensor.shape, dtype=tensor.dtype) for tensor in network.outputs]
+    binding, held = bound_session(session, form, outputs), (form, outputs, folder)
+
+    def run() -> object:
+        session.run_with_iobinding(binding)
+        return held
+
+    def kernels() -> list[RanKernel]:
+        onnx = imported("onnx")
+        optimised = onnx.load(options.optimized_model_filepath, load_external_data=False).graph.node
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+        folder.cleanup()
+        return _kernels(nodes, optimised, [event for event in events if event.get("cat") == "Node"])
+
+    details = f"ONNX Runtime {version_of(package)}, {threads_text(options.intra_op_num_threads, network.threads)}"
+    return ProfiledNetwork(run, nodes, kernels, f"{details}, {form.source}")
+
+
+def _kernels(nodes: Sequence[GraphNode], optimised: Sequence[Any], events: Sequence[Any]) -> list[RanKernel]:
+    """Return the kernels of the recorded runs, in the order of a run."""
+    by_value = {name: index for index, node in enumerate(nodes) for name in (node.name, *node.results)}
+    results = {node.name: tuple(node.output) for node in optimised}
+    runs: list[list[Any]] = []
+    seen: set[str] = set()
+    for event in events:
+        if not runs or event["args"]["node_index"] in seen:
+            runs.append([])
+            seen = set()
+        seen.add(event["args"]["node_index"])
+        runs[-1].append(event)
+    names = [event["name"].removesuffix("_kernel_time") for event in runs[0]]
+    kinds = [event["args"]["op_name"] for event in runs[0]]
+    last: list[int | None] = []
+    for name, kind in zip(names, kinds, strict=True):
+        is_own = kind.startswith("Reorder")  # a change of layout, which writes a value of the graph once more
+        candidates = () if is_own else (*results.get(name, ()), name.removesuffix("_nchwc"), name)
+        last.append(next((by_value[found] for found in candidates if found in by_value), None))
+    times = by_kernel([event["dur"] / 1e6 for event in run] for run in runs)
+    return list(map(RanKernel, names, kinds, divided(nodes, last, kinds), times))
 
 
 RUNTIME = Runtime(ONNXRUNTIME, "ONNX Runtime", "converting", _start, own_threads=True)

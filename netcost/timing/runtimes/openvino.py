@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from netcost.timing.runtimes.kernels import ProfiledNetwork, RanKernel, graph_nodes
 from netcost.timing.runtimes.onnx_form import OnnxForm, onnx_form
 from netcost.timing.runtimes.runtime import NetworkCall, Runtime, Started, imported, threads_text, version_of
 from netcost.timing.setting import OPENVINO
@@ -69,6 +70,53 @@ def _start(network: NetworkCall) -> Started:
         return held[0]
 
     return Started(run, results_of, details)
+
+
+def profiled(network: NetworkCall) -> ProfiledNetwork:
+    """Start the network with counters; its executable graph says which nodes each kernel stands for."""
+    package = imported("openvino")
+    with onnx_form(network) as form:
+        nodes = graph_nodes(form, network)
+        compiled = compiled_model(package, form, network, PERF_COUNT=True)
+    request = ready_request(package, compiled, form)
+    held, runs = (request, form), list[dict[str, float]]()
+
+    def run() -> object:
+        held[0].infer(share_outputs=True)
+        infos = held[0].profiling_info
+        runs.append({info.node_name: info.real_time.total_seconds() for info in infos if _has_run(info)})
+        return held
+
+    def kernels() -> list[RanKernel]:
+        origins, kinds = _executable(compiled)
+        index = {name: number for number, node in enumerate(nodes) for name in (node.name, *node.results)}
+        return [
+            RanKernel(
+                name,
+                kinds.get(name, "unknown"),
+                tuple(sorted({index[origin] for origin in origins.get(name, ()) if origin in index})),
+                tuple(run.get(name, 0.0) for run in runs),
+            )
+            for name in runs[0]
+        ]
+
+    details = f"OpenVINO {version_of(package)}, {threads_text(network.threads, network.threads)}, {form.source}"
+    return ProfiledNetwork(run, nodes, kernels, details)
+
+
+def _has_run(info: Any) -> bool:
+    return bool(info.status == info.Status.EXECUTED)
+
+
+def _executable(compiled: Any) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """Return the original nodes and the kind of each node of the executable graph."""
+    origins, kinds = {}, {}
+    for node in compiled.get_runtime_model().get_ordered_ops():
+        facts = node.get_rt_info()
+        name = node.get_friendly_name()
+        origins[name] = [part for part in str(facts["originalLayersNames"].value).split(",") if part]
+        kinds[name] = str(facts["layerType"].value)
+    return origins, kinds
 
 
 RUNTIME = Runtime(OPENVINO, "OpenVINO", "converting", _start, own_threads=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +97,14 @@ def require_runtimes(names: Sequence[str]) -> None:
                 f"--backend {name} needs {' and '.join(missing)}, not installed here; run: pip install "
                 f"'netcost[{name}]'"
             )
+
+
+def runtime_version(name: str) -> str | None:
+    """Return package and version of a runtime ("onnxruntime 1.32.0"); None for torch's own, or where it is missing."""
+    packages = NEEDED.get(name, ())
+    if not packages or find_spec(packages[0]) is None:
+        return None
+    return f"{packages[0]} {version(packages[0])}"
 
 
 def imported(package: str) -> Any:
