@@ -295,7 +295,7 @@ def test_a_guideline_is_drawn_beside_the_paper_and_the_prediction() -> None:
     assert [figure.name for figure in figures] == ["g1-gpu-x1", "g1-arm-x1", "g1-aligned-x1"]
     points = values_of(figures[0].spec)
     index = {(point["series"], point["variant"]): point for point in points if "series" in point}
-    assert figures[0].spec["title"]["text"] == index["here, batch 1, 1 thread", "1:12"]["verdict"]
+    assert figures[0].spec["title"]["text"] == [index["here, batch 1, 1 thread", "1:12"]["verdict"]]
     assert index["paper GPU", "1:12"]["slow_down"] == g1.paper_slow_down("GPU", "1:12", 1)
     ratio = findings.of(g1)[0].slow_down("1:12")
     assert ratio is not None

@@ -182,6 +182,8 @@ def _place_now(spec: dict[str, Any], names: Sequence[dict[str, Any]], scheme: Sc
     """Add names to a still picture, each where it has room."""
     if not names:
         return
+    for mark in names:
+        mark["encode"]["update"]["limit"] = {"value": 1}  # a text that leaves the picture would change its scales
     scene = required("vl_convert").vega_to_scenegraph({**spec, "marks": [*spec["marks"], *names]})
     root = scene["scenegraph"]["items"][0]
     drawn = [mark for mark in root["items"] if mark.get("role") == "mark"]

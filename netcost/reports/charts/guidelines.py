@@ -9,6 +9,7 @@ from typing import Any
 from netcost.guidelines.findings import Findings, predicted
 from netcost.guidelines.grid import Conditions, Task
 from netcost.guidelines.guideline import ARM, GPU, SCALES, Guideline
+from netcost.guidelines.judging import judge
 from netcost.guidelines.records import verdicts
 from netcost.guidelines.trial import Trial
 from netcost.reports.charts.figure import GREY, PALETTE, Figure, figure, required
@@ -75,19 +76,23 @@ def _slow_downs(
     return figure(name, title, said, chart, is_small=True)
 
 
-def _headline(words: str) -> Any:
-    """Return the verdict as the heading of a panel."""
-    return required("altair").TitleParams(words, anchor="start", fontSize=13, offset=6)
+def _headline(lines: Sequence[str]) -> Any:
+    """Return the verdict as the heading of a panel, a line per order of its variants."""
+    return required("altair").TitleParams(list(lines), anchor="start", fontSize=13, offset=6)
 
 
-def _verdict(trials: Sequence[Trial]) -> str:
-    """Say the verdict of a panel: one word where all its trials agree, else each with its number."""
-    found = Counter(verdicts(trial) for trial in trials)
-    if not found:
-        return "not measured"
-    if len(found) == 1:
-        return next(iter(found))
-    return ", ".join(f"{verdict} in {units.exact(number)} of {found.total()}" for verdict, number in found.items())
+def _verdict(trials: Sequence[Trial]) -> list[str]:
+    """Say the verdict of a panel on each order of the variants: a word, with its number where the trials disagree."""
+    found: dict[str, Counter[str]] = {}
+    for trial in trials:
+        for finding in judge(trial):
+            found.setdefault(finding.order.label, Counter())[str(finding.verdict)] += 1
+    lines = []
+    for order, verdicts_of in found.items():
+        verdict, number = verdicts_of.most_common(1)[0]
+        whole = "" if number == verdicts_of.total() else f" in {number} of {verdicts_of.total()}"
+        lines.append(f"{order}: {verdict}{whole}".removeprefix(": "))
+    return lines or ["not measured"]
 
 
 def _here(trial: Trial) -> str:

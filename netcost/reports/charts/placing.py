@@ -34,13 +34,17 @@ class Rectangle(NamedTuple):
         )
 
 
+ADVANCES = {"ijl|'": 0.22, " .,:;!/ftI[]": 0.28, "()r-": 0.33, "cksvxyzJ": 0.5, "w": 0.72, "GOQmMW%@": 0.83}
+"""Widths of the characters of a usual sans-serif font, in units of its size."""
+
+UPPER_CASE, OTHERS = 0.68, 0.556
+"""Widths of the other capitals, and of digits and all other characters."""
+
+
 def advance(character: str) -> float:
     """Return about how wide a sans-serif character is, in units of the font's size."""
-    if character in "ijl.,:;'|! ()[]ft/":
-        return 0.3
-    if character in "mwMW%@":
-        return 0.85
-    return 0.68 if character.isupper() else 0.56
+    known = (wide for characters, wide in ADVANCES.items() if character in characters)
+    return next(known, UPPER_CASE if character.isupper() else OTHERS)
 
 
 def width(words: str, size: float) -> float:
