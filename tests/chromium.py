@@ -61,7 +61,8 @@ def opened(
         page.goto(path.as_uri())
         if marks:
             page.wait_for_function(
-                "[...document.querySelectorAll('[data-chart]')].every((place) => place.querySelector('svg'))"
+                "[...document.querySelectorAll('[data-chart]')].every("
+                "(place) => place.querySelector('svg') || place.closest('details:not([open])'))"
             )
         yield seen
     finally:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from netcost.reports import html
 from netcost.reports.charts import Figure, svg
+from netcost.reports.charts.figure import DARK
 from netcost.reports.markdown import page_as_markdown
 from netcost.reports.pages import Page
 
@@ -20,6 +21,7 @@ class Report:
         page: for people.
         files: for programs, or not made from the page, by their endings ("json", "csv").
         shown: names of the page's charts that the index shows.
+        dark: names of the charts that are also drawn for dark pages.
         is_measured: True where it was made from a saved measurement, NAME.json.
     """
 
@@ -28,6 +30,7 @@ class Report:
     files: Mapping[str, str] = field(default_factory=dict)
     shown: tuple[str, ...] = ()
     is_measured: bool = False
+    dark: tuple[str, ...] = ()
 
     @property
     def endings(self) -> set[str]:
@@ -44,4 +47,9 @@ class Report:
         pictures = {figure.name: self.picture(figure) for figure in figures}
         texts = {"md": page_as_markdown(self.page, pictures), "html": html.render(self.page), **self.files}
         drawn = {self.picture(figure): svg(figure) for figure in figures}
-        return {**{f"{self.name}.{ending}": text for ending, text in texts.items()}, **drawn}
+        dark = {
+            self.picture(figure).replace(".svg", "-dark.svg"): svg(figure, DARK)
+            for figure in figures
+            if figure.name in self.dark
+        }
+        return {**{f"{self.name}.{ending}": text for ending, text in texts.items()}, **drawn, **dark}

@@ -17,13 +17,14 @@ from netcost.prediction.evidence import evidence
 from netcost.reports.charts.compare import AGAINST_LATENCY
 from netcost.reports.document import Report
 from netcost.reports.pages import claims_page, evidence_page, guidelines_page, page_of, zoo_page
+from netcost.reports.pages.compare import FEW
 from netcost.text.formats import result_text
 from netcost.timing.sampling import Progress
 from netcost.timing.setting import NO_DEVICE
 from netcost.zoo import ARCHITECTURES
 
 SHOWN = """
-networks-predicted networks-mult-adds networks-memory-access by-kind-shufflenet-v1-g3-x1-0 by-kind-mobilenet-v2
+networks-mult-adds networks-memory-access by-kind-shufflenet-v1-g3-x1-0 by-kind-mobilenet-v2
 g1-aligned-x1 g2-aligned-x1 g3-aligned-x1 g4-paper-x1
 """.split()
 """The charts of the guidelines on the index: latency predicted by two metrics, Figure 2, and each guideline at one
@@ -36,8 +37,9 @@ def compare_report(path: Path) -> Report:
     comparison = saved.comparison if isinstance(saved, Sweep) else saved
     command = "; ".join(dict.fromkeys(run.command for run in comparison.runs if run.command))
     page = replace(page_of(saved), made_by=command)
-    shown = tuple(f"{metric.replace('_', '-')}-against-latency" for metric in AGAINST_LATENCY)
-    return Report(path.stem, page, {"csv": result_text(saved, "csv")}, shown, is_measured=True)
+    against = tuple(f"{metric.replace('_', '-')}-against-latency" for metric in AGAINST_LATENCY[:2])
+    shown = ("ratios",) if len(comparison.entries) <= FEW else against
+    return Report(path.stem, page, {"csv": result_text(saved, "csv")}, shown, is_measured=True, dark=("ratios",))
 
 
 def guidelines_report(path: Path) -> Report:
@@ -77,4 +79,4 @@ def claims_report(name: str, *, errata: bool = False) -> Report:
     shown = ShownReview(reviewed, made_by=f"{command} markdown")
     formats = {"md": "markdown", "json": "json", "csv": "csv"}
     files = {ending: result_text(shown, format_name) for ending, format_name in formats.items()}
-    return Report(name, claims_page(reviewed, f"{command} html"), files)
+    return Report(name, claims_page(reviewed, f"{command} html"), files, shown=("stacks",))

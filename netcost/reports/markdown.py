@@ -16,7 +16,8 @@ def page_as_markdown(page: pages.Page, pictures: Mapping[str, str]) -> str:
     Args:
         pictures: the path of each chart's still picture, by the chart's name.
     """
-    parts = [part for section in page.sections if not section.folded for part in _with_pictures(section, pictures)]
+    shown = [section for section in page.sections if section.figures or not section.folded]
+    parts = [part for section in shown for part in _with_pictures(section, pictures)]
     lead = [markdown.escaped(page.lead)] if page.lead else []
     everything = [f"# {markdown.escaped(page.title)}", *lead, *parts, made(page)]
     return "\n\n".join(part.rstrip("\n") for part in everything) + "\n"
@@ -37,4 +38,5 @@ def _with_pictures(section: pages.PageSection, pictures: Mapping[str, str]) -> I
     """Yield a part of a page, its pictures before its tables."""
     yield from words(section)
     yield from (picture(figure, pictures[figure.name]) for figure in section.figures)
-    yield from map(markdown.render, section.tables)
+    if not section.folded:
+        yield from map(markdown.render, section.tables)

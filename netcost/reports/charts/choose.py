@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from netcost.reports.charts.figure import GREY, PALETTE, Figure, figure, required
-from netcost.reports.charts.parts import chart_of, log_scale, tooltip
+from netcost.reports.charts.parts import chart_of, legend, names, time_axis, tooltip
 from netcost.search import Candidate, NetworkChoice
 from netcost.text import units
 
@@ -23,20 +23,23 @@ def accuracy_against_latency(choice: NetworkChoice) -> Figure:
     records = list(_points(choice))
     shown = {name: colour for name, colour in COLOURS.items() if any(point["where"] == name for point in records)}
     scale = alt.Scale(domain=list(shown), range=list(shown.values()))
-    y = alt.Y("top1:Q", title="Top-1 accuracy, published (%)", scale=alt.Scale(zero=False, padding=12))
+    y = alt.Y("top1:Q", title="Top-1 accuracy, published (%)", scale=alt.Scale(zero=False, padding=12)).axis(
+        tickCount=6
+    )
     titles = {"size": "Image", "top1_text": "Top-1, published", "params": "Params", "latency_text": "Predicted latency"}
     base = chart_of(records).encode(
-        x=alt.X("latency:Q", title="Predicted latency (ms)", scale=log_scale(12)).axis(tickCount=6),
-        y=y,
+        x=time_axis(alt.X("latency:Q", title="Predicted latency (ms)"), _ends(records, "latency"), padding=12),
+        y=y.axis(tickCount=6),
         tooltip=tooltip(model="Network", **titles, interval="90 % interval, predicted"),
     )
     on_front = base.transform_filter("datum.where == 'on the Pareto front'")
-    colour = alt.Color("where:N", title=None, scale=scale, legend=alt.Legend(orient="top", labelLimit=0, columns=1))
+    colour = alt.Color("where:N", title=None, scale=scale, legend=legend())
     size = alt.condition("datum.where == 'on the Pareto front'", alt.value(70), alt.value(22))
     points = base.mark_point(filled=True, opacity=0.75).encode(color=colour, size=size, order="order:Q")
     whiskers = on_front.mark_rule(color=PALETTE[1]).encode(x="low:Q", x2="high:Q")
-    chart = alt.layer(whiskers, points, *_limit_lines(choice)).properties(height=HEIGHT)
     best, fastest = choice.front[0], choice.front[-1]
+    named = base.transform_filter({"field": "label", "oneOf": [best.label, fastest.label]})
+    chart = alt.layer(whiskers, points, *_limit_lines(choice), names(named, "model")).properties(height=HEIGHT)
     number = units.exact(len(choice.everything))
     words = (
         f"Published accuracy over predicted latency of {number} networks on {choice.on.title}. "
@@ -45,14 +48,18 @@ def accuracy_against_latency(choice: NetworkChoice) -> Figure:
     return figure("accuracy-against-latency", "Accuracy (published) against latency (predicted)", words, chart)
 
 
+def _ends(records: list[dict[str, Any]], field: str) -> list[float]:
+    return [record[field] for record in records]
+
+
 def _limit_lines(choice: NetworkChoice) -> Iterator[Any]:
     """Yield a dashed line at the limit of latency and at that of accuracy, where there is one."""
     latency_s, least = choice.limits.latency_s, choice.limits.min_accuracy
     if latency_s is not None:
         line = chart_of([{"latency": 1000 * latency_s}]).encode(x="latency:Q")
-        yield line.mark_rule(strokeDash=[4, 4], opacity=0.7)
+        yield line.mark_rule(strokeDash=[4, 4])
     if least is not None:
-        yield chart_of([{"top1": least}]).encode(y="top1:Q").mark_rule(strokeDash=[4, 4], opacity=0.7)
+        yield chart_of([{"top1": least}]).encode(y="top1:Q").mark_rule(strokeDash=[4, 4])
 
 
 def _words(one: Candidate) -> str:
@@ -67,6 +74,7 @@ def _points(choice: NetworkChoice) -> Iterator[dict[str, Any]]:
         low, high = one.interval_s
         yield {
             "model": one.network.model,
+            "label": one.label,
             "where": list(COLOURS)[where],
             "order": where,
             "size": str(one.network.image_size),

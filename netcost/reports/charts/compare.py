@@ -1,29 +1,43 @@
-"""Charts of a comparison: counted metrics against latency, metric by metric, and under the roofline."""
+"""Charts of a comparison: ratios metric by metric, counts against latency, and networks under the roofline."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from netcost.comparison.batches import Sweep
 from netcost.comparison.entry import Entry
 from netcost.comparison.result import Comparison
 from netcost.reports.charts import roofline
-from netcost.reports.charts.figure import Figure, figure, required
-from netcost.reports.charts.parts import chart_of, intervals, log_scale, tooltip
+from netcost.reports.charts.figure import BACK, Figure, figure, required
+from netcost.reports.charts.parts import (
+    MILLI,
+    chart_of,
+    coloured,
+    identities,
+    intervals,
+    log_axis,
+    names,
+    parity,
+    ratio_axis,
+    time_axis,
+    tooltip,
+)
 from netcost.text import units
 from netcost.text.metrics import METRICS
 
-AGAINST_LATENCY = ("mult_adds", "memory_access")
-"""The two metrics that Figure 1 of ShuffleNet V2 compares."""
+AGAINST_LATENCY = ("mult_adds", "memory_access", "memory_access_fused", "params")
+"""The counts that are drawn against latency: the two of Figure 1 of ShuffleNet V2, and two more."""
 
-BARS = ("params", "mult_adds", "memory_access", "memory_access_fused", "elementwise_access", "kernels", "depth")
+RATIOS = ("params", "mult_adds", "memory_access", "memory_access_fused", "elementwise_access", "kernels", "depth")
 
-OVER_BATCH = {
-    "throughput_per_s": ("Throughput", "per_second", "inputs per second"),
-    "median_s": ("Latency", "seconds", "s"),
-}
-"""Heading, unit of the values, and unit on the axis."""
+MOST_IN_RATIOS = 9
+"""Most networks in the chart of ratios: the base and one per colour."""
+
+LATENCY = "Latency"
+
+ROW = 40
+"""Height of a metric in the chart of ratios (pixels)."""
 
 
 def timed(comparison: Comparison) -> list[Entry]:
@@ -31,28 +45,37 @@ def timed(comparison: Comparison) -> list[Entry]:
     return [entry for entry in comparison.entries if entry.figures is not None and entry.measurement is not None]
 
 
+def labels(comparison: Comparison) -> list[str]:
+    """Return the name of every network that was counted or timed, the base first."""
+    shown = [entry for entry in comparison.entries if entry.figures is not None or entry.measurement is not None]
+    return list(dict.fromkeys(comparison.label(entry) for entry in shown))
+
+
 def against_latency(comparison: Comparison, metric: str) -> Figure:
     """Draw latency over a metric, both logarithmic, a point per network with the interval of its median.
 
     Args:
         comparison: at least one of its networks was timed.
-        metric: identifier, like "mult_adds".
+        metric: identifier, like "mult_adds", above 0 in each network.
     """
     alt: Any = required("altair")
     heading = METRICS[metric].heading
     records = [_point(comparison.label(entry), entry, metric) for entry in timed(comparison)]
+    shown = labels(comparison)
+    times = [record[end] for record in records for end in ("low", "high")]
     base = chart_of(records).encode(
-        x=alt.X("x:Q", title=heading, scale=log_scale(24)).axis(format="~s"),
-        color=alt.Color("model:N", legend=None),
+        x=log_axis(alt.X("x:Q", title=heading), [record["x"] for record in records]),
         tooltip=tooltip(model="Model", x_text=heading, latency_text="Latency (median)", interval="95 % interval"),
     )
-    y = alt.Y("latency:Q", title="Latency (ms)", scale=log_scale(24))
-    points = base.mark_point(filled=True, size=90, opacity=1).encode(y=y)
-    names = base.mark_text(align="left", dx=8, dy=-6).encode(y=y, text="model:N", color=alt.Undefined)
+    placed = base.encode(y=time_axis(alt.Y("latency:Q", title="Latency (ms)"), times))
+    marks = {channel: encoding.legend(None) for channel, encoding in identities(shown).items()}
+    points = placed.mark_point(size=90, opacity=1).encode(**marks)
+    spans = intervals(base.encode(color=coloured(shown)))
     ends = [pick(records, key=lambda record: record["latency"]) for pick in (min, max)]
     spread = " to ".join(f"{record['model']} ({record['x_text']}, {record['latency_text']})" for record in ends)
     title, name = f"{heading} against latency", f"{metric.replace('_', '-')}-against-latency"
-    return figure(name, title, f"{title}, from {spread}.", intervals(base) + points + names)
+    chart = (spans + points + names(placed, "model")).properties(height=260)
+    return figure(name, title, f"{title}, from {spread}.", chart, is_small=True)
 
 
 def _point(label: str, entry: Entry, metric: str) -> dict[str, Any]:
@@ -64,55 +87,94 @@ def _point(label: str, entry: Entry, metric: str) -> dict[str, Any]:
         "model": label,
         "x": value,
         "x_text": units.text(value, METRICS[metric].unit),
-        "latency": measured.median_s * 1000,
+        "latency": measured.median_s * MILLI,
         "latency_text": units.seconds(measured.median_s),
-        "low": low * 1000,
-        "high": high * 1000,
+        "low": low * MILLI,
+        "high": high * MILLI,
         "interval": units.MISSING if measured.ci95_s is None else f"{units.seconds(low)} – {units.seconds(high)}",
     }
 
 
-def bars(comparison: Comparison) -> Figure:
-    """Draw every metric of every network in units of the first network's, side by side."""
+def ratios(comparison: Comparison) -> Figure | None:
+    """Draw each metric of each network as a ratio to the first one's, on a logarithmic axis, latency last.
+
+    None where there are no two networks to compare, or more than have a colour.
+    """
     alt: Any = required("altair")
-    records = _relative(comparison)
-    models = [comparison.label(entry) for entry in comparison.entries if entry.figures is not None]
-    order = list(dict.fromkeys(record["metric"] for record in records))
-    encoded = chart_of(records).encode(
-        x=alt.X("ratio:Q", title=f"in units of {models[0]}'s"),
-        y=alt.Y("metric:N", title=None, sort=order),
-        yOffset=alt.YOffset("order:N"),
-        color=alt.Color("model:N", title=None, sort=models, legend=alt.Legend(orient="top", columns=3)),
-        tooltip=tooltip(model="Model", metric="Metric", text="Value", ratio_text=f"to {models[0]}"),
+    records, shown = _ratios(comparison), labels(comparison)
+    if not records or len(shown) > MOST_IN_RATIOS:
+        return None
+    base, *others = shown
+    rows = list(dict.fromkeys(record["metric"] for record in records))
+    titles = {"model": "Model", "metric": "Metric", "text": "Value", "ratio_text": f"to {base}"}
+    is_one = len(others) == 1
+    drawn = chart_of(records).encode(
+        y=alt.Y("metric:N", title=None, sort=rows, axis=None if is_one else alt.Axis(ticks=False, domain=False)),
+        tooltip=tooltip(**titles, interval="95 % interval"),
     )
-    chart = encoded.mark_bar().properties(height=len(order) * max(24, 8 * len(models)))
-    return figure("metrics", "Every metric, side by side", f"Each metric in units of {models[0]}'s.", chart)
+    every = [value for record in records for value in (record["ratio"], record["low"], record["high"])]
+    whose = f"{others[0]} as a ratio to {base}" if is_one else f"ratio to {base}"
+    place = ratio_axis(alt.X("ratio:Q", title=whose), every)
+    line = parity("x")
+    if is_one:  # the names stand above the bars: beside them they would take half of a phone
+        colour = coloured(shown)
+        bars = drawn.mark_bar(size=12, yOffset=8).encode(x=place, x2=alt.datum(1), color=colour)
+        timed = drawn.transform_filter("datum.interval !== '–'")
+        ends = intervals(timed.encode(color=alt.value(BACK)), "x", yOffset=8)
+        names = drawn.mark_text(align="left", dy=-8).encode(x=alt.value(4), text="label:N")
+        chart = bars + ends + line + names
+    else:
+        spans = intervals(drawn.transform_filter("datum.interval !== '–'").encode(color=coloured(shown)), "x")
+        chart = line + spans + drawn.mark_point(size=90, opacity=1).encode(x=place, **identities(shown))
+    words = "; ".join(
+        f"{record['metric']} of {record['model']} {record['ratio_text']}" for record in records if record["is_key"]
+    )
+    title = f"Every metric as a ratio to {base}"
+    height = ROW * len(rows)
+    return figure("ratios", title, f"{title}: {words}.", chart.properties(height=height))
 
 
-def _relative(comparison: Comparison) -> list[dict[str, Any]]:
-    """Return a record per metric and network, where the first network's value is neither missing nor zero."""
-    entries = [entry for entry in comparison.entries if entry.figures is not None]
-    measured = [entry.measurement.median_s for entry in entries if entry.measurement is not None]
-    shown = [
-        (METRICS[name].heading, METRICS[name].unit, [entry.figures.values[name] for entry in entries if entry.figures])
-        for name in BARS
-    ]
-    if len(measured) == len(entries):
-        shown.append(("Latency (median)", "seconds", measured))
-    return [
-        {
-            "model": comparison.label(entry),
-            "order": index,
-            "metric": heading,
-            "ratio": value / values[0],
-            "ratio_text": units.times(value / values[0]),
-            "text": units.text(value, unit),
-        }
-        for heading, unit, values in shown
-        if values and values[0]
-        for index, (entry, value) in enumerate(zip(entries, values, strict=True))
-        if value is not None
-    ]
+def _ratios(comparison: Comparison) -> list[dict[str, Any]]:
+    """Return a record per metric and network but the base, where neither value is missing nor zero; latency last."""
+    base, *others = comparison.entries
+    shown = []
+    for name in RATIOS:
+        for entry in others:
+            if base.figures and entry.figures:
+                whole, value = base.figures.values[name], entry.figures.values[name]
+                if whole and value:
+                    text, of = (units.text(quantity, METRICS[name].unit) for quantity in (value, whole))
+                    shown.append(_ratio(comparison.label(entry), METRICS[name].heading, value / whole, text, of))
+    for entry in others:
+        if entry.ratio is not None and entry.measurement is not None and base.measurement is not None:
+            text, of = (units.seconds(one.median_s) for one in (entry.measurement, base.measurement))
+            ratio, verdict = entry.ratio, f", {entry.ratio.verdict}"
+            shown.append(_ratio(comparison.label(entry), LATENCY, ratio.median, text, of, ratio.ci95, verdict))
+    return shown
+
+
+def _ratio(
+    model: str,
+    metric: str,
+    ratio: float,
+    text: str,
+    of: str,
+    ends: Sequence[float] | None = None,
+    verdict: str = "",
+) -> dict[str, Any]:
+    low, high = ends or (ratio, ratio)
+    return {
+        "model": model,
+        "metric": metric,
+        "ratio": ratio,
+        "ratio_text": units.times(ratio),
+        "label": f"{metric} {units.times(ratio)}{verdict} ({text} / {of})",
+        "text": text,
+        "low": low,
+        "high": high,
+        "interval": units.MISSING if ends is None else f"{units.times(low)} – {units.times(high)}",
+        "is_key": metric in (LATENCY, METRICS["mult_adds"].heading, METRICS["memory_access"].heading),
+    }
 
 
 def under_roof(comparison: Comparison) -> Figure | None:
@@ -120,18 +182,17 @@ def under_roof(comparison: Comparison) -> Figure | None:
 
     None without peaks, or where no network was timed.
     """
-    alt: Any = required("altair")
     records = list(_attained(comparison))
     if comparison.peaks is None or not records:
         return None
     titles = {"model": "Model", "intensity_text": "FLOP/byte", "rate_text": "Attained", "share_text": "Of the roofline"}
-    base = roofline.points(records, alt.Color("model:N", legend=None), tooltip=tooltip(**titles))
-    marks = base.mark_point(filled=True, size=90, opacity=1)
-    names = base.mark_text(align="left", dx=8, dy=-6).encode(text="model:N", color=alt.Undefined)
+    marks = {channel: encoding.legend(None) for channel, encoding in identities(labels(comparison)).items()}
+    base = roofline.points(records, tooltip=tooltip(**titles), **marks).mark_point(size=90, opacity=1)
     rates = "; ".join(f"{record['model']} attains {record['rate_text']}, {record['share_text']}" for record in records)
     title = "Under the roofline"
     words = f"{title} of {comparison.peaks.title}: {rates} of the best that its operators allow."
-    return figure("roofline", title, words, roofline.roof(comparison.peaks, records) + marks + names)
+    chart = roofline.roof(comparison.peaks, records) + base + names(base, "model")
+    return figure("roofline", title, words, chart.properties(height=300))
 
 
 def _attained(comparison: Comparison) -> Iterator[dict[str, Any]]:
@@ -149,18 +210,29 @@ def _attained(comparison: Comparison) -> Iterator[dict[str, Any]]:
 def over_batch(sweep: Sweep, figure_name: str) -> Figure:
     """Draw throughput ("throughput_per_s") or latency ("median_s") over the batch size, a line per network."""
     alt: Any = required("altair")
-    heading, unit, axis_unit = OVER_BATCH[figure_name]
+    is_time = figure_name == "median_s"
+    heading = "Latency" if is_time else "Throughput"
     measured = [(entry.model, entry.measurement) for entry in sweep.entries if entry.measurement is not None]
     records = [
-        {"model": model, "batch": measurement.batch, "value": value, "text": units.text(value, unit)}
+        {
+            "model": model,
+            "batch": measurement.batch,
+            "value": value * (MILLI if is_time else 1),
+            "text": units.text(value, "seconds" if is_time else "per_second"),
+        }
         for model, measurement in measured
         for value in [getattr(measurement, figure_name)]
     ]
+    shown, values = list(dict.fromkeys(model for model, _ in measured)), [record["value"] for record in records]
+    y = alt.Y("value:Q", title=f"{heading} ({'ms' if is_time else 'inputs per second'})")
     chart = chart_of(records).encode(
-        x=alt.X("batch:Q", title="batch", scale=alt.Scale(type="log", base=2)).axis(values=list(sweep.batches)),
-        y=alt.Y("value:Q", title=f"{heading} ({axis_unit})", scale=alt.Scale(type="log")).axis(format="~s"),
-        color=alt.Color("model:N", title=None, legend=alt.Legend(orient="top")),
+        x=alt.X("batch:Q", title="batch", scale=alt.Scale(type="log", base=2, padding=12)).axis(
+            values=list(sweep.batches)
+        ),
+        y=time_axis(y, values) if is_time else log_axis(y, values),
         tooltip=tooltip(model="Model", batch="Batch", text=heading),
     )
+    lines = chart.mark_line().encode(color=coloured(shown))
+    chart = lines + chart.mark_point(size=70, opacity=1).encode(**identities(shown))
     title, name = f"{heading} by batch size", figure_name.replace("_", "-")
-    return figure(name, title, f"{title}, a line per network.", chart.mark_line(point=True))
+    return figure(name, title, f"{title}, a line per network.", chart.properties(height=220), is_small=True)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from netcost.counting.breakdown import WHOLE
 from netcost.profiling import Profile
 from netcost.profiling.tables import GAP
-from netcost.reports.charts import roofline
-from netcost.reports.charts.figure import PALETTE, Figure, figure, required
-from netcost.reports.charts.parts import divided_bars, tooltip
+from netcost.reports.charts import roofline, show
+from netcost.reports.charts.figure import GREY, PALETTE, Figure, figure, required
+from netcost.reports.charts.parts import divided_bars, legend, tooltip
 from netcost.text import units
+from netcost.text.metrics import METRICS
 from netcost.text.tables import bare
 
 PARTS = {
@@ -33,12 +34,25 @@ def by_kind(profile: Profile) -> Figure:
     return figure("by-kind", title, f"{title}: the time goes to {', '.join(times)}.", bars)
 
 
+def by_module(profile: Profile) -> Figure:
+    """Draw the module tree as boxes, as wide as their share of the time, or of a count that the reader switches to."""
+    graph, costs = profile.analysis.graph, profile.analysis.count.costs
+    quantities: dict[str, tuple[Sequence[float], str]] = {"Time": (profile.times_s, "seconds")}
+    if profile.analysis.training is None:
+        for name in ("mult_adds", "memory_access"):
+            quantities[METRICS[name].heading] = ([getattr(cost, name) for cost in costs], METRICS[name].unit)
+    return show.switched_icicle(
+        {heading: (show.boxes_of(graph, values), unit) for heading, (values, unit) in quantities.items()}
+    )
+
+
 def _colour(profile: Profile) -> Any:
     """Return the colours of the kinds, the same in every chart of a profile."""
     alt: Any = required("altair")
     shown = list(dict.fromkeys(_labels(profile).values()))
-    scale = alt.Scale(domain=shown, range=list(PALETTE[: len(shown)]))
-    return alt.Color("label:N", title=None, scale=scale, legend=alt.Legend(orient="top", columns=2))
+    colours = iter(PALETTE)
+    scale = alt.Scale(domain=shown, range=[GREY if label == GAP else next(colours) for label in shown])
+    return alt.Color("label:N", title=None, scale=scale, legend=legend(150))
 
 
 def _rows(profile: Profile) -> dict[str, dict[str, Any]]:
@@ -91,17 +105,18 @@ def under_roof(profile: Profile) -> Figure | None:
     figures = {"intensity_text": "FLOP/byte", "rate_text": "Attained", "roof_text": "Of the roof"}
     chart = roofline.points(
         records,
-        _colour(profile),
+        color=_colour(profile),
         size=alt.Size("time_s:Q", legend=None, scale=alt.Scale(range=[20, 400])),
         tooltip=tooltip(op="Operator", kind="Kind", module="Module", time_text="Time", **figures),
     )
+    chart = chart.mark_point(filled=True, opacity=0.85)
     if profile.peaks is not None:
         chart = roofline.roof(profile.peaks, records) + chart
     title = "Operators under the roofline" if profile.peaks is not None else "Rates of the operators"
     longest = max(records, key=lambda record: record["time_s"])
     words = f"{title}: a point per operator that does arithmetic; its size grows with its time. The longest is "
     words += f"{longest['op']} in {longest['module']} with {longest['time_text']}, at {longest['rate_text']}."
-    return figure("roofline", title, words, chart)
+    return figure("roofline", title, words, chart.properties(height=300))
 
 
 def _operators(profile: Profile) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from netcost.profiling.roofline import Peaks
 from netcost.reports.charts.figure import GREY, required
-from netcost.reports.charts.parts import chart_of, log_scale
+from netcost.reports.charts.parts import chart_of, log_axis, names
 from netcost.text import units
 
 MAIN = "fp32"
@@ -17,22 +17,24 @@ MARGIN = 2
 """Factor by which the roof reaches past the points on both sides."""
 
 
-def points(records: Sequence[dict[str, Any]], colour: Any, **encodings: Any) -> Any:
-    """Return a point per record: FLOP/s attained over FLOPs per byte, both logarithmic.
+GIGA = 1e9
+"""FLOP/s in a GFLOP/s, the unit of the axis."""
+
+
+def points(records: Sequence[dict[str, Any]], **encodings: Any) -> Any:
+    """Return a point per record: GFLOP/s attained over FLOPs per byte, both logarithmic.
 
     Args:
-        records: each with "intensity" and "flops_per_s", above 0.
-        colour: of the points.
+        records: each with "intensity" and "gflops_per_s", above 0.
         encodings: further ones.
     """
     alt: Any = required("altair")
     return (
         chart_of(records)
-        .mark_point(filled=True, opacity=0.85)
+        .mark_point(opacity=0.85)
         .encode(
-            x=alt.X("intensity:Q", title="FLOPs per byte", scale=log_scale()).axis(format="~s", tickCount=6),
-            y=alt.Y("flops_per_s:Q", title="FLOP/s", scale=log_scale()).axis(format="~s", tickCount=6),
-            color=colour,
+            x=log_axis(alt.X("intensity:Q", title="FLOPs per byte"), _of(records, "intensity"), format=",~g"),
+            y=log_axis(alt.Y("gflops_per_s:Q", title="GFLOP/s"), _of(records, "gflops_per_s"), format=",~g"),
             **encodings,
         )
     )
@@ -44,21 +46,33 @@ def attained(flops: int, access_bytes: int, time_s: float) -> dict[str, Any]:
     return {
         "intensity": intensity,
         "intensity_text": units.ratio(intensity),
-        "flops_per_s": rate,
+        "gflops_per_s": rate / GIGA,
         "rate_text": units.flop_rate(rate),
     }
+
+
+def _of(records: Sequence[dict[str, Any]], field: str) -> list[float]:
+    return [record[field] for record in records]
 
 
 def roof(peaks: Peaks, records: Sequence[dict[str, Any]]) -> Any:
     """Return the roof over these points: a slope per level of memory, and the peak of arithmetic, with their names."""
     alt: Any = required("altair")
-    lines = _lines(peaks, [record["intensity"] for record in records])
-    corners = [{"line": name, "x": x, "y": y} for name, ends in lines.items() for x, y in ends]
-    base = chart_of(corners).encode(x=alt.X("x:Q", scale=log_scale()), y=alt.Y("y:Q", scale=log_scale()))
-    drawn = base.mark_line(strokeDash=[5, 3], strokeWidth=1.5, color=GREY).encode(detail="line:N")
-    starts = alt.Data(values=[{"line": name, "x": ends[0][0], "y": ends[0][1]} for name, ends in lines.items()])
-    named = base.properties(data=starts).mark_text(align="left", dx=6, dy=-6, fontSize=10)
-    return drawn + named.encode(text="line:N")
+    lines = _lines(peaks, _of(records, "intensity"))
+    corners = [{"line": name, "x": x, "y": y / GIGA} for name, ends in lines.items() for x, y in ends]
+    every = [*corners, *({"x": record["intensity"], "y": record["gflops_per_s"]} for record in records)]
+    base = chart_of(corners).encode(
+        x=log_axis(alt.X("x:Q"), _of(every, "x"), format=",~g"), y=log_axis(alt.Y("y:Q"), _of(every, "y"), format=",~g")
+    )
+    drawn = base.mark_line(strokeWidth=1.5, color=GREY).encode(detail="line:N")
+    middles = alt.Data(values=[_middle(name, ends) for name, ends in lines.items()])
+    return drawn + names(base.properties(data=middles), "line", is_above=True)
+
+
+def _middle(name: str, ends: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    """Return the place of a line's name: a third of the way along it, on its logarithmic axes."""
+    (x, y), (x_end, y_end) = ends
+    return {"line": name, "x": x * (x_end / x) ** 0.3, "y": y * (y_end / y) ** 0.3 / GIGA}
 
 
 def _lines(peaks: Peaks, intensities: Sequence[float]) -> dict[str, list[tuple[float, float]]]:

@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from netcost.counting.analysis import Analysis
 from netcost.counting.breakdown import WHOLE
 from netcost.graph.cost import Kind
+from netcost.graph.graph import Graph
 from netcost.graph.rules.conv import least_pointwise_access
-from netcost.reports.charts.figure import Figure, figure, required
-from netcost.reports.charts.parts import chart_of, log_scale, tooltip
+from netcost.reports.charts.figure import BACK, GREY, PALETTE, Figure, figure, required
+from netcost.reports.charts.parts import chart_of, equality, legend, log_axis, tooltip
 from netcost.text import units
 from netcost.text.metrics import METRICS
 
 DEEPEST = 4
 """Levels of modules in the icicle; boxes of further levels would be narrower than their lines."""
 
+SWITCHED = ("mult_adds", "memory_access", "memory_access_fused")
+"""The metrics that the icicle can show, the first one first."""
+
+SHADES = ("#5a6475", "#3b76c4", "#2b5a94")
+"""Colours of the model, and of its parts in turn: white words have a contrast of 4.5:1 on each."""
+
+ENDS = {"begin": 0, "end": 1}
+"""Ends of the whole, between which an icicle is drawn that was not zoomed."""
+
+LEVEL = 32
+"""Height of a level of the icicle (pixels)."""
+
+LEFT, RIGHT = (f"clamp(scale('x', datum.{end}), 0, width)" for end in ("begin", "end"))
+"""Ends of the visible part of a box (pixels), as Vega's expressions."""
+
 CURVES = ("params", "mult_adds", "memory_access")
 
 Path = tuple[str, ...]
 """The names on the way to a module; () for the model."""
+
+CHARACTER = 7.8
+"""Width that a box leaves for a character of its name (pixels): that of wide fonts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,74 +52,133 @@ class Box:
     level: int
     begin: float
     end: float
-    value: int
+    value: float
+
+    @property
+    def name(self) -> str:
+        """The last part of its path; of a number, with its type."""
+        last = self.path.rpartition(".")[2]
+        return f"{last} {self.type}" if last.isdigit() else last
+
+    @property
+    def short_name(self) -> str:
+        """The end of its name, which tells it from its neighbours ("3a" of "inception_3a"); of a number, the type."""
+        last = self.path.rpartition(".")[2]
+        return self.type if last.isdigit() else last.rpartition("_")[2]
 
 
 def boxes(analysis: Analysis, metric: str = "mult_adds") -> list[Box]:
     """Return a box per module with a share of a metric, as wide as the share and below its parent module."""
-    graph, whole = analysis.graph, getattr(analysis.total, metric)
-    values: dict[Path, int] = {}
+    return boxes_of(analysis.graph, [getattr(cost, metric) for cost in analysis.count.costs])
+
+
+def boxes_of(graph: Graph, quantities: Sequence[float]) -> list[Box]:
+    """Return a box per module, as wide as its share of the operators' quantities and below its parent module.
+
+    An only child with all of its parent's share has no box of its own: it would repeat the parent.
+    """
+    values: dict[Path, float] = {}
     children: dict[Path, list[Path]] = {}
-    for op, cost in zip(graph.ops, analysis.count.costs, strict=True):
+    for op, quantity in zip(graph.ops, quantities, strict=True):
         names = tuple(op.module.split(".")) if op.module else ()
-        for path in (names[:level] for level in range(min(len(names), DEEPEST) + 1)):
+        for path in (names[:level] for level in range(len(names) + 1)):
             if path and path not in values:
                 children.setdefault(path[:-1], []).append(path)
-            values[path] = values.get(path, 0) + getattr(cost, metric)
+            values[path] = values.get(path, 0) + quantity
+    whole = values.get((), 0)
 
-    def laid_out(path: Path, begin: float) -> Iterator[Box]:
+    def laid_out(path: Path, begin: float, level: int) -> Iterator[Box]:
         """Yield the box of a module and, below it, those of its children, in the order of first use."""
         value, name = values[path], ".".join(path)
-        if value:
-            yield Box(name or WHOLE, graph.modules.get(name, ""), len(path), begin, begin + value / whole, value)
-            for child in children.get(path, ()):
-                yield from laid_out(child, begin)
-                begin += values[child] / whole
+        if not value or level > DEEPEST:
+            return
+        yield Box(name or WHOLE, graph.modules.get(name, ""), level, begin, begin + value / whole, value)
+        below = [child for child in children.get(path, ()) if values[child]]
+        while path and len(below) == 1 and values[below[0]] == value:
+            below = [child for child in children.get(below[0], ()) if values[child]]
+        for child in below:
+            yield from laid_out(child, begin, level + 1)
+            begin += values[child] / whole
 
-    return list(laid_out((), 0.0)) if whole else []
+    return list(laid_out((), 0.0, 0)) if whole else []
 
 
-def icicle(analysis: Analysis, metric: str = "mult_adds") -> Figure:
-    """Draw the module tree as boxes, each as wide as its share of a metric."""
+def icicle(analysis: Analysis) -> Figure:
+    """Draw the module tree as boxes, each as wide as its share of a metric that the reader can switch."""
+    metrics = {METRICS[name].heading: (boxes(analysis, name), METRICS[name].unit) for name in SWITCHED}
+    return switched_icicle({heading: shown for heading, shown in metrics.items() if shown[0]})
+
+
+def switched_icicle(metrics: Mapping[str, tuple[Sequence[Box], str]]) -> Figure:
+    """Draw the module tree once per metric, the first one first; a click on a box zooms, on the model shows all.
+
+    Args:
+        metrics: the boxes and the unit of each, by its heading.
+    """
     alt: Any = required("altair")
-    heading = METRICS[metric].heading
-    modules = boxes(analysis, metric)
-    records = [
-        {
+    records = [record for heading, (shown, unit) in metrics.items() for record in _icicle_records(heading, shown, unit)]
+    first = next(iter(metrics), "")
+    levels = max((record["below"] for record in records), default=1)
+    switch = alt.param(name="shown", value=first, bind=alt.binding_radio(options=list(metrics), name=" "))
+    zoom = alt.selection_point(name="zoom", fields=["begin", "end", "metric"], on="click")
+    begin, end = (f"zoom.metric && zoom.metric[0] === shown ? zoom.{side}[0] : {whole}" for side, whole in ENDS.items())
+    limits = alt.Scale(nice=False, zero=False, domainMin=alt.ExprRef(begin), domainMax=alt.ExprRef(end))
+    ticks = alt.Axis(format="~%", tickCount=5, grid=False)
+    base = chart_of(records).transform_filter("datum.metric === shown")
+    down = {"y": alt.Y("level:Q", axis=None, scale=alt.Scale(domain=[levels, 0], nice=False)), "y2": "below:Q"}
+    rects = base.mark_rect(stroke=BACK, strokeWidth=1, clip=True, cursor="zoom-in").encode(
+        x=alt.X("begin:Q", title="share of the whole", scale=limits, axis=ticks),
+        x2="end:Q",
+        color=alt.Color("shade:N", scale=None),
+        tooltip=tooltip(path="Module", type="Type", value="Value", share="Share"),
+        **down,
+    )
+    words = base.mark_text(
+        color="white",
+        clip=True,
+        cursor="zoom-in",
+        x=alt.ExprRef(f"({LEFT} + {RIGHT}) / 2"),
+        text=alt.ExprRef(f"{_fits('name')} ? datum.name : {_fits('short')} ? datum.short : ''"),
+    ).encode(y=alt.Y("half:Q", scale=alt.Scale(domain=[levels, 0], nice=False)))
+    title = f"{first} by module: a click on a box zooms, on the model shows all again"
+    largest = largest_part(next(iter(metrics.values()))[0]) if metrics else None
+    said = f"{first} by module."
+    if largest is not None:
+        said += f" The largest part is {largest.path} with {units.percent(largest.end - largest.begin)}."
+    chart = (rects.add_params(zoom) + words).add_params(switch).properties(height=LEVEL * levels)
+    return figure("icicle", title, said, chart)
+
+
+def _fits(field: str) -> str:
+    """Return Vega's expression that is true where a text fits into the visible part of a box."""
+    return f"{RIGHT} - {LEFT} > {CHARACTER} * length(datum.{field})"
+
+
+def largest_part(shown: Sequence[Box]) -> Box | None:
+    """Return the widest of the modules directly in the model; None where it has none."""
+    return max((box for box in shown if box.level == 1), key=lambda box: box.value, default=None)
+
+
+def _icicle_records(heading: str, shown: Sequence[Box], unit: str) -> Iterator[dict[str, Any]]:
+    """Yield a record per box; neighbours in the first level have different shades, and boxes that of their parent."""
+    parts = list(dict.fromkeys(box.begin for box in shown if box.level == 1))
+    for box in shown:
+        part = sum(begin <= box.begin for begin in parts)
+        yield {
+            "metric": heading,
             "path": box.path,
-            "name": box.path.rpartition(".")[2] if box.end - box.begin > 0.05 else "",
+            "name": box.name,
+            "short": box.short_name,
             "type": box.type,
             "level": box.level,
             "below": box.level + 1,
+            "half": box.level + 0.5,
             "begin": box.begin,
             "end": box.end,
-            "middle": (box.begin + box.end) / 2,
-            "half": box.level + 0.5,
-            "part": box.path.partition(".")[0] if box.level else "",
-            "value": units.text(box.value, METRICS[metric].unit),
+            "shade": SHADES[0] if box.level == 0 else SHADES[1 + part % 2],
+            "value": units.text(box.value, unit),
             "share": units.percent(box.end - box.begin),
         }
-        for box in modules
-    ]
-    levels = max((box.level for box in modules), default=0) + 1
-    across = alt.X("begin:Q", title=f"share of {heading.lower()}", scale=alt.Scale(domain=[0, 1], nice=False))
-    down = alt.Y("level:Q", axis=None, scale=alt.Scale(domain=[levels, 0], nice=False))
-    base = chart_of(records)
-    rects = base.mark_rect(stroke="white", strokeWidth=0.5).encode(
-        x=across.axis(format="%"),
-        x2="end:Q",
-        y=down,
-        y2="below:Q",
-        color=alt.Color("part:N", legend=None),
-        tooltip=tooltip(path="Module", type="Type", value=heading, share="Share"),
-    )
-    names = base.mark_text(color="white", limit=60).encode(x="middle:Q", y="half:Q", text="name:N")
-    title = f"{heading} by module"
-    largest = max((box for box in modules if box.level == 1), key=lambda box: box.value, default=None)
-    words = f"{title}."
-    if largest is not None:
-        words += f" The largest part is {largest.path} with {units.percent(largest.end - largest.begin)}."
-    return figure("icicle", title, words, (rects + names).properties(height=36 * levels))
 
 
 def cumulative(analysis: Analysis) -> Figure:
@@ -112,9 +190,9 @@ def cumulative(analysis: Analysis) -> Figure:
         for index, op, share in _shares(analysis, name)
     ]
     chart = chart_of(records).encode(
-        x=alt.X("index:Q", title="operator, in the order in which they run"),
-        y=alt.Y("share:Q", title="share so far").axis(format="%"),
-        color=alt.Color("metric:N", title=None, legend=alt.Legend(orient="top")),
+        x=alt.X("index:Q", title="operator, in the order in which they run").axis(grid=False, tickCount=6),
+        y=alt.Y("share:Q", title="share so far").axis(format="%", tickCount=5),
+        color=alt.Color("metric:N", title=None, legend=legend()),
         tooltip=tooltip(metric="Metric", op="Up to", share_text="Share"),
     )
     title = "Growth of the cost through the network"
@@ -143,21 +221,26 @@ def pointwise_channels(analysis: Analysis) -> Figure | None:
     records = list(_pointwise(analysis))
     if not records:
         return None
+    sides = [record[side] for record in records for side in ("channels_in", "channels_out")]
+    shades = alt.Legend(orient="top", direction="horizontal", gradientLength=120, tickCount=3, titleLimit=0)
     channels = {"channels_in": "Channels in", "channels_out": "Channels out", "groups": "Groups"}
     costs = {"mult_adds_text": "Mult-adds", "over_text": "Memory access to the least"}
     points = chart_of(records).encode(
-        x=alt.X("channels_in:Q", title="channels in", scale=log_scale()),
-        y=alt.Y("channels_out:Q", title="channels out", scale=log_scale()),
+        x=log_axis(alt.X("channels_in:Q", title="channels in"), sides, format="~g"),
+        y=log_axis(alt.Y("channels_out:Q", title="channels out"), sides, format="~g"),
         size=alt.Size("mult_adds:Q", title="mult-adds", legend=None),
-        color=alt.Color("over:Q", title="memory access / least (G1)", scale=alt.Scale(scheme="plasma", reverse=True)),
+        color=alt.Color("over:Q", title="memory access / least (G1)", legend=shades).scale(
+            scheme="viridis", reverse=True
+        ),
         tooltip=tooltip(module="Module", **channels, **costs),
     )
-    ends = [pick(record[side] for record in records for side in ("channels_in", "channels_out")) for pick in (min, max)]
-    equal = chart_of({"c": end} for end in ends).mark_line(strokeDash=[4, 4], opacity=0.6).encode(x="c:Q", y="c:Q")
     worst = max(records, key=lambda record: record["over"])
     title = "1x1 convolutions: channels in and out (G1)"
     words = f"{title}. Furthest from balance: {worst['module']}, {worst['over_text']} of the least memory access."
-    return figure("pointwise-channels", title, words, equal + points.mark_point(filled=True, opacity=0.85))
+    chart = equality(min(sides), max(sides)) + points.mark_point(
+        filled=True, opacity=0.85, stroke=GREY, strokeWidth=0.5
+    )
+    return figure("pointwise-channels", title, words, chart.properties(height=220), is_small=True)
 
 
 def _pointwise(analysis: Analysis) -> Iterator[dict[str, Any]]:
@@ -191,12 +274,13 @@ def fragments(analysis: Analysis) -> Figure:
         if block.fragments
     ]
     chart = chart_of(records).encode(
-        x=alt.X("block:O", title="building block").axis(labels=len(records) <= 40, ticks=False),
-        y=alt.Y("fragments:Q", title="fragments").axis(tickMinStep=1),
+        x=alt.X("block:O", title="building block, from input to output").axis(labels=False, ticks=False),
+        y=alt.Y("fragments:Q", title="fragments").axis(tickMinStep=1, tickCount=5),
         tooltip=tooltip(module="Module", fragments="Fragments", ops="Operators"),
     )
     title = words = "Building blocks and their fragments (G3)"
     most = max(analysis.count.structure.blocks, key=lambda block: block.fragments, default=None)
     if most is not None:
         words += f". The largest: {most.module or WHOLE} with {units.count(most.fragments)}."
-    return figure("fragments", title, words, chart.mark_bar().properties(height=180))
+    chart = chart.mark_bar(color=PALETTE[0]).properties(height=220)
+    return figure("fragments", title, words, chart, is_small=True)

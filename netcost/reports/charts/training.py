@@ -8,7 +8,7 @@ from netcost.counting.breakdown import WHOLE
 from netcost.counting.training import FIGURES, StepCount
 from netcost.graph.graph import Content
 from netcost.reports.charts.figure import PALETTE, Figure, figure, required
-from netcost.reports.charts.parts import chart_of, divided_bars, tooltip
+from netcost.reports.charts.parts import chart_of, divided_bars, legend, tooltip
 from netcost.text import units
 from netcost.text.metrics import METRICS
 
@@ -43,9 +43,11 @@ def memory(count: StepCount) -> Figure:
     contents = [str(content) for content in Content if any(count.memory[content])]
     scale = alt.Scale(domain=contents, range=list(PALETTE[: len(contents)]))
     areas = chart_of(records).encode(
-        x=alt.X("index:Q", title="operator, in the order in which they run", scale=alt.Scale(nice=False)),
-        y=alt.Y("gigabytes:Q", title="memory (GB)", stack="zero"),
-        color=alt.Color("content:N", title=None, scale=scale, legend=alt.Legend(orient="top", columns=3)),
+        x=alt.X("index:Q", title="operator, in the order in which they run", scale=alt.Scale(nice=False)).axis(
+            grid=False, tickCount=6
+        ),
+        y=alt.Y("gigabytes:Q", title="memory (GB)", stack="zero").axis(tickCount=5),
+        color=alt.Color("content:N", title=None, scale=scale, legend=legend()),
         order=alt.Order("order:Q"),
         tooltip=tooltip(content="Memory", text="Size", phase="Phase", op="At"),
     )
@@ -79,7 +81,7 @@ def phases(count: StepCount) -> Figure:
         for order, (phase, cost) in enumerate(count.phases.items())
     ]
     scale = alt.Scale(domain=list(map(str, count.phases)), range=list(PALETTE[: len(count.phases)]))
-    colour = alt.Color("phase:N", title=None, scale=scale, legend=alt.Legend(orient="top", columns=3))
+    colour = alt.Color("phase:N", title=None, scale=scale, legend=legend())
     titles = {"part": "Of", "phase": "Phase", "value": "Value", "share_text": "Share"}
     bars = divided_bars(records, [METRICS[name].heading for name in names], colour, **titles)
     title = "Phases of the step"

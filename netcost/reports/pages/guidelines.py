@@ -18,17 +18,24 @@ from netcost.text import units
 def guidelines_page(findings: Findings, made_by: str = "") -> Page:
     """Return the report of the guidelines with charts of the slow-downs, and of networks against each metric."""
     first, *parts = sections(findings)
-    overall = replace(first, title="What holds where", level=2)
-    figures = [charts.slow_downs(findings, guideline) for guideline in findings.guidelines]
-    if findings.networks is not None:
-        study = findings.networks
-        predicted, by_kind = networks_charts.predicted(study), networks_charts.by_kind(study)
-        figures.append((*predicted, *networks_charts.against_latency(study), *by_kind))
-    drawn = [illustrated(part, part_figures) for part, part_figures in zip(parts, figures, strict=True)]
+    panels = {guideline.name: charts.slow_downs(findings, guideline) for guideline in findings.guidelines}
+    main = {name: charts.main(figures) for name, figures in panels.items()}
+    shown = [illustrated(replace(first, title="What holds where", level=2), tuple(main.values()))]
+    for guideline, part in zip(findings.guidelines, parts, strict=False):
+        few = 1 + len(guideline.orders)  # the variants, and a table of verdicts per order
+        others = tuple(figure for figure in panels[guideline.name] if figure is not main[guideline.name])
+        shown.append(illustrated(replace(part, tables=part.tables[:few])))
+        if others or part.tables[few:]:
+            title = f"{guideline.name.upper()}: other widths, and setting by setting"
+            shown.append(PageSection(title, (), part.tables[few:], 3, others, folded=True))
+    study = findings.networks
+    if study is not None:
+        both = (*networks_charts.predicted(study), *networks_charts.by_kind(study))
+        networks = illustrated(parts[-1], both)
+        shown = [*shown, networks] if findings.guidelines else [networks, *shown]
     every = tuple(table for table in tables(findings) if table.rows)
     details = [PageSection("Every figure", tables=every, folded=True)] if every else []
-    shown = (illustrated(overall), *drawn, *details)
-    return Page(first.title, _lead(findings), shown, made_by, _made_with(findings), has_contents=True)
+    return Page(first.title, _lead(findings), (*shown, *details), made_by, _made_with(findings))
 
 
 page_of.register(ShownFindings, lambda shown: guidelines_page(shown.findings))

@@ -19,8 +19,8 @@ class PageSection(tables.Section):
     """A part of a report, with the parts that only a page has.
 
     Args:
-        figures: charts; they come before the tables.
-        folded: True where a reader has to open the tables.
+        figures: charts; they come before the words and tables.
+        folded: True where a reader has to open it, with all parts of a lower level that follow it.
     """
 
     figures: tuple[Figure, ...] = ()
@@ -38,6 +38,7 @@ class Page:
         made_by: the command that makes it again.
         made_with: versions and environment, one fact per item.
         has_contents: True where it begins with a list of its parts.
+        has_search: True where a reader can search it.
     """
 
     title: str
@@ -46,6 +47,7 @@ class Page:
     made_by: str = ""
     made_with: tuple[str, ...] = ()
     has_contents: bool = False
+    has_search: bool = False
 
     @property
     def figures(self) -> list[Figure]:

@@ -24,7 +24,7 @@ def profile_page(profile: Profile, made_by: str = "", depth: int = 1) -> Page:
     sections = (
         PageSection("Where the time goes", kinds.notes, (replace(kinds, notes=()),), figures=(by_kind,)),
         *([PageSection("Distance from the roof", words, figures=(roofline,))] if roofline else []),
-        PageSection("By module", tables=(replace(modules, notes=()),)),
+        PageSection("By module", tables=(replace(modules, notes=()),), figures=(charts.by_module(profile),)),
         PageSection("Operator by operator", tables=(replace(operators, notes=()),)),
     )
     made_with = (f"netcost {__version__}", *timed_on(profile.environment))

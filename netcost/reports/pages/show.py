@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from netcost.counting.analysis import Analysis
 from netcost.linting.finding import Network
@@ -14,6 +15,9 @@ from netcost.reports.pages.page import Page, PageSection, page_of, tables_page
 from netcost.text import units
 from netcost.text.tables import Table
 from netcost.timing.environment import versions
+
+SPOKEN = {"mult_adds": "mult-adds is", "memory_access": "memory access"}
+"""The metrics whose largest share the lead names, in words."""
 
 MOST_ROWS = 400
 """Most operators for a table of all of them; CSV and JSON list all."""
@@ -29,9 +33,10 @@ def show_page(analysis: Analysis, made_by: str = "", fitted: Sequence[Table] = (
     """
     for_guidelines = tuple(filter(None, (charts.pointwise_channels(analysis), charts.fragments(analysis))))
     sections = [
-        PageSection("What it costs", tables=(analysis.summary(),)),
+        PageSection("Where it sits", figures=(charts.icicle(analysis),)),
+        PageSection("What it costs", tables=(_summary(analysis),)),
         *_training(analysis, fitted),
-        PageSection("Where it sits", figures=(charts.icicle(analysis), charts.cumulative(analysis))),
+        PageSection("From input to output", figures=(charts.cumulative(analysis),)),
         PageSection("Against the guidelines", figures=for_guidelines),
         findings_section(Network(analysis.count), analysis.model),
         PageSection("By kind", tables=(analysis.table("kind"),)),
@@ -59,7 +64,23 @@ def _training(analysis: Analysis, fitted: Sequence[Table]) -> list[PageSection]:
     return [PageSection("A training step", figures=figures, tables=tables)]
 
 
+def _summary(analysis: Analysis) -> Table:
+    """Return the metrics under headings that name both columns."""
+    summary = analysis.summary()
+    metric, value = summary.columns
+    headed = (replace(metric, heading="Metric"), replace(value, heading=analysis.model or "Value"))
+    return replace(summary, columns=headed)
+
+
 def _lead(analysis: Analysis) -> str:
+    """Say which part of the network costs most, and the whole."""
     shape = " and ".join("x".join(map(str, tensor.shape)) for tensor in analysis.graph.inputs)
     words = f"{units.count(analysis.mult_adds)} mult-adds, {units.count(analysis.params)} parameters and "
-    return f"{words}{units.count(analysis.memory_access)} elements of memory access for one input of {shape}."
+    whole = f"{words}{units.count(analysis.memory_access)} elements of memory access for one input of {shape}."
+    largest = {name: charts.largest_part(charts.boxes(analysis, name)) for name in SPOKEN}
+    shares = [
+        f"of the {SPOKEN[name]} in {box.path} ({units.percent(box.end - box.begin)})"
+        for name, box in largest.items()
+        if box is not None
+    ]
+    return f"The largest share {', '.join(shares)}. {whole}" if shares else whole

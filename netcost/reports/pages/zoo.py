@@ -33,10 +33,13 @@ def zoo_page(comparison: Comparison, made_by: str = "") -> Page:
     statuses = [recount.agreement for recount in recounts]
     counts = "; ".join(f"{kind}: {units.exact(statuses.count(kind))}" for kind in RecountStatus if kind in statuses)
     size = f"{units.exact(len(zoo))} architectures, one forward pass each at batch 1."
-    lead = f"{size} Params and mult-adds beside the published ones: {counts}."
+    both = charts.against_mult_adds(zoo)
+    spread = both.description.partition(": ")[2].capitalize()
+    lead = f"{spread} {size} Params and mult-adds beside the published ones: {counts}."
     sections = (
-        PageSection("At a glance", figures=(charts.against_mult_adds(zoo), charts.over_the_years(zoo))),
+        PageSection("At a glance", figures=(both,)),
         PageSection("Every architecture", tables=(_table(zoo),)),
+        PageSection("Over the years", figures=(charts.over_the_years(zoo),)),
         PageSection("Beside what was published", tables=(recount_table(recounts, why=True),)),
         PageSection("Every figure", tables=(comparison.records(),), folded=True),
     )
