@@ -42,7 +42,7 @@ QUESTIONS = {
     "What does it cost? (count)": "list show",
     "How long does it take? (time)": "compare profile device predict calibrate",
     "Why? (explain)": "explain guidelines claims evidence schema",
-    "What is better? (judge)": "lint choose",
+    "What is better? (judge)": "lint choose search",
     "Does it stay so? (guard)": "check baseline report",
 }
 """Commands by the question that they answer."""
