@@ -85,6 +85,10 @@ METHODS = {True: "round by round", False: "between runs from independent bootstr
 """Methods of taking a ratio, by "within the same rounds"."""
 
 
+def _backend(entry: Entry) -> str | None:
+    return entry.backend if entry.measurement is None else entry.measurement.setting.backend
+
+
 def _unknown(figures: Figures) -> str | None:
     return " ".join(f"{name}:{times}" for name, times in figures.unknown_ops.items()) or None
 
@@ -108,7 +112,12 @@ RECORD_COLUMNS = (
             Column("batch", "Batch", "count"),
             Column("dtype", "Type", of=attrgetter("setting.dtype")),
             Column("memory_format", "Memory format", of=attrgetter("setting.memory_format")),
-            Column("backend", "Backend", of=attrgetter("setting.backend")),
+        ),
+    ),
+    Column("backend", "Backend", of=lambda line: _backend(line.entry)),
+    *of_part(
+        "entry.measurement",
+        (
             Column("cold_cache", "Cold caches", of=lambda measured: str(measured.setting.cold_cache).lower()),
             Column("latency_median_s", "Latency (median)", "seconds", of=attrgetter("median_s")),
             Column("latency_low_s", "Latency, low", "seconds", of=itemgetter(0)).through(attrgetter("ci95_s")),
