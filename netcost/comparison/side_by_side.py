@@ -304,7 +304,9 @@ def _timing(run: Run, entries: Sequence[Entry]) -> str:
         batch = f"batch {', '.join(map(str, batches))}, " if batches else ""
         settings = _settings(measurement.setting for measurement in measured)
         compiling = sum(measurement.compile_s or 0.0 for measurement in measured)
-        made = dict.fromkeys(MADE[measurement.setting.backend] for measurement in measured if measurement.compile_s)
+        made = dict.fromkeys(
+            MADE.get(measurement.setting.backend, "recorded") for measurement in measured if measurement.compile_s
+        )
         compiled = f" ({' and '.join(made)} in {units.seconds(compiling)})" if compiling else ""
         rounds = max(measurement.samples for measurement in measured)
         effort = _effort(measured[0].effort, _reached(entries, measured))
