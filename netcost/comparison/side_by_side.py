@@ -90,6 +90,10 @@ METHODS = {True: "round by round", False: "between runs from independent bootstr
 """Methods of taking a ratio, by "within the same rounds"."""
 
 
+def _backend(entry: Entry) -> str | None:
+    return entry.backend if entry.measurement is None else entry.measurement.setting.backend
+
+
 def _unknown(figures: Figures) -> str | None:
     return " ".join(f"{name}:{times}" for name, times in figures.unknown_ops.items()) or None
 
@@ -113,7 +117,12 @@ RECORD_COLUMNS = (
             Column("batch", "Batch", "count"),
             Column("dtype", "Type", of=attrgetter("setting.dtype")),
             Column("memory_format", "Memory format", of=attrgetter("setting.memory_format")),
-            Column("backend", "Backend", of=attrgetter("setting.backend")),
+        ),
+    ),
+    Column("backend", "Backend", of=lambda line: _backend(line.entry)),
+    *of_part(
+        "entry.measurement",
+        (
             Column("cold_cache", "Cold caches", of=lambda measured: str(measured.setting.cold_cache).lower()),
             Column("latency_median_s", "Latency (median)", "seconds", of=attrgetter("median_s")),
             Column("latency_low_s", "Latency, low", "seconds", of=itemgetter(0)).through(attrgetter("ci95_s")),
@@ -335,7 +344,9 @@ def _timing(run: Run, entries: Sequence[Entry]) -> str:
         batch = f"batch {', '.join(map(str, batches))}, " if batches else ""
         settings = _settings(measurement.setting for measurement in measured)
         compiling = sum(measurement.compile_s or 0.0 for measurement in measured)
-        made = dict.fromkeys(MADE[measurement.setting.backend] for measurement in measured if measurement.compile_s)
+        made = dict.fromkeys(
+            MADE.get(measurement.setting.backend, "recorded") for measurement in measured if measurement.compile_s
+        )
         compiled = f" ({' and '.join(made)} in {units.seconds(compiling)})" if compiling else ""
         rounds = max(measurement.samples for measurement in measured)
         effort = _effort(measured[0].effort, _reached(entries, measured))

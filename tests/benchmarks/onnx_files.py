@@ -100,7 +100,11 @@ def compared(name: str) -> dict[str, Any]:
     model = target.build().eval()
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is not None:
-            module.running_mean.normal_()  # as trained: of a mean and a bias of zero, the exporter leaves no bias
+            module.running_mean.normal_()
+    with torch.no_grad():  # as trained: the exporter leaves out biases of zero
+        for parameter in model.parameters():
+            if not parameter.any():
+                parameter.normal_()
     args, kwargs = random_call(target.required_inputs(), model=model)
     with tempfile.TemporaryDirectory() as folder, silent(), torch.no_grad():
         path = Path(folder) / "network.onnx"

@@ -37,7 +37,9 @@ def compare_page(comparison: Comparison, made_by: str = "") -> Page:
     table = comparison.table()
     sections.append(PageSection("Side by side", tables=(replace(table, notes=()),), paragraphs=table.notes))
     sections.append(PageSection("Every figure", tables=(comparison.records(),), folded=True))
-    title = _title([entry.model for entry in comparison.entries])
+    models = [entry.model for entry in comparison.entries]
+    in_runtimes = any(entry.backend for entry in comparison.entries)
+    title = _title(list(dict.fromkeys(models)) if in_runtimes else models)
     return Page(title, lead(comparison), tuple(sections), made_by, _made_with(comparison))
 
 
