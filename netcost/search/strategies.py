@@ -18,7 +18,7 @@ from netcost.text.errors import RequestError
 from netcost.text.units import exact
 
 OPTIMISERS = ("tpe", "nsga2")
-"""Samplers of Optuna: TPE learns from every figure, in ever more time; NSGA-II takes as long for each proposal."""
+"""Samplers of Optuna: TPE learns from every figure, in ever more time; NSGA-II takes no longer as figures add up."""
 
 STRATEGIES = ("all", "random", *OPTIMISERS)
 
