@@ -9,8 +9,13 @@ import torch
 from hypothesis import settings
 from own_process import OwnProcess
 
+from netcost.cli import output
+
 torch.set_num_threads(1)
 torch.set_flush_denormal(True)
+
+# On a busy machine, a line of progress would stand between what a test compares.
+output.LINE_EVERY_S = float("inf")
 
 # A machine that is busy with something else is no fault of the code.
 settings.register_profile("netcost", deadline=None)
