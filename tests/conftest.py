@@ -9,8 +9,13 @@ import torch
 from hypothesis import settings
 from own_process import OwnProcess
 
+from netcost.cli import output
+
 torch.set_num_threads(1)
 torch.set_flush_denormal(True)
+
+# On a busy machine, a line of progress would stand between what a test compares.
+output.LINE_EVERY_S = float("inf")
 
 # A machine that is busy with something else is no fault of the code.
 settings.register_profile("netcost", deadline=None)
@@ -19,6 +24,22 @@ settings.load_profile("netcost")
 # Run in the background, a shell has us ignore interrupts, and so would every process that a test starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+SLOW = """
+test_benchmarks test_examples test_readme test_torchvision test_timm test_transformers test_misbehaving test_revision
+test_check_latency test_pull_request test_pytest_plugin test_workers test_preparation test_folder test_pages test_claims
+test_claims_errata test_claims_speed test_onnx_files test_fuzz test_evidence test_rewrites test_applying test_zoo
+test_zoo_inception test_zoo_residual test_zoo_mobile test_zoo_nasnet test_crosscheck test_training test_gpu_run
+""".split()
+"""Files that build large networks, start processes or open a browser: `-m "not slow"` leaves them out."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow."""
+    for item in items:
+        if item.path.stem in SLOW:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture

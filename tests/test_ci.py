@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import SLOW
 from github_api import TOKEN, Exchange, by_people, created, listed, of_a_bot, refused, replayed, run_action, updated
 
 from netcost.checking import config
@@ -206,3 +207,8 @@ def test_the_source_distribution_is_whole_and_has_no_tests(tmp_path: Path) -> No
     wanted = {name for name in tracked if name.startswith(("netcost/", "examples/"))}
     assert wanted <= inside
     assert not any(name.startswith("tests") for name in inside)
+
+
+def test_what_is_marked_slow_is_there() -> None:
+    files = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    assert set(SLOW) <= files

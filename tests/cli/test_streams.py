@@ -91,7 +91,10 @@ def test_a_suffix_and_a_format_that_contradict_are_refused(
     assert said in refused(capsys, line.split())
 
 
-def test_without_a_terminal_there_is_a_line_of_progress_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_there_is_a_line_of_progress_every_ten_seconds(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "LINE_EVERY_S", 10.0)
     times = iter([0.0, 4.0, 9.0, 11.0, 15.0, 20.5, 21.5])
     show = output.progress_lines(lambda: next(times))
     for index in range(6):
