@@ -32,7 +32,7 @@ def stacks(result: Reviewed) -> Figure:
     scale = alt.Scale(domain=list(kinds), range=list(kinds.values()))
     most = max(record["end"] for record in [*terms, *published])
     x = alt.X("begin:Q", title="million multiply-adds", scale=alt.Scale(domain=[0, 1.15 * most], nice=False))
-    y = alt.Y("sum:N", title=None, sort=rows).axis(ticks=False, domain=False, labelExpr="split(datum.label, ', ')")
+    y = alt.Y("sum:N", title=None, sort=rows).axis(ticks=False, domain=False)
     titles = {"term": "Term", "arithmetic": "Arithmetic", "value": "Multiply-adds"}
     bars = (
         chart_of(terms)
@@ -92,5 +92,5 @@ def _published(result: Reviewed) -> Iterator[dict[str, Any]]:
 
 
 def _name(what: str) -> str:
-    """Return the name of a sum without the quantity: "naive, 672 channels out"."""
-    return what.partition(", ")[2].replace(": ", ", ")
+    """Return the name of a sum without the quantity and the channels: "naive"."""
+    return what.partition(", ")[2].partition(":")[0]

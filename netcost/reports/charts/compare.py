@@ -115,17 +115,18 @@ def ratios(comparison: Comparison) -> Figure | None:
     every = [value for record in records for value in (record["ratio"], record["low"], record["high"])]
     whose = f"{others[0]} as a ratio to {base}" if is_one else f"ratio to {base}"
     place = ratio_axis(alt.X("ratio:Q", title=whose), every)
-    line = parity("x")
+    line, has_intervals = parity("x"), any(record["interval"] != units.MISSING for record in records)
+    timed = drawn.transform_filter("datum.interval !== '–'")
     if is_one:  # the names stand above the bars: beside them they would take half of a phone
         colour = coloured(shown)
         bars = drawn.mark_bar(size=12, yOffset=8).encode(x=place, x2=alt.datum(1), color=colour)
-        timed = drawn.transform_filter("datum.interval !== '–'")
-        ends = intervals(timed.encode(color=alt.value(BACK)), "x", yOffset=8)
+        ends = [intervals(timed.encode(color=alt.value(BACK)), "x", yOffset=8)] if has_intervals else []
         names = drawn.mark_text(align="left", dy=-8).encode(x=alt.value(4), text="label:N")
-        chart = bars + ends + line + names
+        chart = alt.layer(bars, *ends, line, names)
     else:
-        spans = intervals(drawn.transform_filter("datum.interval !== '–'").encode(color=coloured(shown)), "x")
-        chart = line + spans + drawn.mark_point(size=90, opacity=1).encode(x=place, **identities(shown))
+        spans = [intervals(timed.encode(color=coloured(shown)), "x")] if has_intervals else []
+        points = drawn.mark_point(size=90, opacity=1).encode(x=place, **identities(shown))
+        chart = alt.layer(line, *spans, points)
     words = "; ".join(
         f"{record['metric']} of {record['model']} {record['ratio_text']}" for record in records if record["is_key"]
     )

@@ -52,7 +52,7 @@ def _colour(profile: Profile) -> Any:
     shown = list(dict.fromkeys(_labels(profile).values()))
     colours = iter(PALETTE)
     scale = alt.Scale(domain=shown, range=[GREY if label == GAP else next(colours) for label in shown])
-    return alt.Color("label:N", title=None, scale=scale, legend=legend(150))
+    return alt.Color("label:N", title=None, scale=scale, legend=legend(190))
 
 
 def _rows(profile: Profile) -> dict[str, dict[str, Any]]:
