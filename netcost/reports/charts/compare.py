@@ -213,7 +213,11 @@ def over_batch(sweep: Sweep, figure_name: str) -> Figure:
     alt: Any = required("altair")
     is_time = figure_name == "median_s"
     heading = "Latency" if is_time else "Throughput"
-    measured = [(entry.model, entry.measurement) for entry in sweep.entries if entry.measurement is not None]
+    measured = [
+        (entry.model if entry.backend is None else f"{entry.model}, {entry.backend}", entry.measurement)
+        for entry in sweep.entries
+        if entry.measurement is not None
+    ]
     records = [
         {
             "model": model,
