@@ -42,12 +42,12 @@ def tooltip(**titles: str) -> list[Any]:
     return [required("altair").Tooltip(f"{field}:N", title=title) for field, title in titles.items()]
 
 
-def columns(room: int = 170) -> Any:
+def columns(room: int = 180) -> Any:
     """Return the number of a legend's columns: as many as fit into the chart's width, at `room` pixels each."""
     return required("altair").ExprRef(f"max(1, floor({CONTAINER} / {room}))")
 
 
-def legend(room: int = 170, **options: Any) -> Any:
+def legend(room: int = 180, **options: Any) -> Any:
     """Return a legend above the chart, in as many columns as fit."""
     return required("altair").Legend(orient="top", columns=columns(room), **options)
 
