@@ -258,7 +258,7 @@ def test_a_new_folder_without_measurements_has_what_is_counted(
     assert "wrote 1 file" in capsys.readouterr().out
 
 
-def test_the_readme_opens_with_the_map() -> None:
+def test_the_readme_opens_with_the_map_and_the_picture_of_the_comparison() -> None:
     readme = (REPORTS.parent / "README.md").read_text(encoding="utf-8")
     opening = readme.partition("## ")[0]
     document = json.loads((REPORTS / "evidence.json").read_text(encoding="utf-8"))
@@ -267,8 +267,9 @@ def test_the_readme_opens_with_the_map() -> None:
         [found] = [entry for entry in document["kinds"] if entry["kind"] == kind]
         mult_adds, memory = (round(100 * error) for error in found["median_errors"].values())
         assert f"{mult_adds} % against {memory} %" in opening
-    pictures = re.findall(r"\((reports/pictures/[^)]+)\)", readme)
-    assert "reports/pictures/evidence-errors.svg" in opening
+    pictures = re.findall(r"reports/pictures/[^)\"]+", readme)
+    assert "compare-googlenet-mobilenet_v2-ratios.svg" in opening  # and its dark one
+    assert len(pictures) == 2
     assert [picture for picture in pictures if not (REPORTS.parent / picture).is_file()] == []
 
 
