@@ -93,7 +93,8 @@ def test_a_device_is_timed_in_panels_and_fitted(
     assert f"{REFERENCE} took" in out  # from panel to panel
     plain = json.loads(Path("my.json").read_text())
     assert (plain["device"], plain["title"], plain["threads"]) == ("my", "Quick CPU", 2)
-    assert plain["setting"] == {"dtype": "fp32", "memory_format": "contiguous", "backend": "eager", "cold_cache": False}
+    setting = {"dtype": "fp32", "memory_format": "contiguous", "backend": "eager", "cold_cache": False, "runtime": None}
+    assert plain["setting"] == setting
     assert plain["sheet"]["mult_adds_per_s"] == pytest.approx(fake_bench.FLOPS_PER_S["fp32"] / 2, rel=1e-3)
     assert "measured here" in plain["sheet"]["source"]
     # Both are scaled to the median of the reference, which is that of the first: six of eleven networks ran in it.

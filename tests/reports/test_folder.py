@@ -287,7 +287,7 @@ def test_the_readme_shows_the_comparison_that_was_measured(capsys: pytest.Captur
 @OF_PYTHON_311
 def test_the_reports_of_this_project_are_as_they_are_made_today(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages and pictures carry the versions of what drew them; words and numbers are netcost's own."""
-    monkeypatch.setattr(document, "svg", lambda _: "")
+    monkeypatch.setattr(document, "svg", lambda *_: "")
     monkeypatch.setattr(html, "render", lambda _: "")
     found = made(REPORTS, REPORTS)
     own = [name for name in found if name.endswith((".md", ".csv", "zoo.json")) and name not in TORCH_IN_IT]

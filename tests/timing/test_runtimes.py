@@ -1,6 +1,8 @@
 """Runtimes: one network in several, with outputs that agree, equal threads and nothing left behind."""
 
 import logging
+import subprocess
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -174,3 +176,10 @@ def test_a_kernel_stands_for_its_operator_and_what_is_fused_around_it():
     nodes = [node("Conv", "x", "a"), node("Relu", "a", "b"), node("Conv", "b", "c"), node("Add", "c b", "d")]
     last = [1, None, 2]  # named after the first activation; a change of layout; named after the second convolution
     assert divided(nodes, last, ["Conv", "ReorderOutput", "Conv"]) == [(0, 1), (), (2, 3)]
+
+
+def test_no_compiler_is_imported_before_one_is_asked_for() -> None:
+    code = (
+        "import netcost.timing.workers.server, sys; sys.exit(sorted({'torch._dynamo', 'onnx'} & {*sys.modules}) or 0)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -269,7 +269,7 @@ def test_however_the_parent_ends_its_workers_end_with_it(how, folder):
         (folder / "hanging").read_text()  # in the middle of a call
         parent.send_signal(how)
         _, complaint = parent.communicate(timeout=60)
-    assert parent.returncode == -how
+    assert parent.returncode == -how, complaint
     assert how is not signal.SIGINT or "KeyboardInterrupt" in complaint
     for worker in workers:
         gone(worker)

@@ -7,7 +7,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from torch import _inductor
 
 from netcost.text.errors import MeasurementError
 from netcost.timing.runtimes.runtime import NetworkCall, Runtime, Started, flat_tensors
@@ -15,6 +14,8 @@ from netcost.timing.setting import EXPORT
 
 
 def _start(network: NetworkCall) -> Started:
+    from torch import _inductor  # the compiler, which takes half a second to import
+
     network.arguments.bound(network.model)
     if network.arguments.renewing is not None:
         raise MeasurementError("a call changes its inputs, and an exported network cannot; try --backend eager")
