@@ -462,8 +462,8 @@ def test_the_list_has_architectures_first_and_modules_after(capsys: pytest.Captu
     assert run(["list", "*inception*", "--why", "--format", "csv"]) == 0
     rows = {row["name"]: row for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
     assert {"bn_inception", "module:inception_v1", "module:inception_v2"} <= set(rows)
-    assert float(rows["module:inception_v1"]["mult_adds_published"]) == 304e6
-    assert rows["module:inception_v2"]["mult_adds_published"] == ""
+    assert float(rows["module:inception_v1"]["published_mult_adds"]) == 304e6
+    assert rows["module:inception_v2"]["published_mult_adds"] == ""
 
 
 @pytest.mark.parametrize(
