@@ -202,7 +202,7 @@ SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...] = (
     (_deterministic, _set_deterministic),
     (torch.get_num_threads, torch.set_num_threads),
 )
-"""What a forward pass may set for the whole process: the functions that read it and put it back."""
+"""Settings of the whole process that a forward pass may change: the functions that read and that put back each."""
 
 
 @contextmanager
