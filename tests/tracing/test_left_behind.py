@@ -155,7 +155,10 @@ class Sets(nn.Module):
         return x + 1
 
 
-def test_what_a_pass_sets_for_the_process_is_put_back() -> None:
+def test_what_a_pass_sets_for_the_process_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Torch's own test utilities, which other tests import, forbid for the whole process to set these flags.
+    monkeypatch.setattr(torch.backends, "__allow_nonbracketed_mutation_flag", True)
+
     def settings() -> tuple[Any, ...]:
         cudnn = torch.backends.cudnn
         return (
