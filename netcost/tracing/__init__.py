@@ -5,12 +5,13 @@ the shapes of its tensors. No weights and no activations are allocated. Small in
 that the network creates during the pass, keep their values, so that a network can read the values of its mask.
 
 `forward` runs the pass. `state` puts the model and torch back as they were: weights, hooks, flags, plain objects and
-random state; `leftovers` finds tensors still stored somewhere after the pass, in a cache for example, and removes them.
-Traced tensors are really on the meta device; `answers` makes them report the model's device. `nests` finds tensors in
-containers and objects; `inputs` parses inputs as users write them, such as `1x3x224x224`, and says which keep their
-values. `attribution` records in which module each operator ran, `memory` the lifetime of each tensor. `shapes` computes
-the results of operators for which torch's own way is slow, and `higher_order` runs those that take functions, such as
-`torch.cond`.
+random state; `iterators` copies what the model iterates over, and `settings` puts back what belongs to the whole
+process, such as the environment and logging. `leftovers` finds tensors still stored somewhere after the pass, in a
+cache for example, and removes them. Traced tensors are really on the meta device; `answers` makes them report the
+model's device. `nests` finds tensors in containers and objects; `inputs` parses inputs as users write them, such as
+`1x3x224x224`, and says which keep their values. `attribution` records in which module each operator ran, `memory` the
+lifetime of each tensor. `shapes` computes the results of operators for which torch's own way is slow, and
+`higher_order` runs those that take functions, such as `torch.cond`.
 
 `training` runs a whole training step in the same way: `step_recorder` keeps the phases and the lifetimes of storages,
 and `device_kernels` chooses attention, dropout and casts as the device would.

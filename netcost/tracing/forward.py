@@ -36,6 +36,7 @@ from netcost.tracing.answers import watching
 from netcost.tracing.arguments import lacks_values
 from netcost.tracing.attribution import ModuleStack
 from netcost.tracing.inputs import InputSpec
+from netcost.tracing.iterators import notes_on_advanced
 from netcost.tracing.leftovers import is_held, taken_out
 from netcost.tracing.memory import spec_of
 from netcost.tracing.nests import brief, copied_module, tensors_in, with_tensors
@@ -219,7 +220,7 @@ def _recorded(
     held = original.modules() if concrete else members.values()
     with (
         paused_collection(),
-        restored(list(held)),
+        restored(list(held)) as uncopied,
         quiet_torch(device, is_recurrent),
         closing(recorder),
         watching(recorder),
@@ -228,7 +229,7 @@ def _recorded(
         nullcontext() if autograd else torch._C._AutoDispatchBelowAutograd(),
     ):
         set_training(model, mode == "train", list(members.values()))
-        args, kwargs = with_tensors((args, kwargs), recorder.admit)
+        args, kwargs = recorder.admitted((args, kwargs))
         inputs = [spec_of(leaf) for leaf in tensors_in((args, kwargs))]
         with stack, recorder:
             before = random.getstate() if mode == "train" else None  # where a network may leave out layers by chance
@@ -249,7 +250,7 @@ def _recorded(
             callers=stack.callers,
             names=_names(model, members),
             mode=mode,
-            notes=(*recorder.notes, *frozen_note),
+            notes=(*recorder.notes, *frozen_note, *notes_on_advanced(uncopied)),
             lines=tuple(recorder.lines) if isinstance(recorder, LineRecorder) else (),
         )
 

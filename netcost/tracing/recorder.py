@@ -40,6 +40,7 @@ from netcost.tracing.attribution import ModuleStack
 from netcost.tracing.inputs import InputSpec
 from netcost.tracing.layouts import META
 from netcost.tracing.memory import Handle, Memory, dtype_name, spec_of
+from netcost.tracing.nests import tensors_in, with_tensors
 from netcost.tracing.plan import Plan
 from netcost.tracing.quantised import (
     DEQUANTISER,
@@ -135,6 +136,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         self._kept: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}  # with what they held before
         self._shaped_before: dict[int, tuple[Tensor, Tensor]] = {}  # tensors by id, each with its former self
         self._shared: dict[int, Memory] = {}  # of constants, by storage
+        self._over_one: dict[int, Memory] = {}  # of the caller's tensors over one memory, by id
+        self._copies: dict[int, torch.UntypedStorage] = {}  # of such memory, where values are kept
         # The caller's tensors by id, each with its stand-in: a tensor passed twice stays one tensor in the model.
         self._admitted: dict[int, tuple[Tensor, Tensor]] = {}
         # Tensors that the forward pass did not make, by id. Their handles are kept here, not on the model's tensors.
@@ -146,23 +149,52 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             self.parameters[name] = spec_of(tensor)
             self._packed.setdefault(fingerprint(tensor), deque()).append(name)
 
+    def admitted(self, call: Any) -> Any:
+        """Return a copy of a call's arguments on stand-ins; the caller holds its own during the whole forward pass.
+
+        Tensors over one memory stay so, and count it once.
+        """
+        storages: dict[int, list[Tensor]] = {}
+        for tensor in tensors_in(call):
+            refuse_unsupported("an input", tensor)
+            if not is_sparse(tensor):
+                storages.setdefault(tensor.untyped_storage()._cdata, []).append(tensor)
+        for several in storages.values():
+            if len(several) > 1:
+                size = min(several[0].untyped_storage().nbytes(), sum(spec_of(tensor).size_bytes for tensor in several))
+                memory = Memory(size, -1, MODEL_INPUT)
+                self._memories.append(memory)
+                self._over_one |= {id(tensor): memory for tensor in several}
+        return with_tensors(call, self.admit)
+
     def admit(self, tensor: Tensor) -> Tensor:
-        """Return the stand-in for a tensor of the caller, who holds it during the whole forward pass."""
-        refuse_unsupported("an input", tensor)
+        """Return the stand-in for a tensor of the caller, always the same one."""
         if id(tensor) not in self._admitted:
-            if not self.concrete:
-                stand_in = tensor.detach().clone() if keeps_values(tensor) or is_sparse(tensor) else shadow(tensor)
-            elif tensor.is_meta:
+            memory = self._over_one.get(id(tensor))
+            if tensor.is_meta and self.concrete:
                 stand_in = InputSpec.of(tensor).random(torch.Generator().manual_seed(0)).to(self._device)
-            else:
+            elif not (self.concrete or keeps_values(tensor) or is_sparse(tensor)):
+                stand_in = shadow(tensor)
+            elif memory is None or tensor.is_conj() or tensor.is_neg():
                 stand_in = tensor.detach().clone()
+            else:
+                stand_in = self._view_of_copy(tensor)
             spec = spec_of(tensor if tensor.is_quantized else stand_in)
             self._has_quantised |= tensor.is_quantized
-            memory = Memory(spec.size_bytes, -1, MODEL_INPUT)
-            self._memories.append(memory)
+            if memory is None:
+                memory = Memory(spec.size_bytes, -1, MODEL_INPUT)
+                self._memories.append(memory)
             stand_in.__dict__["_netcost"] = Handle(self.ops, spec, memory)
             self._admitted[id(tensor)] = (tensor, stand_in)
         return self._admitted[id(tensor)][1]
+
+    def _view_of_copy(self, tensor: Tensor) -> Tensor:
+        """Return the tensor over a copy of its memory, the same copy for all tensors over that memory."""
+        storage = tensor.untyped_storage()
+        if storage._cdata not in self._copies:
+            self._copies[storage._cdata] = storage.clone()  # type: ignore[no-untyped-call]  # torch leaves it so
+        view = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+        return view.set_(self._copies[storage._cdata], tensor.storage_offset(), tensor.shape, tensor.stride())
 
     def source_of(self, tensor: Tensor) -> int:
         """Return the index of the operator that last wrote `tensor`, or `MODEL_INPUT` or `CONSTANT`."""

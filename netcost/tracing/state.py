@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from netcost.tracing.answers import believed_device
 from netcost.tracing.arguments import shadow
+from netcost.tracing.iterators import copied, is_iterator, place_of
+from netcost.tracing.settings import settings_restored
 
 SEQUENCES = frozenset({list, deque})
 CONTAINERS = frozenset({dict, OrderedDict, defaultdict, Counter, set}) | SEQUENCES
@@ -54,18 +56,27 @@ def paused_collection() -> Iterator[None]:
 
 
 @contextmanager
-def restored(members: Sequence[nn.Module]) -> Iterator[None]:
-    """Restore every module's attributes, parameters, buffers, submodules, hooks and plain objects at the end."""
+def restored(members: Sequence[nn.Module]) -> Iterator[list[tuple[Any, Any]]]:
+    """Restore every module's attributes, parameters, buffers, submodules, hooks and plain objects at the end.
+
+    Within it, the modules hold copies of their iterators. Those that cannot be copied are yielded with their places.
+    """
     scripted = [
         (module, getattr(module, "training", None))  # a frozen one has no flag
         for module in members
         if isinstance(module, torch.jit.ScriptModule)
     ]
-    filled, empty, others = _contents([module for module in members if not isinstance(module, torch.jit.ScriptModule)])
+    filled, empty, others, iterators = _contents(
+        [module for module in members if not isinstance(module, torch.jit.ScriptModule)]
+    )
+    copies = {id(iterator): made for iterator in iterators if (made := copied(iterator)) is not None}
+    uncopied = [(iterator, place_of(iterator)) for iterator in iterators if id(iterator) not in copies]
+    if copies:
+        _exchange([container for container, _ in filled], copies)
     parameters = [tensor for module in members for tensor in module._parameters.values() if tensor is not None]
     gradients = [(tensor, tensor.requires_grad, tensor.grad) for tensor in parameters]
     try:
-        yield
+        yield uncopied
     finally:
         for container, kept in filled:
             container.clear()
@@ -96,26 +107,31 @@ def stand_in(members: Sequence[nn.Module], parameters: Mapping[str, Tensor]) -> 
     for tensor in parameters.values():
         if not tensor.is_meta:
             shapes[id(tensor)] = nn.Parameter(shadow(tensor), requires_grad=tensor.requires_grad)
-    for container, _ in _contents(members)[0] if shapes else ():
-        if isinstance(container, dict):
-            container |= {key: shapes[id(value)] for key, value in container.items() if id(value) in shapes}
-        elif isinstance(container, list | deque):
-            for index, value in enumerate(container):
-                if id(value) in shapes:
-                    container[index] = shapes[id(value)]
+    if shapes:
+        _exchange([container for container, _ in _contents(members)[0]], shapes)
+
+
+def _exchange(containers: Sequence[Any], others: Mapping[int, Any]) -> None:
+    """Put into dictionaries, lists and deques the others in place of the values that have these ids."""
+    for container in containers:
+        if not isinstance(container, set):
+            entries = container.items() if isinstance(container, dict) else enumerate(container)
+            for key, value in [entry for entry in entries if id(entry[1]) in others]:
+                container[key] = others[id(value)]
 
 
 def _contents(
     members: Sequence[nn.Module],
-) -> tuple[list[tuple[Any, Any]], list[Any], list[Callable[[], Any]]]:
+) -> tuple[list[tuple[Any, Any]], list[Any], list[Callable[[], Any]], list[Any]]:
     """Return the containers of the modules at any depth: filled ones with a copy each, and empty ones.
 
     The attributes of a plain object are a container too. Of what has another kind of state, return functions that put
-    it back: random generators, arrays of NumPy, and objects with slots.
+    it back: random generators, arrays of NumPy, and objects with slots. Last, return the iterators.
     """
     filled: list[tuple[Any, Any]] = []
     empty: list[Any] = []
     others: list[Callable[[], Any]] = []
+    iterators: list[Any] = []
     containers: list[Any] = [module.__dict__ for module in members]
     seen = set(map(id, containers))
     # Of these the contents are known: members, and tensors.
@@ -136,8 +152,12 @@ def _contents(
                 continue
             inner = value if kind in CONTAINERS else _attributes(value)
             if inner is None:
-                if id(value) not in seen and (put_back := _other_state(value)) is not None:
-                    seen.add(id(value))
+                if id(value) in seen:
+                    continue
+                seen.add(id(value))
+                if is_iterator(value):
+                    iterators.append(value)
+                elif (put_back := _other_state(value)) is not None:
                     others.append(put_back)
                 continue
             if not inner:
@@ -145,7 +165,7 @@ def _contents(
             elif id(inner) not in seen:
                 seen.add(id(inner))
                 containers.append(inner)
-    return filled, empty, others
+    return filled, empty, others, iterators
 
 
 def _other_state(value: Any) -> Callable[[], Any] | None:
@@ -186,35 +206,6 @@ def _attributes(value: Any) -> dict[str, Any] | None:
             return None
     attributes = getattr(value, "__dict__", None)
     return attributes if type(attributes) is dict else None
-
-
-def _deterministic() -> tuple[bool, bool]:
-    return torch._C._get_deterministic_algorithms(), torch._C._get_deterministic_algorithms_warn_only()
-
-
-def _set_deterministic(before: tuple[bool, bool]) -> None:
-    torch._C._set_deterministic_algorithms(before[0], warn_only=before[1])
-
-
-SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...] = (
-    (torch._C._get_cudnn_benchmark, torch._C._set_cudnn_benchmark),
-    (torch._C._get_cudnn_deterministic, torch._C._set_cudnn_deterministic),
-    (_deterministic, _set_deterministic),
-    (torch.get_num_threads, torch.set_num_threads),
-)
-"""Settings of the whole process that a forward pass may change: the functions that read and that put back each."""
-
-
-@contextmanager
-def settings_restored() -> Iterator[None]:
-    """Put back at the end what the pass has changed of `SETTINGS`."""
-    before = [read() for read, _ in SETTINGS]
-    try:
-        yield
-    finally:
-        for (read, put_back), kept in zip(SETTINGS, before, strict=True):
-            if read() != kept:
-                put_back(kept)
 
 
 @contextmanager

@@ -29,8 +29,9 @@ from netcost.tracing.forward import (
     settled,
     swept,
 )
+from netcost.tracing.iterators import notes_on_advanced
 from netcost.tracing.memory import spec_of
-from netcost.tracing.nests import tensors_in, with_tensors
+from netcost.tracing.nests import tensors_in
 from netcost.tracing.recorder import CPU
 from netcost.tracing.state import paused_collection, quiet_torch, restored, stand_in
 from netcost.tracing.step_recorder import StepRecorder, StepStack
@@ -184,7 +185,7 @@ def _recorded(
     device = next((tensor.device for tensor in parameters_of(members).values() if not tensor.is_meta), CPU)
     with ExitStack() as held:
         held.enter_context(paused_collection())
-        held.enter_context(restored(list((original if concrete else model).modules())))
+        uncopied = held.enter_context(restored(list((original if concrete else model).modules())))
         if not concrete:
             stand_in(list(members.values()), parameters_of(members))
         parameters = parameters_of(members)
@@ -201,7 +202,7 @@ def _recorded(
         held.enter_context(watching(recorder))
         held.enter_context(torch.enable_grad())
         set_training(model, True, list(members.values()))
-        args, kwargs = with_tensors(given, recorder.admit)
+        args, kwargs = recorder.admitted(given)
         inputs = [spec_of(leaf) for leaf in tensors_in((args, kwargs))]
         made = step.make_optimizer
         optimizer = made(list(trained.values())) if made is not None else None
@@ -239,7 +240,7 @@ def _recorded(
             calls=stack.calls,
             callers=stack.callers,
             mode="train",
-            notes=tuple(recorder.notes),
+            notes=(*recorder.notes, *notes_on_advanced(uncopied)),
         )
 
 

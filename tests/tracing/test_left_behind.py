@@ -1,9 +1,13 @@
 """Nothing of a trace stays behind: caches, plain objects, other threads and the next training step are as before."""
 
 import functools
+import itertools
+import logging
+import os
 import random
 import sys
 import threading
+import warnings
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,7 +23,7 @@ from torch import Tensor, nn
 
 import netcost
 from netcost.text.errors import DataDependentError, ForwardError, MeasurementError
-from netcost.tracing import trace
+from netcost.tracing import trace, trace_step
 
 CACHE: dict[str, Any] = {}
 KEPT: list[Any] = []
@@ -172,6 +176,73 @@ def test_what_a_pass_sets_for_the_process_is_put_back(monkeypatch: pytest.Monkey
     before = settings()
     trace(Sets(), torch.empty(2, 2))
     assert settings() == before
+
+
+CHANGES: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
+    "environment": (
+        lambda: (os.environ.update(NETCOST_NEW="1", NETCOST_CHANGED="1"), os.environ.pop("NETCOST_GONE")),
+        lambda: {name: value for name, value in os.environ.items() if name.startswith("NETCOST_")},
+    ),
+    "level of a logger": (lambda: OWN.setLevel(1), lambda: (OWN.level, OWN.isEnabledFor(5))),
+    "handlers of a logger": (lambda: OWN.handlers.append(logging.NullHandler()), lambda: list(OWN.handlers)),
+    "state of a logger": (
+        lambda: (setattr(OWN, "disabled", True), setattr(OWN, "propagate", False)),
+        lambda: (OWN.disabled, OWN.propagate),
+    ),
+    "level of a handler": (lambda: HANDLER.setLevel(7), lambda: HANDLER.level),
+    "basic configuration": (
+        lambda: logging.basicConfig(level=1, force=True),
+        lambda: (logging.root.level, list(logging.root.handlers)),
+    ),
+    "logging.disable": (lambda: logging.disable(logging.CRITICAL), lambda: logging.root.isEnabledFor(logging.ERROR)),
+    "warnings": (lambda: warnings.simplefilter("ignore"), lambda: list(warnings.filters)),
+    "recursion limit": (lambda: sys.setrecursionlimit(sys.getrecursionlimit() + 50), sys.getrecursionlimit),
+}
+OWN, HANDLER = logging.getLogger("a network's own"), logging.NullHandler()
+
+
+@pytest.mark.parametrize("setting", CHANGES)
+def test_what_a_pass_sets_for_python_is_put_back(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETCOST_CHANGED", "0")
+    monkeypatch.setenv("NETCOST_GONE", "0")
+    monkeypatch.setattr(OWN, "handlers", [HANDLER])
+    change, read = CHANGES[setting]
+    before, seen = read(), []
+    trace(Keeping(lambda _: (change(), seen.append(read()))), torch.randn(2, 4))
+    assert read() == before != seen[0]
+
+
+ITERATORS: dict[str, Callable[[list[nn.Module]], Iterator[Any]]] = {
+    "list": iter,
+    "cycle": itertools.cycle,
+    "cycle in its second round": lambda layers: itertools.islice(itertools.cycle(layers), 3, None),
+    "zip": lambda layers: zip(layers, itertools.count()),
+    "chain": lambda layers: itertools.chain(layers, iter(layers)),
+    "keys": lambda layers: iter(dict.fromkeys(layers)),
+}
+
+
+@pytest.mark.parametrize("kind", ITERATORS)
+def test_an_iterator_of_the_model_is_where_it_was(kind: str) -> None:
+    layers: list[nn.Module] = [nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)]
+    model = Keeping(lambda _: (next(model.turns), next(model.shared[0])))
+    model.turns = ITERATORS[kind](layers)
+    next(model.turns)
+    model.shared = [model.turns]
+    turns, same = model.turns, ITERATORS[kind](layers)
+    next(same)
+    graph = trace(model, torch.randn(2, 4))
+    assert model.turns is turns is model.shared[0] and not graph.notes
+    assert [next(turns), next(turns)] == [next(same), next(same)]
+
+
+def test_a_generator_that_the_pass_advanced_is_noted() -> None:
+    model = Keeping(lambda _: None)
+    model.turns = (index for index in range(9))
+    assert not trace(model, torch.randn(2, 4)).notes
+    model.keep = lambda _: next(model.turns)
+    for traced in (trace(model, torch.randn(2, 4)), trace_step(model, (torch.randn(2, 4),), {})):
+        assert "an iterator that cannot be copied (generator)" in " ".join(traced.notes)
 
 
 @pytest.mark.parametrize(("refused", "left"), [(("__delitem__",), {"y": None}), (("__delitem__", "__setitem__"), None)])

@@ -121,3 +121,43 @@ def test_a_weight_that_is_replaced_in_the_pass_is_put_back() -> None:
     assert only(graph, "renorm").parameters == ("weight",)
     assert graph.ops[only(graph, "linear").sources[1]].name == "aten.renorm"  # the product waits for it
     assert torch.equal(layer.weight, before) and layer.weight.data_ptr() == place
+
+
+VIEWS: dict[str, tuple[Callable[[Tensor], Tensor], int]] = {
+    "itself": (lambda x: x, 12),  # rows: 4 elements, each 1 + 2
+    "slice": (lambda x: x[1:], 9),
+    "another shape": (lambda x: x.view(2, 2), 12),
+    "every second": (lambda x: x[::2], 6),
+    "another type": (lambda x: x.view(torch.int32), 12),  # little-endian, or as many zeros before as behind
+    "of its own memory": (lambda x: x.clone(), 4),
+}
+
+
+@pytest.mark.parametrize("concrete", [False, True])
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_write_into_an_input_is_seen_in_another_over_its_memory(view: str, concrete: bool) -> None:
+    def body(x: Tensor, other: Tensor) -> Tensor:
+        x.add_(2)
+        return torch.zeros(int(other.sum()), 2)
+
+    make, rows = VIEWS[view]
+    x = torch.ones(4, dtype=torch.int64)
+    graph = trace(body, x, make(x), concrete=concrete)
+    assert graph.outputs[0].shape == (rows, 2)
+    assert x.tolist() == [1, 1, 1, 1]
+    held = sum(storage.size_bytes for storage in graph.storages if storage.born < 0)
+    assert held == (2 if view == "of its own memory" else 1) * 4 * 8  # elements of 8 bytes
+
+
+@pytest.mark.parametrize(("first", "second"), [(slice(0, 2), slice(2, 4)), (slice(0, 3), slice(1, 4))])
+def test_inputs_over_one_memory_count_it_once_and_wait_for_each_other(first: slice, second: slice) -> None:
+    whole = torch.randn(4, 8)
+    graph = trace(lambda a, b: (a.mul_(2), b + 1), whole[first], whole[second])
+    assert [storage.size_bytes for storage in graph.storages if storage.born < 0] == [4 * 8 * 4]
+    assert only(graph, "add").sources == (0,)  # the product
+
+
+def test_a_value_that_a_shape_wrote_over_in_another_input_is_lost() -> None:
+    whole = torch.randn(4, 8)
+    with pytest.raises(DataDependentError):
+        trace(lambda x, row: (x.mul_(2), float(row[0])), whole, whole[0])
