@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from netcost.graph.graph import Phase
+from netcost.text.errors import ForwardError
 
 
 class ModuleStack:
@@ -25,6 +26,7 @@ class ModuleStack:
         self.call = 0
         self.calls: dict[str, int] = {}
         self.callers: dict[tuple[str, int], tuple[str, int]] = {}
+        self.elsewhere = ""  # the last module of the model that ran in another thread, whose operators nobody sees
         self._names = names
         self._stack: list[tuple[str, int]] = []
 
@@ -39,6 +41,11 @@ class ModuleStack:
     def __exit__(self, *_: object) -> None:
         for hook in self._hooks:
             hook.remove()
+        if self.elsewhere:
+            raise ForwardError(
+                f"module {self.elsewhere!r} ran in another thread during the pass, where operators cannot be counted; "
+                "run it in one thread"
+            )
 
     def place(self) -> tuple[str, int, Phase]:
         """Return the module that is running, the number of its call, and the phase of the step."""
@@ -47,6 +54,8 @@ class ModuleStack:
     def _entering(self, module: nn.Module, inputs: Any) -> None:
         if get_ident() == self._thread:  # torch calls global hooks for the modules of every thread
             self._enter_module(module, inputs)
+        else:
+            self.elsewhere = self._names.get(id(module), self.elsewhere)
 
     def _leaving(self, module: nn.Module, inputs: Any, output: Any) -> None:
         if get_ident() == self._thread:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import inspect
+import operator
 import random
+import re
 import sys
 import sysconfig
 import traceback
@@ -36,17 +38,20 @@ from netcost.tracing.answers import watching
 from netcost.tracing.arguments import lacks_values
 from netcost.tracing.attribution import ModuleStack
 from netcost.tracing.inputs import InputSpec
-from netcost.tracing.iterators import notes_on_advanced
+from netcost.tracing.iterators import is_iterator, notes_on_advanced
 from netcost.tracing.leftovers import is_held, taken_out
 from netcost.tracing.memory import spec_of
 from netcost.tracing.nests import brief, copied_module, tensors_in, with_tensors
 from netcost.tracing.recorder import CPU, Recorder
 from netcost.tracing.source_lines import LineRecorder, owner_of
-from netcost.tracing.state import paused_collection, quiet_torch, restored
+from netcost.tracing.state import paused_collection, quiet_torch, restored, stand_in
 from netcost.tracing.weights import FROZEN_NOTE, is_frozen, parameters_of, refuse_unsupported, weight_bytes
 
 MODES = ("eval", "train")
 Call = Callable[..., Any]
+NEEDS_AUTOGRAD = re.compile("does not require grad|invalid gradient at index|InferenceMode::is_enabled")
+"""Torch's complaints where a pass asks for gradients, or derivatives in forward mode, and autograd is off."""
+
 DATA_PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
 PACKAGE = Path(__file__).parent.parent
@@ -142,14 +147,14 @@ class Function(nn.Module):
 def model_and_call(model: Any) -> tuple[nn.Module, Call]:
     """Return the module that holds the weights, and what to call with it and the inputs."""
     if isinstance(model, nn.Module):
-        return _unwrapped(model), nn.Module.__call__
+        return _unwrapped(model), operator.call
     if isinstance(model, MethodType) and isinstance(model.__self__, nn.Module):
         return model.__self__, model.__func__
     export = sys.modules.get("torch.export")
     if export is not None and isinstance(model, export.ExportedProgram):
-        return model.module(), nn.Module.__call__
+        return model.module(), operator.call
     if callable(model) and not isinstance(model, type):
-        return Function(model), nn.Module.__call__
+        return Function(model), operator.call
     kind = f"the class {model.__name__}" if isinstance(model, type) else brief(model)
     raise RequestError(f"the model is {kind}; expected an nn.Module, a method of one, or a function of tensors")
 
@@ -159,7 +164,7 @@ def _traced(record: Callable[..., Graph]) -> Graph:
     try:
         return swept(partial(record, autograd=False))
     except ForwardError as error:
-        if "does not require grad" not in str(error):
+        if not NEEDS_AUTOGRAD.search(str(error)):
             raise
     return swept(partial(record, autograd=True))
 
@@ -228,6 +233,10 @@ def _recorded(
         # Below autograd, a dispatch mode sees operators whole, before torch decomposes them.
         nullcontext() if autograd else torch._C._AutoDispatchBelowAutograd(),
     ):
+        if autograd and not concrete:
+            stand_in(list(members.values()), parameters)
+            parameters = parameters_of(members)
+            recorder.adopt_stand_ins(parameters)
         set_training(model, mode == "train", list(members.values()))
         args, kwargs = recorder.admitted((args, kwargs))
         inputs = [spec_of(leaf) for leaf in tensors_in((args, kwargs))]
@@ -374,11 +383,17 @@ def _missing_sizes(members: Mapping[str, nn.Module], args: Any, kwargs: Any) -> 
 def called(recorder: Recorder, call: Call, /, *args: Any, **kwargs: Any) -> Any:
     """Call the model; an error of TorchScript becomes that of the operator, whose words it drops."""
     try:
-        return call(*args, **kwargs)
+        result = call(*args, **kwargs)
     except RuntimeError as error:
         if recorder.failure is None or SCRIPTED not in text_of(error):
             raise
         raise recorder.failure from error
+    if is_iterator(result):
+        raise ForwardError(
+            f"the forward pass returned a {type(result).__name__}, which runs when something is taken from it; "
+            "give a module whose forward runs it, and returns a list"
+        )
+    return result
 
 
 def _raised_in(error: BaseException, members: dict[str, nn.Module]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedBuffer
 from torch.nn.utils.rnn import PackedSequence
 
 from netcost.text.errors import RequestError, reason_of
@@ -95,10 +96,19 @@ def state_of(value: Any) -> list[Any]:
 
 
 def copied_module(model: nn.Module) -> nn.Module:
-    """Return a deep copy, also of a model that holds computed tensors (pruned, weight-normed), which torch refuses."""
+    """Return a deep copy, also of a model that holds what torch refuses to copy.
+
+    These are computed tensors (pruned, weight-normed), and buffers without a shape.
+    """
     held = [vars(module) for module in model.modules()]
-    computed = [tensor for tensor in tensors_in(held) if not tensor.is_leaf]
-    return copy.deepcopy(model, {id(tensor): tensor.detach().clone() for tensor in computed})
+    copies: dict[int, Any] = {}
+    for tensor in tensors_in(held):
+        if isinstance(tensor, UninitializedBuffer):
+            like: dict[str, Any] = {"device": tensor.data.device, "dtype": tensor.data.dtype}
+            copies[id(tensor)] = UninitializedBuffer(**like)
+        elif not tensor.is_leaf:
+            copies[id(tensor)] = tensor.detach().clone()
+    return copy.deepcopy(model, copies)
 
 
 def brief(value: Any) -> str:

@@ -149,6 +149,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             self.parameters[name] = spec_of(tensor)
             self._packed.setdefault(fingerprint(tensor), deque()).append(name)
 
+    def adopt_stand_ins(self, parameters: Mapping[str, Tensor]) -> None:
+        """Name the shapes that the modules hold in place of their weights."""
+        self._names |= {id(tensor): name for name, tensor in parameters.items()}
+
     def admitted(self, call: Any) -> Any:
         """Return a copy of a call's arguments on stand-ins; the caller holds its own during the whole forward pass.
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import torchvision
 from torch import Tensor, nn
 from torch._higher_order_ops.scan import scan
 from torch._higher_order_ops.while_loop import while_loop
+from torch.autograd import forward_ad
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 from torch.nn.utils import rnn
 
@@ -210,3 +212,86 @@ def test_lengths_that_took_values_from_a_shape_are_not_read() -> None:
 
     with pytest.raises(DataDependentError, match="_pack_padded_sequence"):
         trace(pack, torch.zeros(3, 5, 8), torch.tensor([5, 3, 2]))
+
+
+DERIVATIVES: dict[str, tuple[Callable[[nn.Module, Tensor], Any], int]] = {  # of a layer 3 -> 3 on 2 rows: 18 per pass
+    "of each row": (lambda m, x: torch.vmap(torch.func.grad(lambda row: m(row).sum()))(x), 18 + 18),
+    "all of one row": (lambda m, x: torch.func.jacrev(m)(x[0]), 9 + 3 * 9),  # and once backward per output
+    "forward": (lambda m, x: m(torch.func.jvp(torch.tanh, (x,), (x,))[1]), 18),
+    "dual numbers": (lambda m, x: m(dual(torch.tanh, x)), 18),
+    "forward over backward": (lambda m, x: m(torch.func.hessian(lambda row: row.pow(3).sum())(x[0])), 3 * 9),
+    "by weights": (
+        lambda m, x: torch.func.grad(lambda held: torch.func.functional_call(m, held, (x,)).sum())(held_by(m)),
+        18 + 18,
+    ),
+    "by weights of each row": (
+        lambda m, x: torch.vmap(
+            torch.func.grad(lambda held, row: torch.func.functional_call(m, held, (row,)).sum()), (None, 0)
+        )(held_by(m), x),
+        18 + 18,
+    ),
+}
+
+
+def held_by(module: nn.Module) -> dict[str, Tensor]:
+    return dict(module.named_parameters())
+
+
+def dual(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    with forward_ad.dual_level():
+        return forward_ad.unpack_dual(function(forward_ad.make_dual(x, x))).tangent
+
+
+@pytest.mark.parametrize("kind", DERIVATIVES)
+def test_derivatives_in_the_pass_count_and_the_weights_stay(kind: str) -> None:
+    class Derived(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 3)
+
+        def forward(self, x: Tensor) -> Any:
+            return DERIVATIVES[kind][0](self.layer, x)
+
+    model = Derived()
+    weight, before = model.layer.weight, model.layer.weight.clone()
+    analysis = netcost.analyze(model, X)
+    assert (analysis.mult_adds, analysis.params, analysis.unknown_ops) == (DERIVATIVES[kind][1], 9 + 3, {})
+    assert model.layer.weight is weight and torch.equal(weight, before) and weight.grad is None
+
+
+def test_a_call_of_the_model_s_own_is_what_runs() -> None:
+    class Twice(nn.Linear):
+        def __call__(self, x: Tensor, times: int = 2) -> Tensor:
+            return sum(super(Twice, self).__call__(x) for _ in range(times))
+
+    assert mult_adds(Twice(3, 5), X) == 2 * 2 * 3 * 5
+
+
+@pytest.mark.parametrize("lazily", [lambda layer, x: (layer(row) for row in x), lambda layer, x: map(layer, x)])
+def test_what_runs_only_when_it_is_taken_from_is_no_count_of_zero(lazily: Callable[..., Any]) -> None:
+    class Lazily(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 5)
+
+        def forward(self, x: Tensor) -> Any:
+            return lazily(self.layer, x)
+
+    with pytest.raises(ForwardError, match="returns a list"):
+        trace(Lazily(), X)
+    assert mult_adds(lambda x: list(Lazily()(x)), X) == 2 * 3 * 5
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_a_module_in_another_thread_is_no_count_of_zero(device: str) -> None:
+    class Aside(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 3, device=device)
+
+        def forward(self, x: Tensor) -> Tensor:
+            with ThreadPoolExecutor(1) as pool:
+                return pool.submit(self.layer, x).result()
+
+    with pytest.raises(ForwardError, match="'layer' ran in another thread"):
+        trace(Aside(), X)

@@ -942,6 +942,14 @@ def test_a_lazy_module_gets_its_shapes_on_a_copy() -> None:
     assert type(model.head) is nn.LazyLinear and model.head.has_uninitialized_params()
 
 
+def test_a_lazy_normalisation_gets_its_shapes_on_a_copy() -> None:
+    model = nn.Sequential(nn.LazyConv2d(4, 3), nn.LazyBatchNorm2d(), nn.LazyInstanceNorm1d())
+    model = nn.Sequential(model[:2], nn.Flatten(2), model[2])
+    graph = trace(model, torch.randn(2, 3, 8, 8))
+    assert graph.parameters["0.1.weight"].shape == (4,)
+    assert nn.parameter.is_lazy(model[0][1].running_mean) and model[0][1].has_uninitialized_params()
+
+
 def test_a_scripted_submodule_is_run_through_and_left_as_it_was() -> None:
     inner = torch.jit.script(nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.BatchNorm1d(4)))
     model = nn.Sequential(OrderedDict(stem=nn.Linear(4, 4), inner=inner))

@@ -108,7 +108,7 @@ free(
         """
         empty empty_like empty_strided empty_permuted new_empty new_empty_strided detach alias lift_fresh lift
         scalar_tensor sym_size sym_numel sym_stride sym_storage_offset sym_is_contiguous sym_constrain_range
-        sym_constrain_range_for_size is_same_size _linalg_check_errors is_set_to
+        sym_constrain_range_for_size is_same_size _linalg_check_errors is_set_to _has_same_storage_numel
         _assert_async _assert_scalar _assert_tensor_metadata _local_scalar_dense set_data resize_ set_
         """
     )

@@ -62,8 +62,11 @@ def free(*names: str) -> None:
 
 
 def find(name: str) -> Rule | None:
-    """Return the rule of the operator called `name`, in place or not; None if it is unknown."""
-    return RULES.find(name) or RULES.find(name.removesuffix("_"))
+    """Return the rule of the operator called `name`, in place or not; None if it is unknown.
+
+    A primitive of torch, as derivatives in forward mode are made of, has the name of the operator that it stands for.
+    """
+    return RULES.find(name) or RULES.find(name.removesuffix("_").replace("prims.", "aten.", 1))
 
 
 def is_complex(tensor: TensorSpec) -> bool:
