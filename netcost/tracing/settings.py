@@ -9,9 +9,16 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 import torch
+from torch._tensor_str import PRINT_OPTS
+from torch.nn.modules import module
+from torch.utils import _device
+
+HOOKS = [value for name, value in vars(module).items() if name.startswith("_global_") and isinstance(value, dict)]
+"""Torch's hooks for all modules."""
 
 _LOGGER = attrgetter("level", "disabled", "propagate")
 
@@ -22,6 +29,40 @@ def _deterministic() -> tuple[bool, bool]:
 
 def _set_deterministic(before: tuple[bool, bool]) -> None:
     torch._C._set_deterministic_algorithms(before[0], warn_only=before[1])
+
+
+def _matmul_precision() -> str | None:
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:  # which torch raises where backends were set one by one
+        return None
+
+
+def _set_matmul_precision(before: str | None) -> None:
+    if before is not None:
+        torch.set_float32_matmul_precision(before)
+
+
+def _anomaly() -> tuple[bool, bool]:
+    return torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
+
+
+def _set_hooks(before: list[dict[Any, Any]]) -> None:
+    for hooks, kept in zip(HOOKS, before, strict=True):
+        hooks.clear()
+        hooks.update(kept)
+
+
+def _folder() -> Path | None:
+    try:
+        return Path.cwd()
+    except OSError:  # it is gone
+        return None
+
+
+def _set_folder(before: Path | None) -> None:
+    if before is not None:
+        os.chdir(before)
 
 
 def _environment() -> dict[Any, Any]:
@@ -38,24 +79,26 @@ def _set_environment(before: Mapping[Any, Any]) -> None:
             os.environ[os.fsdecode(key)] = os.fsdecode(value)
 
 
-def _logging() -> tuple[int, dict[logging.Logger, Any], dict[logging.Logger, Any], dict[logging.Handler, int]]:
-    """Read what `logging.disable` set, the state and handlers of each logger, and the level of each handler."""
-    manager = logging.root.manager
-    loggers = [logging.root, *[each for each in manager.loggerDict.values() if isinstance(each, logging.Logger)]]
-    handlers = {logger: logger.handlers[:] for logger in loggers if logger.handlers}
-    levels = {handler: handler.level for held in handlers.values() for handler in held}
-    return manager.disable, dict(zip(loggers, map(_LOGGER, loggers), strict=True)), handlers, levels
+def _logging() -> tuple[Any, ...]:
+    """Read what `logging.disable` set, each logger with its state, the handlers of those that have some, and levels."""
+    manager, place_holder = logging.root.manager, logging.PlaceHolder
+    named: dict[str, Any] = manager.loggerDict
+    loggers = [logging.root, *[logger for logger in named.values() if type(logger) is not place_holder]]
+    handlers = [(logger, logger.handlers[:]) for logger in loggers if logger.handlers]
+    levels = [(handler, handler.level) for _, held in handlers for handler in held]
+    return manager.disable, loggers, list(map(_LOGGER, loggers)), handlers, levels
 
 
-def _set_logging(before: tuple[int, dict[logging.Logger, Any], dict[logging.Logger, Any], dict[Any, int]]) -> None:
+def _set_logging(before: tuple[Any, ...]) -> None:
     """Put the loggers back that were there before; those of what the pass imported stay as the import left them."""
-    disabled_below, loggers, handlers, levels = before
+    disabled_below, loggers, states, handlers, levels = before
     logging.disable(disabled_below)
-    for logger, (level, disabled, propagate) in loggers.items():
+    held = dict(handlers)
+    for logger, (level, disabled, propagate) in zip(loggers, states, strict=True):
         logger.setLevel(level)
         logger.disabled, logger.propagate = disabled, propagate
-        logger.handlers[:] = handlers.get(logger, ())
-    for handler, level in levels.items():
+        logger.handlers[:] = held.get(logger, ())
+    for handler, level in levels:
         handler.setLevel(level)
 
 
@@ -69,6 +112,12 @@ SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...] = (
     (torch._C._get_cudnn_deterministic, torch._C._set_cudnn_deterministic),
     (_deterministic, _set_deterministic),
     (torch.get_num_threads, torch.set_num_threads),
+    (_matmul_precision, _set_matmul_precision),
+    (_anomaly, lambda before: torch.set_anomaly_enabled(*before)),
+    (lambda: _device.CURRENT_DEVICE, torch.set_default_device),
+    (lambda: vars(PRINT_OPTS).copy(), vars(PRINT_OPTS).update),
+    (lambda: [hooks.copy() for hooks in HOOKS], _set_hooks),
+    (_folder, _set_folder),
     (sys.getrecursionlimit, sys.setrecursionlimit),
     (_environment, _set_environment),
     (_logging, _set_logging),

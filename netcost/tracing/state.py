@@ -6,13 +6,14 @@ import enum
 import gc
 import random
 import sys
+from array import array
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import chain, filterfalse, islice
 from operator import itemgetter
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import torch
@@ -41,6 +42,9 @@ LARGE_ARRAY = 1 << 23
 
 SHARED = sys.stdlib_module_names | {"torch", "numpy"}
 """Packages whose objects, loggers and compiled graphs for example, are not taken for a model's own state."""
+
+OWN = frozenset({"collections", "queue", "types"})
+"""Modules of the standard library whose objects are: mappings, queues and namespaces."""
 
 
 @contextmanager
@@ -126,7 +130,7 @@ def _contents(
     """Return the containers of the modules at any depth: filled ones with a copy each, and empty ones.
 
     The attributes of a plain object are a container too. Of what has another kind of state, return functions that put
-    it back: random generators, arrays of NumPy, and objects with slots. Last, return the iterators.
+    it back: random generators, arrays, classes, and objects with slots. Last, return the iterators.
     """
     filled: list[tuple[Any, Any]] = []
     empty: list[Any] = []
@@ -136,6 +140,12 @@ def _contents(
     seen = set(map(id, containers))
     # Of these the contents are known: members, and tensors.
     registries = {id(held) for module in members for held in (module._modules, module._parameters, module._buffers)}
+    for kind in {base for module in members for base in type(module).__mro__}:
+        if kind.__module__.partition(".")[0] not in SHARED:
+            held = {name: value for name, value in vars(kind).items() if name[:2] != "__"}
+            others.append(partial(_set_class, kind, held))
+            containers += [value for value in held.values() if type(value) in CONTAINERS and id(value) not in seen]
+            seen |= set(map(id, containers))
     for container in containers:  # the list grows meanwhile
         filled.append((container, container.copy()))
         if id(container) in registries:
@@ -173,6 +183,14 @@ def _other_state(value: Any) -> Callable[[], Any] | None:
     kind = type(value)
     if kind is torch.Generator:
         return partial(value.set_state, value.get_state())
+    if kind is random.Random:
+        return partial(value.setstate, value.getstate())
+    if kind.__module__.startswith("numpy.random") and hasattr(value, "bit_generator"):
+        return partial(setattr, value.bit_generator, "state", value.bit_generator.state)
+    if kind.__module__.startswith("numpy.random") and hasattr(value, "set_state"):
+        return partial(value.set_state, value.get_state())
+    if kind in (bytearray, array):
+        return partial(value.__setitem__, slice(None), value[:])
     if kind.__module__ == "numpy":
         is_small = kind.__name__ == "ndarray" and value.nbytes <= LARGE_ARRAY and value.flags.writeable
         return partial(value.__setitem__, ..., value.copy()) if is_small else None
@@ -197,11 +215,21 @@ def _set_slots(value: Any, before: Mapping[str, Any]) -> None:
         object.__setattr__(value, name, kept)  # past a frozen data class
 
 
+def _set_class(kind: type, before: Mapping[str, Any]) -> None:
+    """Put back what a class holds by name, as a counter of its instances' calls; dunder names are Python's own."""
+    now = {name: value for name, value in vars(kind).items() if name[:2] != "__"}
+    for name in now.keys() - before.keys():
+        delattr(kind, name)
+    for name, value in before.items():
+        if name not in now or now[name] is not value:
+            setattr(kind, name, value)
+
+
 def _attributes(value: Any) -> dict[str, Any] | None:
     """Return the attributes of a plain object; None for a value without any, or whose state is not a model's own."""
     kind = type(value)
     if not isinstance(value, nn.Module) or isinstance(value, torch.jit.ScriptModule):
-        is_shared = kind.__module__.partition(".")[0] in SHARED and kind is not SimpleNamespace
+        is_shared = kind.__module__.partition(".")[0] in SHARED and kind.__module__ not in OWN
         if is_shared or isinstance(value, Tensor | type | enum.Enum):
             return None
     attributes = getattr(value, "__dict__", None)

@@ -9,17 +9,23 @@ import sys
 import threading
 import warnings
 import weakref
-from collections import Counter
+from array import array
+from collections import ChainMap, Counter
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
+from queue import Queue
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import modules
+from torch.nn.modules.module import register_module_forward_hook
+from torch.utils import _device
 
 import netcost
 from netcost.text.errors import DataDependentError, ForwardError, MeasurementError
@@ -201,6 +207,19 @@ CHANGES: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
 OWN, HANDLER = logging.getLogger("a network's own"), logging.NullHandler()
 
 
+CHANGES |= {
+    "precision": (lambda: torch.set_float32_matmul_precision("medium"), torch.get_float32_matmul_precision),
+    "anomalies": (lambda: torch.autograd.set_detect_anomaly(True, check_nan=False), torch.is_anomaly_enabled),
+    "default device": (lambda: torch.set_default_device("meta"), lambda: _device.CURRENT_DEVICE),
+    "printing": (lambda: torch.set_printoptions(precision=2), lambda: str(torch.tensor(0.12345))),
+    "hooks of all modules": (
+        lambda: register_module_forward_hook(print),
+        lambda: print in modules.module._global_forward_hooks.values(),
+    ),
+    "folder": (lambda: os.chdir(".."), Path.cwd),
+}
+
+
 @pytest.mark.parametrize("setting", CHANGES)
 def test_what_a_pass_sets_for_python_is_put_back(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETCOST_CHANGED", "0")
@@ -210,6 +229,33 @@ def test_what_a_pass_sets_for_python_is_put_back(setting: str, monkeypatch: pyte
     before, seen = read(), []
     trace(Keeping(lambda _: (change(), seen.append(read()))), torch.randn(2, 4))
     assert read() == before != seen[0]
+
+
+class Counted(Keeping):
+    """Its class counts, and keeps what it saw."""
+
+    passes = 0
+    seen: ClassVar[list[int]] = []
+
+
+def test_classes_and_containers_of_other_kinds_are_put_back() -> None:
+    def keep(x: Tensor) -> None:
+        Counted.passes += 1
+        Counted.seen.append(len(x))
+        Counted.last = len(x)  # type: ignore[attr-defined]
+        model.array.append(2), model.bytes.append(2), model.chain.update(a=1), model.queue.put(1)
+        model.random.random(), model.generator.random(), model.state.rand()
+
+    model = Counted(keep)
+    model.array, model.bytes, model.chain, model.queue = array("i", [1]), bytearray(1), ChainMap({}), Queue()
+    model.random, model.generator = random.Random(1), numpy.random.default_rng(1)
+    model.state = numpy.random.RandomState(1)
+    trace(model, torch.randn(2, 4))
+    assert (Counted.passes, Counted.seen, hasattr(Counted, "last")) == (0, [], False)
+    assert (model.array, model.bytes, dict(model.chain), model.queue.qsize()) == (array("i", [1]), bytearray(1), {}, 0)
+    assert model.random.random() == random.Random(1).random()
+    assert model.generator.random() == numpy.random.default_rng(1).random()
+    assert model.state.rand() == numpy.random.RandomState(1).rand()
 
 
 ITERATORS: dict[str, Callable[[list[nn.Module]], Iterator[Any]]] = {
