@@ -239,8 +239,9 @@ def _orders(trials: Sequence[_Trial], rng: random.Random) -> Iterator[list[_Tria
 
 def _beyond(least_s: float, budget_s: float, rounds: int, subjects: int) -> str:
     """Say that the fewest rounds take longer than the budget."""
+    whose = "one network" if subjects == 1 else f"{subjects} networks"
     return (
-        f"{rounds} rounds of {subjects} networks take at least {units.seconds(least_s)}, warm-up included: more than "
+        f"{rounds} rounds of {whose} take at least {units.seconds(least_s)}, warm-up included: more than "
         f"the budget of {units.seconds(budget_s)}; leave out the slowest or the largest batch sizes to stay within it"
     )
 
