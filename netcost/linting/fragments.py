@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 from netcost.graph.cost import COMPUTE_KINDS, Kind
 from netcost.graph.graph import MODEL_INPUT, Op
 from netcost.graph.structure import Block
+from netcost.linting.elementwise import joining
 from netcost.linting.finding import Finding, Keeps, Network, Saving, rule
 from netcost.profiling.roofline import bounds_s
 
@@ -21,12 +23,16 @@ LEAST_BRANCHES = 2.0
 
 @rule("NC301")
 def fragmented(network: Network) -> Iterator[Finding]:
-    """Find blocks whose convolutions and poolings lie side by side."""
+    """Find blocks whose convolutions and poolings lie side by side.
+
+    Kernels that joining saves (NC303, NC401 and NC405) are not among those saved here.
+    """
+    joined = {*chain.from_iterable(joining(network)), *(index for layers in _alike(network) for index in layers[1:])}
     for block in network.count.structure.blocks:
         depth = _depth(network, block)
         if block.fragments < 2 or block.fragments < LEAST_BRANCHES * depth or _has_towers(network, block):
             continue
-        kernels = network.cost(block.ops).kernels
+        kernels = network.cost([index for index in block.ops if index not in joined]).kernels
         found = network.finding(
             block.compute_ops[0],
             f"{block.fragments} fragments, {depth} one after another",
@@ -77,24 +83,28 @@ def small_operators(network: Network) -> Iterator[Finding]:
 @rule("NC303")
 def parallel_layers(network: Network) -> Iterator[Finding]:
     """Find several 1x1 convolutions or linear layers that read the same input, and could be one with all outputs."""
+    for indices in _alike(network):
+        shared = network.ops[indices[0]].inputs[0]
+        again = len(indices) - 1
+        yield network.finding(
+            indices[0],
+            f"{len(indices)} layers read the same input",
+            "join their weights in one layer, and split its output",
+            Saving.of_elements(again * shared.elements, shared, again),
+            Keeps.FUNCTION,
+            indices,
+        )
+
+
+def _alike(network: Network) -> list[list[int]]:
+    """Return the layers of each input that could be one layer, in the order in which they run."""
     alike: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for index, op in network.of_kind(Kind.POINTWISE_CONVOLUTION, Kind.LINEAR):
         if op.arguments.get("groups", 1) == 1 and len(op.inputs) > 1 and network.is_same(op, 0):
             same = alike[_place(op)]
             if all(network.ops[other].parameters[1] != op.parameters[1] for other in same if op.parameters[1]):
                 same.append(index)  # the same layer again is computed twice
-    for indices in alike.values():
-        if len(indices) > 1:
-            shared = network.ops[indices[0]].inputs[0]
-            again = len(indices) - 1
-            yield network.finding(
-                indices[0],
-                f"{len(indices)} layers read the same input",
-                "join their weights in one layer, and split its output",
-                Saving.of_elements(again * shared.elements, shared, again),
-                Keeps.FUNCTION,
-                indices,
-            )
+    return [indices for indices in alike.values() if len(indices) > 1]
 
 
 def _place(op: Op) -> tuple[object, ...]:
