@@ -27,7 +27,7 @@ def fragmented(network: Network) -> Iterator[Finding]:
 
     Kernels that joining saves (NC303, NC401 and NC405) are not among those saved here.
     """
-    joined = {*chain.from_iterable(joining(network)), *(index for layers in _alike(network) for index in layers[1:])}
+    joined = _joined(network)
     for block in network.count.structure.blocks:
         depth = _depth(network, block)
         if block.fragments < 2 or block.fragments < LEAST_BRANCHES * depth or _has_towers(network, block):
@@ -41,6 +41,12 @@ def fragmented(network: Network) -> Iterator[Finding]:
             Keeps.CAPACITY,
         )
         yield replace(found, module=block.module, made=network.made.get(block.module))
+
+
+def _joined(network: Network) -> set[int]:
+    """Return the operators whose kernels are saved by joining layers (NC303) or element-wise work (NC401, NC405)."""
+    layers = (index for indices in _alike(network) for index in indices[1:])
+    return {*chain.from_iterable(joining(network)), *layers}
 
 
 def _has_towers(network: Network, block: Block) -> bool:
@@ -60,24 +66,31 @@ def _depth(network: Network, block: Block) -> int:
 
 @rule("NC302")
 def small_operators(network: Network) -> Iterator[Finding]:
-    """Find operators that take less time than launching them, by the peaks of the device."""
+    """Find operators of one block that take less time than launching them, by the peaks of the device.
+
+    Those whose kernels joining saves already (NC303, NC401 and NC405) are not among them.
+    """
     peaks = network.peaks
     if peaks is None:
         return
-    launch, bounds = min(peaks.launch_s), bounds_s(network.count, peaks)
+    launch, bounds, joined = min(peaks.launch_s), bounds_s(network.count, peaks), _joined(network)
+    blocks = {name.rpartition(".")[0] for name in network.count.graph.modules if name}
     small: dict[str, list[int]] = defaultdict(list)
     for index, (cost, bound) in enumerate(zip(network.count.costs, bounds, strict=True)):
-        if cost.kernels and bound is not None and bound < launch:
-            small[network.ops[index].module].append(index)
-    for indices in small.values():
+        if cost.kernels and bound is not None and bound < launch and index not in joined:
+            module = network.ops[index].module
+            small[module if module in blocks else module.rpartition(".")[0]].append(index)
+    for block, indices in small.items():
         if len(indices) > 1:
-            yield network.finding(
+            found = network.finding(
                 indices[0],
                 f"{len(indices)} operators that each take less than a launch",
                 "write them as one operator, compile the module, or run it as a CUDA graph",
                 Saving(kernels=len(indices) - 1),
                 Keeps.FUNCTION,
+                indices,
             )
+            yield replace(found, module=block, made=network.made.get(block))
 
 
 @rule("NC303")
