@@ -167,7 +167,7 @@ def shipped(device: str, mode: str | None = None, memory_format: str = "contiguo
     if device not in DEVICES:
         near = suggestion(device, DEVICES)
         raise RequestError(
-            f"no coefficients for {device!r}{near}; there are {', '.join(DEVICES)}, or a file of `netcost calibrate`"
+            f"no coefficients for {device!r}; there are {', '.join(DEVICES)}, or a file of `netcost calibrate`{near}"
         )
     known = [entry for entry in every_shipped() if entry.device == device]
     fitting = [entry for entry in known if mode in (None, entry.mode) and entry.memory_format == memory_format]
