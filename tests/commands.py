@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from netcost.cli.app import app, run
+from netcost.cli.app import application, run
 
 # Where it is not installed with its entry point (from a path), pytest has to be told of it.
 PLUGIN = (
@@ -18,6 +18,7 @@ PLUGIN = (
 
 def commands() -> dict[str, Callable[..., Any]]:
     """The function behind each command, those of groups too."""
+    app = application()
     found = {command.name: command.callback for command in app.registered_commands}
     for group in app.registered_groups:
         assert group.typer_instance is not None

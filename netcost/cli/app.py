@@ -7,28 +7,13 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from netcost.cli import baseline, output
-from netcost.cli.check import check, tell_github
-from netcost.cli.choose import choose
-from netcost.cli.claims import claims
-from netcost.cli.compare import compare
-from netcost.cli.device import device
-from netcost.cli.evidence import evidence
-from netcost.cli.explain import explain
-from netcost.cli.guidelines import guidelines
-from netcost.cli.lint import lint
-from netcost.cli.list_models import list_models
-from netcost.cli.predict import calibrate, predict
-from netcost.cli.profile import profile
-from netcost.cli.report import report
-from netcost.cli.schema import schema
-from netcost.cli.search import search
-from netcost.cli.show import show
+from netcost.cli import output
 from netcost.text.errors import NetcostError
 from netcost.text.version import __version__
 
@@ -47,6 +32,12 @@ QUESTIONS = {
 }
 """Commands by the question that they answer."""
 
+COMMANDS = tuple(" ".join(QUESTIONS.values()).split())
+"""Names of all commands."""
+
+FILES = {"list": "list_models", "calibrate": "predict"}
+"""Files of the commands that do not stand in one of their own name."""
+
 
 class ByQuestion(TyperGroup):
     """The commands in the help, under the questions that they answer."""
@@ -59,23 +50,12 @@ class ByQuestion(TyperGroup):
                 formatter.write_dl([(name, self.commands[name].get_short_help_str(width)) for name in names.split()])
 
 
-app = typer.Typer(
-    name="netcost",
-    cls=ByQuestion,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
 def _print_version(asked: bool) -> None:
     if asked:
         typer.echo(f"netcost {__version__}")
         raise typer.Exit
 
 
-@app.callback()
 def netcost(
     version: bool = typer.Option(
         False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
@@ -92,27 +72,24 @@ def netcost(
     """
 
 
-app.command("list")(list_models)
-for function in (
-    show,
-    compare,
-    claims,
-    guidelines,
-    check,
-    profile,
-    lint,
-    device,
-    predict,
-    calibrate,
-    choose,
-    search,
-    evidence,
-    report,
-    explain,
-    schema,
-):
-    app.command(function.__name__)(output.for_results(function))
-app.add_typer(baseline.app, name="baseline")
+def application(names: Sequence[str] = COMMANDS) -> typer.Typer:
+    """Make the command line with the commands of those names; no others are imported, which takes time."""
+    app = typer.Typer(
+        name="netcost",
+        cls=ByQuestion,
+        callback=netcost,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for name in names:
+        found = import_module(f"netcost.cli.{FILES.get(name, name)}")
+        if name == "baseline":
+            app.add_typer(found.app, name=name)
+        else:
+            app.command(name)(output.for_results(getattr(found, "list_models" if name == "list" else name)))
+    return app
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -128,6 +105,7 @@ def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code."""
     output.ARGUMENTS.set(tuple(arguments))
     try:
+        app = application(_needed(arguments))
         code = app(arguments or ["--help"], standalone_mode=False)
         sys.stdout.flush()
         if code == INTERRUPTED:  # newer versions of typer turn an interrupt into a code themselves
@@ -159,6 +137,12 @@ def run(arguments: list[str]) -> int:
         return _internal(error)
 
 
+def _needed(arguments: Sequence[str]) -> Sequence[str]:
+    """Name the commands that a command line needs: the one that it begins with, none for the version, else all."""
+    first = arguments[0] if arguments else ""
+    return [first] if first in COMMANDS else () if first == "--version" else COMMANDS
+
+
 def _internal(error: Exception) -> int:
     """Print the traceback of a fault of netcost's own; return its exit code."""
     traceback.print_exc()
@@ -170,5 +154,8 @@ def _complain(message: str, code: int) -> int:
     message = " ".join(message.split())
     with suppress(OSError):  # nobody is left to be told; the code is
         typer.echo(f"netcost: {message}", err=True)
-    tell_github(output.ARGUMENTS.get(), message)
+    if output.ARGUMENTS.get()[:1] == ("check",):
+        from netcost.cli.check import tell_github
+
+        tell_github(output.ARGUMENTS.get(), message)
     return code

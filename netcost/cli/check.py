@@ -105,8 +105,8 @@ def _gate(latency: bool, base: str | None, limit: str | None, **asked: Any) -> L
 
 
 def tell_github(arguments: Sequence[str], message: str) -> None:
-    """Tell GitHub why the whole check was stopped, if the command line asks for that format."""
-    if arguments[:1] == ("check",) and _FOR_GITHUB.search(" ".join(arguments)):
+    """Tell GitHub why the whole check was stopped, if its command line asks for that format."""
+    if _FOR_GITHUB.search(" ".join(arguments)):
         from netcost.checking.formats import comment, workflow
 
         output.emit(workflow.render_error(message), None)

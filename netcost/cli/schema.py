@@ -26,6 +26,6 @@ def schema(
     known = json.loads((resources.files("netcost.text") / "schemas.json").read_text(encoding="utf-8"))
     if command not in known:
         near = suggestion(command, known)
-        raise RequestError(f"there is no schema of {command!r}{near}; expected one of {', '.join(known)}")
+        raise RequestError(f"there is no schema of {command!r}; expected one of {', '.join(known)}{near}")
     output.emit(json.dumps(known[command], indent=2) + "\n", out)
     return 0

@@ -263,18 +263,15 @@ def _timing_notes(lines: Sequence[Line], runs: Sequence[Run]) -> list[str]:
 
 def _warning_notes(lines: Sequence[Line]) -> list[str]:
     """Say why a winner cannot be told, and which networks each warning is about."""
-    undecided = [
-        f"{line.label}: cannot tell against {line.entry.ratio.to}: {'; '.join(line.entry.ratio.against)}"
-        for line in lines
-        if line.entry.ratio is not None and line.entry.ratio.against
-    ]
+    undecided: dict[str, list[tuple[str, str]]] = {}
+    for line in lines:
+        ratio = line.entry.ratio
+        if ratio is None or not (ratio.against or ratio.verdict == SpeedVerdict.CANNOT_TELL):
+            continue
+        why = "; ".join(ratio.against) or _what_may_help(ratio, line)
+        undecided.setdefault(why, []).append((line.label, ratio.to))
     ratios = [(line, line.entry.ratio) for line in lines if line.entry.ratio is not None]
-    undecided += [
-        f"{line.label}: cannot tell against {ratio.to}: {_what_may_help(ratio, line)}"
-        for line, ratio in ratios
-        if ratio.verdict == SpeedVerdict.CANNOT_TELL and not ratio.against
-    ]
-    undecided += [
+    by_size = [
         f"{line.label}: {ratio.verdict} by size: in {ratio.estimate.rounds} rounds, all times are over {APART:g} x "
         f"apart from those of {ratio.to}; {MIN_ROUNDS} rounds would give an interval."
         for line, ratio in ratios
@@ -285,8 +282,21 @@ def _warning_notes(lines: Sequence[Line]) -> list[str]:
     for label, measurement in measured:
         for doubt in measurement.doubts:
             labels.setdefault(str(doubt), []).append(label)
-    about = {doubt: "all" if 1 < len(measured) == len(names) else "; ".join(names) for doubt, names in labels.items()}
-    return [*undecided, *(f"{names}: {doubt}" for doubt, names in about.items())]
+    about = {doubt: "all" if 1 < len(measured) == len(names) else _listed(names) for doubt, names in labels.items()}
+    told = [
+        f"{_listed(label for label, _ in pairs)}: cannot tell against {_listed(to for _, to in pairs)}: {why}"
+        for why, pairs in undecided.items()
+    ]
+    return [*told, *by_size, *(f"{names}: {doubt}" for doubt, names in about.items())]
+
+
+def _listed(labels: Iterable[str]) -> str:
+    """List labels; those of one network at several batch sizes as one."""
+    sizes: dict[str, list[str]] = {}
+    for label in dict.fromkeys(labels):
+        name, batch, size = label.partition(", batch ")
+        sizes.setdefault(name + batch, []).append(size)
+    return "; ".join(name + ", ".join(found) for name, found in sizes.items())
 
 
 def _what_may_help(ratio: Ratio, line: Line) -> str:

@@ -35,17 +35,8 @@ def plain(op: Op) -> str:
 @rule("NC401")
 def chains(network: Network) -> Iterator[Finding]:
     """Find element-wise operators that read each other alone, so that their values could stay in registers."""
-    group: dict[int, list[int]] = {}
-    for index, op in network.of_kind(Kind.ELEMENTWISE):
-        joined = [index]
-        for source in dict.fromkeys(op.sources):
-            if source in group and network.only_reader(source) == index:
-                joined = group.pop(source) + joined
-        group[index] = joined
-    for last, indices in group.items():
-        if len(indices) < LEAST_CHAIN:
-            continue
-        members = set(indices)
+    for indices in _rows(network):
+        last, members = indices[-1], set(indices)
         inner = sum(
             tensor.elements
             for index in indices
@@ -62,18 +53,40 @@ def chains(network: Network) -> Iterator[Finding]:
         )
 
 
+def _rows(network: Network) -> list[list[int]]:
+    """Return the element-wise operators of each chain, in the order in which they run."""
+    group: dict[int, list[int]] = {}
+    for index, op in network.of_kind(Kind.ELEMENTWISE):
+        joined = [index]
+        for source in dict.fromkeys(op.sources):
+            if source in group and network.only_reader(source) == index:
+                joined = group.pop(source) + joined
+        group[index] = joined
+    return [indices for indices in group.values() if len(indices) >= LEAST_CHAIN]
+
+
+def joining(network: Network) -> tuple[list[int], list[int]]:
+    """Return the operators that join the operator before: those of a chain (NC401), and all others (NC405).
+
+    None is in both, so that no kernel is saved twice.
+    """
+    chained = sorted(index for indices in _rows(network) for index in indices[1:])
+    others = [index for index, _ in network.of_kind(Kind.ELEMENTWISE) if _could_join(network, index)]
+    return chained, sorted({*others} - {*chained})
+
+
 @rule("NC405")
 def unfused(network: Network) -> Iterator[Finding]:
     """Find element-wise work that a compiler would do within the operator before, where its result is in registers."""
-    kinds, costs = network.count.kinds, network.count.costs
-    own = [index for index, kind in enumerate(kinds) if kind is Kind.ELEMENTWISE]
-    fused = [index for index in own if _could_join(network, index)]
+    costs, own = network.count.costs, [index for index, _ in network.of_kind(Kind.ELEMENTWISE)]
+    chained, fused = joining(network)
     if fused:
         saving = reduce(Saving.plus, [_kept_in_registers(network, index) for index in fused])
         largest = max(fused, key=lambda index: costs[index].memory_access)
+        rest = f", beside {len(chained)} of chains (NC401)" if chained else ""
         yield network.finding(
             largest,
-            f"{len(fused)} element-wise operators that the operator before could do, of {len(own)}",
+            f"{len(fused)} element-wise operators that the operator before could do, of {len(own)}{rest}",
             "compile the network",
             saving,
             Keeps.FUNCTION,

@@ -60,9 +60,14 @@ def lint(
         concrete: run on real tensors, for a forward pass that looks at values.
 
     Raises:
-        RequestError: a code is unknown; and as for `analyze`.
+        RequestError: a code is unknown, the peaks have no launch times; and as for `analyze`.
     """
     wanted = codes(select, ignore)
+    if peaks is not None and not peaks.launch_s:
+        raise RequestError(
+            f"the data sheet of {peaks.title} has no time of a launch, which lint estimates by; give a file of "
+            "`netcost device --format json -o FILE` instead, or leave --peaks out"
+        )
     network, name = counted(model, inputs, mode=mode, concrete=concrete, peaks=peaks)
     findings = all_findings(network)
     lines = [line for line in (*network.count.graph.lines, *network.made.values()) if line is not None]

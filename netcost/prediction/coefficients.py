@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from netcost.prediction.columns import COLUMNS, Datasheet
 from netcost.prediction.rows import Running
+from netcost.profiling.roofline.datasheets import DATASHEETS
 from netcost.text.documents import Source
 from netcost.text.errors import RequestError
 from netcost.text.reading import Constraint, Node
@@ -18,21 +19,18 @@ from netcost.timing.setting import EffectiveSetting
 
 SCHEMA = 1
 
+LAUNCH_S = 5e-6
+"""Seconds per kernel of a GPU, assumed."""
+
+
+def _gpu(name: str) -> Datasheet:
+    """Return the rates of a GPU by its data sheet; a multiply-add is two of its operations."""
+    sheet = DATASHEETS[name]
+    return Datasheet(float(f"{sheet.half / 2:.4g}"), sheet.bandwidth, LAUNCH_S, None, sheet.source)
+
+
 DEVICES: dict[str, tuple[str, Datasheet]] = {
-    "rtx3090": (
-        "NVIDIA GeForce RTX 3090",
-        Datasheet(
-            35.6e12, 936e9, 5e-6, None, "NVIDIA Ampere GA102 whitepaper, FP16 tensor TFLOPS with FP32 accumulate"
-        ),
-    ),
-    "rtx4090": (
-        "NVIDIA GeForce RTX 4090",
-        Datasheet(82.6e12, 1008e9, 5e-6, None, "NVIDIA Ada whitepaper, FP16 tensor TFLOPS with FP32 accumulate"),
-    ),
-    "rtx5090": (
-        "NVIDIA GeForce RTX 5090",
-        Datasheet(104.8e12, 1792e9, 5e-6, None, "NVIDIA Blackwell whitepaper, FP16 tensor TFLOPS with FP32 accumulate"),
-    ),
+    **{f"rtx{number}": (f"NVIDIA GeForce RTX {number}", _gpu(f"rtx{number}")) for number in (3090, 4090, 5090)},
     "i9-10940x": (
         "Intel Core i9-10940X",
         Datasheet(
@@ -40,7 +38,7 @@ DEVICES: dict[str, tuple[str, Datasheet]] = {
         ),
     ),
 }
-"""Name and datasheet of each device with coefficients. Tensor TFLOPS are halved: a multiply-add is two operations."""
+"""Name and datasheet of each device with coefficients."""
 
 Positive = Annotated[float, Constraint("a number above 0", lambda number: number > 0)]
 
@@ -169,7 +167,7 @@ def shipped(device: str, mode: str | None = None, memory_format: str = "contiguo
     if device not in DEVICES:
         near = suggestion(device, DEVICES)
         raise RequestError(
-            f"no coefficients for {device!r}{near}; there are {', '.join(DEVICES)}, or a file of `netcost calibrate`"
+            f"no coefficients for {device!r}; there are {', '.join(DEVICES)}, or a file of `netcost calibrate`{near}"
         )
     known = [entry for entry in every_shipped() if entry.device == device]
     fitting = [entry for entry in known if mode in (None, entry.mode) and entry.memory_format == memory_format]

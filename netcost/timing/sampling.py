@@ -201,13 +201,13 @@ def sample_rounds(
     """
     rng, report, begun = rng or random.Random(0), progress or (lambda _share, _text: None), clock()
     goal = _Goal(precision, budget_s, min_rounds, max_rounds)
-    trials, is_told = [_Trial(subject, clock, synchronize) for subject in subjects], False
+    trials, told_s = [_Trial(subject, clock, synchronize) for subject in subjects], 0.0
     for subject, trial in zip(subjects, trials, strict=True):
         report(goal.share(0, clock() - begun), f"warming up {subject.name}")
         trial.warm_up(WARMUP_SHARE * budget_s / len(subjects))
         least = clock() - begun + min_rounds * sum(one.sample_s for one in trials)
-        if not is_told and least > max(budget_s, LEAST_TOLD_S):
-            is_told = True
+        if least > max(budget_s, LEAST_TOLD_S, 2 * told_s):  # said again where the next networks take far longer
+            told_s = least
             report(goal.share(0, clock() - begun), Notice(_beyond(least, budget_s, min_rounds, len(subjects))))
     rounds, orders = 0, _orders(trials, rng)
     while (stopped := goal.reached(trials, rounds, clock() - begun)) is None:
@@ -239,8 +239,9 @@ def _orders(trials: Sequence[_Trial], rng: random.Random) -> Iterator[list[_Tria
 
 def _beyond(least_s: float, budget_s: float, rounds: int, subjects: int) -> str:
     """Say that the fewest rounds take longer than the budget."""
+    whose = "one network" if subjects == 1 else f"{subjects} networks"
     return (
-        f"{rounds} rounds of {subjects} networks take at least {units.seconds(least_s)}, warm-up included: more than "
+        f"{rounds} rounds of {whose} take at least {units.seconds(least_s)}, warm-up included: more than "
         f"the budget of {units.seconds(budget_s)}; leave out the slowest or the largest batch sizes to stay within it"
     )
 

@@ -293,6 +293,15 @@ def test_savings_are_the_arithmetic() -> None:
     assert (unused.module, unused.saving.params) == ("b", 64)
 
 
+def test_no_kernel_is_saved_by_two_findings() -> None:
+    gate = Module(lambda m, x: m.a(x).relu() * 3 + 1, a=conv(8, 8))  # four kernels: a ReLU and two behind it
+    [chain], [unfused] = (found(gate, IMAGE, code) for code in ("NC401", "NC405"))
+    assert (chain.saving.kernels, unfused.saving.kernels) == (2, 1)
+    report = lint("googlenet", select=["NC301", "NC303", "NC401", "NC405"], min_share=0)
+    assert len(report.rows) == 4
+    assert 0 < sum(row.saving.kernels for row in report.rows) < report.network.total.kernels
+
+
 GUIDELINES = {"NC1": g1.variants, "NC2": g2.variants, "NC3": g3.variants, "NC4": g4.variants}
 
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from commands import refused
+from fake_bench import made_up_peaks
 from sarif_pydantic import Sarif
-from torch import nn
+from torch import Tensor, nn
 
 import netcost
 from netcost.cli.app import run
@@ -199,3 +201,23 @@ def test_seconds_that_cannot_be_told_are_missing_and_say_why(capsys: pytest.Capt
     assert "No seconds by the coefficients" in capsys.readouterr().out
     assert run(["lint", "lenet5", "--on", "rtx4091"]) == 2
     assert rates_on(lint("lenet5").network, "lenet5", "rtx4090").seconds(Saving(1)) is None
+
+
+def test_peaks_without_launch_times_are_refused_before_anything_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no time of a launch" in refused(capsys, ["lint", "lenet5", "--peaks", "rtx4090"])
+
+
+def test_operators_shorter_than_a_launch_are_found_by_the_peaks() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.block = nn.Sequential(nn.Conv2d(8, 8, 1), nn.ReLU(), nn.Conv2d(8, 8, 1), nn.MaxPool2d(2))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.block(x)
+
+    peaks = made_up_peaks()
+    slow, quick = (replace(peaks, launch_s=(launch_s,)) for launch_s in (1.0, 1e-12))
+    [found] = lint(Net(), (1, 8, 16, 16), select=["NC302"], peaks=slow).findings
+    assert (found.module, found.saving.kernels) == ("block", 2)  # of four kernels; the ReLU is NC405's
+    assert lint(Net(), (1, 8, 16, 16), select=["NC302"], peaks=quick).findings == ()

@@ -34,9 +34,9 @@ from netcost.profiling import Profile
 from netcost.profiling.roofline import Peaks
 from netcost.reports import html
 from netcost.reports.charts import compare as compare_charts
+from netcost.reports.charts import compiled, parts, svg
 from netcost.reports.charts import guidelines as guideline_charts
 from netcost.reports.charts import networks as network_charts
-from netcost.reports.charts import parts, svg
 from netcost.reports.charts import profile as profile_charts
 from netcost.reports.charts import show as show_charts
 from netcost.reports.charts.figure import GREY
@@ -153,6 +153,7 @@ PAGES: dict[str, Any] = {
     "claims": lambda: claims_page(review(), "netcost claims"),
     "choose": lambda: choice_page(netcost.choose("rtx4090", "<= 60 ms", min_accuracy=70), "netcost choose …"),
     "search": lambda: page_of(searched()),
+    "predict": lambda: page_of(netcost.predict(["lenet5", "alexnet"], on=["rtx4090"])),
     "hostile": lambda: show_page(netcost.analyze(Hostile(), (1, 3, 8, 8))),
 }
 
@@ -369,6 +370,30 @@ def test_a_network_has_one_colour_and_one_mark_and_no_two_have_both() -> None:
     assert ranges[0][0] == GREY and GREY not in ranges[0][1:]
     coloured = [colour for colour in ranges[0][1:] if colour != "transparent"]
     assert len(coloured) == len(set(coloured)) == 8
+
+
+def test_a_chart_of_several_timed_networks_says_which_is_which() -> None:
+    ratios = compare_charts.ratios(compared("lenet5", "alexnet", "nin"))
+    assert ratios is not None
+    for figure in (ratios, compare_charts.over_batch(swept(), "median_s")):
+        [legend] = compiled(figure)["legends"]
+        assert {"fill", "stroke", "shape"} <= {*legend}
+
+
+def test_the_page_of_a_sweep_says_each_knee_and_the_ratio_at_the_largest_batch() -> None:
+    shown = swept()  # 1, 1.41 and 2 ms at batch 1, 2 and 4: 1,000, 1,414 and 2,000 per second
+    both = Sweep(shown.comparison.with_ratios([index % 3 for index in range(6)]), shown.batches)
+    lead = sweep_page(both).lead
+    grows = "no knee within the sweep: throughput still grows at batch 4"
+    assert lead.startswith(f"a: {grows}; its best throughput is 2.00 k/s, at batch 4. b: {grows}; ")
+    assert lead.endswith("b, batch 4 takes 1.00 x the time of a, batch 4 (cannot tell).")
+
+
+def test_the_same_reason_at_several_batch_sizes_is_said_once() -> None:
+    shown = swept()
+    notes = shown.comparison.with_ratios([index % 3 for index in range(6)]).notes()
+    [said] = [note for note in notes if "cannot tell against" in note]
+    assert said.startswith("b, batch 1, 2, 4: cannot tell against a, batch 1, 2, 4: ")
 
 
 def test_the_ratios_of_a_comparison_end_with_the_latency_and_its_interval() -> None:

@@ -468,3 +468,12 @@ def test_what_the_fewest_rounds_need_is_told_before_they_start():
     [(when, text)] = [(now, text) for now, text in told if isinstance(text, Notice)]
     assert when < clock.now - 3 * 2 * 10.0 + 1e-9
     assert "budget of 5.00 s" in text
+
+
+def test_it_is_told_again_where_the_next_network_takes_far_longer():
+    told, clock = [], Clock()
+    subjects = [subject(clock, name, steady(call_s)) for name, call_s in (("a", 10.0), ("b", 100.0))]
+    sample_rounds(subjects, clock=clock, budget_s=5.0, progress=lambda _, text: told.append(text))
+    first, last = [text for text in told if isinstance(text, Notice)]
+    assert "at least 60.0 s" in first  # three calls of a to warm up, and three rounds of 10 s
+    assert f"at least {3 * 110 + 3 * 110} s" in last

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from netcost.profiling.roofline.peaks import Bandwidth, Peaks, Product, Rate
 
 TERA, GIGA = 1e12, 1e9
+TENSOR = "FP16 tensor TFLOPS with FP32 accumulate"
 
 
 class DeviceSheet(NamedTuple):
@@ -39,13 +40,17 @@ DATASHEETS = {
         *("NVIDIA V100 SXM2", 125 * TERA, 15.7 * TERA, 900 * GIGA, "NVIDIA V100 datasheet, 2018"), has_bf16=False
     ),
     "rtx3090": DeviceSheet(
-        "NVIDIA RTX 3090", 71.2 * TERA, 35.6 * TERA, 936 * GIGA, "NVIDIA Ampere GA102 whitepaper, table 2"
+        "NVIDIA RTX 3090", 71.2 * TERA, 35.6 * TERA, 936 * GIGA, f"NVIDIA Ampere GA102 whitepaper, table 2: {TENSOR}"
     ),
     "rtx4090": DeviceSheet(
-        "NVIDIA RTX 4090", 165.2 * TERA, 82.6 * TERA, 1008 * GIGA, "NVIDIA Ada whitepaper, appendix A"
+        "NVIDIA RTX 4090", 165.2 * TERA, 82.6 * TERA, 1008 * GIGA, f"NVIDIA Ada whitepaper, appendix A: {TENSOR}"
     ),
     "rtx5090": DeviceSheet(
-        "NVIDIA RTX 5090", 209.5 * TERA, 104.8 * TERA, 1792 * GIGA, "NVIDIA RTX Blackwell whitepaper, appendix A"
+        "NVIDIA RTX 5090",
+        209.5 * TERA,
+        104.8 * TERA,
+        1792 * GIGA,
+        f"NVIDIA RTX Blackwell whitepaper, appendix A: {TENSOR}",
     ),
     "a10": DeviceSheet("NVIDIA A10", 125 * TERA, 31.2 * TERA, 600 * GIGA, "NVIDIA A10 datasheet, 2021"),
     "l4": DeviceSheet(

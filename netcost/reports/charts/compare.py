@@ -25,6 +25,7 @@ from netcost.reports.charts.parts import (
 )
 from netcost.text import units
 from netcost.text.metrics import METRICS
+from netcost.timing.measurement import Measurement
 
 AGAINST_LATENCY = ("mult_adds", "memory_access", "memory_access_fused", "params")
 """The counts that are drawn against latency: the two of Figure 1 of ShuffleNet V2, and two more."""
@@ -70,7 +71,7 @@ def against_latency(comparison: Comparison, metric: str) -> Figure:
     placed = base.encode(y=time_axis(alt.Y("latency:Q", title="Latency (ms)"), times))
     marks = {channel: encoding.legend(None) for channel, encoding in identities(shown).items()}
     points = placed.mark_point(size=90, opacity=1).encode(**marks)
-    spans = intervals(base.encode(color=coloured(shown)))
+    spans = intervals(coloured(base, shown))
     ends = [pick(records, key=lambda record: record["latency"]) for pick in (min, max)]
     spread = " to ".join(f"{record['model']} ({record['x_text']}, {record['latency_text']})" for record in ends)
     title, name = f"{heading} against latency", f"{metric.replace('_', '-')}-against-latency"
@@ -118,13 +119,12 @@ def ratios(comparison: Comparison) -> Figure | None:
     line, has_intervals = parity("x"), any(record["interval"] != units.MISSING for record in records)
     timed = drawn.transform_filter("datum.interval !== '–'")
     if is_one:  # the names stand above the bars: beside them they would take half of a phone
-        colour = coloured(shown)
-        bars = drawn.mark_bar(size=12, yOffset=8).encode(x=place, x2=alt.datum(1), color=colour)
+        bars = coloured(drawn, shown).mark_bar(size=12, yOffset=8).encode(x=place, x2=alt.datum(1))
         ends = [intervals(timed.encode(color=alt.value(BACK)), "x", yOffset=8)] if has_intervals else []
         names = drawn.mark_text(align="left", dy=-8).encode(x=alt.value(4), text="label:N")
         chart = alt.layer(bars, *ends, line, names)
     else:
-        spans = [intervals(timed.encode(color=coloured(shown)), "x")] if has_intervals else []
+        spans = [intervals(coloured(timed, shown), "x")] if has_intervals else []
         points = drawn.mark_point(size=90, opacity=1).encode(x=place, **identities(shown))
         chart = alt.layer(line, *spans, points)
     words = "; ".join(
@@ -209,35 +209,60 @@ def _attained(comparison: Comparison) -> Iterator[dict[str, Any]]:
 
 
 def over_batch(sweep: Sweep, figure_name: str) -> Figure:
-    """Draw throughput ("throughput_per_s") or latency ("median_s") over the batch size, a line per network."""
+    """Draw throughput ("throughput_per_s") or latency ("median_s") over the batch size, a line per network.
+
+    Points have the intervals of their medians.
+    """
     alt: Any = required("altair")
     is_time = figure_name == "median_s"
-    heading = "Latency" if is_time else "Throughput"
-    measured = [
-        (entry.model if entry.backend is None else f"{entry.model}, {entry.backend}", entry.measurement)
+    heading, unit = ("Latency", "seconds") if is_time else ("Throughput", "per_second")
+    records = [
+        _batch_point(_name(entry), entry.measurement, figure_name, unit)
         for entry in sweep.entries
         if entry.measurement is not None
     ]
-    records = [
-        {
-            "model": model,
-            "batch": measurement.batch,
-            "value": value * (MILLI if is_time else 1),
-            "text": units.text(value, "seconds" if is_time else "per_second"),
-        }
-        for model, measurement in measured
-        for value in [getattr(measurement, figure_name)]
-    ]
-    shown, values = list(dict.fromkeys(model for model, _ in measured)), [record["value"] for record in records]
+    shown = list(dict.fromkeys(record["model"] for record in records))
+    values = [record[end] for record in records for end in ("low", "high")]
     y = alt.Y("value:Q", title=f"{heading} ({'ms' if is_time else 'inputs per second'})")
-    chart = chart_of(records).encode(
+    placed_y = time_axis(y, values) if is_time else log_axis(y, values)
+    timed = [record for record in records if record["low"] < record["high"]]
+    base = chart_of(records).encode(
         x=alt.X("batch:Q", title="batch", scale=alt.Scale(type="log", base=2, padding=12)).axis(
             values=list(sweep.batches)
         ),
-        y=time_axis(y, values) if is_time else log_axis(y, values),
-        tooltip=tooltip(model="Model", batch="Batch", text=heading),
+        tooltip=tooltip(model="Model", batch="Batch", text=heading, interval="95 % interval"),
     )
-    lines = chart.mark_line().encode(color=coloured(shown))
-    chart = lines + chart.mark_point(size=70, opacity=1).encode(**identities(shown))
+    chart = base.encode(y=placed_y)
+    spans = [intervals(coloured(base.properties(data=alt.Data(values=timed)), shown))] if timed else []
+    lines = coloured(chart, shown).mark_line()
+    points = chart.mark_point(size=70, opacity=1).encode(**identities(shown))
+    layers = [*spans, lines, points]
+    if len(shown) > MOST_IN_RATIOS:  # and so without a legend
+        last = {record["model"]: record for record in sorted(records, key=lambda record: record["batch"])}
+        layers.append(names(chart.properties(data=alt.Data(values=list(last.values()))), "model"))
     title, name = f"{heading} by batch size", figure_name.replace("_", "-")
-    return figure(name, title, f"{title}, a line per network.", chart.properties(height=220), is_small=True)
+    drawn = alt.layer(*layers).properties(height=220)
+    return figure(name, title, f"{title}, a line per network.", drawn, is_small=True)
+
+
+def _name(entry: Entry) -> str:
+    return entry.model if entry.backend is None else f"{entry.model}, {entry.backend}"
+
+
+def _batch_point(model: str, measured: Measurement, figure_name: str, unit: str) -> dict[str, Any]:
+    """Return a point of a sweep; times in milliseconds, throughput per second, each with its interval."""
+    value = getattr(measured, figure_name)
+    ends = measured.ci95_s or (measured.median_s, measured.median_s)
+    if unit == "per_second":
+        ends = tuple(sorted(value * measured.median_s / end for end in ends))
+    scale = MILLI if unit == "seconds" else 1
+    interval = units.MISSING if measured.ci95_s is None else " – ".join(units.text(end, unit) for end in ends)
+    return {
+        "model": model,
+        "batch": measured.batch,
+        "value": value * scale,
+        "text": units.text(value, unit),
+        "low": ends[0] * scale,
+        "high": ends[1] * scale,
+        "interval": interval,
+    }

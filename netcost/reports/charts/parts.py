@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from math import ceil, floor, log10
 from typing import Any
@@ -110,10 +111,9 @@ def identities(names: Sequence[str]) -> dict[str, Any]:
         names: of the networks of the page, the base first; they are in the field "model" of the records.
     """
     alt: Any = required("altair")
-    ink = [GREY, *PALETTE, *[GREY] * len(names)][: len(names)]
     inside = [GREY, *PALETTE, *["transparent"] * len(names)][: len(names)]
     shapes = ["circle", *SHAPES, *SHAPES * (len(names) // len(SHAPES))][: len(names)]
-    scales = {"Fill": inside, "Stroke": ink, "Shape": shapes}
+    scales = {"Fill": inside, "Stroke": _ink(names), "Shape": shapes}
     shown = None if len(names) > len(PALETTE) + 1 else legend()
     return {
         channel.lower(): getattr(alt, channel)(
@@ -123,11 +123,18 @@ def identities(names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def coloured(names: Sequence[str]) -> Any:
-    """Return the encoding of lines and bars in the colours of `identities`."""
+def coloured(base: Any, names: Sequence[str]) -> Any:
+    """Return a chart of lines, bars or intervals in the colours of `identities`.
+
+    They have no scale: Vega-Lite would make one legend of two, and none where one of the two has none.
+    """
     alt: Any = required("altair")
-    ink = [GREY, *PALETTE, *[GREY] * len(names)][: len(names)]
-    return alt.Color("model:N", scale=alt.Scale(domain=list(names), range=ink), legend=None)
+    ink = dict(zip(names, _ink(names), strict=True))
+    return base.transform_calculate(ink=f"{json.dumps(ink)}[datum.model]").encode(color=alt.Color("ink:N", scale=None))
+
+
+def _ink(names: Sequence[str]) -> list[str]:
+    return [GREY, *PALETTE, *[GREY] * len(names)][: len(names)]
 
 
 def names(base: Any, field: str = "name", *, is_above: bool = False) -> Any:

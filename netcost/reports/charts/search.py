@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from netcost.reports.charts.figure import GREY, PALETTE, Figure, figure, required
-from netcost.reports.charts.parts import chart_of, tooltip
+from netcost.reports.charts.parts import chart_of, names, tooltip
 from netcost.search import SearchResult
 from netcost.search.journal import SearchRow
 from netcost.text import units
@@ -20,6 +20,9 @@ MOST_POINTS = 2000
 
 MOST_LINES = 200
 """Lines of parallel coordinates beside those of the front."""
+
+FEW = 12
+"""Most candidates that are drawn as large as those of the front, and have their names."""
 
 SYMLOG = 100.0
 """Ratio of the largest to the smallest value from which on an axis is logarithmic."""
@@ -39,8 +42,10 @@ def front(result: SearchResult) -> Figure | None:
     x, y = x.axis(format="~s", tickCount=6), y.axis(format="~s", tickCount=6)
     titles = {"x_text": columns[0].heading, "y_text": columns[1].heading}
     base = chart_of(records).encode(x=x, y=y, tooltip=tooltip(label="Candidate", **titles))
-    size = alt.condition(f"datum.where == '{FRONT}'", alt.value(70), alt.value(22))
+    is_few = len(records) <= FEW
+    size = alt.condition(f"datum.where == '{FRONT}'", alt.value(70), alt.value(70 if is_few else 22))
     points = base.mark_point(filled=True, opacity=0.75).encode(color=_colour(alt, records), size=size, order="order:Q")
+    points = points + names(base, "label") if is_few else points
     words = (
         f"{columns[1].heading} over {columns[0].heading} of {len(records)} candidates, "
         f"{len(result.front)} of them on the Pareto front."
@@ -90,7 +95,8 @@ def coordinates(result: SearchResult) -> Figure | None:
         tooltip=tooltip(label="Candidate", axis="Axis", value="Value"),
     )
     opacity = max(0.25, min(0.9, 18 / (len(result.front) or 1)))  # a front of hundreds would be one area
-    is_front = alt.condition(f"datum.where == '{FRONT}'", alt.value(opacity), alt.value(0.15))
+    other = opacity if len(rows) <= FEW else 0.15
+    is_front = alt.condition(f"datum.where == '{FRONT}'", alt.value(opacity), alt.value(other))
     lines = base.mark_line(strokeWidth=1.5).encode(opacity=is_front, order="place:Q")
     points = base.mark_point(filled=True, size=22).encode(opacity=is_front)
     words = f"{len(rows)} candidates as lines through {', '.join(heading for heading, _, _ in axes)}."

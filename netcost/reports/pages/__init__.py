@@ -10,6 +10,7 @@ from netcost.reports.pages.evidence import evidence_page
 from netcost.reports.pages.guidelines import guidelines_page
 from netcost.reports.pages.lint import findings_section
 from netcost.reports.pages.page import Page, PageSection, page_of
+from netcost.reports.pages.predict import predictions_page
 from netcost.reports.pages.profile import profile_page
 from netcost.reports.pages.search import search_page
 from netcost.reports.pages.show import show_page
@@ -25,6 +26,7 @@ __all__ = [
     "findings_section",
     "guidelines_page",
     "page_of",
+    "predictions_page",
     "profile_page",
     "search_page",
     "show_page",

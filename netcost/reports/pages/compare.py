@@ -63,15 +63,35 @@ def _pictures(comparison: Comparison) -> Iterator[PageSection]:
 def sweep_page(sweep: Sweep, made_by: str = "") -> Page:
     """Return latency and throughput over the batch size, each network's knee, and every point in a table."""
     table = sweep.table()
+    told = {f"{knee.model}: {knee.verdict}." for knee in sweep.knees}
+    notes = tuple(note for note in table.notes if note not in told)
     sections = []
     if sweep.knees:
         both = (charts.over_batch(sweep, "throughput_per_s"), charts.over_batch(sweep, "median_s"))
         sections.append(PageSection("Over the batch size", figures=both))
-    sections.append(PageSection("Point by point", tables=(replace(table, notes=()),), paragraphs=table.notes))
+    sections.append(PageSection("Point by point", tables=(replace(table, notes=()),), paragraphs=notes))
     sections.append(PageSection("Every figure", tables=(sweep.records(),), folded=True))
     title = _title(list(dict.fromkeys(entry.model for entry in sweep.entries)))
-    lead = " ".join(f"{knee.model}: {knee.verdict}." for knee in sweep.knees)
-    return Page(f"{title} by batch size", lead, tuple(sections), made_by, _made_with(sweep.comparison))
+    return Page(f"{title} by batch size", _sweep_lead(sweep), tuple(sections), made_by, _made_with(sweep.comparison))
+
+
+def _sweep_lead(sweep: Sweep) -> str:
+    """Say each network's knee and its most throughput, and the ratio of the first two at the largest batch size."""
+    sentences, size = [], len(sweep.batches)
+    for index, knee in enumerate(sweep.knees[:MOST_SENTENCES]):
+        points = sweep.entries[index * size : (index + 1) * size]
+        rates = [(point.measurement.throughput_per_s or 0.0, point.batch) for point in points if point.measurement]
+        most = (
+            f"; its best throughput is {units.text(max(rates)[0], 'per_second')}, at batch {max(rates)[1]}"
+            if rates
+            else ""
+        )
+        sentences.append(f"{knee.model}: {knee.verdict}{most}.")
+    others = [(entry, entry.ratio) for entry in sweep.entries[size : 2 * size] if entry.ratio is not None]
+    for entry, ratio in others[-1:]:
+        label = sweep.comparison.label(entry)
+        sentences.append(f"{label} takes {units.times(ratio.median)} the time of {ratio.to} ({ratio.verdict}).")
+    return " ".join(sentences)
 
 
 def _title(names: Sequence[str]) -> str:
