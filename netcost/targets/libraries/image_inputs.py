@@ -50,11 +50,28 @@ def _image(asked: Asked) -> InputSpec:
     several: tuple[int, ...] = ()
     if type(asked.config).__name__.removesuffix("Config") in _pair_matchers():
         several = (2,)
-    elif asked.wants("image_attention_mask"):  # of each token to each image
+    elif asked.wants("image_attention_mask", "pixel_attention_mask"):  # as many images as a text has
         several = (1,)
+    elif (tiles := _tiled(asked)) is not None:
+        several = (tiles,)
     elif frames := _frames(asked):
         several = (frames,)
     return InputSpec((asked.batch, *several, _channels(asked), *_image_sides(asked)))
+
+
+def _tiled(asked: Asked) -> int | None:
+    """Return the tiles of an image of the first size that the configuration allows, and the whole image, made small."""
+    sizes = getattr(asked.config, "image_grid_pinpoints", None)
+    if not sizes or not asked.wants("image_sizes"):
+        return None
+    high, wide = _image_sides(asked)
+    return 1 + (int(sizes[0][0]) // high) * (int(sizes[0][1]) // wide)
+
+
+def _image_sizes(asked: Asked) -> GivenInput:
+    """Return height and width of each image, in pixels."""
+    size = asked.config.image_grid_pinpoints[0] if _tiled(asked) else _image_sides(asked)
+    return GivenInput(torch.tensor([[*size]] * asked.batch))
 
 
 def _pair_matchers() -> frozenset[str]:
@@ -74,10 +91,15 @@ def _merging(asked: Asked) -> int:
     return asked.first("spatial_merge_size pooling_kernel_size merge_size", 2, asked.part("vision_config"))
 
 
+def _side(asked: Asked) -> int:
+    """Return the patches per side of an image, as many as can be merged without a rest."""
+    merged = _merging(asked)
+    return SIDE // asked.first("patch_size", 14, asked.part("vision_config")) // merged * merged
+
+
 def _grid(asked: Asked) -> GivenInput:
     """Return time, height and width of one image or clip, in patches, per sample."""
-    side = 2 * _merging(asked) * 2
-    return GivenInput(torch.tensor([[1, side, side]] * asked.batch))
+    return GivenInput(torch.tensor([[1, _side(asked), _side(asked)]] * asked.batch))
 
 
 def _patch_rows(asked: Asked) -> InputSpec:
@@ -90,14 +112,9 @@ def _patch_rows(asked: Asked) -> InputSpec:
 
 
 def _places(asked: Asked) -> torch.Tensor:
-    """Return row and column of each patch of one image, as many per side as can be merged without a rest."""
-    tower = asked.part("vision_config")
-    number = asked.number("num_patches", tower)
-    side = (
-        int(number**0.5)
-        if number
-        else SIDE // asked.first("patch_size", 16, tower) // _merging(asked) * _merging(asked)
-    )
+    """Return row and column of each patch of one image."""
+    number = asked.number("num_patches", asked.part("vision_config"))
+    side = int(number**0.5) if number else _side(asked)
     return torch.cartesian_prod(torch.arange(side), torch.arange(side))
 
 
@@ -122,7 +139,11 @@ def _pixels(asked: Asked) -> InputSpec:
 
 
 def _pixel_mask(asked: Asked) -> InputSpec | None:
-    return InputSpec((asked.batch, len(_places(asked))), "int64") if asked.wants("spatial_shapes") else None
+    """Return the mask of patches, or of pixels where the forward asks for it."""
+    if asked.wants("spatial_shapes"):
+        return InputSpec((asked.batch, len(_places(asked))), "int64")
+    batch, several, _, *sides = _image(asked).shape
+    return InputSpec((batch, several, *sides), "int64") if len(sides) == 2 else None
 
 
 def _shapes(asked: Asked) -> GivenInput:
@@ -161,6 +182,8 @@ MAKERS: dict[str, Callable[[Asked], Input | None]] = {
     "hidden_states": lambda asked: _patch_rows(asked) if asked.wants("grid_thw") else None,
     "grid_thw": _grid,
     "image_grid_thw": _grid,
+    "image_sizes": _image_sizes,
+    "image_merge_sizes": lambda asked: GivenInput(torch.full((asked.batch,), _merging(asked))),
     "merge_sizes": lambda asked: GivenInput(torch.ones(asked.batch, dtype=torch.int64)),
 }
 """The maker of each input, by its name in the library's forwards; None where it cannot be made."""

@@ -7,14 +7,17 @@ open are those of the library's own processors: images of 224 pixels, a second o
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import torch
+from torch import nn
 
 from netcost.targets.libraries import image_inputs, sound_inputs
 from netcost.targets.libraries.asked import Asked, special_tokens
+from netcost.targets.libraries.placeholders import Features, features_of, note_on, text_with
 from netcost.targets.libraries.sound_inputs import STEPS
 from netcost.tracing import GivenInput, Input, InputSpec
 
@@ -23,21 +26,32 @@ Inputs = tuple[Input, ...]
 QUERIES, REGIONS = 32, 257
 """Queries of a Q-Former, and the regions that it looks at: 16 x 16 patches and a class token."""
 
-COMPANIONS = """
-    bbox input_features_mask pixel_attention_mask spatial_shapes target_sizes image_attention_mask visual_feats
-    visual_pos encoder_hidden_states image_embeds_position_mask actions rewards returns_to_go timesteps lang_ids
-""".split()
-"""Inputs that have a default and yet belong to others, where the configuration gives them a size."""
+COMPANIONS = {
+    "pixel_values": "spatial_shapes target_sizes image_attention_mask image_embeds_position_mask",
+    "input_features": "input_features_mask",
+    "input_ids": "bbox visual_feats visual_pos lang_ids",
+    "query_embeds": "encoder_hidden_states",
+    "states": "actions rewards returns_to_go timesteps",
+}
+"""Inputs that have a default and yet belong to another, where the configuration gives them a size."""
 
 
-def inputs_of(kind: Any, config: Any, given: Inputs, batch: int | None = None, tokens: int | None = None) -> Inputs:
+def inputs_of(
+    kind: Any,
+    config: Any,
+    given: Inputs,
+    batch: int | None = None,
+    tokens: int | None = None,
+    features: Sequence[Features] = (),
+) -> Inputs:
     """Return the inputs of one forward pass of a class of transformers.
 
     Args:
         given: in place of those of the same name; one without a name is the main input. The others get its batch and,
             of ids, its length.
         batch: first size of every input [default: that of the given ids, or 1].
-        tokens: length of a sequence [default: that of the given ids, or up to 128].
+        tokens: length of a sequence [default: that of the given ids, or up to 128]; of text alone, if it is given.
+        features: of the other modalities, whose placeholders stand in front of the text.
     """
     parameters = inspect.signature(kind.forward).parameters
     mains = [kind.main_input_name] if isinstance(kind.main_input_name, str) else list(kind.main_input_name)
@@ -47,9 +61,12 @@ def inputs_of(kind: Any, config: Any, given: Inputs, batch: int | None = None, t
     is_ids = len(like) == 2 and ("decoder_input_ids" in named or "input_ids" in mains)
     asked = Asked(config, batch or (like[0] if like else 1), tokens or (like[1] if is_ids else None), parameters)
     own: dict[str, Input] = {}
-    for name in _wanted(mains, asked):
+    features = features if tokens is None and "input_ids" not in named else ()
+    for name in [*_wanted(mains, asked), *chain(*(found.inputs for found in features))]:
         if name not in named and name in MAKERS and (made := MAKERS[name](asked)) is not None:
             own[name] = replace(made, name=name)
+    if features:
+        own |= {name: replace(entry, name=name) for name, entry in text_with(features, _ids(asked), asked).items()}
     ordered = {name: own.get(name) or named[name] for name in parameters if name in own or name in named}
     ordered |= {name: entry for name, entry in named.items() if name not in ordered}
     return tuple(map(_as_ids, ordered.values()))
@@ -68,13 +85,16 @@ def _wanted(mains: list[str], asked: Asked) -> list[str]:
     names += [name for name, parameter in asked.inputs.items() if _is_needed(name, parameter)]
     names += ["attention_mask"] if "input_ids" in names else []
     names += ["decoder_input_ids"] if getattr(asked.config, "is_encoder_decoder", False) else []
-    if not special_tokens(asked.config):  # two encoders side by side; else the text may stand alone
+    if special_tokens(asked.config):
+        names += ["input_ids", "attention_mask"]
+    else:  # two encoders side by side, of which none stands alone
         names += ["input_ids", "attention_mask"] if hasattr(asked.config, "text_config") else []
         towers = ("vision_config", "image_size", "backbone_config")
         names += ["pixel_values"] if any(hasattr(asked.config, name) for name in towers) else []
         names += ["input_features", "input_values"] if hasattr(asked.config, "audio_config") else []
     names = [name for name in dict.fromkeys(names) if asked.wants(name)] or ["input_ids"]
-    return [*names, *(name for name in COMPANIONS if asked.wants(name) and name not in names)]
+    companions = " ".join(COMPANIONS.get(name, "") for name in names).split()
+    return [*names, *(name for name in companions if asked.wants(name) and name not in names)]
 
 
 def _is_needed(name: str, parameter: inspect.Parameter) -> bool:
@@ -82,13 +102,31 @@ def _is_needed(name: str, parameter: inspect.Parameter) -> bool:
     return is_plain and name != "self" and parameter.default is parameter.empty
 
 
-def text_only_note(kind: Any, config: Any, inputs: Inputs) -> tuple[str, ...]:
-    """Make the note on a model of several modalities that is given text alone."""
+def features_in(kind: Any, config: Any, given: Inputs, build: Callable[[], nn.Module]) -> list[Features]:
+    """Return the features of the other modalities of a model that takes text with placeholders; none where it fails."""
+    parameters = inspect.signature(kind.forward).parameters
+    named = {entry.name: entry for entry in given if entry.name}
+    if not special_tokens(config) or not {*PLACEHELD} & {*parameters} or "input_ids" in named:
+        return []
+    try:
+        return features_of(build(), Asked(config, 1, None, parameters), MAKERS, named)
+    except Exception:  # of the library's own code: the model is built again, where it is told
+        return []
+
+
+def modalities_notes(kind: Any, config: Any, inputs: Inputs, features: Sequence[Features]) -> tuple[str, ...]:
+    """Make the notes on a model of several modalities: its placeholders, and what it is not given."""
     parameters, names = inspect.signature(kind.forward).parameters, {entry.name for entry in inputs}
-    others = [name for name in ("pixel_values", "input_features", "input_values") if name in parameters]
-    if not others or names & {*others} or not special_tokens(config):
-        return ()
-    return (f"Text alone: {', '.join(others)} can be given with --input, beside ids that hold their placeholders.",)
+    absent = [name for name in PLACEHELD if name in parameters and name not in names]
+    notes = (note_on(features, _ids(Asked(config, 1, None, parameters)).shape[1]),) if features else ()
+    if not absent or not special_tokens(config):
+        return notes
+    start = "Text alone" if not names & {*PLACEHELD} else "Not given"
+    return (*notes, f"{start}: {', '.join(absent)} can be given with --input, beside ids that hold their placeholders.")
+
+
+PLACEHELD = ("pixel_values", "input_features", "input_values")
+"""Inputs that placeholders among the ids stand for."""
 
 
 def _ids(asked: Asked) -> InputSpec:
@@ -113,7 +151,7 @@ def _mask(asked: Asked) -> InputSpec:
 def _decoder_ids(asked: Asked) -> InputSpec:
     decoder = asked.part("decoder", "decoder_config")
     rows, below = asked.batch * _code_rows(decoder, asked), _vocabulary(asked)
-    channels = asked.number("num_channels", decoder)
+    channels = asked.number("num_channels", decoder) if decoder is not asked.config else 0
     streams = (channels,) if channels and asked.number("vocab_size", decoder) else ()  # of codes, step by step
     return InputSpec((rows, asked.length, *streams), "int64", below=below)
 
@@ -148,7 +186,7 @@ def _of_width(asked: Asked, length: int, names: str) -> InputSpec | None:
 
 
 def _seen_by_queries(asked: Asked) -> InputSpec | None:
-    return _of_width(asked, REGIONS, "encoder_hidden_size") if asked.wants("query_embeds") else None
+    return _of_width(asked, REGIONS, "encoder_hidden_size")
 
 
 def _places_of_latents(asked: Asked) -> GivenInput | None:
@@ -158,9 +196,9 @@ def _places_of_latents(asked: Asked) -> GivenInput | None:
     return GivenInput((places > 0) & (places <= number)) if number else None
 
 
-def _decisions(asked: Asked, width: int) -> InputSpec | None:
-    """Return a number or more per step of an episode, as decision transformers take them."""
-    return InputSpec((asked.batch, asked.length, width)) if asked.wants("states") and width else None
+def _decisions(asked: Asked, width: int) -> InputSpec:
+    """Return numbers per step of an episode, as decision transformers take them."""
+    return InputSpec((asked.batch, asked.length, width))
 
 
 def _languages(asked: Asked) -> InputSpec | None:
@@ -194,10 +232,6 @@ MAKERS: dict[str, Callable[[Asked], Input | None]] = {
     "actions": lambda asked: _decisions(asked, asked.number("act_dim")),
     "rewards": lambda asked: _decisions(asked, 1),
     "returns_to_go": lambda asked: _decisions(asked, 1),
-    "timesteps": lambda asked: (
-        InputSpec((asked.batch, asked.length), "int64", below=asked.first("max_ep_len", 2))
-        if asked.wants("states")
-        else None
-    ),
+    "timesteps": lambda asked: InputSpec((asked.batch, asked.length), "int64", below=asked.first("max_ep_len", 2)),
 }
 """The maker of each input, by its name in the library's forwards; None where it cannot be made."""
