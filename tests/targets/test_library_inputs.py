@@ -226,6 +226,18 @@ def test_ids_that_are_given_bring_no_image() -> None:
     }
 
 
+def test_images_that_are_given_bring_their_placeholders() -> None:
+    """Two images of 4 x 4 patches, one per sample."""
+    target = resolve("transformers:LlavaForConditionalGeneration", LLAVA, ["pixel_values=2x3x32x32"])
+    assert {entry.name: entry.shape for entry in target.required_inputs()} == {
+        "input_ids": (2, 4 * 4 + 128),
+        "pixel_values": (2, 3, 32, 32),
+        "attention_mask": (2, 4 * 4 + 128),
+    }
+    assert netcost.analyze(target).unknown_ops == {}
+    assert any("16 placeholders for an image" in note for note in target.notes)
+
+
 def test_a_step_of_generation_is_of_text_alone() -> None:
     step = with_step(resolve("transformers:LlavaForConditionalGeneration", LLAVA), 300, 1)
     assert {entry.name: entry.shape for entry in step.required_inputs()}["input_ids"] == (1, 1)

@@ -7,7 +7,7 @@ open are those of the library's own processors: images of 224 pixels, a second o
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -59,7 +59,8 @@ def inputs_of(
     named = {(name := entry.name or next(unnamed, "")): replace(entry, name=name) for entry in given}
     like = next((named[name].shape for name in ("decoder_input_ids", *mains) if name in named), ())
     is_ids = len(like) == 2 and ("decoder_input_ids" in named or "input_ids" in mains)
-    asked = Asked(config, batch or (like[0] if like else 1), tokens or (like[1] if is_ids else None), parameters)
+    rows = batch or (like[0] if like else _samples(named))
+    asked = Asked(config, rows, tokens or (like[1] if is_ids else None), parameters)
     own: dict[str, Input] = {}
     features = features if tokens is None and "input_ids" not in named else ()
     for name in [*_wanted(mains, asked), *chain(*(found.inputs for found in features))]:
@@ -70,6 +71,12 @@ def inputs_of(
     ordered = {name: own.get(name) or named[name] for name in parameters if name in own or name in named}
     ordered |= {name: entry for name, entry in named.items() if name not in ordered}
     return tuple(map(_as_ids, ordered.values()))
+
+
+def _samples(named: Mapping[str, Input]) -> int:
+    """Return the samples of images or sounds that were given; 1 without any, or where rows of patches do not tell."""
+    shapes = [named[name].shape for name in PLACEHELD if name in named]
+    return next((shape[0] for shape in shapes if len(shape) > 2), 1)
 
 
 def _as_ids(entry: Input) -> Input:
@@ -109,7 +116,9 @@ def features_in(kind: Any, config: Any, given: Inputs, build: Callable[[], nn.Mo
     if not special_tokens(config) or not {*PLACEHELD} & {*parameters} or "input_ids" in named:
         return []
     try:
-        return features_of(build(), Asked(config, 1, None, parameters), MAKERS, named)
+        samples = _samples(named)
+        found = features_of(build(), Asked(config, samples, None, parameters), MAKERS, named)
+        return [features._replace(number=features.number // samples) for features in found]
     except Exception:  # of the library's own code: the model is built again, where it is told
         return []
 

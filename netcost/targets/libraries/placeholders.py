@@ -28,11 +28,13 @@ class Modality(NamedTuple):
 
     Args:
         kind: as the configuration names its token: `image_token_id`, or `image_token_index`.
+        title: one of it in words.
         mains: names of its input in the forward.
         number: by which a processor marks its tokens in `mm_token_type_ids`.
     """
 
     kind: str
+    title: str
     mains: tuple[str, ...]
     number: int
 
@@ -43,9 +45,9 @@ class Modality(NamedTuple):
 
 
 MODALITIES = (
-    Modality("image", ("pixel_values",), 1),
-    Modality("video", ("pixel_values",), 2),  # of a model that takes no images; else they stand for it
-    Modality("audio", ("input_features", "input_values"), 3),
+    Modality("image", "an image", ("pixel_values",), 1),
+    Modality("video", "a video", ("pixel_values",), 2),  # of a model that takes no images; else they stand for it
+    Modality("audio", "a sound", ("input_features", "input_values"), 3),
 )
 
 
@@ -155,5 +157,5 @@ def text_with(features: Sequence[Features], text: InputSpec, asked: Asked) -> di
 
 def note_on(features: Sequence[Features], tokens: int) -> str:
     """Say what the text consists of."""
-    parts = " and ".join(f"{number:,} {PLACEHOLDERS} {modality.kind}" for modality, _, number in features)
+    parts = " and ".join(f"{number:,} {PLACEHOLDERS} {modality.title}" for modality, _, number in features)
     return f"input_ids: {parts}, and {tokens:,} tokens of text behind them."
