@@ -242,3 +242,4 @@ def test_a_step_of_generation_is_of_text_alone() -> None:
     step = with_step(resolve("transformers:LlavaForConditionalGeneration", LLAVA), 300, 1)
     assert {entry.name: entry.shape for entry in step.required_inputs()}["input_ids"] == (1, 1)
     assert not any("placeholders for" in note for note in step.notes)
+    assert step.notes[-1] == "All tokens are text, without an image or a sound."

@@ -60,7 +60,9 @@ def with_step(target: Target, past: int | None, new: int | None, *, last_word: b
         return (*inputs, GivenInput(cache, name), *flags)
 
     note = f"Step: {step.title}; the cache was filled before the count." if past else f"Step: {step.title}."
-    notes = (*(text for text in target.notes if PLACEHOLDERS not in text), note)  # which a step has none of
+    kept = [text for text in target.notes if PLACEHOLDERS not in text]
+    alone = () if len(kept) == len(target.notes) else ("All tokens are text, without an image or a sound.",)
+    notes = (*kept, note, *alone)
     return replace(target, inputs=inputs_in(None), inputs_in=inputs_in, step=step, notes=notes)
 
 
