@@ -101,14 +101,24 @@ def is_large(args: Args, tensors: Sequence[Tensor] = ()) -> bool:
 
 
 def without_masks(indices: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """Return the indices, with each mask that has values replaced by the positions that it selects."""
+    """Return the indices, with each mask that has values replaced by as many positions as it selects.
+
+    The positions are those of a tensor without values: only their number matters, and they take no memory.
+    """
     positions: list[Tensor | None] = []
     for index in indices:
         if index is not None and index.dtype is torch.bool and not index.is_meta:
-            positions += index.nonzero(as_tuple=True)
+            positions += [torch.zeros(1, dtype=torch.int64).expand(selected(index))] * index.dim()
         else:
             positions.append(index)
     return positions
+
+
+def selected(mask: Tensor) -> int:
+    """Return the number of places that a mask selects; a dimension along which it repeats is not gone through."""
+    repeats = [max(1, size) if stride == 0 else 1 for size, stride in zip(mask.shape, mask.stride(), strict=True)]
+    once = mask[tuple([slice(0, size // times) for size, times in zip(mask.shape, repeats, strict=True)])]
+    return int(once.count_nonzero()) * prod(repeats)
 
 
 def lacks_values(error: BaseException) -> bool:

@@ -60,6 +60,9 @@ MASKED = frozenset({"aten.index", "aten._unsafe_index", "aten.index_put", "aten.
 """Operators whose second argument may hold boolean masks; the result's size then depends on their values."""
 
 REPEAT = "aten.repeat_interleave"
+SIZED_AS = frozenset({"aten.expand_as", "aten.view_as", "aten.reshape_as"})
+"""Operators of a tensor that take the shape alone of another: a small mask keeps its values beside a shape."""
+
 SIZED_BY_VALUES = MASKED | {REPEAT}
 """Operators whose result has as many elements as the values of an operand say."""
 
@@ -377,6 +380,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             tensors = [torch.empty_strided(tensors[0].shape, tensors[0].stride(), dtype=tensors[0].dtype)]
             args = (tensors[0], *args[1:])
             kwargs, device = {**kwargs, "device": CPU}, CPU
+        elif plan.name in SIZED_AS and not (tensors[0].is_meta or self._must_shadow(plan, (), tensors[:1], roles[:1])):
+            tensors = [tensors[0], torch.zeros(1).expand(tensors[1].shape)]  # its values do not matter
+            args, kwargs = tuple(tensors), {}
         elif real and len(real) == len(tensors) and not self._must_shadow(plan, args, tensors, roles):
             device = real[0].device
         elif real:

@@ -116,7 +116,7 @@ def test_a_torchvision_model_downloads_no_weights(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_network_whose_inputs_nothing_tells_needs_them() -> None:
-    target = resolve("diffusers:MochiTransformer3DModel")
+    target = resolve("diffusers:T2IAdapter")
     with pytest.raises(RequestError, match="--input 1x3x224x224"):
         target.required_inputs()
 

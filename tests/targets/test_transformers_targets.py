@@ -18,7 +18,7 @@ from netcost.timing.workers import Recipe, recipe_of
 pytest.importorskip("transformers", reason="transformers comes with netcost[test]")
 pytest.importorskip("diffusers", reason="diffusers comes with netcost[test]")
 
-MOST_NOT_ANALYSED = 89
+MOST_NOT_ANALYSED = 41
 
 TINY = {
     "vocab_size": 100,
@@ -127,6 +127,16 @@ def test_a_configuration_is_a_target_as_a_file_as_a_folder_and_in_the_cache_of_t
             {"hidden_siz": 8},
             "no field 'hidden_siz' in its BertConfig; did you mean hidden_size",
         ),
+        (
+            "transformers:LlamaForCausalLM",
+            {"hidden_size": "wide"},
+            "refuses: TypeError: Field 'hidden_size' expected int, got str (value: 'wide')",
+        ),
+        (
+            "transformers:LlamaForCausalLM",
+            {"hidden_size": 33},
+            "The hidden size (33) is not a multiple of the number of attention heads (32)",
+        ),
         ("transformers:./absent/config.json", {}, "there is no file 'config.json'"),
         (
             "diffusers:UNet2DConditionModl",
@@ -181,6 +191,37 @@ def test_only_an_allowed_download_asks_the_hub(monkeypatch: pytest.MonkeyPatch) 
         ("diffusers:UNet2DConditionModel", {}, [(1, 4, 64, 64), (1,), (1, 77, 1280)]),
         ("diffusers:AutoencoderKL", {}, [(1, 3, 32, 32)]),
         ("diffusers:DiTTransformer2DModel", {"num_layers": 1}, [(1, 4, 32, 32), (1,), (1,)]),
+        (  # tokens of 2 x 2 latent pixels, their places on four axes, and a guidance
+            "diffusers:Flux2Transformer2DModel",
+            {"num_layers": 1, "num_single_layers": 1},
+            [(1, 32 * 32, 128), (1, 77, 15_360), (1,), (32 * 32, 4), (77, 4), (1,)],
+        ),
+        (  # the same, whose places follow from the sizes of the images
+            "diffusers:QwenImageTransformer2DModel",
+            {"num_layers": 1},
+            [(1, 32 * 32, 64), (1, 77, 3584), (1,), ()],
+        ),
+        (  # sizes and a crop in pixels
+            "diffusers:CogView4Transformer2DModel",
+            {"num_layers": 1},
+            [(1, 16, 128, 128), (1, 77, 4096), (1,), (1, 2), (1, 2), (1, 2)],
+        ),
+        (  # a token per place of a clip of 16 x 16 x 16, and a mask of the prompt
+            "diffusers:LTXVideoTransformer3DModel",
+            {"num_layers": 1},
+            [(1, 16**3, 128), (1, 77, 4096), (1,), (1, 77), (), (), ()],
+        ),
+        (  # 49 frames, of which the first stands alone and four become one; as many tokens as the field says
+            "diffusers:CogVideoXTransformer3DModel",
+            {"num_layers": 1},
+            [(1, 13, 16, 60, 90), (1, 226, 4096), (1,)],
+        ),
+        ("diffusers:AutoencoderKLQwenImage", {}, [(1, 3, 17, 64, 64)]),  # whose code convolves clips
+        (  # a ControlNet that sees latents
+            "diffusers:SD3ControlNetModel",
+            {"num_layers": 1},
+            [(1, 16, 128, 128), (1, 16, 128, 128), (1, 77, 4096), (1, 2048), (1,)],
+        ),
         ("torchvision:raft_small", {}, [(1, 3, 520, 960)] * 2),
     ],
 )

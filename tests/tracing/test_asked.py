@@ -295,3 +295,21 @@ def test_a_module_in_another_thread_is_no_count_of_zero(device: str) -> None:
 
     with pytest.raises(ForwardError, match="'layer' ran in another thread"):
         trace(Aside(), X)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_mask_that_takes_its_shape_from_an_activation_keeps_its_values(rows: int) -> None:
+    """As text with an image in it: two of six ids are placeholders, in each of 5 numbers of their vectors."""
+
+    class Embeds(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words = nn.Embedding(10, 5)
+
+        def forward(self, ids: Tensor) -> Tensor:
+            embedded: Tensor = self.words(ids)
+            mask = (ids == 7).unsqueeze(-1).expand_as(embedded).to(embedded.device)
+            return embedded[mask]
+
+    graph = trace(Embeds(), torch.tensor([[7, 1, 2, 7, 3, 4]] * rows))
+    assert graph.ops[-1].outputs[0].shape == (rows * 2 * 5,)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import prod
 
 from netcost.targets.libraries.caches import Caches, GenerationStep, cache_name, holds_keys
+from netcost.targets.libraries.placeholders import PLACEHOLDERS
 from netcost.targets.naming import Target
 from netcost.text.errors import RequestError
 from netcost.tracing import GivenInput, Input, InputSpec
@@ -59,7 +60,10 @@ def with_step(target: Target, past: int | None, new: int | None, *, last_word: b
         return (*inputs, GivenInput(cache, name), *flags)
 
     note = f"Step: {step.title}; the cache was filled before the count." if past else f"Step: {step.title}."
-    return replace(target, inputs=inputs_in(None), inputs_in=inputs_in, step=step, notes=(*target.notes, note))
+    kept = [text for text in target.notes if PLACEHOLDERS not in text]
+    alone = () if len(kept) == len(target.notes) else ("All tokens are text, without an image or a sound.",)
+    notes = (*kept, note, *alone)
+    return replace(target, inputs=inputs_in(None), inputs_in=inputs_in, step=step, notes=notes)
 
 
 def _with_mask(inputs: Inputs, rows: int, length: int) -> Inputs:

@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from netcost.targets.libraries.hub import hub_file, offline
-from netcost.targets.libraries.model_inputs import Inputs, inputs_of, text_only_note
+from netcost.targets.libraries.model_inputs import Inputs, features_in, inputs_of, modalities_notes
+from netcost.targets.libraries.placeholders import completed
 from netcost.targets.loading import library
+from netcost.targets.weightless import weightless
 from netcost.text.errors import AbsentTargetError, TargetError
 from netcost.text.registry import suggestion
 from netcost.tracing import described
@@ -121,7 +123,10 @@ def _configured(text: str, kind: Any, fields: Options, make: Callable[..., Any] 
         with offline():
             return kind(**fields) if make is None else make(dict(fields))
     except Exception as error:
-        raise TargetError(f"{text!r} has a configuration that {kind.__name__} refuses: {described(error)}") from error
+        reason = described(
+            error.__cause__ if isinstance(error.__cause__, Exception) else error
+        )  # which names the value
+        raise TargetError(f"{text!r} has a configuration that {kind.__name__} refuses: {reason}") from error
 
 
 def _network(text: str, kind: Any, config: Any, options: Options, given: Inputs, known: Any) -> LibraryNetwork:
@@ -131,14 +136,23 @@ def _network(text: str, kind: Any, config: Any, options: Options, given: Inputs,
         near = suggestion(wrong, fields)
         raise AbsentTargetError(f"{text!r} has no field {wrong!r} in its {type(config).__name__}{near}")
 
+    completion = completed(config)
+
     def make() -> nn.Module:
         with offline():
             made: nn.Module = kind._from_config(copy.deepcopy(config))  # which writes to it
         return made
 
+    def make_weightless() -> nn.Module:
+        with weightless():
+            return make()
+
+    features = features_in(kind, config, given, make_weightless)
+
     def inputs_in(batch: int | None, tokens: int | None) -> Inputs:
-        return inputs_of(kind, config, given, batch, tokens)
+        return inputs_of(kind, config, given, batch, tokens, features)
 
     dtype = "" if config.dtype is None else f", in {str(config.dtype).removeprefix('torch.')}"
     note = f"{kind.__name__} by its {type(config).__name__}{dtype}; weights are those of no checkpoint."
-    return LibraryNetwork(make, inputs_in, (note, *text_only_note(kind, config, inputs_of(kind, config, given))))
+    others = modalities_notes(kind, config, inputs_in(None, None), features)
+    return LibraryNetwork(make, inputs_in, (note, *filter(None, [completion]), *others))

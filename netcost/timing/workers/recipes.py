@@ -86,6 +86,9 @@ def _plain_input(entry: Input | str) -> Any:
 
     if isinstance(entry, InputSpec):
         return asdict(entry)
+    if _is_small(entry.value):
+        values: Any = entry.value.tolist()
+        return {"tensor": values, "dtype": str(entry.value.dtype).removeprefix("torch."), "name": entry.name}
     if not _is_literal(written := repr(entry.value), entry.value):
         raise RequestError(
             f"{brief(entry.value)} among the inputs cannot go to another process; give shapes or plain values, or the "
@@ -99,9 +102,24 @@ def _input_of(plain: Any) -> Input | str:
         return plain
     from netcost.tracing import GivenInput, InputSpec
 
+    if "tensor" in plain:
+        import torch
+
+        return GivenInput(torch.tensor(plain["tensor"], dtype=getattr(torch, plain["dtype"])), plain["name"])
     if "value" in plain:
         return GivenInput(ast.literal_eval(plain["value"]), plain["name"])
     return InputSpec(**{**plain, "shape": tuple(plain["shape"])})
+
+
+def _is_small(value: Any) -> bool:
+    """True for a tensor of indices or flags that a trace would keep the values of: it goes along number by number."""
+    from torch import Tensor
+
+    from netcost.tracing.arguments import is_sparse, keeps_values
+
+    if not isinstance(value, Tensor) or is_sparse(value) or value.is_nested:
+        return False
+    return not value.is_floating_point() and not value.is_complex() and keeps_values(value)
 
 
 def _is_literal(written: str, value: Any) -> bool:
