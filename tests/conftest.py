@@ -37,7 +37,7 @@ test_benchmarks test_examples test_readme test_torchvision test_timm test_transf
 test_check_latency test_pull_request test_pytest_plugin test_workers test_preparation test_folder test_pages test_claims
 test_claims_errata test_claims_speed test_onnx_files test_fuzz test_evidence test_rewrites test_applying test_zoo
 test_zoo_inception test_zoo_residual test_zoo_mobile test_zoo_nasnet test_crosscheck test_training test_gpu_run
-test_runtimes test_language_models test_guidelines_networks test_streams test_search_running
+test_runtimes test_language_models test_guidelines_networks test_search_running
 """.split()
 """Files that build large networks, start processes or open a browser: `-m "not slow"` leaves them out."""
 

@@ -3,6 +3,7 @@
 What a test says about the start itself, or about what Python finds at its start, needs a process that starts anew.
 """
 
+import atexit
 import contextlib
 import json
 import os
@@ -69,10 +70,11 @@ SUBPROCESS = SimpleNamespace(Popen=ForkedProcess, PIPE=subprocess.PIPE, TimeoutE
 
 @cache
 def _template() -> socket.socket:
-    """Start the process that is forked; it ends when this one does, whose end of the socket is then closed."""
+    """Start the process that is forked; it ends when our end of the socket is closed."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    subprocess.Popen([sys.executable, "-P", __file__, str(theirs.fileno())], pass_fds=[theirs.fileno()])
+    process = subprocess.Popen([sys.executable, "-P", __file__, str(theirs.fileno())], pass_fds=[theirs.fileno()])
     theirs.close()
+    atexit.register(lambda: (ours.close(), process.wait()))
     return ours
 
 
