@@ -3,9 +3,12 @@ and denormals flushed, because an untrained network's activations fade into them
 """
 
 import signal
+from functools import cache
 
+import forked_worker
 import pytest
 import torch
+import typer.main
 from hypothesis import settings
 from own_process import OwnProcess
 
@@ -16,6 +19,9 @@ torch.set_flush_denormal(True)
 
 # On a busy machine, a line of progress would stand between what a test compares.
 output.LINE_EVERY_S = float("inf")
+
+# The command line is put together once and not for each of a thousand runs.
+typer.main.get_command = cache(typer.main.get_command)
 
 # A machine that is busy with something else is no fault of the code.
 settings.register_profile("netcost", deadline=None)
@@ -31,6 +37,7 @@ test_benchmarks test_examples test_readme test_torchvision test_timm test_transf
 test_check_latency test_pull_request test_pytest_plugin test_workers test_preparation test_folder test_pages test_claims
 test_claims_errata test_claims_speed test_onnx_files test_fuzz test_evidence test_rewrites test_applying test_zoo
 test_zoo_inception test_zoo_residual test_zoo_mobile test_zoo_nasnet test_crosscheck test_training test_gpu_run
+test_runtimes test_language_models test_guidelines_networks test_search_running
 """.split()
 """Files that build large networks, start processes or open a browser: `-m "not slow"` leaves them out."""
 
@@ -46,3 +53,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def own_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have `netcost check` count in this process."""
     monkeypatch.setattr("netcost.checking.recording.Worker", OwnProcess)
+
+
+@pytest.fixture
+def forked_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have workers start as forks of a process that has imported torch."""
+    monkeypatch.setattr("netcost.timing.workers.worker.subprocess", forked_worker.SUBPROCESS)

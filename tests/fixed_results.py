@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any, ClassVar
 
+import forked_worker
 import made_up
 import pytest
 import torch
@@ -70,6 +71,7 @@ def put_in_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PROFILE, fixed_profile)
     monkeypatch.setattr(PEAKS, lambda *_, **__: read_peaks(INPUTS / "peaks.json"))
     monkeypatch.setattr(WORKER, AnsweredWorker)
+    monkeypatch.setattr("netcost.timing.workers.worker.subprocess", forked_worker.SUBPROCESS)
     monkeypatch.setattr(REPORT, lambda *_: {"README.md": "# Reports\n", "zoo.md": "# The zoo\n"})
 
 

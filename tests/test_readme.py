@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from fixed_results import put_in_place
 
-import netcost
 from netcost.checking import config
 from netcost.claims import CLAIMS, ERRATA
 from netcost.cli.app import run as run_command
+from netcost.prediction.evidence.facts import measured_settings
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -98,7 +98,7 @@ def test_every_command_shown_runs(line: str, capsys: pytest.CaptureFixture[str])
 def test_the_numbers_of_statements_are_those_of_the_claims() -> None:
     written = [int(number) for number in re.findall(r"\[(\d+) (?:statements|figures)\]", README)]
     assert written == [len(CLAIMS), len(ERRATA)]
-    assert [int(number) for number in re.findall(r"asks (\d+) settings", README)] == [len(netcost.evidence().settings)]
+    assert [int(number) for number in re.findall(r"asks (\d+) settings", README)] == [len(list(measured_settings()))]
 
 
 def test_the_skill_names_every_exit_code_of_the_help(capsys: pytest.CaptureFixture[str]) -> None:

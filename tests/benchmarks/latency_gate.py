@@ -8,17 +8,20 @@ a chain) it must fail every time. Only the verdict on latency is looked at: doub
 """
 
 import argparse
+import io
 import json
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import chdir, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from findings import Requirement, finish, parser_of
 
+from netcost.cli.app import run
 from netcost.text.tables import Column, Table, from_records
 
 LINKS = 8
@@ -81,12 +84,13 @@ def _make(repository: Path) -> None:
 
 def _checked(repository: Path, asked: argparse.Namespace) -> dict[str, Any]:
     """Return the command's result on latency in one run."""
-    command = [sys.executable, "-m", "netcost", "check", "--config", "netcost.toml", "--base", "HEAD", "--latency"]
-    command += ["--latency-limit", asked.limit, "--budget", str(asked.budget), "--threads", str(asked.threads)]
-    done = subprocess.run([*command, "-q", "-f", "json"], cwd=repository, capture_output=True, text=True, check=False)
-    if not done.stdout:
-        raise SystemExit(f"netcost check ended with {done.returncode}: {done.stderr.strip()}")
-    [target] = json.loads(done.stdout)["targets"]
+    command = ["check", "--config", "netcost.toml", "--base", "HEAD", "--latency", "--latency-limit", asked.limit]
+    command += ["--budget", str(asked.budget), "--threads", str(asked.threads), "-q", "-f", "json"]
+    with chdir(repository), redirect_stdout(io.StringIO()) as printed:
+        code = run(command)
+    if not printed.getvalue():
+        raise SystemExit(f"netcost check ended with {code}")
+    [target] = json.loads(printed.getvalue())["targets"]
     [rule] = target["latency"]
     ratio = rule["samplings"][-1]["ratio"] or {"median": None, "ci95": None}
     low, high = ratio["ci95"] or (None, None)

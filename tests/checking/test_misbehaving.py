@@ -5,24 +5,28 @@ from pathlib import Path
 
 import pytest
 import torch
-from misbehaving import KINDS, MOMENTS, check, faults, write_project
+from misbehaving import KINDS, MOMENTS, faults, write_project
 from torch import nn
 
 from netcost.checking.counter import count_target
+from netcost.cli.app import run
 from netcost.timing.workers import Recipe
 
 WORST = ("exit", "leave", "raise", "kill", "fork", "daemon", "print", "close", "chdir", "clear", "signals", "exit hook")
 CHOSEN = [(kind, MOMENTS[index % len(MOMENTS)]) for index, kind in enumerate(WORST)]
 
 
-def test_whatever_a_model_does_the_others_are_counted(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("forked_workers")
+def test_whatever_a_model_does_the_others_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert set(WORST) <= set(KINDS)
     write_project(tmp_path, CHOSEN)
-    done = check(tmp_path, "--format", "json", timeout=120)
-    targets = json.loads(done.stdout)["targets"]
-    assert faults(CHOSEN, done.returncode, targets) == []
-    assert done.returncode == 2
-    assert b"no json" in done.stderr
+    monkeypatch.chdir(tmp_path)
+    assert run("check --config netcost.toml --timeout 120 --format json".split()) == 2
+    out, err = capsys.readouterr()
+    assert faults(CHOSEN, 2, json.loads(out)["targets"]) == []
+    assert "no json" in err
 
 
 @pytest.mark.parametrize(("kind", "is_clean"), [("patch", False), ("dtype", False), ("print", True)])

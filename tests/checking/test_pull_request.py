@@ -134,6 +134,7 @@ def test_each_target_is_compared_with_what_it_was(pull_request: Repository, caps
         assert params(report(capsys, 0)["shop.nets:Small"])[1] == 5 * 8
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_a_broken_budget_of_a_new_target_fails(pull_request: Repository, capsys: pytest.CaptureFixture[str]) -> None:
     tight = ["shop.novel:Novel", "--base", "HEAD~1"]
     text = (pull_request.folder / "pyproject.toml").read_text()
@@ -141,6 +142,7 @@ def test_a_broken_budget_of_a_new_target_fails(pull_request: Repository, capsys:
     assert report(capsys, 1, *tight)["shop.novel:Novel"]["verdict"] == "FAILS"
 
 
+@pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize("layout", ["package", "namespace"])
 def test_a_copy_from_elsewhere_is_a_warning_that_strict_turns_into_a_failure(
     layout: str, pull_request: Repository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -176,6 +178,7 @@ def test_the_action_comments_on_what_fails(pull_request: Repository, tmp_path: P
     assert "| moved | head |" in summary
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_both_sides_are_timed_with_their_own_code(pull_request: Repository, capsys: pytest.CaptureFixture[str]) -> None:
     timed = ["sized", "--base", "HEAD~1", "--latency", "--budget", "0.2", "--latency-limit", "900%"]
     target = report(capsys, 1, *timed)["sized"]  # the argument has another name then: either code refuses the other's

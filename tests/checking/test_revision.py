@@ -106,10 +106,10 @@ def test_budgets_hold_against_a_revision_too(repository: Repository, capsys: pyt
     assert "budget.params" in checked(capsys, 1, "--base", "HEAD")
 
 
-@pytest.mark.parametrize("layout", [".", "src"])
-def test_each_side_has_its_own_package(
-    layout: str, repository: Repository, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(params=[".", "src"])
+def layout(request: pytest.FixtureRequest, repository: Repository) -> str:
+    """Of a project whose last commit has a package there, and whose working tree a wider one."""
+    layout: str = request.param
     settings = SETTINGS.replace("net.py:Net", "guarded_project.nets:Net")
     repository.write("pyproject.toml", settings)
     repository.write(f"{layout}/guarded_project/__init__.py", "")
@@ -120,6 +120,11 @@ def test_each_side_has_its_own_package(
     )
     repository.commit()
     repository.write(f"{layout}/guarded_project/width.py", "WIDTH = 24\n")
+    return layout
+
+
+@pytest.mark.usefixtures("forked_workers", "layout")
+def test_each_side_has_its_own_package(capsys: pytest.CaptureFixture[str]) -> None:
     assert "conv" in checked(capsys, 1, "--base", "HEAD").lower()
     # In this process, `check` without a revision finds the package in the same folders.
     path = sys.path[:]
@@ -130,7 +135,12 @@ def test_each_side_has_its_own_package(
         for name in [name for name in sys.modules if name.startswith("guarded_project")]:
             del sys.modules[name]
     assert sys.path == path
-    # As `pip install -e` has it, which puts the working tree's folder on everyone's path.
+
+
+def test_each_side_has_its_own_package_where_the_working_tree_is_on_everyones_path(
+    layout: str, repository: Repository, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As `pip install -e` has it.
     ours = os.environ.get("PYTHONPATH", "")
     monkeypatch.setenv("PYTHONPATH", f"{repository.folder / layout}{os.pathsep}{ours}")
     assert "conv" in checked(capsys, 1, "--base", "HEAD").lower()
@@ -195,6 +205,7 @@ def test_settings_may_lie_in_a_folder_of_the_repository(
     assert "::error file=part/net.py,line=5," in out
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_what_a_model_s_code_prints_is_no_answer(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
     repository.write("net.py", "print('{}')\n" + NET)
     assert run(["check", "--base", "HEAD", "--format", "json"]) == 0
@@ -202,6 +213,7 @@ def test_what_a_model_s_code_prints_is_no_answer(repository: Repository, capsys:
     assert (json.loads(out)["fails"], err) == (False, "{}\n")
 
 
+@pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize(
     ("base_code", "said"),
     [
@@ -239,6 +251,7 @@ HANGS = "open('hangs', 'w')"
 """Waits for a reader of the pipe, which never comes."""
 
 
+@pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize(
     "code",
     [

@@ -96,6 +96,7 @@ class Loud(nn.Module):
 """
 
 
+@pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize(
     "command", ["show -q --format json", "compare --device none -q --format json", "baseline update -q"]
 )

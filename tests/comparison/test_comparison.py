@@ -346,6 +346,7 @@ class CrashesWhenRun(Net):
 """
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_isolated_networks_crash_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "net.py").write_text(CRASHING)
     monkeypatch.chdir(tmp_path)
@@ -370,6 +371,7 @@ RATE = Rate((1e10,))
 PEAKS = Peaks("cpu", 1, (Product("bf16", 64, RATE),), (Bandwidth("memory", None, 1, RATE, RATE),), (1e-6,))
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_an_isolated_network_is_counted_once_in_its_own_process(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {"budget_s": 0.0, "threads": 1, "batch": 2, "dtype": "bf16", "peaks": PEAKS}
     [here] = compare(["lenet5"], **asked).lines

@@ -27,7 +27,7 @@ from netcost.guidelines.networks import panels
 from netcost.guidelines.running import run
 from netcost.reports import document, folder, html, left_out, made, write
 from netcost.reports.document import Report
-from netcost.reports.kinds import claims_report, zoo_report
+from netcost.reports.kinds import claims_report, evidence_report, zoo_report
 from netcost.reports.pages import Page
 from netcost.text.formats import EXTRA, json_text
 from netcost.zoo import ARCHITECTURES
@@ -54,8 +54,8 @@ def guidelines_document() -> str:
 @pytest.fixture(scope="module", autouse=True)
 def counted_once() -> Iterator[None]:
     """What does not depend on the folder is counted for the first one, and drawn for each."""
-    zoo, claims = cache(zoo_report), cache(claims_report)
-    with patch.object(folder, "zoo_report", lambda _: zoo()), patch.object(folder, "claims_report", claims):
+    zoo, claims, evidence = cache(zoo_report), cache(claims_report), cache(evidence_report)
+    with patch.multiple(folder, zoo_report=lambda _: zoo(), claims_report=claims, evidence_report=evidence):
         yield
 
 

@@ -163,6 +163,7 @@ def test_what_the_users_code_prints_or_reads_does_not_reach_the_pipes(worker):
     assert (told["times"], told["setting"]["dtype"], told["compile_s"]) == (None, "fp32", None)
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_each_failing_network_is_its_own_error_and_the_others_go_on(folder):
     names = ["Net", "Exits", "Raises", "Leaves", "Crashes", "dies", "Prints"]
     with ExitStack() as stack:
@@ -186,6 +187,7 @@ def test_each_failing_network_is_its_own_error_and_the_others_go_on(folder):
     assert str(dies).startswith("net.py:dies failed while it was built: its process ended with exit code 4")
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_a_worker_that_gives_no_answer_is_ended(folder):
     with Worker(WorkerPlace(folder)) as worker:
         worker.ask("build", recipe=net("Hangs").to_dict(), timing={"threads": 1})
@@ -195,6 +197,7 @@ def test_a_worker_that_gives_no_answer_is_ended(folder):
         gone(worker.pid)
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_what_the_users_code_has_started_ends_with_the_worker(folder):
     with Worker(WorkerPlace(folder)) as worker:
         worker.ask("build", recipe=net("Forks").to_dict(), timing={"threads": 1})
@@ -233,6 +236,7 @@ def test_a_folder_that_is_not_there_is_said(tmp_path):
         pass
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_a_waiting_worker_leaves_its_cores_to_the_others(folder):
     recipe = Recipe("mobilenet_v2", inputs=(InputSpec((1, 3, 96, 96)),))
     with Worker(WorkerPlace(folder)) as working, Worker(WorkerPlace(folder)) as waiting:
@@ -249,12 +253,12 @@ def test_a_waiting_worker_leaves_its_cores_to_the_others(folder):
 
 
 INTERRUPTED = """
-from netcost.tracing import InputSpec
-from netcost.timing.workers import Recipe, Worker, measure_in
-inputs = (InputSpec((1, 3, 8, 8)),)
+from netcost.timing.workers import Recipe, Worker
 with Worker() as idle, Worker() as hanging:
     print(idle.pid, hanging.pid, flush=True)
-    measure_in([(idle, Recipe("net.py:Net", inputs=inputs)), (hanging, Recipe("net.py:HangsAndSays", inputs=inputs))])
+    for worker, name in (idle, "Net"), (hanging, "HangsAndSays"):
+        worker.ask("build", recipe=Recipe(f"net.py:{name}", inputs=["1x3x8x8"]).to_dict(), timing={})
+    hanging.ask("sample", calls=1)
 """
 
 
