@@ -1,13 +1,15 @@
 """Do the findings of `netcost lint` bring what they say? Times each finding's operators beside their replacement.
 
 The networks are the guidelines' bad variants, and real ones of torchvision and timm. The gain is estimated from counts
-and from the peaks of this device, measured first; the sign and the size of both gains are compared.
+and from the peaks of this device, measured first, or from a file of `netcost calibrate`, as `netcost lint --on` does;
+the sign and the size of both gains are compared.
 
-    python tests/benchmarks/lint.py [--device cpu] [--budget 2] [-o FILE]
+    python tests/benchmarks/lint.py [--device cpu] [--on my.json] [--budget 2] [-o FILE]
 """
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from findings import Requirement, finish, parser_of
@@ -16,6 +18,8 @@ import netcost
 from netcost.guidelines import g1, g2
 from netcost.linting import Keeps, LintReport, lint
 from netcost.linting.comparing import expected_s
+from netcost.linting.estimating import rates_on
+from netcost.linting.finding import Saving
 from netcost.linting.measuring import gain_of, rewrite_of
 from netcost.linting.report import Row, place_text
 from netcost.profiling.roofline import Peaks, measure_peaks
@@ -71,17 +75,25 @@ def estimate(report: LintReport, row: Row, peaks: Peaks) -> tuple[float, float] 
         return None
     sides = ((change.before, change.shapes), (change.after, change.after_shapes or change.shapes))
     before, after = (netcost.analyze(side, list(shapes)) for side, shapes in sides)
-    if row.first.keeps is not Keeps.CAPACITY:
-        return expected_s(after.count, peaks) / expected_s(before.count, peaks), 1.0
+    keeps_work = row.first.keeps is Keeps.CAPACITY
+    work = after.mult_adds / before.mult_adds if keeps_work else 1.0
     saving = row.first.saving
+    if report.rates is not None:
+        whole, rest = (report.rates.seconds(Saving.of(side.total)) for side in (before, after))
+        saved = report.rates.seconds(saving)
+        if not whole or rest is None or saved is None:
+            return None
+        return ((whole - saved) / whole if keeps_work else rest / whole), work
+    whole, rest = (expected_s(side.count, peaks) for side in (before, after))
     saved = saving.memory_access_bytes / peaks.bandwidth(before.memory_access_bytes).best
-    whole = expected_s(before.count, peaks)
-    return (whole - saved - saving.kernels * min(peaks.launch_s)) / whole, after.mult_adds / before.mult_adds
+    saved += saving.kernels * min(peaks.launch_s)
+    return ((whole - saved) / whole if keeps_work else rest / whole), work
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = parser_of(__doc__)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--on", default="", help="estimate by this file of netcost calibrate")
     parser.add_argument("--budget", type=float, default=2.0, help="seconds per finding")
     parser.add_argument("--only", default="", help="part of the networks' names")
     options = parser.parse_args(arguments)
@@ -91,6 +103,8 @@ def main(arguments: list[str] | None = None) -> int:
     for name, report in reports():
         if options.only not in name:
             continue
+        if options.on:
+            report = replace(report, rates=rates_on(report.network, report.model, options.on))
         timed = 0
         for row in report.rows:
             estimates = estimate(report, row, peaks)
@@ -125,7 +139,14 @@ def main(arguments: list[str] | None = None) -> int:
         Requirement("findings that bring nothing or less", sum(idle) / len(records), high=0.1, unit="percent"),
     ]
     table = from_records(COLUMNS, records, "Replacement / as it is")
-    return finish("Findings of netcost lint, timed", [table], requirements, options.output, ["timm", "torchvision"])
+    source = "a calibration of this device" if options.on else "the peaks of this device"
+    return finish(
+        f"Findings of netcost lint, timed; estimated by {source}",
+        [table],
+        requirements,
+        options.output,
+        ["timm", "torchvision"],
+    )
 
 
 if __name__ == "__main__":
