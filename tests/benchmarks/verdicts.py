@@ -9,7 +9,7 @@ those with a network of 10 % more layers must end in "slower" in at least 95 %. 
 file of `--results` as soon as it is done, with its networks and its raw figures. An interrupted run continues from
 there, and the report covers all comparisons in the file, quiet and loaded.
 
-    python tests/benchmarks/verdicts.py [--results FILE] [--load] [--threads N] [--minutes M] [-o FILE]
+    python tests/benchmarks/verdicts.py [--results FILE] [--load] [--threads N] [--backend B] [--minutes M]
 """
 
 import argparse
@@ -61,11 +61,12 @@ def another_process() -> Iterator[None]:
         process.wait()
 
 
-def comparison(kind: str, width: int, truth: str, threads: int, budget_s: float) -> dict[str, Any]:
+def comparison(kind: str, width: int, truth: str, condition: Mapping[str, Any], budget_s: float) -> dict[str, Any]:
     """Compare fresh instances; return the result as plain values."""
     chain, begun = KINDS[kind], time.perf_counter()
     models = [chain.build(width), chain.build(width, LINKS_OF_OTHER[truth])]
-    result = netcost.compare(models, inputs=chain.shape(width), threads=threads, budget_s=budget_s).to_dict()
+    setting = {"threads": condition["threads"], "backend": condition["backend"], "budget_s": budget_s}
+    result = netcost.compare(models, inputs=chain.shape(width), **setting).to_dict()
     base, other = result["models"]
     if base.get("error") or other.get("error"):
         raise SystemExit(f"{kind}: {base.get('error') or other.get('error')}")
@@ -86,7 +87,7 @@ class Results:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         lines = path.read_text(encoding="utf-8").splitlines() if path is not None and path.exists() else []
-        self.rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        self.rows: list[dict[str, Any]] = [{"backend": "eager", **json.loads(line)} for line in lines]
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Append one comparison."""
@@ -112,7 +113,7 @@ class Results:
 
 def run(results: Results, asked: argparse.Namespace) -> None:
     """Make the comparisons that are missing, until the time is up."""
-    condition = {"load": asked.load, "threads": asked.threads}
+    condition = {"load": asked.load, "threads": asked.threads, "backend": asked.backend}
     done = Counter(row["truth"] for row in results.comparisons() if condition.items() <= row.items())
     wanted = [truth for truth, number in ((EQUAL, asked.equal), (LONGER, asked.longer)) for _ in range(number)]
     left = list((Counter(wanted) - done).elements())
@@ -124,7 +125,7 @@ def run(results: Results, asked: argparse.Namespace) -> None:
             if time.monotonic() > until:
                 return
             kind = next(kinds)
-            found = comparison(kind, widths[kind], truth, asked.threads, asked.budget)
+            found = comparison(kind, widths[kind], truth, condition, asked.budget)
             results.add({**condition, "kind": kind, "truth": truth, **found})
             print(f"{index + 1} of {len(left)}: {kind}, {truth}: {found['verdict']}", file=sys.stderr)
 
@@ -187,16 +188,17 @@ COLUMNS = (
 
 
 def condition_of(row: Mapping[str, Any]) -> str:
-    """Return the condition: quiet or loaded, and the threads."""
+    """Return the condition: quiet or loaded, the threads, and the runtime where it is not eager."""
     state = "one core loaded half of the time" if row["load"] else "no load of ours"
-    return f"{state}, {row['threads']} thread{'s' if row['threads'] > 1 else ''}"
+    runtime = "" if row["backend"] == "eager" else f", {row['backend']}"
+    return f"{state}, {row['threads']} thread{'s' if row['threads'] > 1 else ''}{runtime}"
 
 
 def tables(results: Results) -> list[Table]:
     """Return the results by condition and truth, and by network too."""
     rows = results.comparisons()
     groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
-    for row in sorted(rows, key=lambda row: (row["load"], row["threads"], row["truth"] != EQUAL)):
+    for row in sorted(rows, key=lambda row: (row["backend"], row["load"], row["threads"], row["truth"] != EQUAL)):
         for kind in ("all", row["kind"]):
             groups.setdefault((condition_of(row), kind, row["truth"]), []).append(row)
     records = [
@@ -237,6 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, metavar="FILE", help="file of all comparisons, to continue from")
     parser.add_argument("--load", action="store_true", help="with another process that is busy half of the time")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--backend", default="eager", help="runtime of both networks, such as onnxruntime")
     parser.add_argument("--equal", type=int, default=200, metavar="N", help="comparisons of a network with itself")
     parser.add_argument("--longer", type=int, default=100, metavar="N", help="comparisons with 10 %% more layers")
     parser.add_argument("--budget", type=float, default=10.0, metavar="SECONDS", help="time budget of one comparison")
