@@ -97,8 +97,8 @@ MemoryFormat = Annotated[
 Backend = Annotated[
     str,
     typer.Option(
-        help="eager, compile for torch.compile, cudagraph for a CUDA graph, export for AOTInductor, onnxruntime or "
-        "openvino; their setup is timed separately."
+        help="eager, compile for torch.compile, cudagraph for a CUDA graph, export for AOTInductor, onnxruntime, "
+        "openvino or executorch; their setup is timed separately."
     ),
 ]
 Backends = Annotated[
@@ -106,8 +106,8 @@ Backends = Annotated[
     typer.Option(
         "--backend",
         metavar="NAME[,NAME...]",
-        help="eager, compile for torch.compile, cudagraph for a CUDA graph, export for AOTInductor, onnxruntime or "
-        "openvino; several are timed side by side, each network in each. Their setup is timed separately.",
+        help="eager, compile for torch.compile, cudagraph for a CUDA graph, export for AOTInductor, onnxruntime, "
+        "openvino or executorch; several are timed side by side, each network in each. Their setup is timed apart.",
     ),
 ]
 ColdCache = Annotated[

@@ -21,7 +21,7 @@ from netcost.timing.gpu import Gpu
 from netcost.timing.measurement import Effort, Measurement
 from netcost.timing.ratios import Ratio
 from netcost.timing.sampling import Stop
-from netcost.timing.setting import COMPILE, CUDAGRAPH, EXPORT, ONNXRUNTIME, OPENVINO, EffectiveSetting
+from netcost.timing.setting import COMPILE, CUDAGRAPH, EXECUTORCH, EXPORT, ONNXRUNTIME, OPENVINO, EffectiveSetting
 from netcost.timing.stats import APART, BETWEEN_RUNS, MIN_ROUNDS, SAME_ROUNDS, Interval, SpeedVerdict
 
 
@@ -84,7 +84,11 @@ OPTIONAL = frozenset({"device_s", "compile_s", *FURTHER_METRICS, *(column.name f
 NOTABLE_LOAD = 0.1
 """Load per core (processes that run or wait) from which a note names it."""
 
-MADE = {COMPILE: "compiled", CUDAGRAPH: "recorded", EXPORT: "compiled", ONNXRUNTIME: "converted", OPENVINO: "converted"}
+MADE = {
+    **dict.fromkeys((COMPILE, EXPORT), "compiled"),
+    **dict.fromkeys((ONNXRUNTIME, OPENVINO, EXECUTORCH), "converted"),
+    CUDAGRAPH: "recorded",
+}
 """Words for making a network ready for its runtime."""
 METHODS = {True: "round by round", False: "between runs from independent bootstraps of both medians"}
 """Methods of taking a ratio, by "within the same rounds"."""

@@ -12,15 +12,16 @@ from netcost.text.registry import suggestion
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}  # of `--dtype`, with torch's own names
 MEMORY_FORMATS = ("contiguous", "channels_last")
-EAGER, COMPILE, CUDAGRAPH, EXPORT, ONNXRUNTIME, OPENVINO = BACKENDS = (
+EAGER, COMPILE, CUDAGRAPH, EXPORT, ONNXRUNTIME, OPENVINO, EXECUTORCH = BACKENDS = (
     "eager",
     "compile",
     "cudagraph",
     "export",
     "onnxruntime",
     "openvino",
+    "executorch",
 )
-ON_CPU = frozenset({ONNXRUNTIME, OPENVINO})
+ON_CPU = frozenset({ONNXRUNTIME, OPENVINO, EXECUTORCH})
 NO_DEVICE = "none"  # nothing is timed on it
 
 BUDGET_S, PRECISION = 10.0, 0.02
@@ -53,7 +54,7 @@ class Timing:
         dtype: of floating-point weights and inputs: "fp32", "bf16" or "fp16"; None keeps each type.
         memory_format: of 4-d weights and inputs: "contiguous" or "channels_last"; None keeps each format.
         backend: "eager", "compile" for torch.compile, "cudagraph" for a CUDA graph, "export" for AOTInductor,
-            "onnxruntime" or "openvino"; several with commas between them, where networks are compared.
+            "onnxruntime", "openvino" or "executorch"; several with commas between them, where networks are compared.
         cold_cache: fill the device's caches with other data before each call.
         isolate: time each network in a process of its own.
         budget_s: for sampling all networks together, after compiling; None for the default of the function that times.

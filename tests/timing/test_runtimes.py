@@ -6,6 +6,7 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,12 +16,13 @@ import netcost
 from netcost.text.errors import MeasurementError, RequestError
 from netcost.text.formats import result_text
 from netcost.timing import Timing, measure_all
-from netcost.timing.runtimes import RUNTIMES
+from netcost.timing.runtimes import RUNTIMES, executorch
 from netcost.timing.runtimes.agreement import require_agreement
 from netcost.timing.runtimes.kernels import GraphNode, divided
 from netcost.timing.setting import BACKENDS
 
-CONVERTING = ["onnxruntime", "openvino"]
+OF_ONNX = ["onnxruntime", "openvino"]
+CONVERTING = [*OF_ONNX, "executorch"]
 
 
 def test_each_word_of_the_option_has_a_runtime():
@@ -37,6 +39,25 @@ class Branches(nn.Module):
     def forward(self, x, *, scale):
         y = self.conv(x) * scale
         return {"y": y, "most": y.flatten(1).argmax(1)}
+
+
+def test_the_pool_of_executorch_keeps_its_size_while_a_program_holds_it(monkeypatch):
+    sizes = [2]
+    pool = SimpleNamespace(
+        _threadpool_get_thread_count=lambda: sizes[-1], _unsafe_reset_threadpool=lambda threads: sizes.append(threads)
+    )
+    monkeypatch.setattr(executorch, "_bindings", lambda: (pool, True))
+    assert executorch._threads_used(1) == 1
+
+    def run():
+        return None
+
+    executorch._loaded.add(run)
+    assert executorch._threads_used(2) == 1
+    del run
+    assert executorch._threads_used(2) == 2
+    monkeypatch.setattr(executorch, "_bindings", lambda: (pool, False))  # somebody else's
+    assert executorch._threads_used(3) == 2
 
 
 class Unconvertible(nn.Module):
@@ -68,14 +89,15 @@ def state():
 def test_a_network_runs_in_each_runtime_and_leaves_nothing_behind(temporary, capfd):
     net, call = Branches(), ((torch.rand(1, 3, 8, 8),), {"scale": torch.tensor(2.0)})
     before = state()
-    eager, *others = timed(net, net, net, backends=["eager", *CONVERTING], call=call, cold_cache=True)
+    backends = ["eager", *CONVERTING]
+    eager, *others = timed(*[net] * len(backends), backends=backends, call=call, cold_cache=True)
     assert eager.setting.runtime is None
     for name, measured in zip(CONVERTING, others, strict=True):
         assert measured.setting.backend == name
         assert "1 thread" in measured.setting.runtime
         assert measured.compile_s > 0
     assert state() == before
-    assert not list(temporary.iterdir())
+    assert not [path for path in temporary.iterdir() if not path.name.startswith("torchinductor")]  # a cache of torch's
     assert capfd.readouterr() == ("", "")
 
 
@@ -162,7 +184,7 @@ def test_several_networks_are_timed_in_each_runtime_at_each_batch():
 def test_a_file_goes_to_the_runtimes_as_it_is(temporary):
     path = Path(temporary) / "net.onnx"
     torch.onnx.export(nn.Conv2d(3, 4, 3).eval(), (torch.ones(1, 3, 8, 8),), path, dynamo=True, verbose=False)
-    result = netcost.compare(str(path), backend=CONVERTING, threads=1, budget_s=0.0, isolate=True)
+    result = netcost.compare(str(path), backend=OF_ONNX, threads=1, budget_s=0.0, isolate=True)
     assert ["the file as it is" in entry.measurement.setting.runtime for entry in result.entries] == [True, True]
     refused = netcost.compare(str(path), backend="onnxruntime", dtype="fp16", budget_s=0.0)
     assert "a file runs in its own type" in str(refused.errors[0])

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from netcost.text.errors import MeasurementError
 from netcost.timing.runtimes.runtime import NetworkCall, Runtime, Started, flat_tensors
 from netcost.timing.setting import EXPORT
 
@@ -16,10 +15,7 @@ from netcost.timing.setting import EXPORT
 def _start(network: NetworkCall) -> Started:
     from torch import _inductor  # the compiler, which takes half a second to import
 
-    network.arguments.bound(network.model)
-    if network.arguments.renewing is not None:
-        raise MeasurementError("a call changes its inputs, and an exported network cannot; try --backend eager")
-    args, kwargs = network.arguments.given
+    args, kwargs = network.fixed_call("an exported network")
     with TemporaryDirectory(prefix="netcost-") as folder, torch.inference_mode(False), torch.no_grad():
         program = torch.export.export(network.model, args, kwargs)
         package = _inductor.aoti_compile_and_package(program, package_path=str(Path(folder) / "network.pt2"))

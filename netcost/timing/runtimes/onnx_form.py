@@ -15,7 +15,7 @@ from torch import Tensor
 
 from netcost.targets.onnx_files.network import OnnxNetwork
 from netcost.text.errors import MeasurementError
-from netcost.timing.runtimes.runtime import NetworkCall, flat_tensors
+from netcost.timing.runtimes.runtime import NetworkCall, exported_text, flat_tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class OnnxForm:
     @property
     def source(self) -> str:
         """Return where the file comes from, in words."""
-        return f"exported by torch {torch.__version__.partition('+')[0]}" if self.exported else "the file as it is"
+        return exported_text() if self.exported else "the file as it is"
 
 
 @contextmanager
@@ -45,10 +45,7 @@ def onnx_form(network: NetworkCall) -> Iterator[OnnxForm]:
     Raises:
         MeasurementError: a call changes its inputs, or the file is of another type than was asked for.
     """
-    network.arguments.bound(network.model)
-    if network.arguments.renewing is not None:
-        raise MeasurementError("a call changes its inputs, and an ONNX graph cannot; try --backend eager")
-    args, kwargs = network.arguments.given
+    args, kwargs = network.fixed_call("an ONNX graph")
     if isinstance(network.model, OnnxNetwork):
         if network.dtype is not None:
             raise MeasurementError(f"a file runs in its own type, not in {network.dtype}; leave out --dtype")

@@ -9,18 +9,24 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 from torch.utils import _pytree
 
 from netcost.text.errors import MeasurementError, RequestError
 from netcost.timing.arguments import Arguments
+from netcost.timing.conversion import Call
 from netcost.timing.sampling import Run
-from netcost.timing.setting import ONNXRUNTIME, OPENVINO
+from netcost.timing.setting import EXECUTORCH, ONNXRUNTIME, OPENVINO
 
 if TYPE_CHECKING:
     from netcost.timing.devices import Device
 
-NEEDED = {ONNXRUNTIME: ("onnxruntime", "onnx", "onnxscript"), OPENVINO: ("openvino", "onnx", "onnxscript")}
+NEEDED = {
+    ONNXRUNTIME: ("onnxruntime", "onnx", "onnxscript"),
+    OPENVINO: ("openvino", "onnx", "onnxscript"),
+    EXECUTORCH: ("executorch",),
+}
 """Packages of a runtime; the extra of netcost that brings them is called like the runtime."""
 
 
@@ -43,6 +49,20 @@ class NetworkCall:
     threads: int
     outputs: Sequence[Tensor] = ()
     dtype: str | None = None
+
+    def fixed_call(self, form: str) -> Call:
+        """Return the arguments of each call, which it must not change.
+
+        Args:
+            form: words for what the runtime takes, in the error.
+
+        Raises:
+            MeasurementError: a call changes them.
+        """
+        self.arguments.bound(self.model)
+        if self.arguments.renewing is not None:
+            raise MeasurementError(f"a call changes its inputs, and {form} cannot; try --backend eager")
+        return self.arguments.given
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +142,11 @@ def imported(package: str) -> Any:
 def version_of(package: Any) -> str:
     """Return a package's version without the build."""
     return str(package.__version__).partition("-")[0]
+
+
+def exported_text() -> str:
+    """Return in words which torch has exported a network."""
+    return f"exported by torch {torch.__version__.partition('+')[0]}"
 
 
 def threads_text(used: int, asked: int) -> str:
