@@ -2,6 +2,7 @@
 and denormals flushed, because an untrained network's activations fade into them and then take ten times as long.
 """
 
+import os
 import signal
 from functools import cache
 
@@ -57,5 +58,7 @@ def own_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def forked_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have workers start as forks of a process that has imported torch."""
+    """Have workers start as forks of a process that has imported torch, where the system can wait for those."""
+    if not hasattr(os, "pidfd_open"):  # only Linux can
+        return
     monkeypatch.setattr("netcost.timing.workers.worker.subprocess", forked_worker.SUBPROCESS)

@@ -171,7 +171,8 @@ def test_the_action_comments_on_what_fails(pull_request: Repository, tmp_path: P
     inputs = {"base": "HEAD~1", "models": "head\nsized", "comment": "true", "pull_request": "7"}
     with replayed([listed(by_people), created(ANY)]) as api:
         done = run_action(pull_request.folder, api, f"{netcost.parent}{os.pathsep}{os.environ['PATH']}", **inputs)
-    assert (done.returncode, done.stderr) == (1, "")
+    told = [line for line in done.stderr.splitlines() if " % after " not in line]  # the progress of a slow machine
+    assert (done.returncode, told) == (1, [])
     assert "::error file=src/shop/nets.py,line=" in done.stdout
     summary = (pull_request.folder / "summary").read_text()
     assert "1 of 2 targets fails" in summary
