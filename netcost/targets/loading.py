@@ -7,6 +7,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -211,14 +212,18 @@ def _package(path: Path) -> tuple[Path, str]:
 
 
 def _run(path: Path) -> ModuleType:
-    """Run the file's code as a module under a name that no other module has."""
+    """Run the file's code as a module under a name that no other module has.
+
+    The code is compiled anew: Python takes a cached one for a file that was changed within the same second and has the
+    same size, and would leave its cache beside the file.
+    """
     name = _name_of(path)
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None  # a name that ends in .py has both
+    assert spec is not None and isinstance(spec.loader, SourceFileLoader)  # a name that ends in .py has both
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickling look up their own module
     try:
-        spec.loader.exec_module(module)
+        exec(spec.loader.source_to_code(path.read_bytes(), str(path)), module.__dict__)
     except BaseException:
         del sys.modules[name]
         raise

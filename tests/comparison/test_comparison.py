@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 import torch
@@ -192,10 +192,12 @@ def test_the_load_is_read_before_our_own_work_adds_to_it(monkeypatch: pytest.Mon
     assert result.environment.load_per_core == 0.25
 
 
+CALLS: list[SimpleNamespace] = []
+"""Every call of any `Spy`; a list of the class would be put back after a count."""
+
+
 class Spy(nn.Module):
     """Notes every call of any copy of it."""
-
-    calls: ClassVar[list[SimpleNamespace]] = []
 
     def __init__(self) -> None:
         super().__init__()
@@ -210,7 +212,7 @@ class Spy(nn.Module):
             *(hook for module in self.modules() for hook in module._forward_pre_hooks.values()),
             *(hook for module in self.modules() for hook in module._backward_hooks.values()),
         ]
-        self.calls.append(
+        CALLS.append(
             SimpleNamespace(
                 instance=self,  # kept, so that no two have the same identity
                 meta=x.is_meta or self.conv.weight.is_meta,
@@ -228,7 +230,7 @@ class Spy(nn.Module):
 def test_what_is_timed_is_a_real_network_in_evaluation_that_nothing_hooked_or_traced(
     given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Spy.calls.clear()
+    CALLS.clear()
     own = Spy().train()
     made: Any = own
     if given == "a function that makes one":
@@ -238,8 +240,8 @@ def test_what_is_timed_is_a_real_network_in_evaluation_that_nothing_hooked_or_tr
         made = "spied:net"
     result = compare([made, made], "cpu", inputs=SMALL, threads=1, budget_s=0.2)
     assert result.errors == []
-    counted = {id(call.instance) for call in Spy.calls if call.traced or call.meta}
-    timed = [call for call in Spy.calls if id(call.instance) not in counted]
+    counted = {id(call.instance) for call in CALLS if call.traced or call.meta}
+    timed = [call for call in CALLS if id(call.instance) not in counted]
     assert counted
     assert len({id(call.instance) for call in timed}) == 2
     fewest = sum(1 + len(entry.measurement.warmup_s) + entry.measurement.samples for entry in result.entries)

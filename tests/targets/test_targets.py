@@ -228,11 +228,13 @@ def test_files_of_two_folders_may_have_neighbours_of_one_name() -> None:
     assert widths(old.build()) == [5] * 5
 
 
-def test_a_file_is_read_anew_each_time() -> None:
+def test_a_file_is_read_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
     write("net.py")
     assert widths(resolve("net.py:net").build()) == [4]
     write("net.py", NET.replace("width=4, depth=1", "width=5, depth=2"))
     assert widths(resolve("net.py:net").build()) == [5, 5]
+    assert not Path("__pycache__").exists()
 
 
 def test_a_file_may_use_data_classes_and_type_names_of_its_own() -> None:
