@@ -1,5 +1,6 @@
 """What the README shows, works."""
 
+import json
 import re
 import shlex
 import shutil
@@ -63,6 +64,15 @@ SHORTENED = {
     "evidence": "--table rtx3090",
 }
 """What is added to a command, so that it takes seconds and needs no GPU; what is timed alone is a fixed result."""
+
+
+def test_what_explains_latency_in_a_runtime_is_what_the_report_says() -> None:
+    name = "reports/guidelines-networks-amd-epyc-onnxruntime"
+    study = json.loads((Path(__file__).parent.parent / f"{name}.json").read_text(encoding="utf-8"))
+    errors = {row["metric"]: row["median_error"] for row in study["networks"]["explanations"]}
+    mult_adds, memory_access = [round(100 * errors[metric]) for metric in ("mult_adds", "memory_access")]
+    told = f"it is {mult_adds} % against {memory_access} % over the zoo ([study]({name}.md))"
+    assert told in " ".join(README.split())
 
 
 @pytest.fixture
