@@ -160,15 +160,13 @@ class Sets(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.backends.cudnn.benchmark = torch.backends.cudnn.deterministic = True
+        torch._C._set_cudnn_benchmark(True)  # as torch.backends.cudnn does, which torch's own test utilities freeze
+        torch._C._set_cudnn_deterministic(True)
         torch.set_num_threads(torch.get_num_threads() + 1)
         return x + 1
 
 
-def test_what_a_pass_sets_for_the_process_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Torch's own test utilities, which other tests import, forbid for the whole process to set these flags.
-    monkeypatch.setattr(torch.backends, "__allow_nonbracketed_mutation_flag", True)
-
+def test_what_a_pass_sets_for_the_process_is_put_back() -> None:
     def settings() -> tuple[Any, ...]:
         cudnn = torch.backends.cudnn
         return (
