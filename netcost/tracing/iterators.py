@@ -7,7 +7,7 @@ from types import GeneratorType
 from typing import Any
 
 MODULES = frozenset({"builtins", "itertools"})
-"""Where the types of Python's own iterators stand; those of other packages are objects, or files and sockets."""
+"""Modules of Python's own iterator types; iterators of other packages are objects, or files and sockets."""
 
 
 def is_iterator(value: Any) -> bool:

@@ -1,7 +1,8 @@
 """ExecuTorch on the CPU: an exported program that XNNPACK runs wherever it has kernels.
 
 The operators that XNNPACK lacks run in ExecuTorch's own kernels, and the details say how many. ExecuTorch has one pool
-of threads per process, which cannot change while a program is loaded; the details say how many threads it has.
+of threads per process, which cannot change while a program is loaded; the details say how many threads it has. It
+keeps that size afterwards, for programs that are freed still point to it; `--isolate` leaves this process out of it.
 
 Reference: ExecuTorch's documentation, "XNNPACK Backend" and "Runtime Python API Reference".
 """
@@ -43,7 +44,12 @@ _loaded: weakref.WeakSet[Run] = weakref.WeakSet()
 @contextmanager
 def silenced() -> Iterator[None]:
     """Discard what is written to standard error within: its C++ code logs to the process's and to Python's."""
-    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        kept = os.dup(2)
+    except OSError:  # it is closed
+        yield
+        return
+    nothing = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nothing, 2)
         with redirect_stderr(io.StringIO()):
