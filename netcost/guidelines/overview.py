@@ -17,7 +17,7 @@ from netcost.text import units
 from netcost.text.explanations import more_about
 from netcost.text.tables import Column, Section, Table, from_records, table_of
 from netcost.timing import stats
-from netcost.timing.setting import EffectiveSetting
+from netcost.timing.setting import EAGER, EffectiveSetting
 
 SUMMARY = (
     Column("guideline", "Guideline"),
@@ -99,8 +99,11 @@ class ShownFindings:
 def sections(findings: Findings) -> list[Section]:
     """Return the whole report: the verdicts, and a section per guideline."""
     summary = from_records(SUMMARY, [row for guideline in findings.guidelines for row in _summary(findings, guideline)])
+    backend = findings.setting.backend
+    runtime = "" if backend == EAGER else f", in {backend}"
+    subject = "The guidelines of ShuffleNet V2" if findings.guidelines else "Counts and latency"
     first = Section(
-        f"{'The guidelines of ShuffleNet V2' if findings.guidelines else 'Counts and latency'} on {_device(findings)}",
+        f"{subject} on {_device(findings)}{runtime}",
         (*_introduction(findings), *(_conclusion(findings, guideline) for guideline in findings.guidelines)),
         (summary,) if findings.trials else (),
         level=1,
